@@ -1,0 +1,40 @@
+"""Brain-aligned SoundNet as an audio embedding with the HEAR API.
+
+>>> import torch
+>>> import hear_brainsoundnet
+>>> model = hear_brainsoundnet.load_model()
+>>> audio = torch.zeros(2, 3 * model.sample_rate)  # (n_sounds, n_samples) within [-1, 1]
+>>> scene = hear_brainsoundnet.get_scene_embeddings(audio, model)
+>>> tuple(scene.shape) == (2, model.scene_embedding_size)
+True
+>>> frames, milliseconds = hear_brainsoundnet.get_timestamp_embeddings(audio, model)
+>>> frames.shape[:2] == milliseconds.shape
+True
+"""
+
+from hear_brainsoundnet.api import get_scene_embeddings, get_timestamp_embeddings, load_model
+from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.checkpoint import Card, Checkpoint, load_checkpoint
+from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
+from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
+
+__all__ = [
+    "HEADS",
+    "LAYERS",
+    "AudioFile",
+    "BrainEncoder",
+    "Card",
+    "Checkpoint",
+    "EmbeddingModel",
+    "Embeddings",
+    "ReadOut",
+    "SoundNet",
+    "StageGeometry",
+    "get_scene_embeddings",
+    "get_timestamp_embeddings",
+    "load_checkpoint",
+    "load_model",
+    "stage_geometry",
+]

@@ -1,0 +1,143 @@
+"""The HEAR API: load a model, embed scenes, embed timestamps.
+
+See https://hearbenchmark.com/hear-api.html for the contract that these three functions fulfil.
+"""
+
+from __future__ import annotations
+
+import os
+
+from torch import Tensor
+
+from hear_brainsoundnet.audio import check_audio
+from hear_brainsoundnet.checkpoint import load_checkpoint
+from hear_brainsoundnet.embedding import EmbeddingModel
+
+HEAR_SAMPLE_RATES = (16_000, 22_050, 32_000, 44_100, 48_000)
+
+
+def load_model(
+    model_file_path: str | os.PathLike[str] = "",
+    *,
+    sample_rate: int = 48_000,
+    preset: str = "default",
+    scene: str | None = None,
+    timestamps: str | None = None,
+) -> EmbeddingModel:
+    """Load a checkpoint as an embedding model.
+
+    Parameters
+    ----------
+    model_file_path : str or path-like
+        "" for the embedded default, the name of another embedded checkpoint, or the path of a
+        ``.safetensors`` file.
+    sample_rate : int
+        Rate in Hz of the audio that will be given: {16000, 22050, 32000, 44100, 48000}. The HEAR
+        tasks come at 48 kHz.
+    preset : str
+        {"default", "paper"}. "paper" is the published choice: conv7 averaged over time for
+        scenes, conv4 frames for timestamps.
+    scene, timestamps : str, optional
+        Stages and poolings in place of the preset's, for example
+        ``scene="conv4:mean,std+conv7"`` and ``timestamps="conv4+conv5"``.
+
+    Returns
+    -------
+    EmbeddingModel
+        A :class:`torch.nn.Module` with `sample_rate`, `scene_embedding_size` and
+        `timestamp_embedding_size`; move it with ``.to(device)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such checkpoint.
+    ValueError
+        For a rate that HEAR does not allow, an unknown preset, stage or pooling, or a file that
+        is not a sound checkpoint.
+
+    Examples
+    --------
+    >>> model = load_model(preset="paper")
+    >>> model.sample_rate, model.scene_embedding_size, model.timestamp_embedding_size
+    (48000, 1024, 128)
+    """
+    if sample_rate not in HEAR_SAMPLE_RATES:
+        raise ValueError(
+            f"sample_rate must be one of {', '.join(map(str, HEAR_SAMPLE_RATES))} Hz "
+            f"(the rates that HEAR allows), got {sample_rate!r}; resample the audio first"
+        )
+    return EmbeddingModel(
+        load_checkpoint(model_file_path),
+        sample_rate=int(sample_rate),
+        preset=preset,
+        scene=scene,
+        timestamps=timestamps,
+    )
+
+
+def get_scene_embeddings(audio: Tensor, model: EmbeddingModel) -> Tensor:
+    """One embedding for each sound.
+
+    Parameters
+    ----------
+    audio : Tensor
+        Floating point, shape ``(n_sounds, n_samples)``, mono, within [-1, 1], at
+        ``model.sample_rate``. Of any length from one sample up: short audio is followed by silence.
+    model : EmbeddingModel
+        From :func:`load_model`.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(n_sounds, model.scene_embedding_size)``, float32, on the device of `audio`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but floating-point audio of that shape, and for NaN or infinity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = load_model(preset="paper")
+    >>> get_scene_embeddings(torch.zeros(2, 48000), model).shape
+    torch.Size([2, 1024])
+    """
+    embeddings = model.embed_tensor(check_audio(audio), timestamps=False).scene
+    assert embeddings is not None
+    return embeddings
+
+
+def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tensor, Tensor]:
+    """Embeddings at regular times of each sound.
+
+    Parameters
+    ----------
+    audio, model
+        As for :func:`get_scene_embeddings`.
+
+    Returns
+    -------
+    embeddings : Tensor
+        Shape ``(n_sounds, n_timestamps, model.timestamp_embedding_size)``, float32.
+    timestamps : Tensor
+        Centres of the frames in milliseconds, shape ``(n_sounds, n_timestamps)``, float32:
+        exactly the frames whose centre lies within the sound. A sound that is shorter than the
+        first centre (34 ms for conv4) has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but floating-point audio of that shape, and for NaN or infinity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = load_model(preset="paper")
+    >>> embeddings, timestamps = get_timestamp_embeddings(torch.zeros(2, 48000), model)
+    >>> embeddings.shape, timestamps[0, :3]
+    (torch.Size([2, 21, 128]), tensor([ 34.0363,  80.4762, 126.9161]))
+    """
+    embeddings = model.embed_tensor(check_audio(audio), scene=False)
+    assert embeddings.timestamps is not None and embeddings.timestamps_ms is not None
+    return embeddings.timestamps, embeddings.timestamps_ms

@@ -1,0 +1,406 @@
+"""The checkpoint file: one ``.safetensors`` file with the tensors and a card.
+
+The card is a JSON document in the file's metadata: layer table, amplitude scale and rate, read-out,
+provenance, scores, licence. Beside it stands the SHA-256 of card and tensors, so that a damaged or
+altered file is noticed; this hash is also the checkpoint's identity in settings and result folders.
+
+Reading trusts nothing: the card is validated, the names and shapes of the tensors must be exactly
+those that its layer table implies, the values must be finite, the hash must match. Nothing is
+unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, BrainEncoder, ReadOut
+from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
+
+logger = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+CARD_KEY, HASH_KEY = "hear_brainsoundnet", "content_sha256"
+LARGEST_NUMBER = 65_536  # of kernels, widths, delays: more is no SoundNet but a memory bomb
+
+CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
+
+
+class Card(BaseModel):
+    """What is known of a checkpoint besides its weights.
+
+    Attributes
+    ----------
+    name : str
+        Short name for people.
+    trained : bool
+        False for random weights.
+    input_scale : float
+        Audio within [-1, 1] is multiplied by this before it enters the network: 256 for weights
+        of the original SoundNet, 1 for the published brain-aligned ones.
+    sample_rate : int
+        Rate of the network's audio in Hz.
+    layers, heads : tuple of Layer, tuple of Head
+        The layer table, and the classifiers that the file brings.
+    read_out : ReadOut or None
+        The read-out to fMRI, where the file brings one.
+    provenance, scores : dict
+        Data, runs, recipe, seed, package version, parent checkpoint; measured scores.
+    licence, use : str
+        Terms, and how the checkpoint may and may not be used.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    format_version: int = FORMAT_VERSION
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    trained: bool
+    input_scale: Annotated[float, Field(gt=0, le=1e6)]
+    sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)] = 22_050
+    layers: tuple[Layer, ...] = LAYERS
+    heads: tuple[Head, ...] = ()
+    read_out: ReadOut | None = None
+    provenance: dict[str, JsonValue] = {}
+    scores: dict[str, JsonValue] = {}
+    licence: str = ""
+    use: str = ""
+
+    @field_validator("layers", "heads")
+    @classmethod
+    def _plausible_table(cls, table: tuple[Layer | Head, ...]) -> tuple[Layer | Head, ...]:
+        if len(table) > 64:
+            raise ValueError(f"{len(table)} rows, expected at most 64")
+        names = [row.name for row in table]
+        if len(set(names)) < len(names):
+            raise ValueError("a name stands twice")
+        for row in table:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", row.name) or hasattr(SoundNet, row.name):
+                raise ValueError(f"{row.name!r} is not a stage name")
+            for column, value in asdict(row).items():
+                lowest = 0 if column in ("padding", "pool") else 1
+                if column != "name" and not lowest <= value <= LARGEST_NUMBER:
+                    raise ValueError(f"{row.name}: {column} = {value} is out of range")
+        return table
+
+    @field_validator("read_out")
+    @classmethod
+    def _plausible_read_out(cls, read_out: ReadOut | None) -> ReadOut | None:
+        if read_out is None:
+            return None
+        if not 1 <= read_out.n_delays <= LARGEST_NUMBER or not 0 < read_out.tr < 1000:
+            raise ValueError(f"{read_out.n_delays} delays of {read_out.tr} s are out of range")
+        if read_out.alignment not in ALIGNMENTS:
+            raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
+        if read_out.power_transform not in POWER_TRANSFORMS:
+            raise ValueError(f"transform {read_out.power_transform!r} is none of {POWER_TRANSFORMS}")
+        if not read_out.target_ids or sorted(set(read_out.target_ids)) != list(read_out.target_ids):
+            raise ValueError("target ids must be ascending, each once, at least one")
+        if read_out.target_names and len(read_out.target_names) != len(read_out.target_ids):
+            raise ValueError("target names must be as many as target ids")
+        if not read_out.names or any(not re.fullmatch(r"[\w-]+", name) for name in read_out.names):
+            raise ValueError(f"{read_out.names!r} are not names of weights")
+        return read_out
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory: card, tensors (float32, by their names in the file) and hash."""
+
+    card: Card
+    tensors: Mapping[str, Tensor]
+    hash: str
+
+    def build_soundnet(self) -> SoundNet:
+        """A new SoundNet with these weights, in evaluation mode."""
+        soundnet = SoundNet(self.card.layers, self.card.heads)
+        _fill(soundnet, self.tensors, "soundnet.")
+        return soundnet.eval()
+
+    def build_encoder(self) -> BrainEncoder:
+        """A new BrainEncoder with these weights, in evaluation mode.
+
+        Raises
+        ------
+        ValueError
+            If the checkpoint has no read-out.
+        """
+        if self.card.read_out is None:
+            raise ValueError(f"checkpoint {self.card.name!r} has no read-out to fMRI")
+        soundnet = SoundNet(self.card.layers, self.card.heads)
+        encoder = BrainEncoder(soundnet, self.card.read_out, self.card.sample_rate)
+        _fill(encoder, self.tensors, "")
+        return encoder.eval()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A checkpoint that comes with the package: its file and the hash that it must have."""
+
+    file: str
+    hash: str
+
+
+NAMED = {
+    "untrained": Named(
+        "soundnet-untrained.safetensors",
+        "27e24110b0dc70618d5676bade9da6f69c34a3aa03dfeacbb2cd243d84641960",
+    ),
+}
+DEFAULT = "untrained"
+
+
+def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:
+    """Find a checkpoint by name or path and read it.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        "" or "default" for the embedded default, the name of another checkpoint of the package,
+        or the path of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither a name nor a file.
+    ValueError
+        If the file is not a sound checkpoint; a foreign weight file is told which command
+        converts it.
+
+    Examples
+    --------
+    >>> load_checkpoint("untrained").card.trained
+    False
+    """
+    name = os.fspath(name_or_path)
+    if name in ("", "default"):
+        checkpoint = _load_named(DEFAULT)
+        _announce_default(checkpoint)
+        return checkpoint
+    if name in NAMED:
+        return _load_named(name)
+    if not Path(name).exists():
+        raise FileNotFoundError(
+            f"no checkpoint {name!r}: neither a file nor one of the names "
+            f"{', '.join(('default', *NAMED))}"
+        )
+    return read_checkpoint(name)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read and verify a checkpoint file.
+
+    Raises
+    ------
+    ValueError
+        If the file is foreign, damaged, of a newer format, or if its tensors are not those that
+        its card implies.
+    """
+    path = Path(path)
+    _refuse_foreign(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            card = _parse_card(metadata, path)
+            _check_shapes(card, shapes, path)
+            tensors = {name: file.get_tensor(name) for name in sorted(shapes)}
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} is damaged: not a readable safetensors file ({error}); fetch or write it anew"
+        ) from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"{path}: tensor {name} has type {tensor.dtype}, expected floats")
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(f"{path}: tensor {name} contains NaN or infinity")
+    digest = _content_hash(metadata[CARD_KEY], tensors)
+    if metadata.get(HASH_KEY) != digest:
+        raise ValueError(
+            f"{path} is damaged: its content does not match the SHA-256 that it was written with; "
+            "fetch or write it anew"
+        )
+    return Checkpoint(card, {name: tensor.float() for name, tensor in tensors.items()}, digest)
+
+
+def write_checkpoint(
+    path: str | os.PathLike[str],
+    card: Card,
+    module: SoundNet | BrainEncoder,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> str:
+    """Write a checkpoint file; it appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write, with the suffix ``.safetensors``.
+    card : Card
+        What to say of it; its layer table must be that of `module`.
+    module : SoundNet or BrainEncoder
+        The weights.
+    dtype : torch.dtype
+        Type of the convolution weights on disk; everything else is float32.
+
+    Returns
+    -------
+    str
+        The checkpoint's hash.
+
+    Raises
+    ------
+    ValueError
+        If `module` does not fit the card, or `path` has another suffix.
+    OSError
+        If the file cannot be written; an older file of that name stays as it was.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a checkpoint's name ends in .safetensors, got {path.name!r}")
+    prefix = "soundnet." if isinstance(module, SoundNet) else ""
+    tensors = {}
+    for name, tensor in _weights(module).items():
+        is_weight = name.endswith("conv.weight") or name.startswith("heads.")
+        value = tensor.detach().to(device="cpu", dtype=dtype if is_weight else torch.float32)
+        tensors[prefix + name] = value.contiguous()
+    _check_shapes(card, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
+    text = json.dumps(card.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+    digest = _content_hash(text, tensors)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(tensors, temporary, metadata={CARD_KEY: text, HASH_KEY: digest})
+        os.replace(temporary, path)
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return digest
+
+
+def _load_named(name: str) -> Checkpoint:
+    named = NAMED[name]
+    checkpoint = read_checkpoint(CHECKPOINT_FOLDER / named.file)
+    if checkpoint.hash != named.hash:
+        raise ValueError(
+            f"the file of checkpoint {name!r} has hash {checkpoint.hash[:12]}, expected "
+            f"{named.hash[:12]}: it was replaced; install the package anew"
+        )
+    return checkpoint
+
+
+@lru_cache(maxsize=1)
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+def _announce_default(checkpoint: Checkpoint) -> None:
+    if not checkpoint.card.trained:
+        _say_once(
+            "hear_brainsoundnet: loading the embedded default checkpoint, which is UNTRAINED "
+            "(random weights); convert SoundNet or brain-aligned weights for real use"
+        )
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Name the converter for weight files of other programs."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the path of a .safetensors checkpoint")
+    with path.open("rb") as file:
+        start = file.read(16)
+    kinds = {
+        "sound8-npy": start.startswith(b"\x93NUMPY"),
+        "sound8-pth (or brain-aligned-pt)": start.startswith((b"PK\x03\x04", b"\x80\x02")),
+        "torch7": path.suffix == ".t7" or start[:4] == b"\x04\x00\x00\x00",
+    }
+    for kind, found in kinds.items():
+        if found:
+            raise ValueError(
+                f"{path} is not a checkpoint of this package but a weight file of another "
+                f"program; convert it first: hear-brainsoundnet convert {path} OUT.safetensors "
+                f"--from {kind}"
+            )
+
+
+def _parse_card(metadata: Mapping[str, str], path: Path) -> Card:
+    if CARD_KEY not in metadata:
+        raise ValueError(
+            f"{path} has no hear_brainsoundnet card: it was not written by this package; see "
+            "hear-brainsoundnet convert --help for the weight files that can be converted"
+        )
+    try:
+        document: Any = json.loads(metadata[CARD_KEY])
+        version = document["format_version"]
+    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: its card is not readable JSON") from error
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has checkpoint format {version}, this version of hear_brainsoundnet reads up "
+            f"to {FORMAT_VERSION}: pip install --upgrade hear-brainsoundnet"
+        )
+    try:
+        return Card.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{path}: the card's {place} is wrong: {first['msg']}") from error
+
+
+def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Compare with what the card implies, without allocating anything."""
+    with torch.device("meta"):
+        soundnet = SoundNet(card.layers, card.heads)
+        expected = {f"soundnet.{name}": tensor.shape for name, tensor in _weights(soundnet).items()}
+        if card.read_out is not None:
+            encoder = BrainEncoder(soundnet, card.read_out, card.sample_rate)
+            expected = {name: tensor.shape for name, tensor in _weights(encoder).items()}
+    for what, names in (
+        ("lacks tensor", expected.keys() - shapes.keys()),
+        ("has an unexpected tensor", shapes.keys() - expected.keys()),
+    ):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ValueError(f"{path} {what} {min(names)}{more}; its card and content disagree")
+    for name, shape in sorted(expected.items()):
+        if tuple(shape) != shapes[name]:
+            raise ValueError(
+                f"{path}: tensor {name} has shape {shapes[name]}, its layer table implies "
+                f"{tuple(shape)}"
+            )
+
+
+def _weights(module: torch.nn.Module) -> dict[str, Tensor]:
+    """The tensors that a file holds: all but the counters of batches seen in training."""
+    return {
+        name: tensor
+        for name, tensor in module.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def _fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
+    own = _weights(module)
+    module.load_state_dict({name: tensors[prefix + name] for name in own}, strict=False)
+
+
+def _content_hash(card: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(card.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,156 @@
+"""BrainEncoder: SoundNet with a temporal read-out that predicts fMRI.
+
+For target `v` at TR `i` the prediction is
+
+    y[i, v] = bias[v] + sum_d sum_c weight[v, c, K - 1 - d] * x[i - d, c],   d = 0 .. K - 1,
+
+where `x` are the activations of one stage on the grid of TRs and K is the number of delays: a causal
+finite impulse response, that is a haemodynamic response learned for each target and channel. Before
+the first TR there is nothing, so that delays never reach into another run.
+
+Two ways lead from frames to TRs:
+
+- ``"interpolate"``: the activations at the onset of each TR, linearly between the true centres of
+  the frames, so that any TR works;
+- ``"crop"``: frame `i` is taken for TR `i`, as in the published models (Freteault et al. 2025),
+  whose TR of 1.49 s is close to the 1.486 s from one conv7 frame to the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.soundnet import SoundNet
+
+ALIGNMENTS = ("interpolate", "crop")
+POWER_TRANSFORMS = ("none", "sqrt")
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """What a read-out reads and predicts; its weights are tensors of the checkpoint.
+
+    Attributes
+    ----------
+    stage : str
+        The stage whose activations are read.
+    n_delays : int
+        K, the number of TRs that one prediction looks back on (itself included).
+    tr : float
+        Repetition time in seconds.
+    alignment : str
+        {"interpolate", "crop"}: how frames go to TRs.
+    power_transform : str
+        {"none", "sqrt"}: applied to the activations.
+    target_ids : tuple of int
+        Atlas ids of the targets, ascending; the order of the output columns.
+    target_names : tuple of str
+        One per target, or empty.
+    atlas : str
+        Name of the atlas that the ids belong to, or empty where it is not known.
+    names : tuple of str
+        One set of weights each: a subject, or "group" for weights that subjects share.
+    subjects : tuple of str
+        Whose responses the read-out was fitted to.
+    """
+
+    stage: str
+    n_delays: int
+    tr: float
+    alignment: str
+    target_ids: tuple[int, ...]
+    names: tuple[str, ...]
+    power_transform: str = "none"
+    target_names: tuple[str, ...] = ()
+    atlas: str = ""
+    subjects: tuple[str, ...] = ()
+
+
+class BrainEncoder(nn.Module):
+    """Predict the fMRI responses to sounds.
+
+    Parameters
+    ----------
+    soundnet : SoundNet
+        The network that is read from.
+    read_out : ReadOut
+        What to read and predict.
+    sample_rate : int
+        Rate of the network's audio in Hz.
+
+    Raises
+    ------
+    ValueError
+        If the read-out names a stage that the network does not have.
+
+    Examples
+    --------
+    >>> read_out = ReadOut("conv7", 5, 1.49, "crop", target_ids=(1, 2, 3), names=("sub-01",))
+    >>> encoder = BrainEncoder(SoundNet(), read_out).eval()
+    >>> encoder(torch.zeros(1, 22050 * 15), n_trs=10).shape
+    torch.Size([1, 10, 3])
+    """
+
+    def __init__(self, soundnet: SoundNet, read_out: ReadOut, sample_rate: int = 22_050) -> None:
+        super().__init__()
+        stages = stage_geometry(soundnet.layers)
+        if read_out.stage not in stages:
+            raise ValueError(
+                f"the read-out reads stage {read_out.stage!r}; the network has {', '.join(stages)}"
+            )
+        self.soundnet = soundnet
+        self.read_out = read_out
+        self.sample_rate = sample_rate
+        self.stage = stages[read_out.stage]
+        self.heads = nn.ModuleDict(
+            {
+                name: nn.Conv1d(self.stage.channels, len(read_out.target_ids), read_out.n_delays)
+                for name in read_out.names
+            }
+        )
+
+    def forward(
+        self, audio: Tensor, n_trs: int, *, start: float = 0.0, name: str | None = None
+    ) -> Tensor:
+        """Predicted responses, shape ``(n_sounds, n_trs, n_targets)``.
+
+        Parameters
+        ----------
+        audio : Tensor
+            Shape ``(n_sounds, n_samples)``, at the network's rate and amplitude scale.
+        n_trs : int
+            Number of TRs to predict.
+        start : float
+            Onset of TR 0 in seconds of the audio (for ``alignment="interpolate"``).
+        name : str, optional
+            Which weights to use; the first ones by default.
+        """
+        frames = self.soundnet(audio, [self.stage.name])[self.stage.name]
+        if self.read_out.power_transform == "sqrt":
+            frames = frames.sqrt()
+        features = self._on_tr_grid(frames, n_trs, start)
+        delayed = F.pad(features, (self.read_out.n_delays - 1, 0))
+        return self.heads[name or self.read_out.names[0]](delayed).transpose(1, 2)
+
+    def _on_tr_grid(self, frames: Tensor, n_trs: int, start: float) -> Tensor:
+        """Frames ``(n_sounds, channels, n_frames)`` to ``(n_sounds, channels, n_trs)``."""
+        n_frames = frames.shape[2]
+        if self.read_out.alignment == "crop":
+            if n_frames < n_trs:
+                raise ValueError(
+                    f"{n_trs} TRs were asked for, the audio yields {n_frames} frames of "
+                    f"{self.stage.name}; give longer audio or ask for fewer TRs"
+                )
+            return frames[:, :, :n_trs]
+        onsets = start + torch.arange(n_trs, dtype=torch.float64) * self.read_out.tr
+        places = (onsets * self.sample_rate - self.stage.centre) / self.stage.hop
+        places = places.clamp(0, n_frames - 1).to(frames.device)
+        left = places.floor().long()
+        right = (left + 1).clamp(max=n_frames - 1)
+        weight = (places - left).to(frames)
+        return torch.lerp(frames[:, :, left], frames[:, :, right], weight)

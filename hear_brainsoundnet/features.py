@@ -1,0 +1,157 @@
+"""What an embedding is made of: stages, and how a scene is pooled over time.
+
+Both kinds of embedding are written as short expressions:
+
+- scene: ``"conv4+conv7"`` takes the mean over time of each stage;
+  ``"conv4:mean,std+conv7:max"`` names the poolings. The embedding is the concatenation in the
+  order written.
+- timestamps: ``"conv4"`` or ``"conv4+conv7"``. The frames are those of the stage with the
+  smallest hop; slower stages are interpolated linearly to its times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hear_brainsoundnet.geometry import StageGeometry
+
+POOLINGS = ("mean", "std", "max")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named pair of expressions."""
+
+    scene: str
+    timestamps: str
+
+
+PRESETS = {
+    # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
+    "paper": Preset(scene="conv7", timestamps="conv4"),
+    # The choice that measured best on real tasks: benchmarks/hear/results.md.
+    "default": Preset(scene="conv3:mean,std+conv4:mean,std+conv5:mean,std", timestamps="conv4"),
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One stage of an expression with its poolings (none for timestamps)."""
+
+    stage: str
+    poolings: tuple[str, ...] = ()
+
+
+def find_preset(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find_preset("paper").scene
+    'conv7'
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; choose one of {', '.join(map(repr, PRESETS))}")
+    return PRESETS[name]
+
+
+def parse_scene(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[Term, ...]:
+    """Read a scene expression.
+
+    Parameters
+    ----------
+    expression : str
+        ``stage[:pooling[,pooling...]]`` joined by ``+``; poolings are {"mean", "std", "max"},
+        "mean" when none is named.
+    stages : mapping of str to StageGeometry
+        The network's stages.
+
+    Raises
+    ------
+    ValueError
+        For an unknown stage or pooling, an empty term, or a stage or pooling named twice.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.geometry import stage_geometry
+    >>> parse_scene("conv4:mean,std+conv7", stage_geometry())
+    (Term(stage='conv4', poolings=('mean', 'std')), Term(stage='conv7', poolings=('mean',)))
+    """
+    terms = []
+    for text in _split(expression, "+", "scene"):
+        stage, colon, poolings_text = text.partition(":")
+        poolings = _split(poolings_text, ",", "scene") if colon else ["mean"]
+        for pooling in poolings:
+            if pooling not in POOLINGS:
+                raise ValueError(
+                    f"unknown pooling {pooling!r} in scene={expression!r}; "
+                    f"choose from {', '.join(POOLINGS)}"
+                )
+        _check_unique(poolings, expression, "scene")
+        terms.append(Term(stage.strip(), tuple(poolings)))
+    _check_stages([term.stage for term in terms], stages, expression, "scene")
+    return tuple(terms)
+
+
+def parse_timestamps(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[Term, ...]:
+    """Read a timestamps expression: stage names joined by ``+``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown stage, a pooling (there is nothing to pool), an empty term, or a stage
+        named twice.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.geometry import stage_geometry
+    >>> [term.stage for term in parse_timestamps("conv4+conv5", stage_geometry())]
+    ['conv4', 'conv5']
+    """
+    names = _split(expression, "+", "timestamps")
+    for name in names:
+        if ":" in name:
+            raise ValueError(
+                f"timestamps={expression!r} names a pooling; frames are not pooled, "
+                f"write {name.partition(':')[0]!r}"
+            )
+    _check_stages(names, stages, expression, "timestamps")
+    return tuple(Term(name) for name in names)
+
+
+def _split(text: str, separator: str, argument: str) -> list[str]:
+    if not isinstance(text, str):
+        raise ValueError(
+            f"{argument} must be a text such as 'conv4+conv7', got {type(text).__name__}"
+        )
+    parts = [part.strip() for part in text.split(separator)]
+    if not all(parts):
+        raise ValueError(
+            f"{argument}={text!r} has an empty part; write stages joined by '+', "
+            f"such as 'conv4+conv7'"
+        )
+    return parts
+
+
+def _check_stages(
+    names: list[str], stages: Mapping[str, StageGeometry], expression: str, argument: str
+) -> None:
+    for name in names:
+        if name not in stages:
+            raise ValueError(
+                f"unknown stage {name!r} in {argument}={expression!r}; "
+                f"choose from {', '.join(stages)}"
+            )
+    _check_unique(names, expression, argument)
+
+
+def _check_unique(names: list[str], expression: str, argument: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{argument}={expression!r} names {', '.join(repeated)} more than once")

@@ -1,0 +1,121 @@
+"""Collect the frames of a clip that arrive segment by segment.
+
+:class:`ScenePool` reduces them to one vector, with memory that does not grow with the clip;
+:class:`FrameTrack` keeps them and reads them out at any time.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hear_brainsoundnet.features import Term
+from hear_brainsoundnet.geometry import StageGeometry
+
+FRAMES_PER_BLOCK = 4096  # interpolated at a time
+
+
+class ScenePool:
+    """Mean, standard deviation (population) and maximum over time of one stage.
+
+    Sums are kept in float64, so that the result does not depend on how a clip was cut.
+
+    Examples
+    --------
+    >>> pool = ScenePool(Term("conv4", ("mean", "std")))
+    >>> pool.add(torch.tensor([[[1.0, 2.0]]]))
+    >>> pool.add(torch.tensor([[[6.0]]]))
+    >>> pool.result()
+    tensor([[3.0000, 2.1602]], dtype=torch.float64)
+    """
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+        self.n_frames = 0
+        self.sum: Tensor | float = 0.0
+        self.sum_of_squares: Tensor | float = 0.0
+        self.max: Tensor | None = None
+
+    def add(self, frames: Tensor) -> None:
+        """Take in frames, shape ``(n_sounds, channels, n_frames)``; there may be none."""
+        if frames.shape[2] == 0:
+            return
+        self.n_frames += frames.shape[2]
+        if "mean" in self.term.poolings or "std" in self.term.poolings:
+            frames64 = frames.double()
+            self.sum = self.sum + frames64.sum(dim=2)
+            if "std" in self.term.poolings:
+                self.sum_of_squares = self.sum_of_squares + frames64.square().sum(dim=2)
+        if "max" in self.term.poolings:
+            highest = frames.amax(dim=2).double()
+            self.max = highest if self.max is None else torch.maximum(self.max, highest)
+
+    def result(self) -> Tensor:
+        """The poolings side by side, shape ``(n_sounds, channels * n_poolings)``, float64."""
+        return torch.cat([self._pooled(pooling) for pooling in self.term.poolings], dim=1)
+
+    def _pooled(self, pooling: str) -> Tensor:
+        if pooling == "max":
+            assert self.max is not None
+            return self.max
+        mean = self.sum / self.n_frames
+        assert isinstance(mean, Tensor)
+        if pooling == "mean":
+            return mean
+        variance = self.sum_of_squares / self.n_frames - mean.square()
+        varies = variance > 0
+        # A constant channel has standard deviation 0, with gradient 0 rather than NaN.
+        return torch.where(varies, torch.where(varies, variance, 1.0).sqrt(), 0.0)
+
+
+class FrameTrack:
+    """Frames `first` to `stop` of one stage, kept in order of time.
+
+    Parameters
+    ----------
+    stage : StageGeometry
+        The stage.
+    first, stop : int
+        Range of frames to keep, in frames of the whole clip.
+    """
+
+    def __init__(self, stage: StageGeometry, first: int, stop: int) -> None:
+        self.stage = stage
+        self.first, self.stop = first, stop
+        self.frames: Tensor | None = None
+
+    def add(self, frames: Tensor, position: int) -> None:
+        """Take in frames ``(n_sounds, channels, n_frames)`` that stand at `position` in the clip."""
+        if self.frames is None:
+            n_kept = self.stop - self.first
+            self.frames = frames.new_empty(frames.shape[0], n_kept, frames.shape[1])
+        begin = max(position, self.first)
+        end = min(position + frames.shape[2], self.stop)
+        if begin < end:
+            own = frames[:, :, begin - position : end - position]
+            self.frames[:, begin - self.first : end - self.first] = own.transpose(1, 2)
+
+    def at(self, times: Tensor) -> Tensor:
+        """Frames at `times`, linearly interpolated, the first and last one held beyond the ends.
+
+        Parameters
+        ----------
+        times : Tensor
+            In samples at the network's rate, float64, shape ``(n_times,)``.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(n_sounds, n_times, channels)``.
+        """
+        assert self.frames is not None
+        n_kept = self.stop - self.first
+        places = (times - self.stage.centre) / self.stage.hop - self.first
+        places = places.clamp(0, n_kept - 1).to(self.frames.device)
+        blocks = []
+        for block in places.split(FRAMES_PER_BLOCK):
+            left = block.floor().long()
+            right = (left + 1).clamp(max=n_kept - 1)
+            weight = (block - left).to(self.frames)[:, None]
+            blocks.append(torch.lerp(self.frames[:, left], self.frames[:, right], weight))
+        return torch.cat(blocks, dim=1)

@@ -1,0 +1,133 @@
+"""Band-limited resampling of any slice of a sound, equal to resampling the whole of it.
+
+The arithmetic is that of :func:`torchaudio.functional.resample` with its default settings (a
+Hann-windowed sinc, 6 zero crossings, cut-off at 0.99 of the lower Nyquist frequency). With the two
+rates divided by their greatest common divisor, `old` input samples become `new` output samples:
+output `j = q * new + r` is a weighted sum of the inputs around ``j * old / new``, with weights that
+depend on the phase `r` alone. All phases form one convolution with stride `old`, whose kernel is
+computed once. Because block `q` depends only on the inputs from ``q * old - width`` to
+``(q + 1) * old + width``, any slice of the output can be had from a slice of the input.
+
+Rates that share no large divisor (44,099 Hz, say) would need a kernel of gigabytes. There the few
+non-zero weights of each output sample are computed when they are needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ZERO_CROSSINGS = 6
+ROLLOFF = 0.99
+LARGEST_KERNEL = 2**22  # weights; 16 MiB
+
+LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
+
+
+class Resampler(nn.Module):
+    """From `sample_rate` to `target_rate` (Hz), slice by slice.
+
+    Raises
+    ------
+    ValueError
+        If a rate is not a whole number of Hz between 1,000 and 1,000,000.
+
+    Examples
+    --------
+    >>> resampler = Resampler(48000, 22050)
+    >>> resampler.n_out(48000)
+    22050
+    >>> resampler(torch.zeros(2, 48000)).shape
+    torch.Size([2, 22050])
+    """
+
+    kernel: Tensor
+
+    def __init__(
+        self, sample_rate: int, target_rate: int, *, largest_kernel: int = LARGEST_KERNEL
+    ) -> None:
+        super().__init__()
+        for rate in (sample_rate, target_rate):
+            if not isinstance(rate, int) or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+                raise ValueError(
+                    f"sample rate must be a whole number of Hz from {LOWEST_RATE} to "
+                    f"{HIGHEST_RATE}, got {rate!r}"
+                )
+        divisor = math.gcd(sample_rate, target_rate)
+        self.old, self.new = sample_rate // divisor, target_rate // divisor
+        self.cutoff = min(self.old, self.new) * ROLLOFF
+        self.width = math.ceil(ZERO_CROSSINGS * self.old / self.cutoff)
+        taps = 2 * self.width + self.old
+        self.identity = self.old == self.new
+        self.has_kernel = not self.identity and self.new * taps <= largest_kernel
+        kernel = torch.empty(0)
+        if self.has_kernel:
+            inputs = torch.arange(-self.width, self.width + self.old, dtype=torch.float64)
+            phases = torch.arange(self.new, dtype=torch.float64)
+            offsets = inputs[None, :] / self.old - phases[:, None] / self.new
+            kernel = self._weights(offsets).float()[:, None, :]
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def n_out(self, n_samples: int) -> int:
+        """Length after resampling of a clip of `n_samples`."""
+        return -(-n_samples * self.new // self.old)
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """Resample whole clips, shape ``(n_sounds, n_samples)``."""
+
+        def read(start: int, stop: int) -> Tensor:
+            return audio[:, start:stop]
+
+        return self.slice(read, audio.shape[-1], 0, self.n_out(audio.shape[-1]))
+
+    def slice(
+        self, read: Callable[[int, int], Tensor], n_samples: int, start: int, stop: int
+    ) -> Tensor:
+        """Output samples `start` to `stop` of a clip that is read piece by piece.
+
+        Parameters
+        ----------
+        read : callable
+            ``read(i, j)`` returns input samples i to j, shape ``(n_sounds, j - i)``; it is called
+            once, within ``0 <= i < j <= n_samples``.
+        n_samples : int
+            Length of the clip before resampling; beyond it there is silence.
+        start, stop : int
+            Output range, ``0 <= start < stop <= n_out(n_samples)``.
+        """
+        if self.identity:
+            return read(start, stop)
+        first_block, stop_block = start // self.new, -(-stop // self.new)
+        begin = first_block * self.old - self.width
+        end = stop_block * self.old + self.width
+        i, j = max(0, begin), min(n_samples, end)
+        audio = F.pad(read(i, j), (i - begin, end - j))
+        if self.has_kernel:
+            blocks = F.conv1d(audio[:, None, :], self.kernel.to(audio), stride=self.old)
+            offset = first_block * self.new
+            return blocks.transpose(1, 2).flatten(1)[:, start - offset : stop - offset]
+        return self._interpolate(audio, begin, start, stop)
+
+    def _interpolate(self, audio: Tensor, begin: int, start: int, stop: int) -> Tensor:
+        """The same sums without a kernel table: gather the inputs near each output."""
+        pieces = []
+        taps = torch.arange(-self.width, self.width + 1, device=audio.device)
+        for piece in range(start, stop, 2**16):
+            outputs = torch.arange(piece, min(stop, piece + 2**16), device=audio.device)
+            nearest = outputs * self.old // self.new
+            inputs = nearest[:, None] + taps
+            # offset = input / old - output / new, in whole numbers up to the last division
+            numerators = inputs * self.new - outputs[:, None] * self.old
+            weights = self._weights(numerators.double() / (self.old * self.new)).to(audio)
+            pieces.append((audio[:, inputs - begin] * weights).sum(-1))
+        return torch.cat(pieces, dim=1)
+
+    def _weights(self, offsets: Tensor) -> Tensor:
+        """Windowed sinc at `offsets` (in units of the common period), float64."""
+        t = (offsets * self.cutoff).clamp(-ZERO_CROSSINGS, ZERO_CROSSINGS)
+        window = torch.cos(t * math.pi / ZERO_CROSSINGS / 2) ** 2
+        return torch.sinc(t) * window * (self.cutoff / self.old)

@@ -1,0 +1,182 @@
+"""SoundNet: the layer table and the network that is built from it.
+
+The table below is the only place where kernel sizes, strides, paddings and
+widths are written down. Everything about time (hops, receptive fields, shortest
+inputs) is derived from it in :mod:`hear_brainsoundnet.geometry`.
+
+Reference: Y. Aytar, C. Vondrick and A. Torralba, "SoundNet: Learning Sound
+Representations from Unlabeled Video", NIPS 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BATCHNORM_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block of the network: Conv1d (with bias), BatchNorm1d, ReLU and perhaps max-pooling.
+
+    Attributes
+    ----------
+    name : str
+        Name of the stage after the ReLU, for example ``"conv1"``.
+    kernel, stride, padding : int
+        Of the convolution, in frames of the stage below. The padding is added on both sides.
+    channels : int
+        Number of output channels.
+    pool : int
+        Width and stride of the max-pooling after the ReLU; 0 for none. Its output is the stage
+        ``conv`` -> ``pool``, for example ``"pool1"``.
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    padding: int
+    channels: int
+    pool: int = 0
+
+    @property
+    def pool_name(self) -> str | None:
+        """Name of the stage after the pooling, or None where nothing is pooled."""
+        return self.name.replace("conv", "pool") if self.pool else None
+
+
+@dataclass(frozen=True)
+class Head:
+    """A classifier of the original network: a plain convolution on top of the last stage."""
+
+    name: str
+    kernel: int
+    stride: int
+    channels: int
+
+
+LAYERS = (
+    Layer("conv1", kernel=64, stride=2, padding=32, channels=16, pool=8),
+    Layer("conv2", kernel=32, stride=2, padding=16, channels=32, pool=8),
+    Layer("conv3", kernel=16, stride=2, padding=8, channels=64),
+    Layer("conv4", kernel=8, stride=2, padding=4, channels=128),
+    Layer("conv5", kernel=4, stride=2, padding=2, channels=256, pool=4),
+    Layer("conv6", kernel=4, stride=2, padding=2, channels=512),
+    Layer("conv7", kernel=4, stride=2, padding=2, channels=1024),
+)
+
+HEADS = (
+    Head("objects", kernel=8, stride=2, channels=1000),
+    Head("scenes", kernel=8, stride=2, channels=401),
+)
+
+
+def stage_names(layers: Sequence[Layer] = LAYERS) -> tuple[str, ...]:
+    """Names of all stages in the order in which sound passes them.
+
+    Examples
+    --------
+    >>> stage_names()
+    ('conv1', 'pool1', 'conv2', 'pool2', 'conv3', 'conv4', 'conv5', 'pool5', 'conv6', 'conv7')
+    """
+    return tuple(
+        name for layer in layers for name in (layer.name, layer.pool_name) if name is not None
+    )
+
+
+class ConvBlock(nn.Module):
+    """Conv1d - BatchNorm1d - ReLU."""
+
+    def __init__(self, layer: Layer, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(
+            in_channels, layer.channels, layer.kernel, stride=layer.stride, padding=layer.padding
+        )
+        self.norm = nn.BatchNorm1d(layer.channels, eps=BATCHNORM_EPS)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(frames)), inplace=True)
+
+
+class SoundNet(nn.Module):
+    """The network, from a waveform to the activations of any of its stages.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layer table; the default is the published network.
+    heads : sequence of Head
+        Classifiers on the last stage (:data:`HEADS` for the published ones); none by default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> soundnet = SoundNet().eval()
+    >>> stages = soundnet(torch.zeros(2, 22050), ["conv4", "conv7"])
+    >>> stages["conv4"].shape, stages["conv7"].shape
+    (torch.Size([2, 128, 23]), torch.Size([2, 1024, 2]))
+    """
+
+    def __init__(self, layers: Sequence[Layer] = LAYERS, heads: Sequence[Head] = ()) -> None:
+        super().__init__()
+        self.layers = tuple(layers)
+        self.stage_names = stage_names(self.layers)
+        self.pool_widths = {layer.pool_name: layer.pool for layer in self.layers if layer.pool}
+        in_channels = 1
+        for layer in self.layers:
+            self.add_module(layer.name, ConvBlock(layer, in_channels))
+            in_channels = layer.channels
+        self.head_table = tuple(heads)
+        self.heads = nn.ModuleDict(
+            {
+                head.name: nn.Conv1d(in_channels, head.channels, head.kernel, stride=head.stride)
+                for head in self.head_table
+            }
+        )
+
+    def forward(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
+        """Activations of the named stages; nothing above the deepest of them is computed.
+
+        Parameters
+        ----------
+        audio : Tensor
+            Shape ``(n_sounds, n_samples)``, at the network's own rate and amplitude scale.
+        stages : iterable of str
+            Stage or head names.
+
+        Returns
+        -------
+        dict of Tensor
+            For each stage ``(n_sounds, channels, n_frames)``; "conv" stages are taken after the
+            ReLU and before the pooling.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a stage or head of this network.
+        """
+        wanted = list(stages)
+        for name in wanted:
+            if name not in self.stage_names and name not in self.heads:
+                known = ", ".join((*self.stage_names, *self.heads))
+                raise ValueError(f"unknown stage {name!r}; this network has {known}")
+        depths = [self.stage_names.index(name) for name in wanted if name in self.stage_names]
+        heads = [name for name in wanted if name in self.heads]
+        deepest = len(self.stage_names) - 1 if heads else max(depths, default=-1)
+
+        outputs: dict[str, Tensor] = {}
+        frames = audio.unsqueeze(1)
+        for name in self.stage_names[: deepest + 1]:
+            if name in self.pool_widths:
+                frames = F.max_pool1d(frames, self.pool_widths[name])
+            else:
+                frames = self.get_submodule(name)(frames)
+            if name in wanted:
+                outputs[name] = frames
+        for name in heads:
+            outputs[name] = self.heads[name](frames)
+        return outputs

@@ -1,0 +1,83 @@
+"""Cut a long clip into overlapping segments whose kept frames tile those of the whole clip.
+
+A segment begins at a multiple of the largest hop, so that its frames fall on the frames of the
+whole clip. Near its beginning and end a segment shows the network padding where the clip has
+sound; the frames that see it are computed by the neighbouring segment and dropped here. Which ones
+those are follows from the receptive fields alone: a frame is right if all of its receptive field
+lies within the segment, or hangs over an edge which is also the clip's. Every kept frame is
+therefore the frame that the network would have computed from the whole clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hear_brainsoundnet.geometry import StageGeometry
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Samples `start` to `stop` of a clip, and what to keep of them.
+
+    Attributes
+    ----------
+    start, stop : int
+        In samples at the network's rate.
+    kept : dict of str to slice
+        For each stage, which of the segment's own frames belong to it.
+    position : dict of str to int
+        For each stage, where the first kept frame stands in the whole clip.
+    """
+
+    start: int
+    stop: int
+    kept: dict[str, slice]
+    position: dict[str, int]
+
+
+def segments(
+    n_samples: int, stages: Sequence[StageGeometry], longest: int
+) -> Iterator[Segment]:
+    """Segments that together yield every frame of every stage exactly once.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the clip; every stage must yield at least one frame for it.
+    stages : sequence of StageGeometry
+        The stages that are wanted.
+    longest : int
+        Upper limit for the length of a segment where the receptive fields allow it (in samples);
+        a clip up to this length is one segment.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.geometry import stage_geometry
+    >>> conv4 = stage_geometry()["conv4"]
+    >>> [(s.start, s.stop) for s in segments(100_000, [conv4], longest=50_000)]
+    [(0, 44798), (36864, 86782), (78848, 100000)]
+    """
+    hop = max(stage.hop for stage in stages)
+    n_frames = {stage.name: stage.n_frames(n_samples) for stage in stages}
+    # Reach of the receptive fields before and after the frames that a segment owns.
+    before = hop * -(min(stage.field_start(0) for stage in stages) // hop)
+    after = max(0, *(stage.field_stop(0) - stage.hop for stage in stages))
+    if n_samples <= longest:
+        step, n_steps = n_samples, 1
+    else:
+        step = hop * max(1, (longest - before - after) // hop)
+        n_steps = max(-(-n_frames[stage.name] * stage.hop // step) for stage in stages)
+    for i in range(n_steps):
+        start = max(0, i * step - before)
+        stop = n_samples if i == n_steps - 1 else min(n_samples, (i + 1) * step + after)
+        kept, position = {}, {}
+        for stage in stages:
+            first = min(i * step // stage.hop, n_frames[stage.name])
+            last = min((i + 1) * step // stage.hop, n_frames[stage.name])
+            if i == n_steps - 1:
+                last = n_frames[stage.name]
+            offset = start // stage.hop
+            kept[stage.name] = slice(first - offset, last - offset)
+            position[stage.name] = first
+        yield Segment(start, stop, kept, position)
