@@ -139,5 +139,6 @@ def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tens
     (torch.Size([2, 21, 128]), tensor([ 34.0363,  80.4762, 126.9161]))
     """
     embeddings = model.embed_tensor(check_audio(audio), scene=False)
-    assert embeddings.timestamps is not None and embeddings.timestamps_ms is not None
+    assert embeddings.timestamps is not None
+    assert embeddings.timestamps_ms is not None
     return embeddings.timestamps, embeddings.timestamps_ms

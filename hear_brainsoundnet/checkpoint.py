@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, BrainEncoder, ReadOut
@@ -34,7 +34,7 @@ from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
 logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-CARD_KEY, HASH_KEY = "hear_brainsoundnet", "content_sha256"
+METADATA_KEY = "hear_brainsoundnet"  # one key, so that equal checkpoints are equal bytes
 LARGEST_NUMBER = 65_536  # of kernels, widths, delays: more is no SoundNet but a memory bomb
 
 CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
@@ -106,7 +106,7 @@ class Card(BaseModel):
         if read_out.alignment not in ALIGNMENTS:
             raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
         if read_out.power_transform not in POWER_TRANSFORMS:
-            raise ValueError(f"transform {read_out.power_transform!r} is none of {POWER_TRANSFORMS}")
+            raise ValueError(f"power transform is none of {POWER_TRANSFORMS}")
         if not read_out.target_ids or sorted(set(read_out.target_ids)) != list(read_out.target_ids):
             raise ValueError("target ids must be ascending, each once, at least one")
         if read_out.target_names and len(read_out.target_names) != len(read_out.target_ids):
@@ -157,7 +157,7 @@ class Named:
 NAMED = {
     "untrained": Named(
         "soundnet-untrained.safetensors",
-        "27e24110b0dc70618d5676bade9da6f69c34a3aa03dfeacbb2cd243d84641960",
+        "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",
     ),
 }
 DEFAULT = "untrained"
@@ -214,8 +214,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-            card = _parse_card(metadata, path)
+            names = list(file.keys())
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            document = _parse_metadata(metadata, path)
+            card = _parse_card(document, path)
             _check_shapes(card, shapes, path)
             tensors = {name: file.get_tensor(name) for name in sorted(shapes)}
     except (SafetensorError, OSError, RuntimeError) as error:
@@ -227,8 +229,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             raise ValueError(f"{path}: tensor {name} has type {tensor.dtype}, expected floats")
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"{path}: tensor {name} contains NaN or infinity")
-    digest = _content_hash(metadata[CARD_KEY], tensors)
-    if metadata.get(HASH_KEY) != digest:
+    digest = _content_hash(document["card"], tensors)
+    if document.get("content_sha256") != digest:
         raise ValueError(
             f"{path} is damaged: its content does not match the SHA-256 that it was written with; "
             "fetch or write it anew"
@@ -278,15 +280,14 @@ def write_checkpoint(
         value = tensor.detach().to(device="cpu", dtype=dtype if is_weight else torch.float32)
         tensors[prefix + name] = value.contiguous()
     _check_shapes(card, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
-    text = json.dumps(card.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
-    digest = _content_hash(text, tensors)
+    document: dict[str, Any] = {"card": card.model_dump(mode="json")}
+    digest = document["content_sha256"] = _content_hash(document["card"], tensors)
+    metadata = {METADATA_KEY: json.dumps(document, sort_keys=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file(tensors, temporary, metadata={CARD_KEY: text, HASH_KEY: digest})
+        temporary.write_bytes(save(tensors, metadata=metadata))
         os.replace(temporary, path)
-    except SafetensorError as error:
-        raise OSError(f"cannot write {path}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return digest
@@ -336,15 +337,15 @@ def _refuse_foreign(path: Path) -> None:
             )
 
 
-def _parse_card(metadata: Mapping[str, str], path: Path) -> Card:
-    if CARD_KEY not in metadata:
+def _parse_metadata(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
+    if METADATA_KEY not in metadata:
         raise ValueError(
             f"{path} has no hear_brainsoundnet card: it was not written by this package; see "
             "hear-brainsoundnet convert --help for the weight files that can be converted"
         )
     try:
-        document: Any = json.loads(metadata[CARD_KEY])
-        version = document["format_version"]
+        document: dict[str, Any] = json.loads(metadata[METADATA_KEY])
+        version = document["card"]["format_version"]
     except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its card is not readable JSON") from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
@@ -352,8 +353,12 @@ def _parse_card(metadata: Mapping[str, str], path: Path) -> Card:
             f"{path} has checkpoint format {version}, this version of hear_brainsoundnet reads up "
             f"to {FORMAT_VERSION}: pip install --upgrade hear-brainsoundnet"
         )
+    return document
+
+
+def _parse_card(document: dict[str, Any], path: Path) -> Card:
     try:
-        return Card.model_validate(document)
+        return Card.model_validate(document["card"])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -397,8 +402,8 @@ def _fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], prefix: str) -
     module.load_state_dict({name: tensors[prefix + name] for name in own}, strict=False)
 
 
-def _content_hash(card: str, tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(card.encode())
+def _content_hash(card: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

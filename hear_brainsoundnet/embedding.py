@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -204,9 +203,7 @@ class EmbeddingModel(nn.Module):
 
     def _clip(self, sound: Sound, resampler: Resampler) -> _Clip:
         """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
-        within = self.grid.frames_within(
-            sound.n_samples * Fraction(resampler.new, resampler.old)
-        )
+        within = self.grid.frames_within(sound.n_samples * Fraction(resampler.new, resampler.old))
         n_samples = resampler.n_out(sound.n_samples)
         n_padded = max(
             n_samples,
@@ -225,7 +222,7 @@ class EmbeddingModel(nn.Module):
         self, sound: Sound, resampler: Resampler, clip: _Clip, segment: Segment
     ) -> tuple[Tensor, torch.device]:
         """Samples of one segment, ready for the network, and the device that they came from."""
-        weight = self.soundnet.conv1.conv.weight
+        weight = next(self.soundnet.parameters())
         source_device = torch.device("cpu")
 
         def read(start: int, stop: int) -> Tensor:

@@ -4,9 +4,9 @@ For target `v` at TR `i` the prediction is
 
     y[i, v] = bias[v] + sum_d sum_c weight[v, c, K - 1 - d] * x[i - d, c],   d = 0 .. K - 1,
 
-where `x` are the activations of one stage on the grid of TRs and K is the number of delays: a causal
-finite impulse response, that is a haemodynamic response learned for each target and channel. Before
-the first TR there is nothing, so that delays never reach into another run.
+where `x` are the activations of one stage on the grid of TRs and K is the number of delays: a
+causal finite impulse response, that is a haemodynamic response learned for each target and channel.
+Before the first TR there is nothing, so that delays never reach into another run.
 
 Two ways lead from frames to TRs:
 

@@ -85,7 +85,7 @@ class FrameTrack:
         self.frames: Tensor | None = None
 
     def add(self, frames: Tensor, position: int) -> None:
-        """Take in frames ``(n_sounds, channels, n_frames)`` that stand at `position` in the clip."""
+        """Take in frames ``(n_sounds, channels, n_frames)``, the first one at `position`."""
         if self.frames is None:
             n_kept = self.stop - self.first
             self.frames = frames.new_empty(frames.shape[0], n_kept, frames.shape[1])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -138,6 +139,10 @@ class SoundNet(nn.Module):
             }
         )
 
+    def block(self, name: str) -> ConvBlock:
+        """The block called `name` in the layer table."""
+        return cast(ConvBlock, self.get_submodule(name))
+
     def forward(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
         """Activations of the named stages; nothing above the deepest of them is computed.
 
@@ -174,7 +179,7 @@ class SoundNet(nn.Module):
             if name in self.pool_widths:
                 frames = F.max_pool1d(frames, self.pool_widths[name])
             else:
-                frames = self.get_submodule(name)(frames)
+                frames = self.block(name)(frames)
             if name in wanted:
                 outputs[name] = frames
         for name in heads:

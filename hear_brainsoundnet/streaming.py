@@ -36,9 +36,7 @@ class Segment:
     position: dict[str, int]
 
 
-def segments(
-    n_samples: int, stages: Sequence[StageGeometry], longest: int
-) -> Iterator[Segment]:
+def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> Iterator[Segment]:
     """Segments that together yield every frame of every stage exactly once.
 
     Parameters

@@ -70,7 +70,7 @@ def calibration_sounds(seed: int, n_sounds: int = 48, duration: float = 6.0) -> 
 
 
 @torch.no_grad()
-def untrained_soundnet(seed: int, hann: bool = True) -> SoundNet:
+def untrained_soundnet(seed: int) -> SoundNet:
     """SoundNet with random weights and calibrated BatchNorm.
 
     Examples
@@ -83,9 +83,12 @@ def untrained_soundnet(seed: int, hann: bool = True) -> SoundNet:
     generator = torch.Generator().manual_seed(seed)
     frames = calibration_sounds(seed)[:, None, :]
     for layer in soundnet.layers:
-        block = soundnet.get_submodule(layer.name)
+        block = soundnet.block(layer.name)
         conv, norm = block.conv, block.norm
-        window = torch.hann_window(layer.kernel + 2, periodic=False)[1:-1] if hann else torch.ones(layer.kernel)
+        assert conv.bias is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        window = torch.hann_window(layer.kernel + 2, periodic=False)[1:-1]
         gain = math.sqrt(1 / (conv.in_channels * float(window.square().sum())))
         weight = torch.randn(conv.weight.shape, generator=generator) * window * gain
         conv.weight.copy_(weight.half().float())  # as they will be on disk
@@ -110,7 +113,7 @@ def write_untrained(path: str | Path, seed: int = SEED) -> str:
             "weights": "random: normal under a Hann window over each kernel",
             "batchnorm": "mean and variance on synthetic tones, noises, chirps and clicks",
             "seed": seed,
-            "command": f"python -m training untrained {Path(path).name} --seed {seed}",
+            "command": f"python -m training untrained OUT.safetensors --seed {seed}",
         },
         licence="CC BY 4.0",
         use=(

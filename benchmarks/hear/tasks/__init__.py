@@ -1,0 +1,1 @@
+"""Tasks in the folder layout of HEAR, made from recordings at hand."""

@@ -1,0 +1,78 @@
+"""The recordings of ESC-10 (Piczak 2015) as sources of sound.
+
+Layout: ``NNN - Class name/FOLD-CLIP-TAKE.ogg``. All clips that stem from one original recording
+are in one fold, so folds that differ share no source.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+FOLDER = Path("audio/esc10")
+FILE_NAME = re.compile(r"(?P<fold>[1-5])-(?P<clip>\d+)-(?P<take>[A-Z])\.ogg")
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """One recording: its file, its class ("Dog bark") and its fold (1 to 5)."""
+
+    path: Path
+    category: str
+    fold: int
+
+    def read(self, sample_rate: int) -> np.ndarray:
+        """Samples as float64, shape ``(n_samples,)``.
+
+        Raises
+        ------
+        ValueError
+            If the file is not mono at `sample_rate`.
+        """
+        audio, rate = soundfile.read(self.path, dtype="float64", always_2d=True)
+        if rate != sample_rate or audio.shape[1] != 1:
+            raise ValueError(
+                f"{self.path} has {audio.shape[1]} channels at {rate} Hz, expected 1 at "
+                f"{sample_rate} Hz; use the original files of ESC-10"
+            )
+        return audio[:, 0]
+
+
+def list_clips(data_folder: Path) -> list[SourceClip]:
+    """All recordings, in the order of class and file name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
+    folder = data_folder / FOLDER
+    clips = []
+    for path in sorted(folder.glob("* - */*.ogg")):
+        name = FILE_NAME.fullmatch(path.name)
+        if name is not None:
+            category = path.parent.name.partition(" - ")[2]
+            clips.append(SourceClip(path, category, int(name["fold"])))
+    if not clips:
+        raise FileNotFoundError(
+            f"no recordings in {folder}: expected 'NNN - Class/FOLD-CLIP-TAKE.ogg'; "
+            "name the folder with the real data by --data or BRAINSOUNDNET_DATA"
+        )
+    return clips
+
+
+def read_credits(data_folder: Path) -> dict[str, str]:
+    """What the list of licences in ESC-10's README says of each clip, by file name.
+
+    A file without such a list gives an empty dictionary.
+    """
+    readme = data_folder / FOLDER / "README.md"
+    if not readme.is_file():
+        return {}
+    line = re.compile(r"- \*\*\[([^\]]+\.ogg)\]\([^)]*\)\*\*:\s*(.*)")
+    matches = map(line.fullmatch, readme.read_text(encoding="utf-8").splitlines())
+    return {match[1]: match[2].strip() for match in matches if match is not None}
