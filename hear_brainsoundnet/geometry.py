@@ -33,6 +33,8 @@ class Window:
     padding: int
 
     def n_out(self, n_in: int) -> int:
+        if n_in == 0:  # nothing comes from nothing, whatever the padding
+            return 0
         return max(0, (n_in + 2 * self.padding - self.kernel) // self.stride + 1)
 
     def shortest_in(self, n_out: int) -> int:

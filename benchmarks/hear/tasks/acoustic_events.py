@@ -43,6 +43,4 @@ def find_acoustic_events(audio: np.ndarray, sample_rate: int) -> list[tuple[int,
     sounding = np.flatnonzero(energy >= energy.max() * 10 ** (THRESHOLD_DB / 10))
     longest_gap = LONGEST_GAP_SECONDS * sample_rate / frame
     breaks = np.flatnonzero(np.diff(sounding) - 1 >= longest_gap) + 1
-    return [
-        (int(run[0]) * frame, (int(run[-1]) + 1) * frame) for run in np.split(sounding, breaks)
-    ]
+    return [(int(run[0]) * frame, (int(run[-1]) + 1) * frame) for run in np.split(sounding, breaks)]

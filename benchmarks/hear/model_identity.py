@@ -1,0 +1,187 @@
+"""Which model is measured: module, weights and options, as a folder name.
+
+heareval names its cache of embeddings after module and options only, so that new weights would
+silently reuse the embeddings of old ones. Here results lie under a name that changes with all
+that the embeddings depend on:
+
+``<module>/<first 12 of the weights' hash>-<first 8 of the options' hash>``
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """A model that can be measured.
+
+    Attributes
+    ----------
+    module : str
+        Import name of a module with the HEAR API.
+    module_version : str
+        Version of the distribution that it is from; "" if there is none.
+    source_hash : str
+        Hash of the Python files of a package, of the one file of a module: changed code, too, may
+        change embeddings.
+    checkpoint : str
+        Name of the weights for people.
+    checkpoint_hash : str
+        Hash of the weights; `source_hash` for a module without weights.
+    weights_file : str
+        Path for heareval's ``--model``; "" if there is none to name.
+    options : dict
+        Keywords for ``load_model``, as given.
+    resolved : dict
+        What the options came to, where the model tells: for example which stages a preset means.
+    sample_rate : int
+        In Hz.
+    """
+
+    module: str
+    module_version: str
+    source_hash: str
+    checkpoint: str
+    checkpoint_hash: str
+    weights_file: str
+    options: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    sample_rate: int
+
+    @property
+    def label(self) -> str:
+        """Short name for a table: module and preset, or module and options."""
+        options = {name: value for name, value in self.options.items() if name != "sample_rate"}
+        options.pop("model_file_path", None)
+        return " ".join([self.module, *(f"{name}={options[name]}" for name in sorted(options))])
+
+    @property
+    def folder(self) -> Path:
+        """Relative folder of its results."""
+        chosen = [
+            self.module_version,
+            self.source_hash,
+            dict(self.options),
+            dict(self.resolved),
+            self.sample_rate,
+        ]
+        options_hash = _hash(json.dumps(chosen, sort_keys=True).encode())
+        return Path(self.module, f"{self.checkpoint_hash[:12]}-{options_hash[:8]}")
+
+    def heareval_options(self) -> list[str]:
+        """The arguments of ``heareval.embeddings.runner`` that load this model."""
+        weights = ["--model", self.weights_file] if self.weights_file else []
+        return [*weights, "--model-options", json.dumps(dict(self.options))]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file; of `weights_file` only the name, the folder is a matter of one disk."""
+        document = asdict(self)
+        document["weights_file_name"] = Path(document.pop("weights_file")).name
+        return document
+
+
+def identify(
+    module: str, checkpoint: str = "", options: Mapping[str, Any] | None = None
+) -> ModelIdentity:
+    """Load a model once and say which one it is.
+
+    Parameters
+    ----------
+    module : str
+        Import name of a module with the HEAR API.
+    checkpoint : str
+        Path of a weight file, or a name that ``load_model`` knows; "" for the module's default.
+    options : mapping, optional
+        Keywords for ``load_model``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such module, it lacks the HEAR API, or its model cannot be loaded.
+    """
+    options = dict(options or {})
+    try:
+        imported = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"cannot import module {module!r}: {error}; install it first") from error
+    load_model = getattr(imported, "load_model", None)
+    if load_model is None:
+        raise ValueError(f"module {module!r} has no load_model; it is no HEAR module")
+    weights_file = ""
+    if checkpoint and Path(checkpoint).is_file():
+        weights_file = str(Path(checkpoint).resolve())
+    elif checkpoint:
+        options["model_file_path"] = checkpoint  # heareval's --model takes nothing but paths
+    try:
+        model = load_model(weights_file, **options) if weights_file else load_model(**options)
+    except (ValueError, TypeError, OSError) as error:
+        raise ValueError(f"{module} cannot load its model: {error}") from error
+    source_hash = _source_hash(imported)
+    return ModelIdentity(
+        module=module,
+        module_version=_version(module),
+        source_hash=source_hash,
+        checkpoint=_checkpoint_name(model, weights_file, checkpoint),
+        checkpoint_hash=_checkpoint_hash(model, weights_file, source_hash),
+        weights_file=weights_file,
+        options=options,
+        resolved={
+            name: getattr(model, name)
+            for name in ("scene", "timestamps", "scene_embedding_size", "timestamp_embedding_size")
+            if isinstance(getattr(model, name, None), str | int)
+        },
+        sample_rate=int(model.sample_rate),
+    )
+
+
+def takes_sample_rate(module: str) -> bool:
+    """Whether the module's ``load_model`` has a keyword `sample_rate`."""
+    try:
+        load_model = importlib.import_module(module).load_model
+    except (ImportError, AttributeError):
+        return False
+    return "sample_rate" in inspect.signature(load_model).parameters
+
+
+def _checkpoint_name(model: nn.Module, weights_file: str, checkpoint: str) -> str:
+    name = getattr(getattr(model, "card", None), "name", None)
+    if isinstance(name, str):
+        return name
+    return Path(weights_file).name if weights_file else checkpoint or "none"
+
+
+def _checkpoint_hash(model: nn.Module, weights_file: str, source_hash: str) -> str:
+    known = getattr(model, "checkpoint_hash", None)
+    if isinstance(known, str):
+        return known
+    return _hash(Path(weights_file).read_bytes()) if weights_file else source_hash
+
+
+def _version(module: str) -> str:
+    top = module.partition(".")[0]
+    distributions = set(importlib.metadata.packages_distributions().get(top, []))
+    return importlib.metadata.version(distributions.pop()) if len(distributions) == 1 else ""
+
+
+def _source_hash(module: ModuleType) -> str:
+    if module.__file__ is None:
+        raise ValueError(f"module {module.__name__!r} has no file; it is no HEAR module")
+    file = Path(module.__file__)
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

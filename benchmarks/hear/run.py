@@ -1,0 +1,197 @@
+"""Run a model on HEAR tasks with heareval; go on where an earlier run stopped.
+
+::
+
+    OUT/<module>/<weights>-<options>/scores.json                    all scores of this model
+                                     embeddings/                    heareval's, once per task
+                                     seed-42/<task>/score.json      one finished run
+                                     seed-42/<task>/heareval/       heareval's files, while it runs
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks.hear.heareval_patches import OFFICIAL_SEED
+from benchmarks.hear.heareval_process import HearevalError, run_heareval
+from benchmarks.hear.model_identity import ModelIdentity, identify, takes_sample_rate
+from benchmarks.hear.scores import (
+    FORMAT_VERSION,
+    LEAF,
+    collect,
+    read_heareval_scores,
+    read_json,
+    write_json,
+)
+from benchmarks.hear.task_folder import TaskFolder, find_tasks
+
+logger = logging.getLogger(__name__)
+
+DISTRIBUTIONS = (
+    "heareval",
+    "numpy",
+    "pytorch-lightning",
+    "scikit-learn",
+    "sed_eval",
+    "torch",
+    "torchaudio",
+    "torchmetrics",
+)
+PREFERRED_SAMPLE_RATE = 48_000  # of the published HEAR tasks
+
+
+def run_model(
+    module: str,
+    tasks_folder: Path,
+    out: Path,
+    *,
+    checkpoint: str = "",
+    options: Mapping[str, Any] | None = None,
+    task_names: Iterable[str] = (),
+    n_seeds: int = 1,
+    keep: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Embed the tasks once, predict once per seed, gather the scores.
+
+    What is finished is not done again: a task and seed with scores, and the embeddings of a task,
+    unless the task itself has changed.
+
+    Parameters
+    ----------
+    module : str
+        Import name of a module with the HEAR API.
+    tasks_folder, out : Path
+        Where the tasks are, and where the results go.
+    checkpoint : str
+        Weight file, or a name that the module knows; "" for its default.
+    options : mapping, optional
+        Keywords for ``load_model``. A module that takes a `sample_rate` gets the one of the tasks
+        if none is given.
+    task_names : iterable of str
+        Names of task folders; none for all.
+    n_seeds : int
+        How many seeds, from 42 (heareval's own) upwards.
+    keep : bool
+        Keep heareval's Lightning checkpoints, logs and predictions.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Path
+        The model's ``scores.json``.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If tasks, model or options are not right; before anything is computed.
+    HearevalError
+        If heareval is not installed or fails.
+    """
+    if n_seeds < 1:
+        raise ValueError(f"the number of seeds must be at least 1, got {n_seeds}")
+    tasks = find_tasks(tasks_folder, task_names)
+    options = dict(options or {})
+    if "sample_rate" not in options and takes_sample_rate(module):
+        options["sample_rate"] = common_sample_rate(tasks)
+    model = identify(module, checkpoint, options)
+    for task in tasks:
+        task.check_audio(model.sample_rate)
+    if importlib.util.find_spec("heareval") is None:
+        raise HearevalError(
+            "heareval is not installed; pip install -e '.[hear]' and then: "
+            "pip install --no-deps --ignore-requires-python heareval==2021.1.3"
+        )
+    folder = out / model.folder
+    logger.info("%s, weights %s: %s", model.label, model.checkpoint, folder)
+    seeds = range(OFFICIAL_SEED, OFFICIAL_SEED + n_seeds)
+    steps = [(task, seed) for task in tasks for seed in seeds]
+    for task, seed in tqdm(steps, desc=model.label, unit="run", disable=not progress):
+        predict(model, task, folder, seed, keep=keep)
+    return collect(folder, model.as_dict())
+
+
+def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
+    """The rate at which all tasks have audio: 48 kHz if possible, else the highest.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    common = set.intersection(*(set(task.sample_rates) for task in tasks))
+    if not common:
+        rates = "; ".join(f"{task.name}: {task.sample_rates}" for task in tasks)
+        raise ValueError(
+            f"the tasks have no sample rate in common ({rates}); run them one by one with --task"
+        )
+    return PREFERRED_SAMPLE_RATE if PREFERRED_SAMPLE_RATE in common else max(common)
+
+
+def predict(
+    model: ModelIdentity, task: TaskFolder, folder: Path, seed: int, *, keep: bool = False
+) -> Path:
+    """Scores of one task with one seed; returns the ``score.json``, new or found."""
+    result = folder / f"seed-{seed}" / task.name / LEAF
+    task_hash = task.content_hash()
+    if result.exists() and read_json(result)["task_hash"] == task_hash:
+        return result
+    embeddings = embed(model, task, folder)
+    shutil.rmtree(result.parent, ignore_errors=True)
+    workplace = result.parent / "heareval"
+    workplace.mkdir(parents=True)
+    # heareval writes beside the embeddings; links give each seed a place of its own.
+    for path in embeddings.iterdir():
+        if path.is_file():
+            (workplace / path.name).symlink_to(path.resolve())
+    began = time.monotonic()
+    run_heareval("predictions", [str(workplace)], log=workplace / "output.log", seed=seed)
+    scores = read_heareval_scores(workplace / "test.predicted-scores.json", task.evaluation)
+    document = {
+        "format_version": FORMAT_VERSION,
+        "task": task.name,
+        "task_hash": task_hash,
+        "seed": seed,
+        "evaluation": task.evaluation,
+        "versions": {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
+        **scores,
+    }
+    write_json(result, document)
+    if not keep:
+        shutil.rmtree(workplace)
+    logger.info("%s, seed %d: %.0f s", task.name, seed, time.monotonic() - began)
+    return result
+
+
+def embed(model: ModelIdentity, task: TaskFolder, folder: Path) -> Path:
+    """Folder of the task's embeddings, computed unless they are there for this very task."""
+    embeddings = folder / "embeddings"
+    marker = embeddings / f"{task.name}.task_hash"
+    task_hash = task.content_hash()
+    found = list(embeddings.glob(f"*/{task.name}/.done.embeddings"))
+    if found and marker.exists() and marker.read_text() == task_hash:
+        return found[0].parent
+    for path in embeddings.glob(f"*/{task.name}"):
+        shutil.rmtree(path)
+    arguments = ["--tasks-dir", str(task.path.parent), "--task", task.name]
+    arguments += ["--embeddings-dir", str(embeddings)]
+    began = time.monotonic()
+    run_heareval(
+        "embeddings",
+        [model.module, *arguments, *model.heareval_options()],
+        log=embeddings / f"{task.name}.log",
+    )
+    (done,) = embeddings.glob(f"*/{task.name}/.done.embeddings")
+    marker.write_text(task_hash)
+    logger.info("%s, embeddings: %.0f s", task.name, time.monotonic() - began)
+    return done.parent

@@ -1,0 +1,206 @@
+"""A HEAR task on disk, checked before anything is computed from it.
+
+::
+
+    tasks/<task>/task_metadata.json
+                 labelvocabulary.csv
+                 <split>.json                    labels by file name
+                 <sample rate>/<split>/*.wav
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+METADATA, VOCABULARY = "task_metadata.json", "labelvocabulary.csv"
+REQUIRED = (
+    "task_name",
+    "version",
+    "embedding_type",
+    "prediction_type",
+    "split_mode",
+    "sample_duration",
+    "splits",
+    "evaluation",
+)
+
+
+@dataclass(frozen=True)
+class TaskFolder:
+    """A task whose description has been read.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder; the folder's name is the task's name here.
+    metadata : dict
+        Content of ``task_metadata.json``.
+    labels : dict
+        By split, the content of ``<split>.json``.
+    """
+
+    path: Path
+    metadata: dict[str, Any]
+    labels: dict[str, dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.path.name
+
+    @property
+    def evaluation(self) -> list[str]:
+        """Names of heareval's scores; the first one counts."""
+        return list(self.metadata["evaluation"])
+
+    @property
+    def sample_rates(self) -> list[int]:
+        """Rates in Hz at which there is audio, ascending."""
+        return sorted(
+            int(path.name) for path in self.path.iterdir() if path.is_dir() and path.name.isdigit()
+        )
+
+    def check_audio(self, sample_rate: int) -> None:
+        """See that every labelled sound is there at `sample_rate`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no audio at that rate, or a file is missing.
+        ValueError
+            If the first file of a split has another rate or is not mono.
+        """
+        if sample_rate not in self.sample_rates:
+            found = ", ".join(map(str, self.sample_rates)) or "no rate"
+            raise FileNotFoundError(
+                f"task {self.name} has audio at {found}, the model expects {sample_rate} Hz; "
+                "load the model for that rate (--model-options '{\"sample_rate\": ...}') or "
+                "fetch the task at the model's rate"
+            )
+        for split, labels in self.labels.items():
+            folder = self.path / str(sample_rate) / split
+            for name in labels:
+                if not (folder / name).is_file():
+                    raise FileNotFoundError(
+                        f"task {self.name}: {folder / name} is missing though {split}.json "
+                        "labels it; fetch or make the task anew"
+                    )
+            first = folder / next(iter(labels))
+            try:
+                header = soundfile.info(first)
+            except soundfile.LibsndfileError as error:
+                raise ValueError(f"task {self.name}: {first} is not an audio file") from error
+            if (header.samplerate, header.channels) != (sample_rate, 1):
+                raise ValueError(
+                    f"task {self.name}: {first} has {header.channels} channels at "
+                    f"{header.samplerate} Hz, expected 1 at {sample_rate} Hz; fetch or make the "
+                    "task anew"
+                )
+
+    def content_hash(self) -> str:
+        """SHA-256 of description, labels, and the names and sizes of all sounds."""
+        digest = hashlib.sha256()
+        for path in sorted(self.path.rglob("*")):
+            relative = path.relative_to(self.path)
+            if path.suffix == ".wav":
+                digest.update(f"{relative} {path.stat().st_size}\n".encode())
+            elif path.suffix in (".json", ".csv"):
+                digest.update(f"{relative}\n".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+
+def read_task(path: Path) -> TaskFolder:
+    """Read a task's description and labels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or one of its files is missing.
+    ValueError
+        If a file is not what HEAR writes.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(f"no task folder {path}; name one that exists")
+    metadata = _read_object(path / METADATA)
+    for key in REQUIRED:
+        if key not in metadata:
+            raise ValueError(f"{path / METADATA} has no {key!r}; fetch or make the task anew")
+    if not metadata["splits"] or not metadata["evaluation"]:
+        raise ValueError(
+            f"{path / METADATA} names no splits or no evaluation, expected at least one of each; "
+            "fetch or make the task anew"
+        )
+    if not (path / VOCABULARY).is_file():
+        raise FileNotFoundError(f"no {path / VOCABULARY}; fetch or make the task anew")
+    with (path / VOCABULARY).open(newline="") as file:
+        header = next(csv.reader(file), [])
+    if not {"idx", "label"} <= set(header):
+        raise ValueError(
+            f"{path / VOCABULARY} has the columns {header}, expected idx and label; "
+            "fetch or make the task anew"
+        )
+    labels = {split: _read_object(path / f"{split}.json") for split in metadata["splits"]}
+    for split, by_name in labels.items():
+        if not by_name:
+            raise ValueError(f"{path / f'{split}.json'} labels no sounds; fetch the task anew")
+    return TaskFolder(path, metadata, labels)
+
+
+def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder]:
+    """Read the tasks in a folder, in the order of their names.
+
+    Parameters
+    ----------
+    tasks_folder : Path
+        Folder of task folders.
+    names : iterable of str
+        Which ones; none named means all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, no task in it, or none of a name that was given.
+    """
+    if not tasks_folder.is_dir():
+        raise FileNotFoundError(
+            f"no folder of tasks {tasks_folder}; make some: python -m benchmarks.hear tasks --help"
+        )
+    found = [
+        path.name
+        for path in sorted(tasks_folder.iterdir())
+        if path.is_dir() and not path.name.startswith(".")
+    ]
+    wanted = sorted(set(names)) or found
+    for name in wanted:
+        if name not in found:
+            raise FileNotFoundError(
+                f"no task {name!r} in {tasks_folder}; there are: {', '.join(found) or 'none'}"
+            )
+    if not wanted:
+        raise FileNotFoundError(
+            f"no task in {tasks_folder}; make some: python -m benchmarks.hear tasks --help"
+        )
+    return [read_task(tasks_folder / name) for name in wanted]
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}; fetch or make the task anew")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not readable JSON; fetch or make the task anew") from error
+    if not isinstance(document, dict):
+        raise ValueError(
+            f"{path} holds a {type(document).__name__}, expected an object; "
+            "fetch or make the task anew"
+        )
+    return document

@@ -1,0 +1,223 @@
+"""Foreign weights in: the original SoundNet's files and the authors' brain-aligned networks.
+
+Four kinds of files become checkpoints of this package:
+
+- ``sound8-npy``: the NumPy file of a TensorFlow port, a pickled dictionary;
+- ``sound8-pth``: a state dict of one of the PyTorch ports;
+- ``torch7``: the original authors' Lua file, ``soundnet8_final.t7``;
+- ``brain-aligned-pt``: networks of Freteault et al. (2025), published or as training state.
+
+Such files are programs as much as data. None of them is run here: nothing that a file names is
+imported or called, except for PyTorch's own functions that make tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+
+from hear_brainsoundnet.checkpoint import Card, write_checkpoint
+from hear_brainsoundnet.conversion import numpy_pickle, torch7, torch_pickle
+from hear_brainsoundnet.conversion.assembly import build_soundnet, checked
+from hear_brainsoundnet.conversion.brain_aligned import (
+    READ_OUT,
+    WRAPPERS,
+    kind_of,
+    read_brain_aligned,
+    state_dict_of,
+)
+from hear_brainsoundnet.conversion.containers import KINDS, check_kind
+from hear_brainsoundnet.conversion.layouts import (
+    Foreign,
+    from_npy,
+    from_state_dict,
+    from_torch7,
+    shown,
+)
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.soundnet import SoundNet
+
+__all__ = ["KINDS", "convert"]
+
+logger = logging.getLogger(__name__)
+
+LARGEST_FILE = 2**31  # bytes; the original with its heads and gradients takes a twentieth
+
+# The original network heard waveforms within [-256, 256], the brain-aligned ones within [-1, 1].
+INPUT_SCALES = {kind: 1.0 if kind == "brain-aligned-pt" else 256.0 for kind in KINDS}
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    kind: str,
+    *,
+    input_scale: float | None = None,
+    allow_initial_batchnorm: bool = False,
+    tr: float = 1.49,
+    atlas: str = "",
+) -> str:
+    """Write a checkpoint with the weights of a foreign file.
+
+    Parameters
+    ----------
+    source : path-like
+        The foreign file. It is read as data, never run.
+    target : path-like
+        The checkpoint to write, with the suffix ``.safetensors``.
+    kind : str
+        {"sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"}: what `source` is.
+    input_scale : float, optional
+        What audio within [-1, 1] is multiplied by. By default 256 for the original SoundNet and 1
+        for brain-aligned networks.
+    allow_initial_batchnorm : bool
+        Accept weights whose batch normalization was never set; one port on the web lost it.
+    tr : float
+        Repetition time in seconds of the data that a brain-aligned network was fitted to.
+    atlas : str
+        Name of the atlas of its targets. By default that of the paper, MIST_ROI, where there are
+        as many targets as it has parcels, else none.
+
+    Returns
+    -------
+    str
+        The checkpoint's hash.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is of another kind, damaged, incomplete, or names what weights do not need.
+
+    Examples
+    --------
+    >>> convert("sound8.npy", "soundnet.safetensors", "sound8-npy")  # doctest: +SKIP
+    'b6a1...'
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
+    path = Path(source)
+    data = _read_file(path)
+    provenance: dict[str, JsonValue] = {
+        "source_file": _printable(path.name),
+        "source_sha256": hashlib.sha256(data).hexdigest(),
+        "kind": kind,
+        "package_version": _package_version(),
+    }
+    try:
+        check_kind(data, kind)
+        module, notes = _build(data, path.name, kind, tr, atlas, allow_initial_batchnorm)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # a file can hold anything in any place; that is no bug of the user
+        raise ValueError(
+            f"{path}: expected a file of kind {kind}, its content makes no sense "
+            f"({type(error).__name__}: {str(error)[:200]}); fetch it anew"
+        ) from error
+    soundnet = module if isinstance(module, SoundNet) else module.soundnet
+    card = Card(
+        name=_printable(path.stem)[:200],
+        trained=True,
+        input_scale=INPUT_SCALES[kind] if input_scale is None else input_scale,
+        heads=soundnet.head_table,
+        read_out=module.read_out if isinstance(module, BrainEncoder) else None,
+        provenance=provenance | notes,
+        licence=f"The licence of the source file {_printable(path.name)} applies.",
+        use="Converted weights; used and passed on as the licence of their source allows.",
+    )
+    return write_checkpoint(target, card, module)
+
+
+def _read_file(path: Path) -> bytes:
+    if not path.exists():
+        raise FileNotFoundError(f"no file {path} to convert")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file; give the path of a file of weights")
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise ValueError(f"{path} has {size} bytes, expected at most {LARGEST_FILE}: no SoundNet")
+    return path.read_bytes()
+
+
+def _build(
+    data: bytes, file_name: str, kind: str, tr: float, atlas: str, allow_initial: bool
+) -> tuple[SoundNet | BrainEncoder, dict[str, JsonValue]]:
+    """The network of a file, and what should be noted of its origin."""
+    notes: dict[str, JsonValue] = {}
+    if kind == "sound8-npy":
+        foreign = from_npy(numpy_pickle.load(data))
+    elif kind == "torch7":
+        foreign = from_torch7(torch7.load(data))
+    else:
+        tree = torch_pickle.load(data)
+        _check_content(tree, kind)
+        if kind == "brain-aligned-pt":
+            return _build_encoder(tree, len(data), file_name, tr, atlas, allow_initial)
+        foreign = from_state_dict(state_dict_of(tree, WRAPPERS))
+    _note_unused(foreign, notes)
+    return build_soundnet(foreign, allow_initial_batchnorm=allow_initial), notes
+
+
+def _build_encoder(
+    tree: object, n_bytes: int, file_name: str, tr: float, atlas: str, allow_initial: bool
+) -> tuple[BrainEncoder, dict[str, JsonValue]]:
+    aligned = read_brain_aligned(tree, file_name, n_bytes, tr=tr, atlas=atlas)
+    notes: dict[str, JsonValue] = dict(aligned.notes)
+    foreign = from_state_dict(aligned.soundnet)
+    _note_unused(foreign, notes)
+    soundnet = build_soundnet(foreign, allow_initial_batchnorm=allow_initial)
+    read_out = _checked_read_out(aligned.read_out)
+    with torch.device("meta"):
+        encoder = BrainEncoder(soundnet, read_out)
+    head = encoder.heads[read_out.names[0]]
+    tensors = {
+        field: checked(getattr(aligned, field), f"{READ_OUT}.{field}", tuple(own.shape))
+        for field, own in head.state_dict().items()
+    }
+    head.to_empty(device="cpu").load_state_dict(tensors)
+    return encoder.eval(), notes
+
+
+def _checked_read_out(read_out: ReadOut) -> ReadOut:
+    """Have it checked as a card would, before memory is taken for it."""
+    return (
+        Card(name="read-out", trained=True, input_scale=1, read_out=read_out).read_out or read_out
+    )
+
+
+def _check_content(tree: object, kind: str) -> None:
+    """Tell the two kinds of PyTorch files apart, which begin alike."""
+    found = kind_of(tree)
+    if found not in (kind, None):
+        raise ValueError(
+            f"expected a file of kind {kind}, it looks like {found}; use --from {found}"
+        )
+
+
+def _note_unused(foreign: Foreign, notes: dict[str, JsonValue]) -> None:
+    if foreign.unused:
+        notes["unused_tensors"] = [_printable(name)[:200] for name in foreign.unused[:100]]
+        logger.warning(
+            "%d tensors are no part of SoundNet and were left out: %s",
+            len(foreign.unused),
+            shown(foreign.unused),
+        )
+
+
+def _printable(text: str) -> str:
+    """Text without the lone surrogates that a file name can contain, which JSON cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _package_version() -> str:
+    try:
+        return metadata.version("hear-brainsoundnet")
+    except metadata.PackageNotFoundError:  # a checkout on the path that was never installed
+        return "unknown"

@@ -1,0 +1,193 @@
+"""What other programs call SoundNet's tensors, and how they lay them out.
+
+Each function takes what a file holds and returns its tensors under the names of our
+:class:`~hear_brainsoundnet.soundnet.SoundNet`, convolution weights with shape
+``(channels, in_channels, kernel)``. Nothing is copied or checked yet; that is for
+:mod:`hear_brainsoundnet.conversion.assembly`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from hear_brainsoundnet.conversion.torch7 import LuaObject
+from hear_brainsoundnet.soundnet import HEADS, LAYERS, Head
+
+Array = Tensor | np.ndarray
+
+NORM_FIELDS = ("weight", "bias", "running_mean", "running_var")
+
+# The original called its classifiers of objects and scenes conv8 and conv8_2.
+HEAD_NAMES = {"objects": ("conv8", "conv8_objs"), "scenes": ("conv8_2", "conv8_scns")}
+
+NPY_CONV = {"weight": "weights", "bias": "biases"}
+NPY_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Tensors of a foreign file.
+
+    Attributes
+    ----------
+    tensors : dict of Tensor or ndarray
+        By our names.
+    names : dict of str
+        For each of our names the one in the file.
+    unused : tuple of str
+        Names in the file that no part of the network uses.
+    """
+
+    tensors: dict[str, Array]
+    names: dict[str, str]
+    unused: tuple[str, ...] = ()
+
+
+def from_npy(layers: Mapping[str, Mapping[str, np.ndarray]]) -> Foreign:
+    """From ``sound8.npy``: TensorFlow's layout, weights ``(kernel, 1, in_channels, channels)``.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing.
+    """
+    arrays = {
+        f"{layer}.{field}": a for layer, fields in layers.items() for field, a in fields.items()
+    }
+    names: dict[str, str] = {}
+    for layer in LAYERS:
+        names |= {f"{layer.name}.conv.{ours}": f"{layer.name}.{f}" for ours, f in NPY_CONV.items()}
+        names |= {f"{layer.name}.norm.{ours}": f"{layer.name}.{f}" for ours, f in NPY_NORM.items()}
+    for head, stem in _heads_in(arrays, "weights"):
+        names |= {f"heads.{head.name}.{ours}": f"{stem}.{f}" for ours, f in NPY_CONV.items()}
+    return _pick(arrays, names, lambda a: a.transpose(3, 2, 0, 1) if a.ndim == 4 else a)
+
+
+def from_state_dict(state: Mapping[str, Tensor]) -> Foreign:
+    """From a PyTorch state dict, of either family of ports.
+
+    One family has ``conv1.0.weight`` and ``conv1.1.running_mean`` (a Sequential for each layer),
+    the other ``conv1.weight`` and ``batchnorm1.running_mean``.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing.
+    """
+    has_sequentials = any(name.startswith(f"{LAYERS[0].name}.0.") for name in state)
+    names: dict[str, str] = {}
+    for number, layer in enumerate(LAYERS, start=1):
+        conv = f"{layer.name}.0" if has_sequentials else layer.name
+        norm = f"{layer.name}.1" if has_sequentials else f"batchnorm{number}"
+        names |= {f"{layer.name}.conv.{field}": f"{conv}.{field}" for field in ("weight", "bias")}
+        names |= {f"{layer.name}.norm.{field}": f"{norm}.{field}" for field in NORM_FIELDS}
+    for head, stem in _heads_in(state, "weight"):
+        names |= {f"heads.{head.name}.{field}": f"{stem}.{field}" for field in ("weight", "bias")}
+    counted = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
+    return _pick(counted, names, lambda weight: weight)
+
+
+def from_torch7(network: object) -> Foreign:
+    """From the original Lua network: an ``nn.Sequential`` that ends in an ``nn.ConcatTable``.
+
+    Raises
+    ------
+    ValueError
+        If it is another network.
+    """
+    modules = _modules(network, "Sequential")
+    arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
+
+    def take(ours: str, place: str, module: Any, class_name: str, fields: Iterable[str]) -> None:
+        if not isinstance(module, LuaObject) or class_name not in module.class_name:
+            found = module.class_name if isinstance(module, LuaObject) else "nothing"
+            raise ValueError(f"{place} is {ascii(found)[:60]}, expected a {class_name}")
+        for field in fields:
+            names[f"{ours}.{field}"] = f"{place}.{field}"
+            if isinstance(module.fields.get(field), np.ndarray):
+                arrays[f"{place}.{field}"] = module.fields[field]
+
+    place = 0
+    for layer in LAYERS:
+        conv, norm = modules.get(place + 1), modules.get(place + 2)
+        take(f"{layer.name}.conv", f"modules[{place}]", conv, "Convolution", ("weight", "bias"))
+        take(f"{layer.name}.norm", f"modules[{place + 1}]", norm, "BatchNormalization", NORM_FIELDS)
+        place += 4 if layer.pool else 3  # convolution, normalization, ReLU and perhaps pooling
+    if place + 1 in modules:
+        branches = _modules(modules[place + 1], "ConcatTable")
+        for number, head in enumerate(HEADS):
+            stem = f"modules[{place}].modules[{number}]"
+            branch = branches.get(number + 1)
+            take(f"heads.{head.name}", stem, branch, "Convolution", ("weight", "bias"))
+
+    foreign = _pick(arrays, names, lambda weight: weight)
+    for ours, shape in _weight_shapes():
+        weight = foreign.tensors.get(ours)
+        # Some convolutions keep their weights as a matrix (channels, in_channels * kernel).
+        if weight is not None and tuple(weight.shape) == (shape[0], shape[1] * shape[2]):
+            foreign.tensors[ours] = weight.reshape(shape)
+    return foreign
+
+
+def shown(names: Iterable[str], n: int = 3) -> str:
+    """A few names of a file for a message, safe to print."""
+    ordered = list(names)
+    more = f" and {len(ordered) - n} more" if len(ordered) > n else ""
+    return ", ".join(ascii(name)[1:-1][:60] for name in ordered[:n]) + more
+
+
+def _weight_shapes() -> Iterator[tuple[str, tuple[int, int, int]]]:
+    in_channels = 1
+    for layer in LAYERS:
+        yield f"{layer.name}.conv.weight", (layer.channels, in_channels, layer.kernel)
+        in_channels = layer.channels
+    for head in HEADS:
+        yield f"heads.{head.name}.weight", (head.channels, in_channels, head.kernel)
+
+
+def _is_weight(ours: str) -> bool:
+    return ours.endswith(".weight") and ".norm." not in ours
+
+
+def _heads_in(arrays: Mapping[str, Any], field: str) -> Iterator[tuple[Head, str]]:
+    for head in HEADS:
+        for name in HEAD_NAMES[head.name]:
+            for stem in (name, f"{name}.0"):
+                if f"{stem}.{field}" in arrays:
+                    yield head, stem
+
+
+def _modules(container: object, class_name: str) -> dict[Any, Any]:
+    """The modules of a Lua container, by their numbers from 1."""
+    if isinstance(container, LuaObject) and container.class_name == f"nn.{class_name}":
+        modules = container.fields.get("modules")
+        if isinstance(modules, dict):
+            return modules
+    found = container.class_name if isinstance(container, LuaObject) else type(container).__name__
+    raise ValueError(
+        f"expected an nn.{class_name} with modules, got {ascii(found)[:60]}; give the file "
+        "soundnet8_final.t7 of the original authors"
+    )
+
+
+def _pick(arrays: Mapping[str, Any], names: Mapping[str, str], layout: Any) -> Foreign:
+    missing = [name for name in names.values() if name not in arrays]
+    if missing:
+        raise ValueError(
+            f"it lacks {shown(missing)}; it holds {shown(arrays) or 'no tensors'}; give a file "
+            f"with all layers, {LAYERS[0].name} to {LAYERS[-1].name}, and their batch normalization"
+        )
+    tensors = {}
+    for ours, theirs in names.items():
+        value = layout(arrays[theirs]) if _is_weight(ours) else arrays[theirs]
+        # Two-dimensional convolutions of width 1 are what everyone made of sound.
+        is_flat = _is_weight(ours) and value.ndim == 4 and value.shape[3] == 1
+        tensors[ours] = value[..., 0] if is_flat else value
+    unused = sorted(arrays.keys() - set(names.values()))
+    return Foreign(tensors, dict(names), tuple(unused))

@@ -1,0 +1,61 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from hear_brainsoundnet.checkpoint import Card, Checkpoint, load_checkpoint
+from hear_brainsoundnet.soundnet import SoundNet
+
+DATA_VARIABLE = "BRAINSOUNDNET_DATA"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real-data tests are skipped, with this one reason, only where there is no data."""
+    if not os.environ.get(DATA_VARIABLE):
+        skip = pytest.mark.skip(reason=f"{DATA_VARIABLE} is not set")
+        for item in items:
+            if item.get_closest_marker("realdata"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real recordings; a wrong path is an error, not a skip."""
+    folder = Path(os.environ[DATA_VARIABLE]).resolve()
+    if not (folder / "audio").is_dir():
+        raise FileNotFoundError(f"{DATA_VARIABLE}={folder} has no folder 'audio'")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def untrained() -> Checkpoint:
+    return load_checkpoint("untrained")
+
+
+def checkpoint_of(soundnet: SoundNet, **card: object) -> Checkpoint:
+    """A checkpoint in memory, as reading a file would give it."""
+    fields = {"name": "test", "trained": False, "input_scale": 1.0, **card}
+    tensors = {f"soundnet.{name}": tensor for name, tensor in soundnet.state_dict().items()}
+    return Checkpoint(Card.model_validate(fields), tensors, hash="0" * 64)
+
+
+@pytest.fixture(scope="session")
+def bell_checkpoint() -> Checkpoint:
+    """A network whose answer to a click is known: every unit is the same bell-shaped average.
+
+    All kernels are positive, symmetric and highest in the middle, so that the frame which answers
+    a click most is the one whose centre is nearest to it.
+    """
+    soundnet = SoundNet().eval()
+    with torch.no_grad():
+        for layer in soundnet.layers:
+            conv = soundnet.block(layer.name).conv
+            bell = torch.hann_window(layer.kernel + 2, periodic=False)[1:-1]
+            conv.weight.copy_((bell / bell.sum() / conv.in_channels).expand_as(conv.weight))
+            torch.nn.init.zeros_(conv.bias)
+    return checkpoint_of(soundnet)
