@@ -6,6 +6,9 @@ by one class that does nothing, :class:`Inert`, so that the data around and insi
 read. Names that a file of weights has no business with (``os.system``) are refused outright,
 although they would become inert as well: whoever opened that file with another program would be
 harmed, and should know.
+
+One thing that PyTorch does not read this way is a whole network in the format from before
+PyTorch 1.6, whose storages are announced together with source code; such a file is refused.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def small_files():
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -81,7 +81,7 @@ def test_random_bytes_raise_value_errors(tmp_path, kind, start, content):
 def test_truncated_download(state_file, tmp_path, share):
     content = state_file.read_bytes()
     (tmp_path / "a.pth").write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(ValueError, match="no sound PyTorch archive .* fetch the file anew"):
+    with pytest.raises(ValueError, match=r"no sound PyTorch archive .* fetch the file anew"):
         convert(tmp_path / "a.pth", tmp_path / "out.safetensors", "sound8-pth")
 
 
@@ -90,7 +90,7 @@ def test_empty_and_missing_files(tmp_path, kind):
     (tmp_path / "empty").touch()
     with pytest.raises(ValueError, match=f"expected a file of kind {kind}, it is empty; fetch"):
         convert(tmp_path / "empty", tmp_path / "out.safetensors", kind)
-    with pytest.raises(FileNotFoundError, match="no file .*nowhere to convert"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*nowhere to convert"):
         convert(tmp_path / "nowhere", tmp_path / "out.safetensors", kind)
     with pytest.raises(ValueError, match="is not a file; give the path of a file of weights"):
         convert(tmp_path, tmp_path / "out.safetensors", kind)
@@ -113,7 +113,7 @@ def test_another_kind_is_named(small_files, state_file, body, tmp_path):
     with pytest.raises(ValueError, match="it looks like brain-aligned-pt; use --from brain-al"):
         convert(tmp_path / "b.pt", tmp_path / "out.safetensors", "sound8-pth")
     convert(state_file, tmp_path / "out.safetensors", "sound8-pth")
-    with pytest.raises(ValueError, match="like a safetensors file; .* needs no conversion"):
+    with pytest.raises(ValueError, match=r"like a safetensors file; .* needs no conversion"):
         convert(tmp_path / "out.safetensors", tmp_path / "b.safetensors", "sound8-pth")
     (tmp_path / "c").write_bytes(b"<html>not found</html>")
     with pytest.raises(ValueError, match="it looks like none of sound8-npy, sound8-pth"):
@@ -169,10 +169,10 @@ def test_wrong_npy_layers(body, tmp_path):
     tree = foreign_files.npy_tree(body, heads=False)
     missing = {name: fields for name, fields in tree.items() if name != "conv3"}
     foreign_files.write_npy(source, missing)
-    with pytest.raises(ValueError, match=r"lacks conv3\.beta, conv3\.biases, .* and 3 more"):
+    with pytest.raises(ValueError, match=r"lacks conv3\.weights, conv3\.biases, .* and 3 more"):
         convert(source, target, "sound8-npy")
     foreign_files.write_npy(source, tree | {"conv3": {"weights": np.ones(3, "i4")}})
-    with pytest.raises(ValueError, match=r"lacks conv3\.beta"):
+    with pytest.raises(ValueError, match=r"lacks conv3\.biases"):
         convert(source, target, "sound8-npy")
     np.save(source, np.ones((2, 3)))
     with pytest.raises(
@@ -211,7 +211,7 @@ def test_port_that_lost_its_batchnorm_is_refused_unless_wanted(state_file, tmp_p
             state[name] = torch.full_like(state[name], initial[field])
     source, target = tmp_path / "a.pth", tmp_path / "out.safetensors"
     torch.save(state, source)
-    with pytest.raises(ValueError, match="copied the convolutions only.*allow_initial_batchnorm"):
+    with pytest.raises(ValueError, match=r"copied the convolutions only.*allow_initial"):
         convert(source, target, "sound8-pth")
     convert(source, target, "sound8-pth", allow_initial_batchnorm=True)
     assert load_checkpoint(target).card.trained

@@ -35,15 +35,15 @@ LABELS = {
 }
 BACKGROUNDS = ("Rain", "Sea waves")
 FOLDS = {"train": (1, 2, 3), "valid": (4,), "test": (5,)}
-N_CLIPS = {"train": 40, "valid": 20, "test": 20}
+N_CLIPS = {"train": 20, "valid": 20, "test": 20}
 
-CLIP_SECONDS = (10.0, 20.0)
+CLIP_SECONDS = (10.0, 13.0)
 EVENT_SECONDS = (0.25, 2.0)  # shorter stretches are not used, longer ones are cut
-EVENTS_PER_CLIP = (3, 6)
+EVENTS_PER_CLIP = (4, 7)
 PAUSE_SECONDS = 0.5  # at least this long before, between and after events
 FADE_SECONDS = 0.01  # an event's end; its begin is left as it is
 CROSSFADE_SECONDS = 0.5
-SNR_DB = (0.0, 6.0, 12.0)
+SNR_DB = (6.0, 12.0, 18.0)
 BACKGROUND_RMS = 0.03
 PEAK = 0.98
 

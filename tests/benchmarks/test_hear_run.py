@@ -1,0 +1,104 @@
+"""What is finished is not done again, and what has changed is; heareval is played by a stand-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from task_folders import write_task
+
+from benchmarks.hear import run as run_file
+from benchmarks.hear.heareval_process import HearevalError
+from benchmarks.hear.run import run_model
+from benchmarks.hear.scores import format_table, read_json
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Calls of heareval: runner and seed; the stand-in writes the files that heareval writes."""
+    made: list[tuple[str, int]] = []
+
+    def stand_in(runner: str, arguments: Sequence[str], *, log: Path, seed: int = 42) -> None:
+        made.append((runner, seed))
+        if runner == "embeddings":
+            parts = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+            folder = Path(parts["--embeddings-dir"], "module-options", parts["--task"])
+            (folder / "train").mkdir(parents=True)
+            (folder / "train.embeddings.npy").write_bytes(b"0")
+            (folder / ".done.embeddings").touch()
+            return
+        (workplace,) = map(Path, arguments)
+        assert (workplace / "train.embeddings.npy").read_bytes() == b"0"
+        (workplace / "checkpoint.ckpt").touch()
+        document = {
+            "test": {"test_top1_acc": seed / 100},
+            "hparams": {},
+            "postprocessing": [],
+            "score_mode": "max",
+        }
+        (workplace / "test.predicted-scores.json").write_text(json.dumps(document))
+
+    monkeypatch.setattr(run_file, "run_heareval", stand_in)
+    monkeypatch.setattr(run_file.importlib.metadata, "version", lambda name: "1")
+    monkeypatch.setattr(run_file.importlib.util, "find_spec", lambda name: True)
+    return made
+
+
+def _run(folder: Path, **options: object) -> Path:
+    module = "benchmarks.hear.logmel"
+    return run_model(module, folder / "tasks", folder / "out", progress=False, **options)
+
+
+def test_seeds_share_embeddings_and_finished_runs_are_kept(
+    tmp_path: Path, calls: list[tuple[str, int]]
+) -> None:
+    write_task(tmp_path / "tasks")
+    scores = _run(tmp_path, n_seeds=2)
+    assert calls == [("embeddings", 42), ("predictions", 42), ("predictions", 43)]
+    assert _run(tmp_path, n_seeds=3) == scores
+    assert calls[3:] == [("predictions", 44)]
+    runs = read_json(scores)["runs"]
+    assert [run["scores"]["top1_acc"] for run in runs] == [0.42, 0.43, 0.44]
+    assert "beeps-1.0-full  top1_acc  0.420    0.430    0.440" in format_table(scores)
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_stopped_run_goes_on_and_its_remains_are_removed(
+    tmp_path: Path, calls: list[tuple[str, int]]
+) -> None:
+    write_task(tmp_path / "tasks")
+    scores = _run(tmp_path)
+    stopped = scores.parent / "seed-43" / "beeps-1.0-full" / "heareval" / "half.ckpt"
+    stopped.parent.mkdir(parents=True)
+    stopped.touch()
+    _run(tmp_path, n_seeds=2)
+    assert calls[2:] == [("predictions", 43)]
+    assert not stopped.exists()
+
+
+def test_changed_task_is_embedded_and_predicted_anew(
+    tmp_path: Path, calls: list[tuple[str, int]]
+) -> None:
+    task = write_task(tmp_path / "tasks")
+    _run(tmp_path)
+    (task / "test.json").write_text(json.dumps({"test.wav": ["other"]}))
+    _run(tmp_path)
+    assert calls == [("embeddings", 42), ("predictions", 42)] * 2
+
+
+def test_keep_keeps_what_heareval_wrote(tmp_path: Path, calls: list[tuple[str, int]]) -> None:
+    write_task(tmp_path / "tasks")
+    _run(tmp_path, keep=True)
+    assert list(tmp_path.rglob("*.ckpt"))
+
+
+def test_missing_heareval_is_said(
+    tmp_path: Path, calls: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_task(tmp_path / "tasks")
+    monkeypatch.setattr(run_file.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(HearevalError, match="heareval is not installed"):
+        _run(tmp_path)
+    assert calls == []

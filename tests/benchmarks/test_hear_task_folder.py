@@ -1,0 +1,92 @@
+"""A task that is not right is refused in one line, before anything is computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from task_folders import SAMPLE_RATE, write_task
+
+from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.task_folder import find_tasks, read_task
+
+
+def _remove_sound(task: Path) -> None:
+    (task / str(SAMPLE_RATE) / "test" / "test.wav").unlink()
+
+
+def _write_other_rate(task: Path) -> None:
+    soundfile.write(task / str(SAMPLE_RATE) / "test" / "test.wav", np.zeros(100), 16_000)
+
+
+def _write_noise(task: Path) -> None:
+    (task / str(SAMPLE_RATE) / "test" / "test.wav").write_bytes(b"no sound")
+
+
+def _drop_key(task: Path) -> None:
+    metadata = json.loads((task / "task_metadata.json").read_text())
+    del metadata["splits"]
+    (task / "task_metadata.json").write_text(json.dumps(metadata))
+
+
+def test_a_right_task_passes(tmp_path: Path) -> None:
+    task = read_task(write_task(tmp_path))
+    task.check_audio(SAMPLE_RATE)
+    assert task.sample_rates == [SAMPLE_RATE]
+    assert common_sample_rate([task]) == SAMPLE_RATE
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda task: (task / "task_metadata.json").unlink(), FileNotFoundError, "task_metadata"),
+        (lambda task: (task / "labelvocabulary.csv").unlink(), FileNotFoundError, "vocabulary"),
+        (lambda task: (task / "test.json").unlink(), FileNotFoundError, r"no .*test\.json"),
+        (lambda task: (task / "test.json").write_text("{"), ValueError, "not readable JSON"),
+        (lambda task: (task / "test.json").write_text("[]"), ValueError, "expected an object"),
+        (lambda task: (task / "test.json").write_text("{}"), ValueError, "labels no sounds"),
+        (
+            lambda task: (task / "labelvocabulary.csv").write_text("name\n"),
+            ValueError,
+            "expected idx and label",
+        ),
+        (_drop_key, ValueError, "has no 'splits'"),
+        (_remove_sound, FileNotFoundError, r"test\.wav is missing"),
+        (_write_other_rate, ValueError, "at 16000 Hz, expected 1 at 44100 Hz"),
+        (_write_noise, ValueError, "not an audio file"),
+    ],
+)
+def test_a_spoilt_task_is_refused(
+    tmp_path: Path, spoil: Callable[[Path], object], error: type[Exception], message: str
+) -> None:
+    spoil(write_task(tmp_path))
+    with pytest.raises(error, match=message):
+        find_tasks(tmp_path)[0].check_audio(SAMPLE_RATE)
+
+
+def test_a_model_of_another_rate_is_told_which_rates_there_are(tmp_path: Path) -> None:
+    task = read_task(write_task(tmp_path))
+    with pytest.raises(FileNotFoundError, match="at 44100, the model expects 48000 Hz"):
+        task.check_audio(48_000)
+
+
+def test_missing_folders_and_names_are_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder of tasks"):
+        find_tasks(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="no task in"):
+        find_tasks(tmp_path)
+    write_task(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no task 'boops'.*there are: beeps-1\.0-full"):
+        find_tasks(tmp_path, ["boops"])
+
+
+def test_content_hash_follows_the_labels(tmp_path: Path) -> None:
+    task = write_task(tmp_path)
+    before = read_task(task).content_hash()
+    assert read_task(task).content_hash() == before
+    (task / "test.json").write_text(json.dumps({"test.wav": ["b"]}))
+    assert read_task(task).content_hash() != before
