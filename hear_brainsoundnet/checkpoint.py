@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -32,6 +32,8 @@ from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, BrainEncode
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
 
 logger = logging.getLogger(__name__)
+
+ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
 
 FORMAT_VERSION = 1
 METADATA_KEY = "hear_brainsoundnet"  # one key, so that equal checkpoints are equal bytes
@@ -126,9 +128,9 @@ class Checkpoint:
 
     def build_soundnet(self) -> SoundNet:
         """A new SoundNet with these weights, in evaluation mode."""
-        soundnet = SoundNet(self.card.layers, self.card.heads)
-        _fill(soundnet, self.tensors, "soundnet.")
-        return soundnet.eval()
+        with torch.device("meta"):  # the weights are on their way, none need be drawn
+            soundnet = SoundNet(self.card.layers, self.card.heads)
+        return _filled(soundnet, self.tensors, "soundnet.")
 
     def build_encoder(self) -> BrainEncoder:
         """A new BrainEncoder with these weights, in evaluation mode.
@@ -140,10 +142,10 @@ class Checkpoint:
         """
         if self.card.read_out is None:
             raise ValueError(f"checkpoint {self.card.name!r} has no read-out to fMRI")
-        soundnet = SoundNet(self.card.layers, self.card.heads)
-        encoder = BrainEncoder(soundnet, self.card.read_out, self.card.sample_rate)
-        _fill(encoder, self.tensors, "")
-        return encoder.eval()
+        with torch.device("meta"):
+            soundnet = SoundNet(self.card.layers, self.card.heads)
+            encoder = BrainEncoder(soundnet, self.card.read_out, self.card.sample_rate)
+        return _filled(encoder, self.tensors, "")
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,9 @@ def _refuse_foreign(path: Path) -> None:
         start = file.read(16)
     kinds = {
         "sound8-npy": start.startswith(b"\x93NUMPY"),
-        "sound8-pth (or brain-aligned-pt)": start.startswith((b"PK\x03\x04", b"\x80\x02")),
+        "sound8-pth (brain-aligned-pt for the published brain-aligned models)": start.startswith(
+            (b"PK\x03\x04", b"\x80\x02")
+        ),
         "torch7": path.suffix == ".t7" or start[:4] == b"\x04\x00\x00\x00",
     }
     for kind, found in kinds.items():
@@ -397,9 +401,13 @@ def _weights(module: torch.nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    own = _weights(module)
-    module.load_state_dict({name: tensors[prefix + name] for name in own}, strict=False)
+def _filled(module: ModuleT, tensors: Mapping[str, Tensor], prefix: str) -> ModuleT:
+    """`module`, which was made without memory, with its tensors and in evaluation mode."""
+    names = module.state_dict().keys()
+    module.to_empty(device="cpu")
+    counter = torch.tensor(0)
+    module.load_state_dict({name: tensors.get(prefix + name, counter) for name in names})
+    return module.eval()
 
 
 def _content_hash(card: dict[str, Any], tensors: Mapping[str, Tensor]) -> str:

@@ -26,7 +26,9 @@ def run_heareval(
     """Run one of heareval's runners to its end in a new process, on the CPU.
 
     heareval 2021.1.3 does not start where torch sees a GPU and TensorFlow does not, so GPUs are
-    hidden from it.
+    hidden from it. Predictions run on one thread unless OMP_NUM_THREADS says otherwise: the probe
+    is small, threads that wait for a busy core made it several times slower, and sums, hence
+    scores, do not then depend on the number of cores.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def run_heareval(
     """
     command = [sys.executable, "-m", "benchmarks.hear.heareval_process", runner, str(seed)]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if runner == "predictions":
+        environment.setdefault("OMP_NUM_THREADS", "1")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         process = subprocess.run(

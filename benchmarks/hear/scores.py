@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.hear.heareval_process import HearevalError
+
 LEAF, COLLECTED = "score.json", "scores.json"
 FORMAT_VERSION = 1
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -40,7 +42,7 @@ def read_heareval_scores(path: Path, evaluation: Sequence[str]) -> dict[str, Any
 
     Raises
     ------
-    ValueError
+    HearevalError
         If a score is missing.
     """
     document = json.loads(path.read_text())
@@ -61,7 +63,7 @@ def read_heareval_scores(path: Path, evaluation: Sequence[str]) -> dict[str, Any
                 scores[name] = aggregated[f"test_{name}_mean"]
                 deviations[name] = aggregated[f"test_{name}_std"]
     except (KeyError, ValueError) as error:
-        raise ValueError(
+        raise HearevalError(
             f"{path} has no score {name!r}: expected heareval 2021.1.3 to write it; remove the "
             "folder and run again"
         ) from error

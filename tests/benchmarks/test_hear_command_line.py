@@ -26,11 +26,9 @@ def test_wrong_tasks_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_model_of_another_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_task(tmp_path / "tasks")
-    status, message = _fails(
-        ["run", "benchmarks.hear.logmel", "--tasks", str(tmp_path / "tasks")]
-        + ["--out", str(tmp_path / "out"), "--model-options", '{"sample_rate": 16000}'],
-        capsys,
-    )
+    folders = ["--tasks", str(tmp_path / "tasks"), "--out", str(tmp_path / "out")]
+    options = ["--model-options", '{"sample_rate": 16000}']
+    status, message = _fails(["run", "benchmarks.hear.logmel", *folders, *options], capsys)
     assert status == 2
     assert "has audio at 44100, the model expects 16000 Hz" in message
     assert not (tmp_path / "out").exists()

@@ -43,7 +43,7 @@ def test_shorter_than_a_window_is_embedded() -> None:
 
 
 def test_wrong_calls_are_refused() -> None:
-    with pytest.raises(ValueError, match="log-mel has no weights, got 'x.pt'"):
+    with pytest.raises(ValueError, match=r"log-mel has no weights, got 'x\.pt'"):
         logmel.load_model("x.pt")
     with pytest.raises(ValueError, match="multiple of 25 Hz, got 44101"):
         logmel.load_model(sample_rate=44_101)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.hear.heareval_process import HearevalError
 from benchmarks.hear.results import write_page
 from benchmarks.hear.scores import read_heareval_scores, replace_non_finite, write_json
 
@@ -50,7 +51,7 @@ def test_folds_give_their_mean_and_spread(tmp_path: Path) -> None:
 
 def test_a_missing_score_is_said(tmp_path: Path) -> None:
     file = _write_heareval_scores(tmp_path / "s.json", {"test": {"test_f": 1.0}})
-    with pytest.raises(ValueError, match="has no score 'g'"):
+    with pytest.raises(HearevalError, match="has no score 'g'"):
         read_heareval_scores(file, ["g"])
 
 

@@ -49,7 +49,7 @@ def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
     tasks_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tasks_folder, prefix=".unpack-") as temporary:
         try:
-            with tarfile.open(archive) as tar:
+            with tarfile.open(archive, "r:gz") as tar:
                 tar.extractall(temporary, filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ValueError(

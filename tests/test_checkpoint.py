@@ -1,0 +1,307 @@
+import json
+import logging
+import os
+import stat
+import struct
+
+import pytest
+import torch
+from conftest import checkpoint_of
+from safetensors.torch import load_file, save_file
+
+from hear_brainsoundnet import checkpoint as checkpoint_module
+from hear_brainsoundnet.checkpoint import (
+    NAMED,
+    Card,
+    load_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.soundnet import HEADS, Layer, SoundNet
+
+# A small network with the same structure, so that files are small.
+SMALL = (
+    Layer("conv1", kernel=8, stride=2, padding=4, channels=3, pool=4),
+    Layer("conv2", kernel=4, stride=2, padding=2, channels=5),
+)
+READ_OUT = ReadOut(
+    "conv2", 3, 1.49, "crop", target_ids=(4, 7), names=("sub-01", "sub-02"), atlas="MIST_ROI"
+)
+
+
+def card(**fields):
+    return Card.model_validate(
+        {"name": "small", "trained": True, "input_scale": 2.0, "layers": SMALL, **fields}
+    )
+
+
+@pytest.fixture
+def file(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "small.safetensors"
+    write_checkpoint(path, card(provenance={"seed": 0}, scores={"r": 0.5}), SoundNet(SMALL))
+    return path
+
+
+def rewrite(path, change):
+    """Write the file anew after `change(tensors, document)`, with its old hash."""
+    tensors = load_file(path)
+    with path.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        header = json.loads(opened.read(length))
+    document = json.loads(header["__metadata__"]["hear_brainsoundnet"])
+    change(tensors, document)
+    save_file(tensors, path, metadata={"hear_brainsoundnet": json.dumps(document)})
+
+
+def test_what_is_written_is_read(tmp_path):
+    torch.manual_seed(0)
+    soundnet = SoundNet(SMALL, HEADS)
+    encoder = BrainEncoder(soundnet, READ_OUT)
+    path = tmp_path / "encoder.safetensors"
+    digest = write_checkpoint(path, card(heads=HEADS, read_out=READ_OUT), encoder)
+    loaded = read_checkpoint(path)
+    assert loaded.hash == digest
+    assert loaded.card == card(heads=HEADS, read_out=READ_OUT)
+    audio = torch.randn(1, 2000)
+    again = loaded.build_encoder()
+    for name in READ_OUT.names:
+        expected = encoder.eval()(audio, 20, name=name)
+        assert torch.equal(again(audio, 20, name=name), expected)
+    stages = ["conv1", "conv2", "objects"]
+    actual, expected = loaded.build_soundnet()(audio, stages), soundnet.eval()(audio, stages)
+    assert all(torch.equal(actual[stage], expected[stage]) for stage in stages)
+
+
+def test_equal_checkpoints_are_equal_bytes_and_other_seeds_are_not(tmp_path):
+    contents = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        path = tmp_path / f"{len(contents)}.safetensors"
+        write_checkpoint(path, card(), SoundNet(SMALL))
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_half_precision_on_disk_moves_outputs_by_less_than_a_thousandth(tmp_path):
+    torch.manual_seed(0)
+    soundnet = SoundNet().eval()
+    path = tmp_path / "half.safetensors"
+    fields = {"name": "half", "trained": False, "input_scale": 1.0}
+    write_checkpoint(path, Card.model_validate(fields), soundnet, dtype=torch.float16)
+    assert path.stat().st_size < 6_000_000
+    audio = torch.randn(1, 50_000)
+    expected = soundnet(audio, ["conv7"])["conv7"]
+    actual = read_checkpoint(path).build_soundnet()(audio, ["conv7"])["conv7"]
+    actual, expected = actual.detach(), expected.detach()
+    assert float((actual - expected).abs().max()) < 1e-3 * float(expected.max())
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_embedded_checkpoints_are_sound(name):
+    checkpoint = load_checkpoint(name)
+    assert checkpoint.hash == NAMED[name].hash
+    assert checkpoint.card.licence
+    assert checkpoint.card.use
+    assert checkpoint.build_soundnet().stage_names[-1] == "conv7"
+
+
+def test_default_says_once_that_it_is_untrained(caplog):
+    checkpoint_module._say_once.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        for name in ("", "default", ""):
+            assert not load_checkpoint(name).card.trained
+        load_checkpoint("untrained")
+    assert [record.message for record in caplog.records if "UNTRAINED" in record.message] == [
+        record.message for record in caplog.records
+    ]
+    assert len(caplog.records) == 1
+
+
+def test_a_replaced_named_checkpoint_is_refused(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    fields = {"name": "other", "trained": True, "input_scale": 1.0, "layers": SMALL}
+    write_checkpoint(
+        tmp_path / NAMED["untrained"].file, Card.model_validate(fields), SoundNet(SMALL)
+    )
+    monkeypatch.setattr(checkpoint_module, "CHECKPOINT_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"has hash .* expected .*: it was replaced"):
+        load_checkpoint("untrained")
+
+
+def test_unknown_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"neither a file nor one of the names default"):
+        load_checkpoint("brain")
+    with pytest.raises(ValueError, match="is a folder; give the path of a .safetensors"):
+        load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 7, 100, 1000, -1])
+def test_truncated_file(file, kept):
+    content = file.read_bytes()
+    file.write_bytes(content[:kept])
+    with pytest.raises(ValueError, match="is damaged"):
+        read_checkpoint(file)
+
+
+def test_every_flipped_bit_is_noticed(file):
+    content = file.read_bytes()
+    generator = torch.Generator().manual_seed(0)
+    places = torch.randint(len(content) * 8, (300,), generator=generator).tolist()
+    for place in [*range(64), *places]:
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"small\.safetensors"):
+            read_checkpoint(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda tensors, _: tensors.pop("soundnet.conv2.norm.bias"),
+            r"lacks tensor soundnet\.conv2\.norm\.bias; its card and content disagree",
+        ),
+        (
+            lambda tensors, _: tensors.update(extra=torch.zeros(3)),
+            r"has an unexpected tensor extra; its card",
+        ),
+        (
+            lambda tensors, _: tensors.update({"soundnet.conv1.conv.bias": torch.zeros(4)}),
+            r"soundnet\.conv1\.conv\.bias has shape \(4,\), its layer table implies \(3,\)",
+        ),
+        (
+            lambda tensors, _: tensors["soundnet.conv1.conv.weight"].fill_(float("nan")),
+            r"soundnet\.conv1\.conv\.weight contains NaN or infinity",
+        ),
+        (
+            lambda tensors, _: tensors.update(
+                {"soundnet.conv1.conv.bias": torch.zeros(3, dtype=torch.int32)}
+            ),
+            r"has type torch\.int32, expected floats",
+        ),
+        (
+            lambda tensors, _: tensors["soundnet.conv1.conv.weight"].add_(1),
+            r"is damaged: its content does not match the SHA-256",
+        ),
+        (
+            lambda _, document: document["card"].update(input_scale=3.0),
+            r"is damaged: its content does not match the SHA-256",
+        ),
+        (
+            lambda _, document: document["card"].update(format_version=2),
+            r"has checkpoint format 2, this version .* reads up to 1: pip install --upgrade",
+        ),
+        (
+            lambda _, document: document["card"].update(format_version="1"),
+            r"has checkpoint format 1",
+        ),
+        (
+            lambda _, document: document["card"].update(colour="red"),
+            r"the card's colour is wrong: Extra inputs are not permitted",
+        ),
+        (
+            lambda _, document: document["card"].update(input_scale=-1),
+            r"the card's input_scale is wrong: Input should be greater than 0",
+        ),
+        (
+            lambda _, document: document["card"]["layers"][0].update(kernel=10**12),
+            r"the card's layers is wrong: .*conv1: kernel = 1000000000000 is out of range",
+        ),
+        (
+            lambda _, document: document["card"]["layers"][0].update(name="__class__"),
+            r"'__class__' is not a stage name",
+        ),
+        (
+            lambda _, document: document["card"]["layers"][0].update(name="forward"),
+            r"'forward' is not a stage name",
+        ),
+        (
+            lambda _, document: document.update(card=[1, 2]),
+            r"its card is not readable JSON",
+        ),
+    ],
+)
+def test_a_file_that_disagrees_with_itself(file, change, message):
+    rewrite(file, change)
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(file)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"alignment": "guess"}, r"alignment 'guess' is none of"),
+        ({"power_transform": "cube"}, r"power transform is none of"),
+        ({"target_ids": (7, 4)}, r"target ids must be ascending"),
+        ({"target_ids": ()}, r"target ids must be ascending, each once, at least one"),
+        ({"target_names": ("one",)}, r"target names must be as many as target ids"),
+        ({"n_delays": 0}, r"0 delays of 1.49 s are out of range"),
+        ({"names": ("../x",)}, r"are not names of weights"),
+    ],
+)
+def test_an_impossible_read_out(fields, message):
+    from dataclasses import asdict
+
+    with pytest.raises(ValueError, match=message):
+        card(read_out={**asdict(READ_OUT), **fields})
+
+
+def test_a_safetensors_file_of_another_program(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match=r"has no hear_brainsoundnet card: it was not written by"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "kind"),
+    [
+        ("sound8.npy", b"\x93NUMPY\x01\x00", "sound8-npy"),
+        ("sound8.pth", b"PK\x03\x04 archive", "sound8-pth"),
+        ("old.pth", b"\x80\x02\x8a\x0al\xfc", "sound8-pth"),
+        ("soundnet8_final.t7", b"\x04\x00\x00\x00\x01\x00", "torch7"),
+    ],
+)
+def test_a_foreign_file_is_told_its_converter(tmp_path, name, start, kind):
+    path = tmp_path / name
+    path.write_bytes(start + bytes(100))
+    with pytest.raises(
+        ValueError, match=rf"hear-brainsoundnet convert .*{name} OUT\.safetensors --from {kind}"
+    ):
+        load_checkpoint(path)
+
+
+def test_card_and_weights_must_fit_when_writing(tmp_path):
+    with pytest.raises(ValueError, match=r"lacks tensor soundnet\.conv3"):
+        write_checkpoint(
+            tmp_path / "x.safetensors", card(layers=SoundNet().layers), SoundNet(SMALL)
+        )
+    with pytest.raises(ValueError, match=r"name ends in \.safetensors, got 'x\.pt'"):
+        write_checkpoint(tmp_path / "x.pt", card(), SoundNet(SMALL))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(file, monkeypatch):
+    content = file.read_bytes()
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_checkpoint(file, card(name="new"), SoundNet(SMALL))
+    assert file.read_bytes() == content
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_written_file_is_readable_by_others(file):
+    assert stat.S_IMODE(file.stat().st_mode) & 0o444 == 0o444
+
+
+def test_checkpoint_without_read_out_has_no_encoder():
+    with pytest.raises(ValueError, match="checkpoint 'test' has no read-out to fMRI"):
+        checkpoint_of(SoundNet()).build_encoder()

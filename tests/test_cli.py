@@ -1,0 +1,151 @@
+"""The command line as a user meets it: one line per error, no traceback, the right exit status."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from hear_brainsoundnet.cli import main
+
+
+@pytest.fixture
+def wav(tmp_path):
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 30_000), 44_100)
+    return path
+
+
+@pytest.fixture
+def run(capsys, caplog):
+    """Call the command line; returns exit status, standard output and standard error."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_embed(run, wav, tmp_path):
+    status, output, error = run("embed", wav, "-o", tmp_path / "out")
+    assert status == 0
+    assert re.search(r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-untrained", output)
+    assert "Traceback" not in error
+    assert np.load(tmp_path / "out" / "scene.npy").shape[0] == 1
+
+
+def test_embed_with_expressions(run, wav, tmp_path):
+    out = tmp_path / "out"
+    run("embed", wav, "-o", out, "--scene", "conv1:max", "--timestamps", "conv3", "--jobs", "1")
+    assert np.load(out / "scene.npy").shape == (1, 16)
+    with np.load(out / "timestamps" / "sound.wav.npz") as frames:
+        assert frames["embeddings"].shape[1] == 64
+
+
+def test_an_unreadable_file_is_reported_and_does_not_stop_the_others(run, wav, tmp_path):
+    (tmp_path / "bad.wav").write_text("words")
+    status, _, error = run("embed", tmp_path, "-o", tmp_path / "out")
+    assert status == 1
+    lines = [line for line in error.splitlines() if line.startswith("hear-brainsoundnet:")]
+    assert len(lines) == 2
+    assert "bad.wav cannot be read as audio" in lines[0]
+    assert lines[1].endswith(
+        "1 of 2 files could not be embedded; see " + str(tmp_path / "out/files.csv")
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], r"Missing command"),
+        (["dance"], r"No such command 'dance'"),
+        (["embed"], r"Missing argument"),
+        (["embed", "WAV"], r"Missing option '--out'"),
+        (["embed", "nowhere", "-o", "OUT"], r"no such file or folder: nowhere"),
+        (["embed", "EMPTY", "-o", "OUT"], r"no audio in folder"),
+        (["embed", "WAV", "-o", "OUT", "--kind", "both!"], r"'both!' is not one of"),
+        (["embed", "WAV", "-o", "OUT", "--preset", "best"], r"unknown preset 'best'"),
+        (["embed", "WAV", "-o", "OUT", "--scene", "conv9"], r"unknown stage 'conv9'"),
+        (["embed", "WAV", "-o", "OUT", "--checkpoint", "brain"], r"no checkpoint 'brain'"),
+        (["embed", "WAV", "-o", "OUT", "--checkpoint", "WAV"], r"is damaged: not a readable"),
+        (["embed", "WAV", "-o", "OUT", "--device", "abacus"], r"device 'abacus' cannot be used"),
+        (["embed", "WAV", "-o", "OUT", "--jobs", "-1"], r"Invalid value for '--jobs'"),
+        (["embed", "WAV", "-o", "EMPTY/.."], r"is not empty and holds no results"),
+        (["convert", "WAV", "WAV", "--from", "torch7"], r"exists; use --force to overwrite"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(run, wav, tmp_path, arguments, message):
+    places = {"WAV": str(wav), "OUT": str(tmp_path / "out"), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "empty").mkdir()
+    for name, place in places.items():
+        arguments = [argument.replace(name, place) for argument in arguments]
+    status, output, error = run(*arguments)
+    assert status == 2
+    assert output == ""
+    lines = [line for line in error.splitlines() if line.startswith("hear-brainsoundnet: ")]
+    assert len(lines) == 1
+    assert re.search(message, lines[0])
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_info_prints_the_card(run):
+    status, output, _ = run("info")
+    assert status == 0
+    assert "soundnet-untrained  (UNTRAINED: random weights)" in output
+    assert re.search(r"conv4 +128 +46\.44 ms +34\.0 ms +373 ms +222 samples", output)
+    assert re.search(r"hash +[0-9a-f]{64}", output)
+
+
+def test_info_of_nothing(run):
+    status, _, error = run("info", "nothing.safetensors")
+    assert status == 1
+    assert error.startswith("hear-brainsoundnet: no checkpoint 'nothing.safetensors'")
+
+
+def test_version(run):
+    assert re.fullmatch(r"hear-brainsoundnet \d+\.\d+\.\d+\n", run("--version")[1])
+
+
+def test_unwritable_output(run, wav):
+    status, _, error = run("embed", wav, "-o", "/proc/results")
+    assert status == 1
+    assert error.count("hear-brainsoundnet:") == 1
+    assert "/proc/results" in error
+
+
+@pytest.mark.slow
+def test_ctrl_c_and_going_on(tmp_path):
+    """A real interrupt of a real process; the second start ends with the bytes of one run."""
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    generator = np.random.default_rng(0)
+    for i in range(60):
+        audio = generator.uniform(-0.5, 0.5, 22_050 * 10)
+        soundfile.write(sounds / f"{i:02}.wav", audio, 22_050)
+    command = [sys.executable, "-m", "hear_brainsoundnet", "embed", sounds, "--jobs", "1", "-o"]
+    parts = tmp_path / "parts"
+    process = subprocess.Popen([*command, parts], stderr=subprocess.PIPE, text=True)
+    journal = parts / ".progress" / "records.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if journal.exists() and len(journal.read_text().splitlines()) >= 3:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(r"interrupted after \d+ of 60 files; the same command goes on", error)
+    assert "Traceback" not in error
+    assert not (parts / "files.csv").exists()
+    subprocess.run([*command, parts], check=True, capture_output=True)
+    subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
+    for name in ("scene.npy", "files.csv", "settings.json", "timestamps/59.wav.npz"):
+        assert (parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

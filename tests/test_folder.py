@@ -1,0 +1,238 @@
+import csv
+import json
+import shutil
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from hear_brainsoundnet import folder as folder_module
+from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.folder import embed_files, find_audio
+
+
+@pytest.fixture(scope="module")
+def model(untrained):
+    return EmbeddingModel(untrained, sample_rate=22_050, scene="conv4", timestamps="conv4")
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """Files of several formats, rates and channel counts, two of them unreadable."""
+    generator = np.random.default_rng(0)
+    root = tmp_path / "sounds"
+    for name, rate, channels in [
+        ("a.wav", 22_050, 1),
+        ("deep/er/b.flac", 44_100, 2),
+        ("deep/c.OGG", 48_000, 1),
+        ("d.mp3", 16_000, 1),
+        ("e.wav", 8_000, 3),
+        ("f.wav", 44_056, 1),
+    ]:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (rate // 2, channels)
+        audio = generator.uniform(-0.5, 0.5, shape)
+        kind = {"mp3": "MP3", "ogg": "OGG", "flac": "FLAC"}.get(name.lower()[-3:], "WAV")
+        soundfile.write(path, audio, rate, format="FLAC" if name.endswith("flac") else kind)
+    (root / "text.wav").write_text("no sound")
+    (root / "zero.wav").write_bytes(b"")
+    (root / "notes.txt").write_text("not even meant to be one")
+    return root
+
+
+def contents(out):
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_find_audio_is_recursive_sorted_and_skips_what_is_no_audio(sounds):
+    names = [entry.name for entry in find_audio([sounds])]
+    assert names == [
+        "a.wav",
+        "d.mp3",
+        "deep/c.OGG",
+        "deep/er/b.flac",
+        "e.wav",
+        "f.wav",
+        "text.wav",
+        "zero.wav",
+    ]
+    assert [entry.name for entry in find_audio([sounds / "notes.txt"])] == ["notes.txt"]
+    two = [entry.name for entry in find_audio([sounds / "deep", sounds / "a.wav"])]
+    assert two == ["deep/c.OGG", "deep/er/b.flac", "a.wav"]
+
+
+def test_find_audio_refuses_what_cannot_be_meant(sounds, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file or folder: .*nowhere"):
+        find_audio([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"no audio in folder .*empty; files with these suffixes"):
+        find_audio([tmp_path / "empty"])
+    with pytest.raises(ValueError, match=r"would both be called 'a\.wav'"):
+        find_audio([sounds / "a.wav", shutil.copy(sounds / "a.wav", tmp_path)])
+
+
+def test_results_hold_what_the_files_give_one_by_one(sounds, tmp_path, model):
+    out = tmp_path / "out"
+    records = embed_files(find_audio([sounds]), out, model, jobs=2)
+    assert [record.status for record in records] == ["ok"] * 6 + ["failed"] * 2
+    with (out / "files.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == ["path", "duration_s", "status", "error"]
+    scene = np.load(out / "scene.npy")
+    assert scene.shape == (8, 128)
+    assert scene.dtype == np.float32
+    for row, line in zip(scene, table, strict=True):
+        if line["status"] == "failed":
+            assert np.isnan(row).all()
+            assert line["error"]
+            assert line["duration_s"] == ""
+            continue
+        with AudioFile(sounds / line["path"]) as sound:
+            expected = model.embed(sound)
+            assert float(line["duration_s"]) == pytest.approx(sound.duration, abs=1e-5)
+        np.testing.assert_allclose(row, expected.scene[0], rtol=1e-5, atol=1e-6)
+        with np.load(out / "timestamps" / (line["path"] + ".npz"), allow_pickle=False) as frames:
+            assert set(frames) == {"embeddings", "timestamps_ms"}
+            np.testing.assert_allclose(frames["embeddings"], expected.timestamps[0], atol=1e-5)
+            np.testing.assert_array_equal(frames["timestamps_ms"], expected.timestamps_ms[0])
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["checkpoint"]["hash"] == model.checkpoint_hash
+    assert settings["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert not (out / ".progress").exists()
+
+
+@pytest.mark.parametrize("kind", ["scene", "timestamps"])
+def test_one_kind_writes_only_that(sounds, tmp_path, model, kind):
+    out = tmp_path / "out"
+    embed_files(find_audio([sounds]), out, model, kind=kind)
+    assert (out / "scene.npy").exists() == (kind == "scene")
+    assert (out / "timestamps").exists() == (kind == "timestamps")
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 4, 7])
+@pytest.mark.parametrize("kind", ["both", "scene", "timestamps"])
+def test_interrupted_and_started_again_ends_with_the_same_bytes(
+    sounds, tmp_path, model, stop_after, kind
+):
+    entries = find_audio([sounds])
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    embed_files(entries, whole, model, kind=kind)
+    seen = []
+
+    def interrupt(record):
+        if len(seen) == stop_after:
+            raise KeyboardInterrupt
+        seen.append(record)
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_files(entries, parts, model, kind=kind, on_file=interrupt)
+    assert not (parts / "files.csv").exists()
+    embed_files(entries, parts, model, kind=kind)
+    assert contents(parts) == contents(whole)
+
+
+def test_a_torn_journal_is_mended(sounds, tmp_path, model):
+    entries = find_audio([sounds])
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    embed_files(entries, whole, model)
+
+    def interrupt(record):
+        if record.name == "e.wav":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_files(entries, parts, model, on_file=interrupt)
+    for name in ("records.jsonl", "scene.f32"):  # as a power cut may leave them
+        path = parts / ".progress" / name
+        path.write_bytes(path.read_bytes()[:-7])
+    embed_files(entries, parts, model)
+    assert contents(parts) == contents(whole)
+
+
+def test_finished_files_are_not_embedded_again_unless_they_changed(
+    sounds, tmp_path, model, monkeypatch
+):
+    entries, out = find_audio([sounds]), tmp_path / "out"
+    embed_files(entries, out, model)
+    before = contents(out)
+    opened = []
+    original = folder_module.AudioFile
+
+    def counting(path):
+        opened.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(folder_module, "AudioFile", counting)
+    embed_files(entries, out, model)
+    assert opened == ["text.wav", "zero.wav"]  # what failed is tried again
+    assert contents(out) == before
+    opened.clear()
+    shutil.copy(sounds / "e.wav", sounds / "zero.wav")
+    (sounds / "a.wav").touch()
+    embed_files(find_audio([sounds]), out, model)
+    assert sorted(opened) == ["a.wav", "text.wav", "zero.wav"]
+    assert not np.isnan(np.load(out / "scene.npy")[-1]).any()
+
+
+def test_results_of_other_settings_are_not_mixed(sounds, tmp_path, model, untrained):
+    entries, out = find_audio([sounds / "a.wav"]), tmp_path / "out"
+    embed_files(entries, out, model)
+    other = EmbeddingModel(untrained, sample_rate=22_050, scene="conv5", timestamps="conv4")
+    with pytest.raises(ValueError, match=r"holds results of other settings .*use --force"):
+        embed_files(entries, out, other)
+    embed_files(entries, out, other, force=True)
+    assert np.load(out / "scene.npy").shape == (1, 256)
+
+
+def test_a_folder_of_other_things_is_left_alone(sounds, tmp_path, model):
+    with pytest.raises(ValueError, match="is not empty and holds no results of this command"):
+        embed_files(find_audio([sounds / "a.wav"]), sounds, model, force=True)
+    with pytest.raises(ValueError, match="is a file; give a folder for the results"):
+        embed_files(find_audio([sounds / "a.wav"]), sounds / "a.wav", model)
+
+
+def test_a_full_disk_keeps_what_was_finished(sounds, tmp_path, model, monkeypatch):
+    entries, out = find_audio([sounds]), tmp_path / "out"
+    original = folder_module._write_atomically
+
+    def full(path, content):
+        if path.name.startswith("e.wav"):
+            raise OSError(28, "No space left on device", str(path))
+        original(path, content)
+
+    monkeypatch.setattr(folder_module, "_write_atomically", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        embed_files(entries, out, model, jobs=1)
+    assert not (out / "files.csv").exists()
+    monkeypatch.undo()
+    whole = tmp_path / "whole"
+    embed_files(entries, whole, model)
+    embed_files(entries, out, model)
+    assert contents(out) == contents(whole)
+
+
+def test_the_reader_never_runs_far_ahead_of_the_writer(sounds, tmp_path, model, monkeypatch):
+    entries = find_audio([sounds]) * 1
+    started, lock = [], threading.Lock()
+    original = folder_module._embed_file
+
+    def counting(*arguments):
+        with lock:
+            started.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(folder_module, "_embed_file", counting)
+    results = folder_module._in_threads(
+        lambda entry: folder_module._embed_file(entry, model, "scene"), entries, jobs=1
+    )
+    next(results)
+    assert len(started) <= 2
+    results.close()
