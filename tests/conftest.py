@@ -59,3 +59,18 @@ def bell_checkpoint() -> Checkpoint:
             conv.weight.copy_((bell / bell.sum() / conv.in_channels).expand_as(conv.weight))
             torch.nn.init.zeros_(conv.bias)
     return checkpoint_of(soundnet)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and "realdata" in report.keywords:
+        _skipped_realdata.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where there is real data, a test that needs it must not be skipped for any reason."""
+    if os.environ.get(DATA_VARIABLE) and _skipped_realdata:
+        print(f"\nskipped although {DATA_VARIABLE} is set:", *_skipped_realdata, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+_skipped_realdata: list[str] = []

@@ -134,7 +134,7 @@ def test_a_replaced_named_checkpoint_is_refused(tmp_path, monkeypatch):
 def test_unknown_name(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither a file nor one of the names default"):
         load_checkpoint("brain")
-    with pytest.raises(ValueError, match="is a folder; give the path of a .safetensors"):
+    with pytest.raises(ValueError, match=r"is a folder; give the path of a \.safetensors"):
         load_checkpoint(tmp_path)
 
 

@@ -70,7 +70,7 @@ def test_find_audio_is_recursive_sorted_and_skips_what_is_no_audio(sounds):
 
 
 def test_find_audio_refuses_what_cannot_be_meant(sounds, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such file or folder: .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
         find_audio([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no audio in folder .*empty; files with these suffixes"):

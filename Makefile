@@ -1,0 +1,64 @@
+# make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
+# make test            all tests, the real HEAR tools included
+# make lint            style, types and import layers
+# make wheel-check     build the wheel, install it into an empty environment, use it
+#
+# Each sets up all it needs in .venv: Python 3.11 with pip and venv is enough to begin with.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+AUDIO ?=
+
+.PHONY: demo test lint wheel-check espeak clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
+	$(BIN)/python -m benchmarks.demo --out demo $(if $(AUDIO),--audio "$(AUDIO)")
+
+test: $(VENV)/.with-tests espeak
+	$(BIN)/python -m pytest --doctest-modules hear_brainsoundnet training benchmarks tests
+
+lint: $(VENV)/.with-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel-check: $(VENV)/.with-tests
+	rm -rf dist build/empty
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd build && empty/bin/python -I -c "import hear_brainsoundnet as h, torch; \
+	  m = h.load_model(); x = torch.zeros(1, m.sample_rate); \
+	  print('wheel works:', tuple(h.get_scene_embeddings(x, m).shape), h.__file__)"
+	build/empty/bin/hear-brainsoundnet info >/dev/null
+	rm -rf build/empty
+
+espeak:
+	@command -v espeak-ng >/dev/null || \
+	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q espeak-ng) || \
+	  (echo "espeak-ng is needed for the example sounds: install it, or give AUDIO=folder"; exit 1)
+
+$(VENV)/.exists:
+	$(PYTHON) -c "import sys; assert sys.version_info[:2] == (3, 11), \
+	  f'Python 3.11 is needed, found {sys.version.split()[0]}; set PYTHON='"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) setuptools wheel
+	touch $@
+
+$(VENV)/.with-demo: $(VENV)/.exists setup.cfg constraints.txt
+	$(PIP) --no-build-isolation -e ".[demo]"
+	touch $@
+
+# heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
+$(VENV)/.with-tests: $(VENV)/.with-demo
+	$(PIP) --no-build-isolation -e ".[demo,hear,test]"
+	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info
