@@ -14,10 +14,12 @@ True
 
 from hear_brainsoundnet.api import get_scene_embeddings, get_timestamp_embeddings, load_model
 from hear_brainsoundnet.audio import AudioFile
-from hear_brainsoundnet.checkpoint import Card, Checkpoint, load_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
+from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 
 __all__ = [

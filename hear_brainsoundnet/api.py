@@ -10,8 +10,8 @@ import os
 from torch import Tensor
 
 from hear_brainsoundnet.audio import check_audio
-from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.named import load_checkpoint
 
 HEAR_SAMPLE_RATES = (16_000, 22_050, 32_000, 44_100, 48_000)
 

@@ -13,109 +13,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, BrainEncoder, ReadOut
-from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
-
-logger = logging.getLogger(__name__)
+from hear_brainsoundnet.card import FORMAT_VERSION, Card
+from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.soundnet import SoundNet
 
 ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
 
-FORMAT_VERSION = 1
 METADATA_KEY = "hear_brainsoundnet"  # one key, so that equal checkpoints are equal bytes
-LARGEST_NUMBER = 65_536  # of kernels, widths, delays: more is no SoundNet but a memory bomb
-
-CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
-
-
-class Card(BaseModel):
-    """What is known of a checkpoint besides its weights.
-
-    Attributes
-    ----------
-    name : str
-        Short name for people.
-    trained : bool
-        False for random weights.
-    input_scale : float
-        Audio within [-1, 1] is multiplied by this before it enters the network: 256 for weights
-        of the original SoundNet, 1 for the published brain-aligned ones.
-    sample_rate : int
-        Rate of the network's audio in Hz.
-    layers, heads : tuple of Layer, tuple of Head
-        The layer table, and the classifiers that the file brings.
-    read_out : ReadOut or None
-        The read-out to fMRI, where the file brings one.
-    provenance, scores : dict
-        Data, runs, recipe, seed, package version, parent checkpoint; measured scores.
-    licence, use : str
-        Terms, and how the checkpoint may and may not be used.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    format_version: int = FORMAT_VERSION
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    trained: bool
-    input_scale: Annotated[float, Field(gt=0, le=1e6)]
-    sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)] = 22_050
-    layers: tuple[Layer, ...] = LAYERS
-    heads: tuple[Head, ...] = ()
-    read_out: ReadOut | None = None
-    provenance: dict[str, JsonValue] = {}
-    scores: dict[str, JsonValue] = {}
-    licence: str = ""
-    use: str = ""
-
-    @field_validator("layers", "heads")
-    @classmethod
-    def _plausible_table(cls, table: tuple[Layer | Head, ...]) -> tuple[Layer | Head, ...]:
-        if len(table) > 64:
-            raise ValueError(f"{len(table)} rows, expected at most 64")
-        names = [row.name for row in table]
-        if len(set(names)) < len(names):
-            raise ValueError("a name stands twice")
-        for row in table:
-            if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", row.name) or hasattr(SoundNet, row.name):
-                raise ValueError(f"{row.name!r} is not a stage name")
-            for column, value in asdict(row).items():
-                lowest = 0 if column in ("padding", "pool") else 1
-                if column != "name" and not lowest <= value <= LARGEST_NUMBER:
-                    raise ValueError(f"{row.name}: {column} = {value} is out of range")
-        return table
-
-    @field_validator("read_out")
-    @classmethod
-    def _plausible_read_out(cls, read_out: ReadOut | None) -> ReadOut | None:
-        if read_out is None:
-            return None
-        if not 1 <= read_out.n_delays <= LARGEST_NUMBER or not 0 < read_out.tr < 1000:
-            raise ValueError(f"{read_out.n_delays} delays of {read_out.tr} s are out of range")
-        if read_out.alignment not in ALIGNMENTS:
-            raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
-        if read_out.power_transform not in POWER_TRANSFORMS:
-            raise ValueError(f"power transform is none of {POWER_TRANSFORMS}")
-        if not read_out.target_ids or sorted(set(read_out.target_ids)) != list(read_out.target_ids):
-            raise ValueError("target ids must be ascending, each once, at least one")
-        if read_out.target_names and len(read_out.target_names) != len(read_out.target_ids):
-            raise ValueError("target names must be as many as target ids")
-        if not read_out.names or any(not re.fullmatch(r"[\w-]+", name) for name in read_out.names):
-            raise ValueError(f"{read_out.names!r} are not names of weights")
-        return read_out
 
 
 @dataclass(frozen=True)
@@ -146,60 +62,6 @@ class Checkpoint:
             soundnet = SoundNet(self.card.layers, self.card.heads)
             encoder = BrainEncoder(soundnet, self.card.read_out, self.card.sample_rate)
         return _filled(encoder, self.tensors, "")
-
-
-@dataclass(frozen=True)
-class Named:
-    """A checkpoint that comes with the package: its file and the hash that it must have."""
-
-    file: str
-    hash: str
-
-
-NAMED = {
-    "untrained": Named(
-        "soundnet-untrained.safetensors",
-        "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",
-    ),
-}
-DEFAULT = "untrained"
-
-
-def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:
-    """Find a checkpoint by name or path and read it.
-
-    Parameters
-    ----------
-    name_or_path : str or path-like
-        "" or "default" for the embedded default, the name of another checkpoint of the package,
-        or the path of a file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is neither a name nor a file.
-    ValueError
-        If the file is not a sound checkpoint; a foreign weight file is told which command
-        converts it.
-
-    Examples
-    --------
-    >>> load_checkpoint("untrained").card.trained
-    False
-    """
-    name = os.fspath(name_or_path)
-    if name in ("", "default"):
-        checkpoint = _load_named(DEFAULT)
-        _announce_default(checkpoint)
-        return checkpoint
-    if name in NAMED:
-        return _load_named(name)
-    if not Path(name).exists():
-        raise FileNotFoundError(
-            f"no checkpoint {name!r}: neither a file nor one of the names "
-            f"{', '.join(('default', *NAMED))}"
-        )
-    return read_checkpoint(name)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -293,30 +155,6 @@ def write_checkpoint(
     finally:
         temporary.unlink(missing_ok=True)
     return digest
-
-
-def _load_named(name: str) -> Checkpoint:
-    named = NAMED[name]
-    checkpoint = read_checkpoint(CHECKPOINT_FOLDER / named.file)
-    if checkpoint.hash != named.hash:
-        raise ValueError(
-            f"the file of checkpoint {name!r} has hash {checkpoint.hash[:12]}, expected "
-            f"{named.hash[:12]}: it was replaced; install the package anew"
-        )
-    return checkpoint
-
-
-@lru_cache(maxsize=1)
-def _say_once(message: str) -> None:
-    logger.warning(message)
-
-
-def _announce_default(checkpoint: Checkpoint) -> None:
-    if not checkpoint.card.trained:
-        _say_once(
-            "hear_brainsoundnet: loading the embedded default checkpoint, which is UNTRAINED "
-            "(random weights); convert SoundNet or brain-aligned weights for real use"
-        )
 
 
 def _refuse_foreign(path: Path) -> None:

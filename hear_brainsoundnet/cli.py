@@ -88,9 +88,9 @@ def embed(
     """
     from tqdm import tqdm
 
-    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.folder import Record, embed_files, find_audio
+    from hear_brainsoundnet.named import load_checkpoint
 
     place = _find_device(device)
     try:
@@ -148,8 +148,8 @@ def info(
     markdown: Annotated[bool, typer.Option("--markdown", help="Only the table of stages.")] = False,
 ) -> None:
     """Print the card of a checkpoint: stages, rates, provenance, scores, licence, hash."""
-    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.describe import describe, stage_table
+    from hear_brainsoundnet.named import load_checkpoint
 
     loaded = load_checkpoint(checkpoint)
     typer.echo(

@@ -31,7 +31,9 @@ PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
     "paper": Preset(scene="conv7", timestamps="conv4"),
     # The choice that measured best on real tasks: benchmarks/hear/results.md.
-    "default": Preset(scene="conv3:mean,std+conv4:mean,std+conv5:mean,std", timestamps="conv4"),
+    "default": Preset(
+        scene="conv2:mean,std+conv3:mean,std+conv4:mean,std", timestamps="conv3+conv4"
+    ),
 }
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from hear_brainsoundnet.checkpoint import Card, Checkpoint, load_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"

@@ -9,15 +9,11 @@ import torch
 from conftest import checkpoint_of
 from safetensors.torch import load_file, save_file
 
-from hear_brainsoundnet import checkpoint as checkpoint_module
-from hear_brainsoundnet.checkpoint import (
-    NAMED,
-    Card,
-    load_checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
+from hear_brainsoundnet import named as named_module
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.named import NAMED, load_checkpoint
 from hear_brainsoundnet.soundnet import HEADS, Layer, SoundNet
 
 # A small network with the same structure, so that files are small.
@@ -109,7 +105,7 @@ def test_embedded_checkpoints_are_sound(name):
 
 
 def test_default_says_once_that_it_is_untrained(caplog):
-    checkpoint_module._say_once.cache_clear()
+    named_module._say_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         for name in ("", "default", ""):
             assert not load_checkpoint(name).card.trained
@@ -126,7 +122,7 @@ def test_a_replaced_named_checkpoint_is_refused(tmp_path, monkeypatch):
     write_checkpoint(
         tmp_path / NAMED["untrained"].file, Card.model_validate(fields), SoundNet(SMALL)
     )
-    monkeypatch.setattr(checkpoint_module, "CHECKPOINT_FOLDER", tmp_path)
+    monkeypatch.setattr(named_module, "CHECKPOINT_FOLDER", tmp_path)
     with pytest.raises(ValueError, match=r"has hash .* expected .*: it was replaced"):
         load_checkpoint("untrained")
 

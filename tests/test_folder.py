@@ -201,14 +201,14 @@ def test_a_folder_of_other_things_is_left_alone(sounds, tmp_path, model):
 
 def test_a_full_disk_keeps_what_was_finished(sounds, tmp_path, model, monkeypatch):
     entries, out = find_audio([sounds]), tmp_path / "out"
-    original = folder_module._write_atomically
+    original = folder_module.write_atomically
 
     def full(path, content):
         if path.name.startswith("e.wav"):
             raise OSError(28, "No space left on device", str(path))
         original(path, content)
 
-    monkeypatch.setattr(folder_module, "_write_atomically", full)
+    monkeypatch.setattr(folder_module, "write_atomically", full)
     with pytest.raises(OSError, match="No space left on device"):
         embed_files(entries, out, model, jobs=1)
     assert not (out / "files.csv").exists()

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hear_brainsoundnet.checkpoint import Card, write_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
 SAMPLE_RATE = 22_050

@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 from pydantic import JsonValue
 
-from hear_brainsoundnet.checkpoint import Card, write_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.conversion import numpy_pickle, torch7, torch_pickle
 from hear_brainsoundnet.conversion.assembly import build_soundnet, checked
 from hear_brainsoundnet.conversion.brain_aligned import (

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from benchmarks.hear.model_identity import identify
-from hear_brainsoundnet.checkpoint import Card, write_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
 

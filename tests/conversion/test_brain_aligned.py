@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import convert
+from hear_brainsoundnet.named import load_checkpoint
 
 N_TRS = 7
 

@@ -1,0 +1,64 @@
+"""Draw which sounds are near to which, from a folder that ``hear-brainsoundnet embed`` wrote."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+MOST_FILES = 40  # in the picture; more cannot be read
+
+
+def similarities(scene: np.ndarray) -> np.ndarray:
+    """Cosine similarity of embeddings whose dimensions were z-scored over the files.
+
+    Parameters
+    ----------
+    scene : ndarray
+        Shape ``(n_files, n_dimensions)``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_files, n_files)``, within [-1, 1].
+    """
+    centred = scene - scene.mean(axis=0)
+    spread = centred.std(axis=0)
+    z = centred / np.where(spread > 0, spread, 1)
+    length = np.linalg.norm(z, axis=1, keepdims=True)
+    z = z / np.where(length > 0, length, 1)
+    return z @ z.T
+
+
+def read_scene(folder: Path) -> tuple[list[str], np.ndarray]:
+    """Names and scene embeddings of the files that could be embedded."""
+    with (folder / "files.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    ok = [row["status"] == "ok" for row in table]
+    names = [row["path"] for row, good in zip(table, ok, strict=True) if good]
+    return names, np.load(folder / "scene.npy")[ok]
+
+
+def draw_neighbours(names: list[str], similarity: np.ndarray, path: Path) -> None:
+    """A matrix of similarities; the nearest other sound of each row is marked."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shown = np.linspace(0, len(names) - 1, min(len(names), MOST_FILES)).round().astype(int)
+    part = similarity[np.ix_(shown, shown)]
+    labels = [Path(names[i]).stem for i in shown]
+    size = 3.5 + 0.28 * len(shown)
+    figure, axes = plt.subplots(figsize=(size, size * 0.86), layout="constrained")
+    image = axes.imshow(part, vmin=-1, vmax=1, cmap="RdBu_r")
+    others = part - 3 * np.eye(len(shown))
+    if len(shown) > 1:
+        axes.plot(others.argmax(axis=1), range(len(shown)), "ko", markersize=5)
+    axes.set_xticks(range(len(shown)), labels, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(shown)), labels)
+    axes.set_title("Similarity of sounds (dot: nearest other sound of the row)", fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="cosine similarity of z-scored embeddings")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)

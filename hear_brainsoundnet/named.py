@@ -1,0 +1,93 @@
+"""The checkpoints that come with the package, and finding a checkpoint by name or path."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from hear_brainsoundnet.checkpoint import Checkpoint, read_checkpoint
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A checkpoint that comes with the package: its file and the hash that it must have."""
+
+    file: str
+    hash: str
+
+
+NAMED = {
+    "untrained": Named(
+        "soundnet-untrained.safetensors",
+        "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",
+    ),
+}
+DEFAULT = "untrained"
+
+
+def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:
+    """Find a checkpoint by name or path and read it.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        "" or "default" for the embedded default, the name of another checkpoint of the package,
+        or the path of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither a name nor a file.
+    ValueError
+        If the file is not a sound checkpoint; a foreign weight file is told which command
+        converts it.
+
+    Examples
+    --------
+    >>> load_checkpoint("untrained").card.trained
+    False
+    """
+    name = os.fspath(name_or_path)
+    if name in ("", "default"):
+        checkpoint = _load_named(DEFAULT)
+        _announce_default(checkpoint)
+        return checkpoint
+    if name in NAMED:
+        return _load_named(name)
+    if not Path(name).exists():
+        raise FileNotFoundError(
+            f"no checkpoint {name!r}: neither a file nor one of the names "
+            f"{', '.join(('default', *NAMED))}"
+        )
+    return read_checkpoint(name)
+
+
+def _load_named(name: str) -> Checkpoint:
+    named = NAMED[name]
+    checkpoint = read_checkpoint(CHECKPOINT_FOLDER / named.file)
+    if checkpoint.hash != named.hash:
+        raise ValueError(
+            f"the file of checkpoint {name!r} has hash {checkpoint.hash[:12]}, expected "
+            f"{named.hash[:12]}: it was replaced; install the package anew"
+        )
+    return checkpoint
+
+
+@lru_cache(maxsize=1)
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+def _announce_default(checkpoint: Checkpoint) -> None:
+    if not checkpoint.card.trained:
+        _say_once(
+            "hear_brainsoundnet: loading the embedded default checkpoint, which is UNTRAINED "
+            "(random weights); convert SoundNet or brain-aligned weights for real use"
+        )
