@@ -27,6 +27,7 @@ from torch import Tensor
 
 from hear_brainsoundnet.card import FORMAT_VERSION, Card
 from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.foreign import kinds_by_content
 from hear_brainsoundnet.soundnet import SoundNet
 
 ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
@@ -162,21 +163,13 @@ def _refuse_foreign(path: Path) -> None:
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the path of a .safetensors checkpoint")
     with path.open("rb") as file:
-        start = file.read(16)
-    kinds = {
-        "sound8-npy": start.startswith(b"\x93NUMPY"),
-        "sound8-pth (brain-aligned-pt for the published brain-aligned models)": start.startswith(
-            (b"PK\x03\x04", b"\x80\x02")
-        ),
-        "torch7": path.suffix == ".t7" or start[:4] == b"\x04\x00\x00\x00",
-    }
-    for kind, found in kinds.items():
-        if found:
-            raise ValueError(
-                f"{path} is not a checkpoint of this package but a weight file of another "
-                f"program; convert it first: hear-brainsoundnet convert {path} OUT.safetensors "
-                f"--from {kind}"
-            )
+        kinds = kinds_by_content(file.read(32))
+    if kinds:
+        raise ValueError(
+            f"{path} is not a checkpoint of this package but a weight file of another program; "
+            f"convert it first: hear-brainsoundnet convert {path} OUT.safetensors --from "
+            + " or --from ".join(kinds)
+        )
 
 
 def _parse_metadata(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hear_brainsoundnet.foreign import KINDS
 
 PROGRAM = "hear-brainsoundnet"
 
@@ -24,19 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-class Kind(StrEnum):
-    scene = "scene"
-    timestamps = "timestamps"
-    both = "both"
-
-
-class Source(StrEnum):
-    sound8_npy = "sound8-npy"
-    sound8_pth = "sound8-pth"
-    torch7 = "torch7"
-    brain_aligned_pt = "brain-aligned-pt"
 
 
 # What typer raises for a wrong call: click's ClickException, or that of the copy of click that
@@ -72,7 +61,7 @@ def _options(
 def embed(
     paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
-    kind: Annotated[Kind, typer.Option(help="What to compute.")] = Kind.both,
+    kind: Annotated[str, typer.Option(help="scene, timestamps or both.")] = "both",
     checkpoint: Annotated[str, typer.Option(help="A file or a name.")] = "default",
     preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
     scene: Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")] = None,
@@ -89,9 +78,12 @@ def embed(
     from tqdm import tqdm
 
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.folder import Record, embed_files, find_audio
+    from hear_brainsoundnet.folder import KINDS as EMBEDDING_KINDS
+    from hear_brainsoundnet.folder import embed_files, find_audio
     from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.progress import Record
 
+    _check_choice("--kind", kind, EMBEDDING_KINDS)
     place = _find_device(device)
     try:
         entries = find_audio(paths)
@@ -119,7 +111,7 @@ def embed(
                 entries,
                 out,
                 model,
-                kind=kind.value,
+                kind=kind,
                 device=place,
                 jobs=n_jobs,
                 force=force,
@@ -161,7 +153,7 @@ def info(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A foreign weight file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors")],
-    kind: Annotated[Source, typer.Option("--from", help="What IN is.")],
+    kind: Annotated[str, typer.Option("--from", help=f"What IN is: {', '.join(KINDS)}.")],
     input_scale: Annotated[
         float | None,
         typer.Option(
@@ -183,12 +175,13 @@ def convert(
     """Convert foreign weights to a checkpoint; nothing in IN is ever executed."""
     from hear_brainsoundnet.conversion import convert as convert_weights
 
+    _check_choice("--from", kind, KINDS)
     if target.exists() and not force:
         raise WrongCall(f"{target} exists; use --force to overwrite")
     digest = convert_weights(
         source,
         target,
-        kind.value,
+        kind,
         input_scale=input_scale,
         allow_initial_batchnorm=allow_initial_batchnorm,
         tr=tr,
@@ -216,6 +209,11 @@ def main(arguments: list[str] | None = None) -> None:
         _say("interrupted")
         status = 130
     sys.exit(status)
+
+
+def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise WrongCall(f"{option} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def _find_device(name: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoints_in_memory import checkpoint_of
 
-from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
@@ -37,13 +37,6 @@ def data_folder() -> Path:
 @pytest.fixture(scope="session")
 def untrained() -> Checkpoint:
     return load_checkpoint("untrained")
-
-
-def checkpoint_of(soundnet: SoundNet, **card: object) -> Checkpoint:
-    """A checkpoint in memory, as reading a file would give it."""
-    fields = {"name": "test", "trained": False, "input_scale": 1.0, **card}
-    tensors = {f"soundnet.{name}": tensor for name, tensor in soundnet.state_dict().items()}
-    return Checkpoint(Card.model_validate(fields), tensors, hash="0" * 64)
 
 
 @pytest.fixture(scope="session")

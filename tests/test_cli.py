@@ -70,7 +70,11 @@ def test_an_unreadable_file_is_reported_and_does_not_stop_the_others(run, wav, t
         (["embed", "WAV"], r"Missing option '--out'"),
         (["embed", "nowhere", "-o", "OUT"], r"no such file or folder: nowhere"),
         (["embed", "EMPTY", "-o", "OUT"], r"no audio in folder"),
-        (["embed", "WAV", "-o", "OUT", "--kind", "both!"], r"'both!' is not one of"),
+        (
+            ["embed", "WAV", "-o", "OUT", "--kind", "all"],
+            r"--kind must be one of scene",
+        ),
+        (["convert", "WAV", "OUT", "--from", "keras"], r"--from must be one of sound8-npy"),
         (["embed", "WAV", "-o", "OUT", "--preset", "best"], r"unknown preset 'best'"),
         (["embed", "WAV", "-o", "OUT", "--scene", "conv9"], r"unknown stage 'conv9'"),
         (["embed", "WAV", "-o", "OUT", "--checkpoint", "brain"], r"no checkpoint 'brain'"),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from conftest import checkpoint_of
+from checkpoints_in_memory import checkpoint_of
 
 import hear_brainsoundnet
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES, get_scene_embeddings, get_timestamp_embeddings

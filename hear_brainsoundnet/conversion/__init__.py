@@ -33,7 +33,6 @@ from hear_brainsoundnet.conversion.brain_aligned import (
     read_brain_aligned,
     state_dict_of,
 )
-from hear_brainsoundnet.conversion.containers import KINDS, check_kind
 from hear_brainsoundnet.conversion.layouts import (
     Foreign,
     from_npy,
@@ -42,6 +41,7 @@ from hear_brainsoundnet.conversion.layouts import (
     shown,
 )
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.foreign import KINDS, check_kind
 from hear_brainsoundnet.soundnet import SoundNet
 
 __all__ = ["KINDS", "convert"]

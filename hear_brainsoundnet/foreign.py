@@ -1,4 +1,4 @@
-"""Tell by its first bytes what kind of file it is."""
+"""Weight files of other programs: the kinds that can be converted, told by their first bytes."""
 
 from __future__ import annotations
 
