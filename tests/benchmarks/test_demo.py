@@ -1,0 +1,43 @@
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from benchmarks.demo.picture import draw_neighbours, read_scene, similarities
+from benchmarks.demo.sounds import make_sounds
+
+
+def test_similarities_equal_scipy():
+    scene = np.random.default_rng(0).normal(3, 2, (6, 40))
+    z = (scene - scene.mean(0)) / scene.std(0)
+    np.testing.assert_allclose(similarities(scene), 1 - cdist(z, z, "cosine"), atol=1e-12)
+
+
+def test_one_sound_and_constant_dimensions_are_no_trouble(tmp_path):
+    assert np.isfinite(similarities(np.ones((1, 3)))).all()
+    draw_neighbours(["only.wav"], similarities(np.ones((1, 3))), tmp_path / "one.png")
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_espeak_the_user_is_told_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(FileNotFoundError, match=r"install it .* or give a folder of your own"):
+        make_sounds(tmp_path)
+
+
+@pytest.mark.slow
+def test_demo_finds_the_other_chord_and_the_other_speakers(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.demo", "--out", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "12 of 12 files" in run.stdout
+    names, scene = read_scene(tmp_path / "embeddings")
+    nearest = (similarities(scene) - 3 * np.eye(len(names))).argmax(axis=1)
+    kinds = [name.split("-")[0] for name in names]
+    for kind in ("chord", "speech", "tone"):
+        for i, name in enumerate(names):
+            if kinds[i] == kind:
+                assert kinds[nearest[i]] == kind, name
+    assert (tmp_path / "neighbours.png").stat().st_size > 10_000

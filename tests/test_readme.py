@@ -1,0 +1,37 @@
+"""What the README says is what the code does."""
+
+import re
+from pathlib import Path
+
+import torch
+
+from hear_brainsoundnet.describe import stage_table
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_the_table_of_stages_is_that_of_the_layer_table():
+    table = re.search(r"<!-- stages -->\n(.*?)\n<!-- /stages -->", README, re.DOTALL)
+    assert table.group(1) == stage_table()
+
+
+def test_the_python_examples_run():
+    torch.manual_seed(0)
+    examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 2
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), names)
+    assert names["scene"].shape == (4, 448)
+    assert names["frames"].shape[:2] == names["milliseconds"].shape
+
+
+def test_the_untrained_default_is_said_plainly():
+    assert "untrained for now" in README
+
+
+def test_every_linked_file_exists():
+    root = Path(__file__).parent.parent
+    links = re.findall(r"\]\((?!http|#)([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (root / link).exists()] == []
