@@ -191,7 +191,9 @@ class EmbeddingModel(nn.Module):
         if timestamps:
             centres = torch.arange(clip.within.start, clip.within.stop, dtype=torch.float64)
             centres = self.grid.centre + centres * self.grid.hop
-            at_centres = [track.at(centres) for track in tracks]
+            at_centres = [
+                track.kept() if track.stage is self.grid else track.at(centres) for track in tracks
+            ]
             frames_of_time = at_centres[0] if len(tracks) == 1 else torch.cat(at_centres, dim=2)
             milliseconds = (centres * (1000 / self.card.sample_rate)).float().to(source_device)
             embeddings = Embeddings(

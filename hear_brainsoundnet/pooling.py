@@ -95,6 +95,11 @@ class FrameTrack:
             own = frames[:, :, begin - position : end - position]
             self.frames[:, begin - self.first : end - self.first] = own.transpose(1, 2)
 
+    def kept(self) -> Tensor:
+        """The frames themselves, shape ``(n_sounds, n_kept, channels)``."""
+        assert self.frames is not None
+        return self.frames
+
     def at(self, times: Tensor) -> Tensor:
         """Frames at `times`, linearly interpolated, the first and last one held beyond the ends.
 
@@ -108,14 +113,14 @@ class FrameTrack:
         Tensor
             Shape ``(n_sounds, n_times, channels)``.
         """
-        assert self.frames is not None
+        frames = self.kept()
         n_kept = self.stop - self.first
         places = (times - self.stage.centre) / self.stage.hop - self.first
-        places = places.clamp(0, n_kept - 1).to(self.frames.device)
+        places = places.clamp(0, n_kept - 1).to(frames.device)
         blocks = []
         for block in places.split(FRAMES_PER_BLOCK):
             left = block.floor().long()
             right = (left + 1).clamp(max=n_kept - 1)
-            weight = (block - left).to(self.frames)[:, None]
-            blocks.append(torch.lerp(self.frames[:, left], self.frames[:, right], weight))
+            weight = (block - left).to(frames)[:, None]
+            blocks.append(torch.lerp(frames[:, left], frames[:, right], weight))
         return torch.cat(blocks, dim=1)

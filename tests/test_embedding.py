@@ -267,6 +267,7 @@ click = seconds - 10.2345
 embeddings = model.embed(Click(seconds, click))
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 change = (embeddings.timestamps[0] - embeddings.timestamps[0, 1000]).norm(dim=1) ** 2
+change[:10] = change[-10:] = 0  # these see the edges of the clip
 times = embeddings.timestamps_ms[0].double()
 print(json.dumps({
     "mib": (after - before) / 1024, "n": len(times), "click_ms": 1000 * click,
@@ -294,7 +295,7 @@ def test_two_hours_take_little_memory_and_do_not_drift():
 def test_twenty_minutes_equal_their_own_pieces(untrained):
     """Frames far from the cuts are those of a short clip cut out by hand."""
     rate = 22_050
-    model = EmbeddingModel(untrained, sample_rate=rate)
+    model = EmbeddingModel(untrained, sample_rate=rate, timestamps="conv4")
     audio = noise(1, 20 * 60 * rate)
     frames, _ = get_timestamp_embeddings(audio, model)
     first = 15_000  # a conv4 frame, 11.6 minutes in
