@@ -27,6 +27,7 @@ from torch import Tensor
 
 from hear_brainsoundnet.card import FORMAT_VERSION, Card
 from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.foreign import kinds_by_content
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -148,13 +149,7 @@ def write_checkpoint(
     document: dict[str, Any] = {"card": card.model_dump(mode="json")}
     digest = document["content_sha256"] = _content_hash(document["card"], tensors)
     metadata = {METADATA_KEY: json.dumps(document, sort_keys=True)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(save(tensors, metadata=metadata))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, save(tensors, metadata=metadata))
     return digest
 
 

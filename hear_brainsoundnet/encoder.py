@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.interpolation import frames_at
 from hear_brainsoundnet.soundnet import SoundNet
 
 ALIGNMENTS = ("interpolate", "crop")
@@ -148,9 +149,5 @@ class BrainEncoder(nn.Module):
                 )
             return frames[:, :, :n_trs]
         onsets = start + torch.arange(n_trs, dtype=torch.float64) * self.read_out.tr
-        places = (onsets * self.sample_rate - self.stage.centre) / self.stage.hop
-        places = places.clamp(0, n_frames - 1).to(frames.device)
-        left = places.floor().long()
-        right = (left + 1).clamp(max=n_frames - 1)
-        weight = (places - left).to(frames)
-        return torch.lerp(frames[:, :, left], frames[:, :, right], weight)
+        features = frames_at(frames.transpose(1, 2), self.stage, onsets * self.sample_rate)
+        return features.transpose(1, 2)

@@ -16,12 +16,12 @@ import torch
 
 from hear_brainsoundnet.audio import AUDIO_SUFFIXES, AudioFile
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.progress import (
     Entry,
     Progress,
     Record,
     timestamps_path,
-    write_atomically,
 )
 
 KINDS = ("scene", "timestamps", "both")

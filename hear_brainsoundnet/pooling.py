@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hear_brainsoundnet.features import Term
 from hear_brainsoundnet.geometry import StageGeometry
+from hear_brainsoundnet.interpolation import frames_at
 
 FRAMES_PER_BLOCK = 4096  # interpolated at a time
 
@@ -114,13 +115,8 @@ class FrameTrack:
             Shape ``(n_sounds, n_times, channels)``.
         """
         frames = self.kept()
-        n_kept = self.stop - self.first
-        places = (times - self.stage.centre) / self.stage.hop - self.first
-        places = places.clamp(0, n_kept - 1).to(frames.device)
-        blocks = []
-        for block in places.split(FRAMES_PER_BLOCK):
-            left = block.floor().long()
-            right = (left + 1).clamp(max=n_kept - 1)
-            weight = (block - left).to(frames)[:, None]
-            blocks.append(torch.lerp(frames[:, left], frames[:, right], weight))
+        blocks = [
+            frames_at(frames, self.stage, block, first=self.first)
+            for block in times.split(FRAMES_PER_BLOCK)
+        ]
         return torch.cat(blocks, dim=1)

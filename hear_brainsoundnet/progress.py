@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from hear_brainsoundnet.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -176,13 +177,3 @@ class Progress:
 
 def _rows(numbers: np.ndarray, size: int) -> np.ndarray:
     return numbers[: len(numbers) // size * size].reshape(-1, size)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

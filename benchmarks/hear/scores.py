@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.hear.heareval_process import HearevalError
+from hear_brainsoundnet.files import write_atomically
 
 LEAF, COLLECTED = "score.json", "scores.json"
 FORMAT_VERSION = 1
@@ -116,13 +116,7 @@ def replace_non_finite(document: Any, notes: list[str], place: str = "") -> Any:
 def write_json(path: Path, document: Any) -> None:
     """Write strict JSON; the file appears under its name only when it is whole."""
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
