@@ -119,6 +119,11 @@ def embed(
             )
         except ValueError as error:
             raise WrongCall(str(error)) from error
+        except OSError as error:
+            raise OSError(
+                f"cannot write results to {out}: {error.strerror or error}; what was finished is "
+                "kept, the same command goes on from there"
+            ) from error
         except KeyboardInterrupt:
             bar.close()
             _say(f"interrupted after {bar.n} of {len(entries)} files; the same command goes on")
