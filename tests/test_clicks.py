@@ -12,7 +12,7 @@ from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import stage_names
 
-CLICKS = [1.0, 3.0, 5.0, 2.71828, 6.99]  # seconds
+CLICKS = [1.0, 2.71828, 6.99]  # seconds
 STAGES = stage_geometry()
 
 

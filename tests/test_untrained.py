@@ -1,9 +1,11 @@
+import pytest
 import torch
 
 from hear_brainsoundnet.named import CHECKPOINT_FOLDER, NAMED
 from training.untrained import SEED, calibration_sounds, untrained_soundnet, write_untrained
 
 
+@pytest.mark.slow
 def test_the_embedded_file_can_be_written_again(tmp_path, untrained):
     """Equal up to rounding in the statistics: another processor may add up in another order."""
     again = untrained_soundnet(SEED).state_dict()
@@ -17,6 +19,7 @@ def test_the_embedded_file_can_be_written_again(tmp_path, untrained):
     assert path.stat().st_size == (CHECKPOINT_FOLDER / NAMED["untrained"].file).stat().st_size
 
 
+@pytest.mark.slow
 def test_calibrated_stages_have_mean_zero_and_variance_one_before_the_relu():
     soundnet = untrained_soundnet(seed=7)
     frames = calibration_sounds(seed=7)[:, None]

@@ -83,6 +83,7 @@ def test_no_recording_is_in_two_splits(task_path: Path) -> None:
         assert {int(source[0]) for source in sources} <= set(folds)
 
 
+@pytest.mark.slow
 def test_seed_decides(synthetic_data: Path, task_path: Path, tmp_path: Path) -> None:
     again = onsets.make_onsets(synthetic_data, tmp_path / "again", seed=3)
     for file in sorted(path for path in task_path.rglob("*") if path.is_file()):
