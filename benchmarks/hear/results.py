@@ -13,6 +13,12 @@ from typing import Any
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
 from benchmarks.hear.scores import COLLECTED, format_score, read_json, write_json
 
+# With DATA the folder of real recordings; the tasks' own README files say what is in them.
+TASK_COMMANDS = (
+    "python -m benchmarks.hear tasks make-spoken-digit --data DATA --out TASKS",
+    "python -m benchmarks.hear tasks make-onsets --data DATA --out TASKS --seed 0",
+)
+
 
 def write_page(results_folder: Path, page: Path) -> Path:
     """Write the page from all ``scores.json`` below a folder, or from a page's raw scores.
@@ -63,7 +69,7 @@ def format_page(documents: Sequence[Mapping[str, Any]]) -> str:
         "in the folder of this page's name.",
         "",
         f"Mean ± sample standard deviation over seeds ({', '.join(map(str, seeds))}; "
-        f"{OFFICIAL_SEED} is the HEAR eval kit's own). For tasks with folds each run's score is "
+        f"{OFFICIAL_SEED} is the HEAR eval kit's own); a score without ± is of one seed. For tasks with folds each run's score is "
         "the eval kit's mean over folds; in brackets its standard deviation over folds, averaged "
         "over seeds. The first score of a task selects the probe. Small tasks: differences "
         "within the spread mean nothing.",
@@ -84,7 +90,9 @@ def format_page(documents: Sequence[Mapping[str, Any]]) -> str:
         "## Commands",
         "",
         "```",
-        *[_command(document) for document in documents],
+        *TASK_COMMANDS,
+        *[command for document in documents for command in _commands(document)],
+        "python -m benchmarks.hear page OUT --out benchmarks/hear/results.md",
         "```",
     ]
     notes = _notes(documents)
@@ -171,19 +179,25 @@ def _version_lines(documents: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"- {line}" for line in (*sorted(modules), *sorted(libraries))]
 
 
-def _command(document: Mapping[str, Any]) -> str:
+def _commands(document: Mapping[str, Any]) -> list[str]:
+    """The commands that redo a model's runs: one for the tasks that ran with equally many seeds."""
     model = document["model"]
-    seeds = {run["seed"] for run in document["runs"]}
     options = dict(model["options"])
-    checkpoint = options.pop("model_file_path", "")
-    words = ["python", "-m", "benchmarks.hear", "run", model["module"]]
-    if checkpoint or model["weights_file_name"]:
-        words += ["--checkpoint", checkpoint or model["weights_file_name"]]
-    words += ["--model-options", json.dumps(options)]
-    for task in sorted({run["task"] for run in document["runs"]}):
-        words += ["--task", task]
-    words += ["--tasks", "TASKS", "--seeds", str(len(seeds)), "--out", "OUT"]
-    return shlex.join(words)
+    checkpoint = options.pop("model_file_path", "") or model["weights_file_name"]
+    seeds: dict[str, set[int]] = {}
+    for run in document["runs"]:
+        seeds.setdefault(run["task"], set()).add(run["seed"])
+    commands = []
+    for n_seeds in sorted({len(own) for own in seeds.values()}):
+        words = ["python", "-m", "benchmarks.hear", "run", model["module"]]
+        if checkpoint:
+            words += ["--checkpoint", checkpoint]
+        words += ["--model-options", json.dumps(options)]
+        for task in sorted(task for task, own in seeds.items() if len(own) == n_seeds):
+            words += ["--task", task]
+        words += ["--tasks", "TASKS", "--seeds", str(n_seeds), "--out", "OUT"]
+        commands.append(shlex.join(words))
+    return commands
 
 
 def _notes(documents: Sequence[Mapping[str, Any]]) -> list[str]:
