@@ -70,9 +70,9 @@ def format_page(documents: Sequence[Mapping[str, Any]]) -> str:
         "",
         f"Mean ± sample standard deviation over seeds ({', '.join(map(str, seeds))}; "
         f"{OFFICIAL_SEED} is the HEAR eval kit's own); a score without ± is of one seed. For tasks "
-        "with folds each run's score is the eval kit's mean over folds; in brackets its standard deviation over folds, averaged "
-        "over seeds. The first score of a task selects the probe. Small tasks: differences "
-        "within the spread mean nothing.",
+        "with folds each run's score is the eval kit's mean over folds; in brackets its standard "
+        "deviation over folds, averaged over seeds. The first score of a task selects the probe. "
+        "Small tasks: differences within the spread mean nothing.",
         "",
         *_table(["task", "score", *heads], _score_rows(documents)),
         "",
