@@ -113,7 +113,7 @@ def embed_files(
     jobs : int
         Files that are read and embedded at the same time.
     force : bool
-        Remove the results of other settings instead of refusing to touch them.
+        Remove the results of other settings or files instead of refusing to touch them.
     on_file : callable
         Called with each record, those of an earlier run included.
 
@@ -125,7 +125,7 @@ def embed_files(
     Raises
     ------
     ValueError
-        If `out` holds results of other settings, or is not a results folder.
+        If `out` holds results of other settings or files, or is not a results folder.
     OSError
         If results cannot be written; what was finished stays.
     """
@@ -149,6 +149,8 @@ def embed_files(
                     timestamps_ms=embeddings.timestamps_ms[0].numpy(),
                 ),
             )
+        else:  # nothing of an earlier version of the file may stay
+            timestamps_path(out, entry.name).unlink(missing_ok=True)
         progress.add(record, None if embeddings.scene is None else embeddings.scene[0].numpy())
         on_file(record)
     return progress.finish(entries)

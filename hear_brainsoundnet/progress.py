@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -58,27 +59,34 @@ class Progress:
         self.rows: dict[str, np.ndarray] = {}
 
     def start(self, entries: Sequence[Entry], *, force: bool) -> None:
-        """Open the folder and take over what an earlier run finished."""
+        """Open the folder and take over what an earlier run finished.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds results of other settings or files, and `force` is false, or
+            things that are no results.
+        """
         settings_path = self.out / "settings.json"
         if self.out.exists() and not self.out.is_dir():
             raise ValueError(f"{self.out} is a file; give a folder for the results")
         if settings_path.exists():
-            if json.loads(settings_path.read_text()) == self.settings:
-                self._take_over(entries)
-            elif force:
-                self._clear()
-            else:
+            stranger = self._find_stranger(settings_path, entries)
+            if stranger and not force:
                 raise ValueError(
-                    f"{self.out} holds results of other settings (see {settings_path}); use "
-                    "--force to overwrite them, or another folder"
+                    f"{self.out} holds results of other {stranger}; use --force to overwrite "
+                    "them, or another folder"
                 )
+            if stranger:
+                self._clear()
         elif self.out.exists() and any(self.out.iterdir()):
             raise ValueError(
                 f"{self.out} is not empty and holds no results of this command; use another folder"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_journal()
         write_atomically(settings_path, (json.dumps(self.settings, indent=2) + "\n").encode())
+        if not self.folder.exists():
+            self._begin_journal()
+        self._take_over(entries)
 
     def add(self, record: Record, row: np.ndarray | None) -> None:
         """Note a finished file; its row first, so that a record always has its row."""
@@ -109,11 +117,19 @@ class Progress:
         shutil.rmtree(self.folder)
         return records
 
+    def _find_stranger(self, settings_path: Path, entries: Sequence[Entry]) -> str:
+        """What the results in the folder differ in, in words; "" if they can be gone on with."""
+        if json.loads(settings_path.read_text()) != self.settings:
+            return f"settings (see {settings_path})"
+        known = [record.name for record, _ in self._journal() or self._results()]
+        gone = sorted(set(known) - {entry.name for entry in entries})
+        return f"files (such as {gone[0]})" if gone else ""
+
     def _take_over(self, entries: Sequence[Entry]) -> None:
         """Keep earlier results of files that are unchanged since; failed files are tried again."""
-        records, rows = self._read_journal() if self.folder.exists() else self._read_results()
+        known = {record.name: (record, row) for record, row in self._journal()}
         for entry in entries:
-            record = records.get(entry.name)
+            record, row = known.get(entry.name, (None, None))
             if record is None or record.status != "ok" or not entry.path.exists():
                 continue
             if entry.path.stat().st_mtime_ns > record.modified:
@@ -122,58 +138,78 @@ class Progress:
             if self.settings["kind"] != "scene" and not has_frames:
                 continue
             self.records[entry.name] = record
-            if self.scene_size:
-                self.rows[entry.name] = rows[entry.name]
+            if row is not None:
+                self.rows[entry.name] = row
 
-    def _read_journal(self) -> tuple[dict[str, Record], dict[str, np.ndarray]]:
+    def _journal(self) -> list[tuple[Record, np.ndarray | None]]:
+        """Records in the order in which they were written, each with its row; mends a torn end.
+
+        The n-th record of a file that could be read belongs to the n-th row, for ever: the journal
+        is only appended to, and cut where a line or a row is incomplete.
+        """
         path, rows_path = self.folder / "records.jsonl", self.folder / "scene.f32"
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        records = [Record(**json.loads(line)) for line in lines if line.endswith("\n")]
-        numbers = np.fromfile(rows_path, dtype="<f4") if rows_path.exists() else np.empty(0)
-        with_row = [record.name for record in records if record.status == "ok"]
-        size = max(1, self.scene_size)
-        rows = dict(zip(with_row, _rows(numbers, size), strict=False))
-        kept = {
-            record.name: record
-            for record in records
-            if not self.scene_size or record.status != "ok" or record.name in rows
-        }
-        return kept, rows
+        if not path.exists():
+            return []
+        numbers = np.fromfile(rows_path, "<f4") if rows_path.exists() else np.empty(0, "<f4")
+        n_rows = len(numbers) // self.scene_size if self.scene_size else 0
+        journal: list[tuple[Record, np.ndarray | None]] = []
+        n_bytes = used = 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
+            record, row = Record(**json.loads(line)), None
+            if self.scene_size and record.status == "ok":
+                if used == n_rows:
+                    break
+                row = numbers[used * self.scene_size : (used + 1) * self.scene_size]
+                used += 1
+            journal.append((record, row))
+            n_bytes += len(line)
+        os.truncate(path, n_bytes)
+        if rows_path.exists():
+            os.truncate(rows_path, used * self.scene_size * 4)
+        return journal
 
-    def _read_results(self) -> tuple[dict[str, Record], dict[str, np.ndarray]]:
+    def _results(self) -> list[tuple[Record, np.ndarray | None]]:
+        """What a finished run left, as its journal would have it."""
         path = self.out / "files.csv"
         if not path.exists():
-            return {}, {}
+            return []
         modified = path.stat().st_mtime_ns
         with path.open(newline="") as file:
             table = list(csv.DictReader(file))
-        records = {
-            row["path"]: Record(
-                row["path"],
-                modified,
-                float(row["duration_s"]) if row["duration_s"] else None,
-                row["status"],
-                row["error"],
-            )
-            for row in table
-        }
-        scene = np.load(self.out / "scene.npy") if self.scene_size else []
-        return records, dict(zip(records, scene, strict=False))
-
-    def _write_journal(self) -> None:
-        kept = list(self.records.values())
-        lines = "".join(json.dumps(asdict(record)) + "\n" for record in kept)
+        scene: Sequence[Any] = [None] * len(table)
         if self.scene_size:
-            rows = b"".join(self.rows[record.name].astype("<f4").tobytes() for record in kept)
-            write_atomically(self.folder / "scene.f32", rows)
-        write_atomically(self.folder / "records.jsonl", lines.encode())
+            scene = np.load(self.out / "scene.npy", allow_pickle=False)
+        return [
+            (
+                Record(
+                    line["path"],
+                    modified,
+                    float(line["duration_s"]) if line["duration_s"] else None,
+                    line["status"],
+                    line["error"],
+                ),
+                row if line["status"] == "ok" else None,
+            )
+            for line, row in zip(table, scene, strict=True)
+        ]
+
+    def _begin_journal(self) -> None:
+        """A new journal with the results of a finished run, there at once or not at all."""
+        temporary = self.out / f".progress.{os.getpid()}.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        known = self._results()
+        lines = "".join(json.dumps(asdict(record)) + "\n" for record, _ in known)
+        (temporary / "records.jsonl").write_text(lines)
+        if self.scene_size:
+            rows = [row.astype("<f4").tobytes() for _, row in known if row is not None]
+            (temporary / "scene.f32").write_bytes(b"".join(rows))
+        os.replace(temporary, self.folder)
 
     def _clear(self) -> None:
         for name in ("timestamps", ".progress"):
             shutil.rmtree(self.out / name, ignore_errors=True)
         for name in ("scene.npy", "files.csv", "settings.json"):
             (self.out / name).unlink(missing_ok=True)
-
-
-def _rows(numbers: np.ndarray, size: int) -> np.ndarray:
-    return numbers[: len(numbers) // size * size].reshape(-1, size)

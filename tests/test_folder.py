@@ -192,6 +192,63 @@ def test_results_of_other_settings_are_not_mixed(sounds, tmp_path, model, untrai
     assert np.load(out / "scene.npy").shape == (1, 256)
 
 
+def test_results_of_other_files_are_not_mixed(sounds, tmp_path, model):
+    out = tmp_path / "out"
+    embed_files(find_audio([sounds]), out, model)
+    before = contents(out)
+    only = find_audio([sounds / "a.wav"])
+    with pytest.raises(ValueError, match=r"holds results of other files \(such as d\.mp3\)"):
+        embed_files(only, out, model)
+    assert contents(out) == before
+    embed_files(only, out, model, force=True)
+    embed_files(only, tmp_path / "alone", model)
+    assert contents(out) == contents(tmp_path / "alone")
+
+
+def test_files_can_be_added(sounds, tmp_path, model):
+    out = tmp_path / "out"
+    embed_files(find_audio([sounds / "deep"]), out, model)
+    shutil.copy(sounds / "e.wav", sounds / "deep" / "a.wav")  # comes first in the order of files
+    embed_files(find_audio([sounds / "deep"]), out, model)
+    embed_files(find_audio([sounds / "deep"]), tmp_path / "whole", model)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_file_that_was_spoiled_leaves_no_earlier_result(sounds, tmp_path, model):
+    out = tmp_path / "out"
+    embed_files(find_audio([sounds]), out, model)
+    (sounds / "a.wav").write_text("no sound any more")
+    embed_files(find_audio([sounds]), out, model)
+    assert not (out / "timestamps" / "a.wav.npz").exists()
+    assert np.isnan(np.load(out / "scene.npy")[0]).all()
+
+
+def test_killed_while_going_on_keeps_every_row_with_its_file(sounds, tmp_path, model, monkeypatch):
+    """Stopped twice, at any point of the second start: rows never go to another file."""
+    entries = find_audio([sounds])
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    embed_files(entries, whole, model)
+
+    def interrupt_at(name):
+        def interrupt(record):
+            if record.name == name:
+                raise KeyboardInterrupt
+
+        return interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_files(entries[::-1], parts, model, jobs=1, on_file=interrupt_at("e.wav"))
+    original = folder_module.Progress._take_over
+    monkeypatch.setattr(
+        folder_module.Progress, "_take_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        embed_files(entries, parts, model)
+    monkeypatch.setattr(folder_module.Progress, "_take_over", original)
+    embed_files(entries, parts, model)
+    assert contents(parts) == contents(whole)
+
+
 def test_a_folder_of_other_things_is_left_alone(sounds, tmp_path, model):
     with pytest.raises(ValueError, match="is not empty and holds no results of this command"):
         embed_files(find_audio([sounds / "a.wav"]), sounds, model, force=True)
