@@ -1,4 +1,5 @@
 # make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
+# make picture         the same with the example sounds, kept as the picture of the README
 # make test            all tests, the real HEAR tools included
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
@@ -12,7 +13,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo test lint wheel-check espeak clean
+.PHONY: demo picture test lint wheel-check espeak clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -20,6 +21,9 @@ demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
 
 test: $(VENV)/.with-tests espeak
 	$(BIN)/python -m pytest --doctest-modules hear_brainsoundnet training benchmarks tests
+
+picture: demo
+	cp demo/neighbours.png benchmarks/demo/neighbours.png
 
 lint: $(VENV)/.with-tests
 	$(BIN)/ruff check .

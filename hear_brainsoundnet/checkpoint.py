@@ -26,12 +26,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hear_brainsoundnet.card import FORMAT_VERSION, Card
-from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.foreign import kinds_by_content
 from hear_brainsoundnet.soundnet import SoundNet
 
-ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
+ModuleT = TypeVar("ModuleT", SoundNet, BrainEncoder)
 
 METADATA_KEY = "hear_brainsoundnet"  # one key, so that equal checkpoints are equal bytes
 
@@ -46,9 +46,7 @@ class Checkpoint:
 
     def build_soundnet(self) -> SoundNet:
         """A new SoundNet with these weights, in evaluation mode."""
-        with torch.device("meta"):  # the weights are on their way, none need be drawn
-            soundnet = SoundNet(self.card.layers, self.card.heads)
-        return _filled(soundnet, self.tensors, "soundnet.")
+        return _filled(_empty_soundnet(self.card), self.tensors)
 
     def build_encoder(self) -> BrainEncoder:
         """A new BrainEncoder with these weights, in evaluation mode.
@@ -60,10 +58,7 @@ class Checkpoint:
         """
         if self.card.read_out is None:
             raise ValueError(f"checkpoint {self.card.name!r} has no read-out to fMRI")
-        with torch.device("meta"):
-            soundnet = SoundNet(self.card.layers, self.card.heads)
-            encoder = BrainEncoder(soundnet, self.card.read_out, self.card.sample_rate)
-        return _filled(encoder, self.tensors, "")
+        return _filled(_empty_encoder(self.card, self.card.read_out), self.tensors)
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -139,12 +134,11 @@ def write_checkpoint(
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"a checkpoint's name ends in .safetensors, got {path.name!r}")
-    prefix = "soundnet." if isinstance(module, SoundNet) else ""
     tensors = {}
     for name, tensor in _weights(module).items():
-        is_weight = name.endswith("conv.weight") or name.startswith("heads.")
-        value = tensor.detach().to(device="cpu", dtype=dtype if is_weight else torch.float32)
-        tensors[prefix + name] = value.contiguous()
+        is_convolution = tensor.ndim == 3
+        value = tensor.detach().to(device="cpu", dtype=dtype if is_convolution else torch.float32)
+        tensors[name] = value.contiguous()
     _check_shapes(card, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
     document: dict[str, Any] = {"card": card.model_dump(mode="json")}
     digest = document["content_sha256"] = _content_hash(document["card"], tensors)
@@ -197,12 +191,8 @@ def _parse_card(document: dict[str, Any], path: Path) -> Card:
 
 def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
     """Compare with what the card implies, without allocating anything."""
-    with torch.device("meta"):
-        soundnet = SoundNet(card.layers, card.heads)
-        expected = {f"soundnet.{name}": tensor.shape for name, tensor in _weights(soundnet).items()}
-        if card.read_out is not None:
-            encoder = BrainEncoder(soundnet, card.read_out, card.sample_rate)
-            expected = {name: tensor.shape for name, tensor in _weights(encoder).items()}
+    module = _empty_encoder(card, card.read_out) if card.read_out else _empty_soundnet(card)
+    expected = {name: tuple(tensor.shape) for name, tensor in _weights(module).items()}
     for what, names in (
         ("lacks tensor", expected.keys() - shapes.keys()),
         ("has an unexpected tensor", shapes.keys() - expected.keys()),
@@ -211,28 +201,43 @@ def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path)
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise ValueError(f"{path} {what} {min(names)}{more}; its card and content disagree")
     for name, shape in sorted(expected.items()):
-        if tuple(shape) != shapes[name]:
+        if shape != shapes[name]:
             raise ValueError(
-                f"{path}: tensor {name} has shape {shapes[name]}, its layer table implies "
-                f"{tuple(shape)}"
+                f"{path}: tensor {name} has shape {shapes[name]}, its layer table implies {shape}"
             )
 
 
-def _weights(module: torch.nn.Module) -> dict[str, Tensor]:
-    """The tensors that a file holds: all but the counters of batches seen in training."""
+def _empty_soundnet(card: Card) -> SoundNet:
+    """The network that a card implies, without memory: no weights are drawn for it."""
+    with torch.device("meta"):
+        return SoundNet(card.layers, card.heads)
+
+
+def _empty_encoder(card: Card, read_out: ReadOut) -> BrainEncoder:
+    """The same with its read-out."""
+    soundnet = _empty_soundnet(card)
+    with torch.device("meta"):
+        return BrainEncoder(soundnet, read_out, card.sample_rate)
+
+
+def _weights(module: SoundNet | BrainEncoder) -> dict[str, Tensor]:
+    """The tensors that a file holds, by their names in it: all but the counters of training."""
+    prefix = "soundnet." if isinstance(module, SoundNet) else ""
     return {
-        name: tensor
+        prefix + name: tensor
         for name, tensor in module.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
 
 
-def _filled(module: ModuleT, tensors: Mapping[str, Tensor], prefix: str) -> ModuleT:
-    """`module`, which was made without memory, with its tensors and in evaluation mode."""
-    names = module.state_dict().keys()
+def _filled(module: ModuleT, tensors: Mapping[str, Tensor]) -> ModuleT:
+    """A module that was made without memory, with its tensors and in evaluation mode."""
     module.to_empty(device="cpu")
-    counter = torch.tensor(0)
-    module.load_state_dict({name: tensors.get(prefix + name, counter) for name in names})
+    for name, tensor in _weights(module).items():
+        tensor.copy_(tensors[name])
+    for name, tensor in module.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            tensor.zero_()
     return module.eval()
 
 
