@@ -11,10 +11,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from hear_brainsoundnet.command_line import WrongCall, run_program, say
 from hear_brainsoundnet.foreign import KINDS
 
 PROGRAM = "hear-brainsoundnet"
@@ -26,15 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-# What typer raises for a wrong call: click's ClickException, or that of the copy of click that
-# newer versions of typer bring with them.
-UsageProblem: Any = typer.BadParameter.__mro__[2]
-
-
-class WrongCall(Exception):
-    """The arguments cannot be meant; exit status 2."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -126,7 +118,10 @@ def embed(
             ) from error
         except KeyboardInterrupt:
             bar.close()
-            _say(f"interrupted after {bar.n} of {len(entries)} files; the same command goes on")
+            say(
+                PROGRAM,
+                f"interrupted after {bar.n} of {len(entries)} files; the same command goes on",
+            )
             raise typer.Exit(130) from None
     failed = sum(record.status != "ok" for record in records)
     seconds = sum(record.duration_s or 0 for record in records)
@@ -135,7 +130,10 @@ def embed(
         f"{loaded.card.name} [{loaded.hash[:12]}], preset {preset}, on {place}: {out}"
     )
     if failed:
-        _say(f"{failed} of {len(records)} files could not be embedded; see {out / 'files.csv'}")
+        say(
+            PROGRAM,
+            f"{failed} of {len(records)} files could not be embedded; see {out / 'files.csv'}",
+        )
         raise typer.Exit(1)
 
 
@@ -198,22 +196,7 @@ def convert(
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs the command and turns errors into one line and an exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    try:
-        result: Any = app(arguments, prog_name=PROGRAM, standalone_mode=False)
-        status = result if isinstance(result, int) else 0
-    except UsageProblem as error:
-        _say(f"{error.format_message()} (see {PROGRAM} --help)")
-        status = 2
-    except WrongCall as error:
-        _say(str(error))
-        status = 2
-    except (ValueError, OSError) as error:
-        _say(str(error))
-        status = 1
-    except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted")
-        status = 130
-    sys.exit(status)
+    run_program(app, PROGRAM, arguments)
 
 
 def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
@@ -233,7 +216,3 @@ def _find_device(name: str) -> str:
         reason = str(error).split("\n")[0]
         raise WrongCall(f"device {name!r} cannot be used here: {reason}") from error
     return str(device)
-
-
-def _say(message: str) -> None:
-    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Where data comes from: each module brings one kind of recording in as `Recording` objects."""
