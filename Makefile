@@ -60,7 +60,7 @@ $(VENV)/.with-demo: $(VENV)/.exists setup.cfg constraints.txt
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
 $(VENV)/.with-tests: $(VENV)/.with-demo
-	$(PIP) --no-build-isolation -e ".[demo,hear,test]"
+	$(PIP) --no-build-isolation -e ".[demo,training,hear,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
 	touch $@
 

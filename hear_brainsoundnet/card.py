@@ -76,10 +76,14 @@ class Card(BaseModel):
     def _plausible_read_out(cls, read_out: ReadOut | None) -> ReadOut | None:
         if read_out is None:
             return None
-        if not 1 <= read_out.n_delays <= LARGEST_NUMBER or not 0 < read_out.tr < 1000:
-            raise ValueError(f"{read_out.n_delays} delays of {read_out.tr} s are out of range")
         if read_out.alignment not in ALIGNMENTS:
             raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
+        if not 1 <= read_out.n_delays <= LARGEST_NUMBER or not 0 <= read_out.tr < 1000:
+            raise ValueError(f"{read_out.n_delays} delays of {read_out.tr} s are out of range")
+        if (read_out.alignment == "mean") != (read_out.tr == 0):
+            raise ValueError(f"alignment {read_out.alignment} does not go with TR {read_out.tr} s")
+        if read_out.alignment == "mean" and read_out.n_delays != 1:
+            raise ValueError("sound responses have no time axis and one delay")
         if read_out.power_transform not in POWER_TRANSFORMS:
             raise ValueError(f"power transform is none of {POWER_TRANSFORMS}")
         if not read_out.target_ids or sorted(set(read_out.target_ids)) != list(read_out.target_ids):

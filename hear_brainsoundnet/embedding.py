@@ -164,7 +164,7 @@ class EmbeddingModel(nn.Module):
         self.soundnet.eval()
         resampler = self.resampler
         if sound.sample_rate != self.sample_rate:
-            resampler = _cached_resampler(sound.sample_rate, self.card.sample_rate)
+            resampler = cached_resampler(sound.sample_rate, self.card.sample_rate)
         clip = self._clip(sound, resampler)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
@@ -231,7 +231,7 @@ class EmbeddingModel(nn.Module):
             nonlocal source_device
             samples = sound.read(start, stop)
             source_device = samples.device
-            _check_samples(samples)
+            check_samples(samples)
             return samples.to(device=weight.device, dtype=weight.dtype)
 
         stop = min(segment.stop, clip.n_samples)
@@ -249,11 +249,11 @@ class _Clip:
 
 
 @lru_cache(maxsize=8)
-def _cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
+def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
     return Resampler(sample_rate, target_rate)
 
 
-def _check_samples(samples: Tensor) -> None:
+def check_samples(samples: Tensor) -> None:
     peak = float(samples.detach().abs().amax())  # NaN is larger than any number
     if not math.isfinite(peak):
         what = "NaN" if bool(samples.isnan().any()) else "infinity"

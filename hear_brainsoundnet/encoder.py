@@ -8,12 +8,14 @@ where `x` are the activations of one stage on the grid of TRs and K is the numbe
 causal finite impulse response, that is a haemodynamic response learned for each target and channel.
 Before the first TR there is nothing, so that delays never reach into another run.
 
-Two ways lead from frames to TRs:
+Three ways lead from frames to TRs:
 
 - ``"interpolate"``: the activations at the onset of each TR, linearly between the true centres of
   the frames, so that any TR works;
 - ``"crop"``: frame `i` is taken for TR `i`, as in the published models (Freteault et al. 2025),
-  whose TR of 1.49 s is close to the 1.486 s from one conv7 frame to the next.
+  whose TR of 1.49 s is close to the 1.486 s from one conv7 frame to the next;
+- ``"mean"``: responses that have no time axis, one per sound. There is a single row, predicted from
+  the mean over the frames whose centres lie within the sound, and a single delay.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.interpolation import frames_at
 from hear_brainsoundnet.soundnet import SoundNet
 
-ALIGNMENTS = ("interpolate", "crop")
+ALIGNMENTS = ("interpolate", "crop", "mean")
 POWER_TRANSFORMS = ("none", "sqrt")
 
 
@@ -43,9 +45,9 @@ class ReadOut:
     n_delays : int
         K, the number of TRs that one prediction looks back on (itself included).
     tr : float
-        Repetition time in seconds.
+        Repetition time in seconds; 0 for ``alignment="mean"``, which has no time axis.
     alignment : str
-        {"interpolate", "crop"}: how frames go to TRs.
+        {"interpolate", "crop", "mean"}: how frames go to TRs.
     power_transform : str
         {"none", "sqrt"}: applied to the activations.
     target_ids : tuple of int
@@ -131,16 +133,46 @@ class BrainEncoder(nn.Module):
         name : str, optional
             Which weights to use; the first ones by default.
         """
+        return self.respond(self.features(audio, n_trs, start=start), name)
+
+    def features(self, audio: Tensor, n_trs: int, *, start: float = 0.0) -> Tensor:
+        """What the read-out reads: activations on the grid of TRs, ``(n_sounds, n_trs, channels)``.
+
+        Parameters
+        ----------
+        audio, n_trs, start
+            As in :meth:`forward`.
+        """
+        frames = self.frames(audio)
+        return self._on_tr_grid(frames, audio.shape[-1], n_trs, start).transpose(1, 2)
+
+    def frames(self, audio: Tensor) -> Tensor:
+        """The stage's activations, power transform applied, ``(n_sounds, channels, n_frames)``."""
         frames = self.soundnet(audio, [self.stage.name])[self.stage.name]
-        if self.read_out.power_transform == "sqrt":
-            frames = frames.sqrt()
-        features = self._on_tr_grid(frames, n_trs, start)
-        delayed = F.pad(features, (self.read_out.n_delays - 1, 0))
+        return frames.sqrt() if self.read_out.power_transform == "sqrt" else frames
+
+    def respond(self, features: Tensor, name: str | None = None) -> Tensor:
+        """Predictions from features, ``(n_sounds, n_trs, channels)`` to ``(..., n_targets)``."""
+        delayed = F.pad(features.transpose(1, 2), (self.read_out.n_delays - 1, 0))
         return self.heads[name or self.read_out.names[0]](delayed).transpose(1, 2)
 
-    def _on_tr_grid(self, frames: Tensor, n_trs: int, start: float) -> Tensor:
+    def frames_heard(self, n_samples: int, n_frames: int) -> range:
+        """The frames that a mean is over, of the `n_frames` of a sound of `n_samples`.
+
+        Those whose centres lie within the sound; for a sound that is too short to have any, the
+        last one.
+        """
+        within = self.stage.frames_within(n_samples)
+        return range(within.start, min(within.stop, n_frames)) or range(n_frames - 1, n_frames)
+
+    def _on_tr_grid(self, frames: Tensor, n_samples: int, n_trs: int, start: float) -> Tensor:
         """Frames ``(n_sounds, channels, n_frames)`` to ``(n_sounds, channels, n_trs)``."""
         n_frames = frames.shape[2]
+        if self.read_out.alignment == "mean":
+            if n_trs != 1:
+                raise ValueError(f"sound responses have one row, {n_trs} were asked for")
+            heard = self.frames_heard(n_samples, n_frames)
+            return frames[:, :, heard.start : heard.stop].mean(dim=2, keepdim=True)
         if self.read_out.alignment == "crop":
             if n_frames < n_trs:
                 raise ValueError(

@@ -1,6 +1,7 @@
 """Recipes: YAML files that state only what differs, validated into one object per command.
 
-A recipe is read with the safe YAML loader, keys can be set on the command line as ``key=value``
+A recipe is read with the safe YAML loader. It may lie over another one, ``extends: other.yaml``
+beside it, and then states only what differs. Keys can be set on the command line as ``key=value``
 (``split.seed=3``), and a key that is not known is an error. The validated object is written beside
 every result.
 """
@@ -22,6 +23,9 @@ class Settings(BaseModel):
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+EXTENDS = "extends"
+MOST_BASES = 8
 
 
 def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] = ()) -> SettingsT:
@@ -54,7 +58,32 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
     ...     read_recipe(path, Recipe, ["n_trs=70"])
     Recipe(n_trs=70)
     """
-    path = Path(path)
+    return validate(_read_with_bases(Path(path)), kind, changes, source=str(path))
+
+
+def _read_with_bases(path: Path, n_bases: int = 0) -> dict[str, Any]:
+    """A recipe laid over those that it extends."""
+    document = _read_mapping(path)
+    base = document.pop(EXTENDS, None)
+    if base is None:
+        return document
+    if not isinstance(base, str):
+        raise ValueError(f"{path}: {EXTENDS} must name one recipe, got {base!r}")
+    if n_bases == MOST_BASES:
+        raise ValueError(f"{path}: more than {MOST_BASES} recipes extend each other")
+    return _merged(_read_with_bases(path.parent / base, n_bases + 1), document)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merged(old, value) if both else value
+    return merged
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no such recipe: {path}")
     try:
@@ -65,12 +94,19 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
         document = {}
     if not isinstance(document, dict):
         raise ValueError(f"{path} holds a {type(document).__name__}, expected keys with values")
+    return document
+
+
+def validate(
+    document: dict[str, Any], kind: type[SettingsT], changes: Sequence[str], *, source: str
+) -> SettingsT:
+    """Apply changes to a document and make the object of it; see :func:`read_recipe`."""
     for change in changes:
         _set(document, change)
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        raise ValueError(f"{path}: {describe(error)}") from error
+        raise ValueError(f"{source}: {describe(error)}") from error
 
 
 def write_recipe(settings: BaseModel) -> str:

@@ -1,19 +1,222 @@
-"""From a source to the prepared dataset (placeholder: the recipe and the entry point)."""
+"""From a source to the prepared dataset: audio first, then run by run, then the page for people.
+
+Started again after an end at any moment, it goes on where it was and comes to the same files:
+sounds and runs are skipped that were made from the same source files with the same settings.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from training.config import Settings
-from training.prepared import Prepared
+from pydantic import Field
+from tqdm import tqdm
+
+from training.collection_checks import check_collection, leave_out
+from training.prepared import DatasetInfo, Prepared, Run, SourceFile, audio_file
+from training.prepared_writer import (
+    SUMMARY_FILE,
+    SubjectWriter,
+    UnfinishedDataset,
+    claim_folder,
+    finish_folder,
+    remove_others,
+    write_targets_image,
+)
+from training.run_checks import RunRules
+from training.run_preparation import RunPreparation, missing_targets
+from training.sources.cneuromod import CneuromodSource
+from training.sources.fmriprep import FmriprepSource
+from training.sources.sound_responses import SoundResponsesSource
+from training.sources.source import Collection
+from training.sources.time_series import TimeSeriesSource
+from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, prepare_sound, sha256_of
+from training.summary import write_summary
+
+logger = logging.getLogger(__name__)
+
+_PACKAGES = ("hear-brainsoundnet", "numpy", "soxr", "soundfile", "av", "h5py", "nilearn", "nibabel")
 
 
-class PrepareRecipe(Settings):
-    name: str
+class PreparationSettings(RunRules):
+    """What can be set whatever the source.
+
+    Attributes
+    ----------
+    name : str
+        Name of the dataset.
+    exclude : tuple of str
+        Patterns of subjects (``"sub-03"``) and runs (``"sub-03/ses-001_task-*"``) to leave out.
+    sample_rate : int
+        Rate of the prepared audio in Hz.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    exclude: tuple[str, ...] = ()
+    sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)] = DEFAULT_SAMPLE_RATE
+
+
+class PrepareRecipe(PreparationSettings):
+    """A recipe of ``python -m training prepare``: where from (`source`) and where to (`out`)."""
+
     out: Path
-    source: Any
+    source: Annotated[
+        FmriprepSource | CneuromodSource | SoundResponsesSource | TimeSeriesSource,
+        Field(discriminator="kind"),
+    ]
 
 
-def prepare(recipe: PrepareRecipe) -> Prepared:
-    raise NotImplementedError
+def prepare(recipe: PrepareRecipe, *, progress: bool = True) -> Prepared:
+    """Prepare the dataset of a recipe; see :func:`prepare_collection`."""
+    return prepare_collection(recipe.source.collect(), recipe, recipe.out, progress=progress)
+
+
+def prepare_collection(
+    collection: Collection, settings: PreparationSettings, out: Path, *, progress: bool = True
+) -> Prepared:
+    """Write what a source has found as a prepared dataset.
+
+    Parameters
+    ----------
+    collection : Collection
+        Runs, targets and stimuli.
+    settings : PreparationSettings
+        The recipe; all of it is kept in ``dataset.json``.
+    out : Path
+        The dataset's folder: new, empty, or that of the same dataset, which is then brought up to
+        date.
+    progress : bool
+        Whether to show bars on standard error.
+
+    Returns
+    -------
+    Prepared
+        The dataset, opened.
+
+    Raises
+    ------
+    ValueError
+        If the collection, a file or a run is not as it should be: the message names it, and what
+        to do. What is done up to there is kept.
+    OSError
+        If something cannot be read or written.
+    """
+    collection = check_collection(leave_out(collection, settings.exclude))
+    out = Path(out)
+    claim_folder(out, settings.name)
+    files = sorted({Path(file) for each in collection.recordings for file in each.files})
+    hashing = ThreadPoolExecutor(max_workers=1)  # beside the work on runs
+    try:
+        digests = {file: hashing.submit(sha256_of, file) for file in files}
+        findings = _Findings()
+        findings.extend(collection.findings)
+        sounds = _prepare_sounds(collection, settings, out, findings, progress)
+        runs = _prepare_runs(collection, settings, out, sounds, findings, progress)
+        remove_others(out, {run.subject for run in runs}, sounds)
+        sources = _source_files(sounds, digests)
+    finally:
+        hashing.shutdown(cancel_futures=True)
+    info = DatasetInfo(
+        name=settings.name,
+        kind=collection.kind,
+        tr=runs[0].tr,
+        sample_rate=settings.sample_rate,
+        atlas=collection.targets.atlas,
+        target_ids=collection.targets.ids,
+        target_names=collection.targets.names,
+        sources=sources,
+        findings=tuple(findings.all),
+        recipe=settings.model_dump(mode="json"),
+        versions=_versions(),
+    )
+    write_targets_image(out, collection.targets.image)
+    motion = {(each.subject, each.run): each.motion for each in collection.recordings}
+    write_summary(UnfinishedDataset(out, info, runs), out / SUMMARY_FILE, motion, progress=progress)
+    finish_folder(out, info)
+    return Prepared(out)
+
+
+class _Findings:
+    """What was noticed, each logged when it is added."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+
+    def extend(self, findings: Iterable[str]) -> None:
+        for finding in findings:
+            logger.warning(finding)
+            self.all.append(finding)
+
+
+def _prepare_sounds(
+    collection: Collection,
+    settings: PreparationSettings,
+    out: Path,
+    findings: _Findings,
+    progress: bool,
+) -> dict[str, PreparedSound]:
+    sounds = {}
+    for name in tqdm(sorted(collection.stimuli), desc="audio", disable=not progress):
+        sound = prepare_sound(
+            Path(collection.stimuli[name]), audio_file(out, name), settings.sample_rate
+        )
+        if sound.n_clipped:
+            findings.extend(
+                [
+                    f"stimulus {name}: {sound.n_clipped} of {sound.n_samples} samples were beyond "
+                    "full scale and are clipped"
+                ]
+            )
+        sounds[name] = sound
+    return sounds
+
+
+def _prepare_runs(
+    collection: Collection,
+    settings: PreparationSettings,
+    out: Path,
+    sounds: dict[str, PreparedSound],
+    findings: _Findings,
+    progress: bool,
+) -> list[Run]:
+    """All runs, by subject and then in the order of the collection."""
+    preparation = RunPreparation(collection.targets, collection.kind, settings, sounds)
+    recordings = sorted(collection.recordings, key=lambda each: each.subject)  # keeps the order
+    runs: list[Run] = []
+    with tqdm(total=len(recordings), desc="runs", disable=not progress) as bar:
+        for subject, group in groupby(recordings, key=lambda each: each.subject):
+            writer = SubjectWriter(out, subject)
+            done = preparation.prepare_subject(writer, list(group), bar.update)
+            for each in done:
+                findings.extend(each.findings)
+            findings.extend(missing_targets(writer.path, collection.targets))
+            runs.extend(each.run for each in done)
+    return runs
+
+
+def _source_files(
+    sounds: dict[str, PreparedSound], digests: dict[Path, Future[str]]
+) -> tuple[SourceFile, ...]:
+    sources = {
+        sound.path: SourceFile(path=sound.path, n_bytes=sound.n_bytes, sha256=sound.sha256)
+        for sound in sounds.values()
+    }
+    for file, digest in digests.items():
+        n_bytes = file.stat().st_size
+        sources[str(file)] = SourceFile(path=str(file), n_bytes=n_bytes, sha256=digest.result())
+    return tuple(sources[path] for path in sorted(sources))
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # a checkout that is not installed
+            continue
+    return versions

@@ -1,0 +1,177 @@
+"""How long preparing a stimulus takes, against only decoding and resampling it.
+
+The plain contender reads the whole file into memory and resamples it once; it checks nothing,
+writes nothing and computes no checksum. Both take turns on the same files, in one process.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
+
+FILM_RATE, SOUND_RATE = 48_000, 44_100  # Hz
+_PIECE_S = 10
+
+
+@dataclass(frozen=True)
+class PreparationSpeed:
+    """Result of :func:`measure_preparation`; times are medians over rounds, in seconds.
+
+    Attributes
+    ----------
+    minutes : float
+        Length of the files.
+    film_seconds, sound_seconds : float
+        To prepare the sound of a film (stereo AAC in Matroska), and a stereo 16-bit WAV file.
+    film_ratio, sound_ratio : float
+        Median over rounds of that time over the plain contender's in the same round.
+    film_ratios, sound_ratios : tuple of float
+        One per round.
+    """
+
+    minutes: float
+    film_seconds: float
+    sound_seconds: float
+    film_ratio: float
+    sound_ratio: float
+    film_ratios: tuple[float, ...]
+    sound_ratios: tuple[float, ...]
+
+
+def measure_preparation(
+    minutes: float = 20.0, n_rounds: int = 5, seed: int = 0
+) -> PreparationSpeed:
+    """Time both contenders on a film and a sound of `minutes`.
+
+    Raises
+    ------
+    ValueError
+        If there is no round or no time.
+    """
+    if n_rounds < 1 or minutes <= 0:
+        raise ValueError(f"expected rounds and minutes above 0, got {n_rounds} and {minutes}")
+    with tempfile.TemporaryDirectory() as folder:
+        film, sound = Path(folder, "film.mkv"), Path(folder, "sound.wav")
+        write_film(film, minutes * 60, seed)
+        write_sound(sound, minutes * 60, seed)
+        film_seconds, film_ratios = _compare(film, plain_film, n_rounds)
+        sound_seconds, sound_ratios = _compare(sound, plain_sound, n_rounds)
+    return PreparationSpeed(
+        minutes=minutes,
+        film_seconds=film_seconds,
+        sound_seconds=sound_seconds,
+        film_ratio=median(film_ratios),
+        sound_ratio=median(sound_ratios),
+        film_ratios=tuple(film_ratios),
+        sound_ratios=tuple(sound_ratios),
+    )
+
+
+def _compare(
+    source: Path, plain: Callable[[Path], NDArray[np.float32]], n_rounds: int
+) -> tuple[float, list[float]]:
+    """Median time to prepare `source`, and its ratio to the plain contender's in each round."""
+    target = source.with_name("prepared.npy")
+
+    def prepare() -> None:
+        target.with_suffix(".json").unlink(missing_ok=True)  # or it would be taken as done
+        prepare_sound(source, target)
+
+    prepare()  # imports, and the file comes into the cache
+    plain(source)
+    times, ratios = [], []
+    for i in range(n_rounds):
+        if i % 2:
+            ours = _seconds(prepare)
+            theirs = _seconds(lambda: plain(source))
+        else:
+            theirs = _seconds(lambda: plain(source))
+            ours = _seconds(prepare)
+        times.append(ours)
+        ratios.append(ours / theirs)
+    return median(times), ratios
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def plain_film(path: Path) -> NDArray[np.float32]:
+    """The whole sound of a film with PyAV, resampled at once."""
+    import av
+    import soxr
+
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        frames = [frame.to_ndarray() for frame in container.decode(stream)]
+        rate = stream.rate
+    mono = np.concatenate(frames, axis=1).mean(axis=0)
+    resampled: NDArray[np.float32] = soxr.resample(mono, rate, DEFAULT_SAMPLE_RATE)
+    return resampled
+
+
+def plain_sound(path: Path) -> NDArray[np.float32]:
+    """A whole sound with soundfile, resampled at once."""
+    import soundfile
+    import soxr
+
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    # Far faster than a mean over such short rows, so that the comparison is a strict one.
+    mono = samples @ np.full(samples.shape[1], 1 / samples.shape[1], dtype=np.float32)
+    resampled: NDArray[np.float32] = soxr.resample(mono, rate, DEFAULT_SAMPLE_RATE)
+    return resampled
+
+
+def write_film(path: Path, duration: float, seed: int) -> None:
+    """A film without pictures: stereo AAC in Matroska."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=FILM_RATE, layout="stereo")
+        n_written = 0
+        for piece in _pieces(duration, FILM_RATE, seed):
+            for start in range(0, piece.shape[1], 1024):
+                samples = np.ascontiguousarray(piece[:, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+                frame.rate, frame.pts = FILM_RATE, n_written
+                frame.time_base = Fraction(1, FILM_RATE)
+                n_written += samples.shape[1]
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def write_sound(path: Path, duration: float, seed: int) -> None:
+    """A stereo 16-bit WAV file."""
+    import soundfile
+
+    with soundfile.SoundFile(path, "w", SOUND_RATE, 2, "PCM_16") as file:
+        for piece in _pieces(duration, SOUND_RATE, seed):
+            file.write(piece.T)
+
+
+def _pieces(duration: float, rate: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """Noise with the rhythm of syllables, ``(2, n_samples)`` at a time; the same piece again."""
+    generator = np.random.default_rng(seed)
+    n_piece = _PIECE_S * rate
+    sums = np.cumsum(generator.standard_normal((2, n_piece + rate // 500)), axis=1)
+    noise = sums[:, rate // 500 :] - sums[:, : -(rate // 500)]  # a moving sum: low-pass
+    syllables = np.interp(
+        np.arange(n_piece), np.arange(0, n_piece + 1, rate // 8), generator.random(8 * _PIECE_S + 1)
+    )
+    piece = (0.02 * noise * syllables).astype(np.float32)
+    n_left = round(duration * rate)
+    while n_left > 0:
+        yield piece[:, :n_left]
+        n_left -= n_piece

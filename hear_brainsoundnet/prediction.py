@@ -1,0 +1,281 @@
+"""The responses that a checkpoint's read-out predicts for any sound.
+
+A sound goes the way of an embedding: resampled, scaled, padded where it is shorter than one frame
+needs, run in segments. Of the frames that come out, only what the TRs need is kept, one row of
+channels each, and the read-out's delays run over these rows. The result is that of the encoder on
+the whole clip, while memory grows with the number of TRs alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hear_brainsoundnet.audio import Sound
+from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, cached_resampler, check_samples
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.geometry import StageGeometry
+from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.streaming import segments
+
+
+def build_encoder(checkpoint: Checkpoint) -> BrainEncoder:
+    """The checkpoint's encoder, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint has no read-out, with the ways to one that has.
+    """
+    if checkpoint.card.read_out is None:
+        raise ValueError(
+            f"checkpoint {checkpoint.card.name!r} has no read-out to fMRI and predicts nothing; "
+            "fit one and write it with python -m training export, or convert a published "
+            "brain-aligned model: "
+            "hear-brainsoundnet convert IN OUT.safetensors --from brain-aligned-pt"
+        )
+    return checkpoint.build_encoder()
+
+
+def n_trs_within(n_samples: int, sample_rate: int, tr: float, start: float = 0.0) -> int:
+    """Number of TRs whose onset ``start + i * tr`` lies before the end of a sound, `i` from 0.
+
+    Seconds are taken as the decimal numbers that they are written as, so that a TR that begins
+    with the last sample's end never counts.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> n_trs_within(n_samples=447, sample_rate=100, tr=1.49)
+    3
+    """
+    duration = Fraction(n_samples, sample_rate)
+    n_trs = math.ceil((duration - Fraction(str(start))) / Fraction(str(tr)))
+    if n_trs < 1:
+        raise ValueError(
+            f"the sound ends after {float(duration):g} s and TR 0 begins at {start:g} s: no TR "
+            "begins within it; give an earlier start, or the number of TRs"
+        )
+    return n_trs
+
+
+def check_timing(read_out: ReadOut, n_trs: int | None, start: float) -> None:
+    """Refuse a number of TRs or a start that the read-out's alignment cannot have.
+
+    Raises
+    ------
+    ValueError
+        If `start` is not finite, or not 0 where the alignment fixes it; if `n_trs` is not
+        positive, or not 1 for sound responses.
+    """
+    alignment = read_out.alignment
+    if not math.isfinite(start):
+        raise ValueError(f"the start must be a finite number of seconds, got {start}")
+    if alignment != "interpolate" and start != 0:
+        row = "frame i for TR i" if alignment == "crop" else "the mean over the whole sound"
+        raise ValueError(
+            f"the read-out has alignment {alignment!r}, which takes {row}: the start must be 0, "
+            f"got {start:g}; cut the sound instead"
+        )
+    if n_trs is not None and n_trs < 1:
+        raise ValueError(f"the number of TRs must be at least 1, got {n_trs}")
+    if alignment == "mean" and n_trs not in (None, 1):
+        raise ValueError(f"sound responses have one row, {n_trs} TRs were asked for")
+
+
+@torch.no_grad()
+def predict_responses(
+    encoder: BrainEncoder,
+    sound: Sound,
+    *,
+    input_scale: float,
+    names: Iterable[str] | None = None,
+    n_trs: int | None = None,
+    start: float = 0.0,
+    samples_per_pass: int = SAMPLES_PER_PASS,
+) -> dict[str, Tensor]:
+    """Predicted responses to one sound of any sample rate, read piece by piece.
+
+    Equal to ``encoder(audio, n_trs, start=start, name=name)`` for the whole sound at the network's
+    rate and scale.
+
+    Parameters
+    ----------
+    encoder : BrainEncoder
+        In evaluation mode, on the device that it is to run on.
+    sound : Sound
+        One sound, for example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, from
+        front to back.
+    input_scale : float
+        Amplitude that the network expects for full scale; it stands in the checkpoint's card.
+    names : iterable of str, optional
+        Which weights of the read-out to use; all by default.
+    n_trs : int, optional
+        Number of TRs; by default those that begin within the sound (:func:`n_trs_within`). For
+        ``alignment="mean"`` there is one row.
+    start : float
+        Onset of TR 0 in seconds of the sound, for ``alignment="interpolate"``.
+    samples_per_pass : int
+        Upper limit of samples (at the network's rate) in one pass through the network.
+
+    Returns
+    -------
+    dict of Tensor
+        For each name float32 ``(n_trs, n_targets)`` on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the encoder is in training mode, a name unknown, the timing impossible
+        (:func:`check_timing`), the sound shorter than the TRs that are asked for (for
+        ``alignment="crop"``), or if it contains NaN or infinity.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.audio import TensorSound
+    >>> from hear_brainsoundnet.soundnet import SoundNet
+    >>> read_out = ReadOut("conv7", 5, 1.49, "interpolate", (1, 2, 3), names=("sub-01",))
+    >>> encoder = BrainEncoder(SoundNet(), read_out).eval()
+    >>> ten_seconds = TensorSound(torch.zeros(1, 480_000), sample_rate=48_000)
+    >>> predict_responses(encoder, ten_seconds, input_scale=1.0)["sub-01"].shape
+    torch.Size([7, 3])
+    """
+    read_out = encoder.read_out
+    if encoder.training:
+        raise ValueError("the encoder is in training mode; call encoder.eval() first")
+    if sound.n_sounds != 1:
+        raise ValueError(f"expected one sound, got {sound.n_sounds}; predict them one by one")
+    names = read_out.names if names is None else tuple(names)
+    for name in names:
+        if name not in read_out.names:
+            raise ValueError(f"no read-out {name!r}; the encoder has {', '.join(read_out.names)}")
+    check_timing(read_out, n_trs, start)
+    if read_out.alignment == "mean":
+        n_trs = 1
+    elif n_trs is None:
+        n_trs = n_trs_within(sound.n_samples, sound.sample_rate, read_out.tr, start)
+    features = _features(encoder, sound, input_scale, n_trs, start, samples_per_pass)
+    return {name: encoder.respond(features, name)[0].float().cpu() for name in names}
+
+
+def _features(
+    encoder: BrainEncoder,
+    sound: Sound,
+    input_scale: float,
+    n_trs: int,
+    start: float,
+    samples_per_pass: int,
+) -> Tensor:
+    """What ``encoder.features`` gives for the whole sound, shape ``(1, n_trs, channels)``."""
+    weight = next(encoder.parameters())
+    resampler = cached_resampler(sound.sample_rate, encoder.sample_rate)
+    n_samples = resampler.n_out(sound.n_samples)
+    n_padded = max(n_samples, encoder.stage.shortest_input())
+    rows = _rows(encoder, n_samples, encoder.stage.n_frames(n_padded), n_trs, start)
+
+    def read(begin: int, end: int) -> Tensor:
+        samples = sound.read(begin, end)
+        check_samples(samples)
+        return samples.to(device=weight.device, dtype=weight.dtype)
+
+    for segment in segments(n_padded, [encoder.stage], samples_per_pass):
+        stop = min(segment.stop, n_samples)
+        audio = resampler.slice(read, sound.n_samples, segment.start, stop) * input_scale
+        frames = encoder.frames(F.pad(audio, (0, segment.stop - stop)))
+        name = encoder.stage.name
+        rows.add(frames[:, :, segment.kept[name]].transpose(1, 2), segment.position[name])
+    return rows.result().to(weight)
+
+
+def _rows(
+    encoder: BrainEncoder, n_samples: int, n_frames: int, n_trs: int, start: float
+) -> FramesAt | MeanFrame:
+    """What collects the features of an alignment, as ``BrainEncoder.features`` defines them."""
+    stage, read_out = encoder.stage, encoder.read_out
+    if read_out.alignment == "mean":
+        return MeanFrame(encoder.frames_heard(n_samples, n_frames))
+    steps = torch.arange(n_trs, dtype=torch.float64)
+    if read_out.alignment == "crop":
+        if n_frames < n_trs:
+            raise ValueError(
+                f"{n_trs} TRs were asked for, the sound yields {n_frames} frames of {stage.name}; "
+                "give a longer sound or ask for fewer TRs"
+            )
+        return FramesAt(stage, stage.centre + steps * stage.hop)
+    return FramesAt(stage, (start + steps * read_out.tr) * encoder.sample_rate)
+
+
+class FramesAt:
+    """Frames at ascending times, interpolated as they arrive; see :func:`frames_at`.
+
+    No more is kept than the rows asked for and the last frame seen, which the next segment's first
+    one is interpolated with.
+
+    Parameters
+    ----------
+    stage : StageGeometry
+        The stage that the frames are of.
+    times : Tensor
+        In samples at the network's rate, float64, ascending, shape ``(n_times,)``.
+    """
+
+    def __init__(self, stage: StageGeometry, times: Tensor) -> None:
+        self.stage = stage
+        self.times = times
+        self.rows: list[Tensor] = []
+        self.n_done = 0
+        self.last: Tensor | None = None
+        self.last_position = -1
+
+    def add(self, frames: Tensor, position: int) -> None:
+        """Take in frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
+        if frames.shape[1] == 0:
+            return
+        if self.last is not None:
+            frames, position = torch.cat([self.last, frames], dim=1), position - 1
+        self.last_position = position + frames.shape[1] - 1
+        last_time = self.stage.centre + self.last_position * self.stage.hop
+        n_known = int(torch.searchsorted(self.times, last_time, right=True))
+        self._read_out(frames, position, n_known)
+        self.last = frames[:, -1:].clone()
+
+    def result(self) -> Tensor:
+        """Shape ``(n_sounds, n_times, channels)``; the last frame is held beyond its centre."""
+        assert self.last is not None
+        self._read_out(self.last, self.last_position, len(self.times))
+        return torch.cat(self.rows, dim=1)
+
+    def _read_out(self, frames: Tensor, position: int, n_known: int) -> None:
+        if self.n_done < n_known:
+            times = self.times[self.n_done : n_known]
+            self.rows.append(frames_at(frames, self.stage, times, first=position))
+            self.n_done = n_known
+
+
+class MeanFrame:
+    """The mean over a range of frames, its sum kept in float64 however a clip was cut."""
+
+    def __init__(self, heard: range) -> None:
+        self.heard = heard
+        self.sum: Tensor | float = 0.0
+
+    def add(self, frames: Tensor, position: int) -> None:
+        """Take in frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
+        own = slice(max(0, self.heard.start - position), max(0, self.heard.stop - position))
+        self.sum = self.sum + frames[:, own].double().sum(dim=1, keepdim=True)
+
+    def result(self) -> Tensor:
+        """Shape ``(n_sounds, 1, channels)``, float64."""
+        mean = self.sum / len(self.heard)
+        assert isinstance(mean, Tensor)
+        return mean

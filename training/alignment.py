@@ -1,0 +1,134 @@
+"""Do sound and scan belong together? The sound's loudness against the signal of auditory targets.
+
+The loudness of a run is the root mean square of its sound in each TR; convolved with the canonical
+double-gamma haemodynamic response it is what an auditory region is expected to do, at least in
+outline. The targets of a subject that follow it best over all runs are taken as auditory, and their
+mean signal is compared with the expectation at lags up to 20 s. A stimulus that was started late,
+cut or exchanged shows as a lag that is not near 0, or as no correlation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.prepared import INT16_SCALE, Prepared, Run
+
+AUDITORY_SHARE = 0.05
+MAX_LAG_S = 20.0
+_RESPONSE_S = 32.0  # length of nilearn's haemodynamic response
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Expected and measured signal of a run.
+
+    Attributes
+    ----------
+    expected, auditory : ndarray
+        ``(n_trs,)``, z-scored: loudness through the haemodynamic response, and the mean of the
+        auditory targets.
+    lag : float
+        Seconds by which `auditory` comes later than `expected` where they correlate best.
+    r : float
+        Pearson correlation at that lag; 0 if one of them does not vary.
+    """
+
+    expected: NDArray[np.float64]
+    auditory: NDArray[np.float64]
+    lag: float
+    r: float
+
+
+def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
+    """Alignment of each run of one subject; reads every run twice, one at a time.
+
+    The auditory targets are the 5 % (at least one) that correlate best with the expectation over
+    all runs, at the one lag, the same for all runs, where these do so most.
+    """
+    tr = runs[0].tr
+    reach = int(MAX_LAG_S / tr)
+    expectations = [_z(expected_signal(dataset, run)) for run in runs]
+    correlations = np.zeros((dataset.n_targets, 2 * reach + 1))
+    for run, expected in zip(runs, expectations, strict=True):
+        lagged = np.stack([_shifted(expected, k) for k in range(-reach, reach + 1)], axis=1)
+        correlations += np.nan_to_num(dataset.bold(run)).T @ lagged
+    n_auditory = max(1, round(AUDITORY_SHARE * dataset.n_targets))
+    best = np.sort(correlations, axis=0)[-n_auditory:].mean(axis=0).argmax()
+    auditory = np.argsort(correlations[:, best], kind="stable")[-n_auditory:]
+    alignments = []
+    for run, expected in zip(runs, expectations, strict=True):
+        columns = dataset.bold(run)[:, auditory]
+        signal = _z(np.nan_to_num(columns).mean(axis=1, dtype=np.float64))
+        lag, r = best_lag(expected, signal, reach)
+        alignments.append(Alignment(expected, signal, lag * tr, r))
+    return alignments
+
+
+def expected_signal(dataset: Prepared, run: Run) -> NDArray[np.float64]:
+    """Loudness of a run's sound through the haemodynamic response, ``(n_trs,)``.
+
+    Sound before TR 0 counts, where there is some.
+    """
+    from nilearn.glm.first_level import spm_hrf
+
+    # nilearn's response comes one of its own steps late, so the steps are fine ones. At whole TRs
+    # it tells the middle of a TR what the sound of earlier TRs does.
+    steps_per_tr = 50
+    fine = np.asarray(spm_hrf(run.tr, oversampling=steps_per_tr, time_length=_RESPONSE_S))
+    response = fine[::steps_per_tr]
+    n_before = math.ceil(_RESPONSE_S / run.tr)
+    audio = dataset.audio(run.stimulus)
+    loudness = np.zeros(n_before + run.n_trs)
+    for i in range(len(loudness)):
+        onset = run.start + (i - n_before) * run.tr
+        start, stop = (round(t * dataset.info.sample_rate) for t in (onset, onset + run.tr))
+        piece = audio[max(start, 0) : max(stop, 0)]
+        if len(piece):
+            loudness[i] = np.sqrt(np.square(piece, dtype=np.float64).mean()) / INT16_SCALE
+    return np.convolve(loudness, response)[n_before : n_before + run.n_trs]
+
+
+def best_lag(
+    expected: NDArray[np.float64], signal: NDArray[np.float64], reach: int
+) -> tuple[int, float]:
+    """By how many samples `signal` is late where both correlate best, and how much they do.
+
+    Examples
+    --------
+    >>> pulse = np.zeros(40)
+    >>> pulse[10:14] = 1
+    >>> lag, r = best_lag(pulse, np.roll(pulse, 3), reach=5)
+    >>> lag, round(r, 6)
+    (3, 1.0)
+    """
+    n = len(expected)
+    reach = min(reach, n // 2)
+    correlations = {}
+    for lag in range(-reach, reach + 1):
+        early = _z(expected[max(0, -lag) : n - max(0, lag)])
+        late = _z(signal[max(0, lag) : n - max(0, -lag)])
+        correlations[lag] = float(early @ late) / len(early)
+    lag = max(correlations, key=lambda each: correlations[each])
+    return lag, correlations[lag]
+
+
+def _z(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviation = signal.std()
+    centred = signal - signal.mean()
+    return centred / deviation if deviation > 1e-12 else np.zeros_like(signal)
+
+
+def _shifted(signal: NDArray[np.float64], n_later: int) -> NDArray[np.float64]:
+    """`signal` later by some samples, 0 where none is known; as long as before."""
+    shifted = np.zeros_like(signal)
+    n = len(signal)
+    if abs(n_later) < n:
+        shifted[max(0, n_later) : n + min(0, n_later)] = signal[
+            max(0, -n_later) : n - max(0, n_later)
+        ]
+    return shifted

@@ -1,0 +1,116 @@
+"""From a run to a checkpoint: network and read-out with provenance and scores."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+from pydantic import JsonValue
+
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import write_checkpoint
+from training.assembly import assemble
+from training.prepared import TARGETS_IMAGE
+from training.run_folder import RunFolder
+
+USE = (
+    "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
+    "listeners named in its provenance, and no other; it is no medical product."
+)
+
+
+def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
+    """Write the best weights of a run as a checkpoint.
+
+    Parameters
+    ----------
+    run : path-like
+        Folder of a run that has come to its end.
+    out : path-like
+        The ``.safetensors`` file. Where the dataset has an image of its targets, it is copied to
+        ``OUT.targets.nii.gz`` beside it, for maps.
+    name : str
+        Of the checkpoint; the run's folder name by default.
+
+    Returns
+    -------
+    str
+        The checkpoint's hash.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no run, or its dataset is gone.
+    ValueError
+        If the run has not come to its end.
+    """
+    folder, out = RunFolder(run), Path(out)
+    recipe = folder.recipe()
+    state = folder.read_state()
+    if state is None or not state.finished:
+        raise ValueError(
+            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+        )
+    parts = assemble(recipe)
+    parts.encoder.load_state_dict(state.best)
+    best = state.history[state.best_epoch]
+    provenance: dict[str, JsonValue] = {
+        **folder.read_document("origin.json"),
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": recipe.seed,
+        "epoch": state.best_epoch,
+        "command": "python -m training export",
+    }
+    card = Card(
+        name=name or folder.path.resolve().name,
+        trained=True,
+        input_scale=parts.start.card.input_scale,
+        sample_rate=parts.start.card.sample_rate,
+        layers=parts.start.card.layers,
+        heads=parts.start.card.heads,
+        read_out=parts.encoder.read_out,
+        provenance=provenance,
+        scores={
+            "validation_loss": best.validation_loss,
+            **_mean_scores(folder.path / "scores.csv"),
+        },
+        licence=recipe.licence,
+        use=recipe.use or USE,
+    )
+    digest = write_checkpoint(out, card, parts.encoder)
+    image = parts.prepared.folder / TARGETS_IMAGE
+    if image.exists():
+        shutil.copyfile(image, targets_image_of(out))
+    return digest
+
+
+def targets_image_of(checkpoint: Path) -> Path:
+    """Where the image of a checkpoint's target ids stands."""
+    return checkpoint.with_name(f"{checkpoint.stem}.{TARGETS_IMAGE}")
+
+
+def _mean_scores(path: Path) -> dict[str, JsonValue]:
+    """Means over runs, then the mean and the best over targets, for each side."""
+    by_side: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            r, r2 = float(row["r"]), float(row["r2"])
+            if math.isfinite(r) and math.isfinite(r2):
+                targets = by_side.setdefault(row["side"], {})
+                targets.setdefault(int(row["target_id"]), []).append((r, r2))
+    scores: dict[str, JsonValue] = {}
+    for side, targets in by_side.items():
+        means = {target: np.mean(values, axis=0) for target, values in targets.items()}
+        table = np.array(list(means.values()))
+        best = max(means, key=lambda target: means[target][1])
+        scores[side] = {
+            "mean_r": float(table[:, 0].mean()),
+            "mean_r2": float(table[:, 1].mean()),
+            "best_target": best,
+            "best_target_r": float(means[best][0]),
+            "best_target_r2": float(means[best][1]),
+        }
+    return scores

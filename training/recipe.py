@@ -1,0 +1,149 @@
+"""The recipe of a fit: one validated object, written beside its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from hear_brainsoundnet.soundnet import LAYERS, stage_names
+from training.config import Settings
+from training.splits import SplitSettings
+from training.windows import WindowSettings
+
+TRAIN_FROM = ("none", *(layer.name for layer in LAYERS))
+
+
+class ReadOutSettings(Settings):
+    """The read-out from the network to the targets.
+
+    Attributes
+    ----------
+    stage : str
+        Which stage is read.
+    n_delays : int
+        K: TRs that a prediction looks back on, itself included. Sound responses have one.
+    alignment : str
+        {"interpolate", "crop"}: how frames go to TRs; sound responses are always "mean".
+    power_transform : str
+        {"none", "sqrt"}: of the activations.
+    initial : str
+        {"random", "zero", "ridge"}: the weights that training starts from. "ridge" solves for them:
+        ridge regression from the frozen network's activations, its strength chosen for each target
+        by cross-validation over the training episodes.
+    """
+
+    stage: str = "conv7"
+    n_delays: Annotated[int, Field(ge=1, le=100)] = 5
+    alignment: Literal["interpolate", "crop"] = "interpolate"
+    power_transform: Literal["none", "sqrt"] = "none"
+    initial: Literal["random", "zero", "ridge"] = "ridge"
+
+    @model_validator(mode="after")
+    def _known_stage(self) -> ReadOutSettings:
+        if self.stage not in stage_names():
+            raise ValueError(f"stage {self.stage!r} is none of {', '.join(stage_names())}")
+        return self
+
+
+class OptimiserSettings(Settings):
+    """AdamW with a plateau schedule and early stopping, all watching the validation loss.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Of the network, and of the read-out where `read_out_learning_rate` is not given.
+    read_out_learning_rate : float or None
+        Of the read-out.
+    weight_decay : float
+        Decoupled, as in AdamW.
+    max_epochs : int
+        At most so many; 0 leaves the initial weights (a ridge read-out, say) as they are.
+    patience, delta : int, float
+        Training stops when the validation loss has not fallen by more than `delta` for `patience`
+        epochs; the best weights are restored.
+    plateau_patience, plateau_factor : int, float
+        The learning rates are multiplied by the factor after that many epochs without progress.
+    gradient_clip : float or None
+        Largest norm of the gradient.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    read_out_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-3
+    max_epochs: Annotated[int, Field(ge=0)] = 200
+    patience: Annotated[int, Field(ge=1)] = 15
+    delta: Annotated[float, Field(ge=0)] = 0.0
+    plateau_patience: Annotated[int, Field(ge=0)] = 5
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
+
+
+class FitRecipe(Settings):
+    """All that decides a fit.
+
+    Attributes
+    ----------
+    data : Path
+        Folder of the prepared dataset.
+    model : str
+        {"individual", "group", "multi_subject"}: one subject; several subjects and one read-out;
+        several subjects, one network and a read-out for each.
+    subjects : tuple of str
+        Who takes part; empty for all in the dataset.
+    targets : tuple
+        Ids, or patterns of names; empty for all.
+    start : str
+        Name or path of the checkpoint to start from, or "random" for weights drawn from the seed.
+    train_from : str
+        {"none", "conv1", ..., "conv7"}: the first stage that is trained; "none" trains the
+        read-out alone, on a frozen network.
+    batchnorm : str
+        {"frozen", "batch"}: whether trained stages normalise by their running statistics or by
+        those of the batch. Frozen stages always keep their statistics.
+    read_out, windows, split, optimiser
+        See there.
+    loss : str
+        {"mse", "correlation"}.
+    seed : int
+        Of every random draw.
+    mixed_precision : str
+        {"no", "bf16", "fp16"}.
+    weights_and_biases : str or None
+        Project to log to; only if asked for.
+    licence, use : str
+        Written into the exported checkpoint's card.
+    """
+
+    data: Path
+    model: Literal["individual", "group", "multi_subject"] = "individual"
+    subjects: tuple[str, ...] = ()
+    targets: tuple[int | str, ...] = ()
+    start: str = "default"
+    train_from: str = "conv4"
+    batchnorm: Literal["frozen", "batch"] = "frozen"
+    read_out: ReadOutSettings = ReadOutSettings()
+    loss: Literal["mse", "correlation"] = "mse"
+    windows: WindowSettings = WindowSettings()
+    split: SplitSettings = SplitSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    seed: Annotated[int, Field(ge=0)] = 0
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    weights_and_biases: str | None = None
+    licence: str = ""
+    use: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FitRecipe:
+        if self.train_from not in TRAIN_FROM:
+            raise ValueError(f"train_from {self.train_from!r} is none of {', '.join(TRAIN_FROM)}")
+        stages = stage_names()
+        if self.train_from != "none" and stages.index(self.train_from) > stages.index(
+            self.read_out.stage
+        ):
+            raise ValueError(
+                f"train_from {self.train_from} lies above the stage that is read, "
+                f"{self.read_out.stage}: nothing of the network would be trained"
+            )
+        return self

@@ -1,0 +1,174 @@
+"""The runs of a subject: loaded, checked, z-scored and written, unless they are done already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.collection_checks import label, listed
+from training.prepared import FORMAT_VERSION, Run
+from training.prepared_writer import DoneRun, SubjectWriter
+from training.run_checks import RunRules, check_table, fit_to_stimulus, z_score
+from training.sources.source import Recording, Targets
+from training.stimuli import PreparedSound
+
+# Settings whose change changes no run.
+_ELSEWHERE = {"name", "out", "exclude"}
+
+
+class RunPreparation:
+    """What the runs of all subjects have in common.
+
+    Parameters
+    ----------
+    targets : Targets
+        The columns.
+    kind : str
+        {"time_series", "sound_responses"}.
+    rules : RunRules
+        What is refused. All its fields, those of a recipe too, are part of every fingerprint.
+    sounds : mapping
+        What became of each stimulus.
+    """
+
+    def __init__(
+        self,
+        targets: Targets,
+        kind: Literal["time_series", "sound_responses"],
+        rules: RunRules,
+        sounds: Mapping[str, PreparedSound],
+    ) -> None:
+        self.targets = targets
+        self.rules = rules
+        self.sounds = sounds
+        settings = rules.model_dump(mode="json", exclude=_ELSEWHERE)
+        self._settings = [FORMAT_VERSION, kind, list(targets.ids), settings]
+        self._prepare = self._time_series if kind == "time_series" else self._sound_responses
+
+    def prepare_subject(
+        self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
+    ) -> list[DoneRun]:
+        """Bring the file of a subject up to date; `tick` is called after every run."""
+        return self._prepare(writer, recordings, tick)
+
+    def _time_series(
+        self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
+    ) -> list[DoneRun]:
+        """Run by run: none but the one at hand is in memory."""
+        latest: dict[str, float] = {}  # start of the last run of each stimulus
+        for each in recordings:
+            latest[each.stimulus] = max(each.start, latest.get(each.stimulus, each.start))
+        runs = []
+        for recording in recordings:
+            is_last = recording.start == latest[recording.stimulus]
+            fingerprint = self.fingerprint(recording, is_last=is_last)
+            done = writer.done(recording.run, fingerprint)
+            if done is None:
+                scores, findings = self._scores(recording, is_last)
+                done = DoneRun(run_of(recording, len(scores)), fingerprint, findings)
+                writer.add(done, scores)
+            runs.append(done)
+            tick()
+        writer.finish(runs)
+        return runs
+
+    def _scores(
+        self, recording: Recording, is_last: bool
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        table = check_table(recording.load(), recording, self.targets)
+        duration = self.sounds[recording.stimulus].duration
+        table, cut = fit_to_stimulus(table, recording, duration, self.rules, is_last=is_last)
+        rows = [f"TR {i}" for i in range(len(table))]
+        name = f"run {label(recording)}"
+        scores, constant = z_score(table, name, rows, self.targets, self.rules)
+        return scores, (*cut, *constant)
+
+    def _sound_responses(
+        self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
+    ) -> list[DoneRun]:
+        """All sounds of a subject at once, because it is over them that they are z-scored."""
+        together = "".join(self.fingerprint(recording) for recording in recordings)
+        fingerprint = hashlib.sha256(together.encode()).hexdigest()
+        runs = [writer.done(recording.run, fingerprint) for recording in recordings]
+        known = [done for done in runs if done is not None]
+        if len(known) == len(recordings):
+            writer.finish(known)
+            for _ in recordings:
+                tick()
+            return known
+        rows = []
+        for recording in recordings:
+            row = check_table(recording.load(), recording, self.targets)
+            if len(row) != 1:
+                raise ValueError(
+                    f"run {label(recording)}: expected one response per sound, got {len(row)} "
+                    "rows; average the repetitions"
+                )
+            rows.append(row)
+            tick()
+        names = [f"sound {recording.run}" for recording in recordings]
+        table = np.concatenate(rows)
+        scores, findings = z_score(
+            table, f"subject {writer.subject}", names, self.targets, self.rules
+        )
+        new = [
+            DoneRun(run_of(recording, 1), fingerprint, tuple(findings) if i == 0 else ())
+            for i, recording in enumerate(recordings)
+        ]
+        writer.write((done, partial(_row, scores, i)) for i, done in enumerate(new))
+        return new
+
+    def fingerprint(self, recording: Recording, *, is_last: bool = True) -> str:
+        """Changes with all that can change the numbers of a run, or what is noted of it."""
+        states = [(str(file), Path(file).stat()) for file in recording.files]
+        files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+        run = vars(run_of(recording, 0))
+        n_samples = self.sounds[recording.stimulus].n_samples
+        document = json.dumps([*self._settings, run, is_last, n_samples, files], sort_keys=True)
+        return hashlib.sha256(document.encode()).hexdigest()
+
+
+def run_of(recording: Recording, n_trs: int) -> Run:
+    """The run that a recording becomes."""
+    return Run(
+        subject=recording.subject,
+        name=recording.run,
+        stimulus=recording.stimulus,
+        session=recording.session,
+        episode=recording.episode or recording.stimulus,
+        season=recording.season,
+        start=float(recording.start),
+        tr=float(recording.tr),
+        n_trs=n_trs,
+    )
+
+
+def missing_targets(path: Path, targets: Targets) -> list[str]:
+    """What a subject's file lacks, in words; the first row of a run tells it."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        missing = np.array([np.isnan(table[0]) for table in file.values()])
+    findings = []
+    for columns, where in (
+        (missing.all(axis=0), "and is NaN there"),
+        (missing.any(axis=0) & ~missing.all(axis=0), "in some runs and is NaN there"),
+    ):
+        ids = [targets.ids[column] for column in np.flatnonzero(columns)]
+        if ids:
+            findings.append(
+                f"subject {path.stem} lacks {len(ids)} of {len(targets.ids)} targets {where} "
+                f"(ids {listed(ids, 50)})"
+            )
+    return findings
+
+
+def _row(scores: NDArray[np.float32], i: int) -> NDArray[np.float32]:
+    return scores[i : i + 1]

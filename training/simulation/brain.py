@@ -1,0 +1,189 @@
+"""Which parcel responds to what, and the noise-free responses that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.simulation.features import RATE
+from training.simulation.haemodynamics import HaemodynamicResponse, convolve_fine, filter_trs
+from training.simulation.noise import unit_variance
+from training.simulation.parcels import Parcels
+from training.simulation.settings import (
+    DEAF,
+    SHARED_KINDS,
+    SOUNDNET_KINDS,
+    VANISHED,
+    SimulationSettings,
+)
+
+Features = Mapping[str, NDArray[np.float64]]  # of one run, by kind: (n_frames, n_channels)
+
+FEW_CHANNELS = 16  # of more than this many, those that hardly vary are not used
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """How one parcel of one subject responds.
+
+    Attributes
+    ----------
+    target_id, name : int, str
+        Which parcel.
+    kind : str
+        One of the kinds, "deaf", or "vanished".
+    subject_specific : bool
+        Whether its mix is drawn anew for every subject.
+    channels, weights : array
+        The features it responds to and how strongly, ``(n_mixed,)``; empty for deaf ones.
+    response : HaemodynamicResponse
+        Its own.
+    explainable_variance : float
+        Share of its variance that the sound accounts for; 0 for deaf ones.
+    rho : float
+        Correlation of its noise from one TR to the next.
+    """
+
+    target_id: int
+    name: str
+    kind: str
+    subject_specific: bool
+    channels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    response: HaemodynamicResponse
+    explainable_variance: float
+    rho: float
+
+
+def draw_brains(
+    parcels: Parcels,
+    present: NDArray[np.bool_],
+    runs: Sequence[Features],
+    subjects: Sequence[str],
+    settings: SimulationSettings,
+    seed: np.random.SeedSequence,
+) -> dict[str, list[Parcel]]:
+    """The parcels of every subject, in the order of their ids.
+
+    The parcels nearest to the superior temporal lobes hear; who of them responds to what is drawn.
+
+    Parameters
+    ----------
+    parcels : Parcels
+        The atlas.
+    present : array of bool
+        Which labels have voxels, ``(n_targets,)``.
+    runs : sequence of Features
+        By run: features that hardly vary are not used.
+
+    Raises
+    ------
+    ValueError
+        If the stimuli leave the features of a kind without change.
+    """
+    common, *own = seed.spawn(1 + len(subjects))
+    generator = np.random.default_rng(common)
+    distance = np.where(present, parcels.from_auditory_cortex(), np.inf)
+    nearest = np.argsort(distance, kind="stable")[: settings.n_sounding]
+    kinds = [kind for kind, n in settings.kinds.items() for _ in range(n)]
+    kind_of = {int(i): kind for i, kind in zip(generator.permutation(nearest), kinds, strict=True)}
+    mixable = [i for i in kind_of if kind_of[i] not in SHARED_KINDS]
+    n_specific = min(round(settings.subject_specific * len(kind_of)), len(mixable))
+    specific = set(generator.permutation(mixable)[:n_specific].tolist()) if mixable else set()
+    scales = {kind: _channel_scale(kind, runs) for kind in set(kinds)}
+    shared = {
+        i: _draw_mix(scales[kind], settings.n_mixed, generator) for i, kind in kind_of.items()
+    }
+    brains = {}
+    for subject, sequence in zip(subjects, own, strict=True):
+        generator = np.random.default_rng(sequence)
+        brains[subject] = [
+            _draw_parcel(
+                int(parcels.ids[i]),
+                parcels.names[i],
+                kind_of.get(i, DEAF if present[i] else VANISHED),
+                _draw_mix(scales[kind_of[i]], settings.n_mixed, generator)
+                if i in specific
+                else shared.get(i),
+                i in specific,
+                settings,
+                generator,
+            )
+            for i in range(len(parcels.ids))
+        ]
+    return brains
+
+
+def respond(
+    brain: Sequence[Parcel], features: Features, n_trs: int, tr: float, n_delays: int
+) -> NDArray[np.float64]:
+    """The noise-free responses of one run, ``(n_trs, n_targets)``; 0 where a parcel is deaf."""
+    responses = np.zeros((n_trs, len(brain)))
+    for column, parcel in enumerate(brain):
+        if parcel.kind in SOUNDNET_KINDS:
+            drive = features[parcel.kind][:, parcel.channels] @ parcel.weights
+            responses[:, column] = filter_trs(drive, parcel.response, n_delays, tr)
+        elif len(parcel.channels):
+            drive = features[parcel.kind][:, parcel.channels] @ parcel.weights
+            responses[:, column] = convolve_fine(drive, RATE, parcel.response, n_trs, tr)
+    return responses
+
+
+def scale_over_runs(runs: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Mean 0 and standard deviation 1 over all runs together: a read-out has one gain, too."""
+    stops = np.cumsum([len(run) for run in runs])[:-1]
+    return np.split(unit_variance(np.concatenate(runs)), stops)
+
+
+def _channel_scale(kind: str, runs: Sequence[Features]) -> NDArray[np.float64]:
+    """Standard deviation per channel, 0 for channels that are not to be used."""
+    deviation = np.concatenate([features[kind] for features in runs]).std(axis=0)
+    if not (deviation > 0).any():
+        raise ValueError(
+            f"the features of kind {kind} do not change over the stimuli; give other recordings, "
+            "or another checkpoint as the hidden network"
+        )
+    if len(deviation) > FEW_CHANNELS:
+        alive = deviation[deviation > 0]
+        deviation = np.where(deviation >= np.median(alive), deviation, 0)
+    return deviation
+
+
+def _draw_mix(
+    scale: NDArray[np.float64], n_mixed: int, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which channels and with what non-negative weights."""
+    usable = np.flatnonzero(scale)
+    channels = np.sort(generator.choice(usable, min(n_mixed, len(usable)), replace=False))
+    return channels, generator.uniform(0.5, 1.5, len(channels)) / scale[channels]
+
+
+def _draw_parcel(
+    target_id: int,
+    name: str,
+    kind: str,
+    mix: tuple[NDArray[np.int64], NDArray[np.float64]] | None,
+    subject_specific: bool,
+    settings: SimulationSettings,
+    generator: np.random.Generator,
+) -> Parcel:
+    channels, weights = mix or (np.zeros(0, np.int64), np.zeros(0))
+    response = HaemodynamicResponse(
+        generator.uniform(*settings.hrf_peak), generator.uniform(*settings.hrf_dispersion)
+    )
+    explainable = generator.uniform(*settings.explainable_variance)
+    rho = np.clip(settings.autocorrelation + 0.1 * generator.standard_normal(), -0.9, 0.9)
+    return Parcel(
+        target_id,
+        name,
+        kind,
+        subject_specific,
+        channels,
+        weights,
+        response,
+        explainable if len(channels) else 0.0,
+        float(rho),
+    )

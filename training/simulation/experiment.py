@@ -1,0 +1,239 @@
+"""The simulated experiment from beginning to end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.prepared import INT16_SCALE
+from training.simulation import truth
+from training.simulation.brain import Parcel, draw_brains, respond, scale_over_runs
+from training.simulation.features import Listener
+from training.simulation.h5 import H5Layout
+from training.simulation.nifti import FmriprepLayout
+from training.simulation.noise import autoregressive
+from training.simulation.parcels import (
+    ATLAS_FILE,
+    LABEL_FILE,
+    made_up_parcels,
+    read_parcels,
+    write_parcels,
+)
+from training.simulation.settings import SimulationSettings
+from training.simulation.stimuli import films, find_recordings, schedule
+from training.untrained import SAMPLE_RATE
+
+logger = logging.getLogger(__name__)
+
+LAYOUTS: dict[str, type[H5Layout] | type[FmriprepLayout]] = {
+    "h5": H5Layout,
+    "fmriprep": FmriprepLayout,
+}
+UNFINISHED = ".unfinished-simulation"
+RECIPE = "prepare.yaml"
+FOLDERS = ("stimuli", "fmri", "derivatives", truth.FOLDER)
+FILES = (ATLAS_FILE, LABEL_FILE, RECIPE)
+OTHER_SEED = 100_003  # added to the seed for the weights of the other hidden network
+DEFAULTS = SimulationSettings()
+
+
+def simulate(
+    out: Path,
+    audio: Path,
+    *,
+    n_subjects: int = 2,
+    n_runs: int = 6,
+    tr: float = 1.49,
+    seed: int = 0,
+    kind: Literal["fmriprep", "h5"] = "h5",
+    atlas: Path | None = None,
+    label_table: Path | None = None,
+    settings: SimulationSettings = DEFAULTS,
+    progress: bool = True,
+) -> None:
+    """Write a simulated experiment whose truth is known.
+
+    Into `out` go the stimuli, ``atlas.nii.gz`` with ``atlas.csv``, the fMRI files of the chosen
+    layout, ``prepare.yaml`` (a recipe for ``python -m training prepare``) and ``truth/``
+    (:func:`training.simulation.read_truth`). A simulation that was interrupted starts anew.
+
+    Parameters
+    ----------
+    out : Path
+        Folder to write, empty or not yet there.
+    audio : Path
+        Folder of recordings, from which the stimuli are made.
+    n_subjects, n_runs : int
+        Subjects; runs of each, at least 2. All subjects hear the same.
+    tr : float
+        Repetition time in seconds.
+    seed : int
+        Equal seeds give equal arrays.
+    kind : str
+        {"fmriprep", "h5"}: images with confounds as fMRIPrep writes them, or denoised parcels.
+    atlas : Path, optional
+        Image of labels in MNI space; by default an atlas is made up.
+    label_table : Path, optional
+        Names of its labels: columns ``roi`` and ``label``.
+    settings : SimulationSettings
+        How the brain responds.
+    progress : bool
+        Whether to show bars on standard error.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the atlas, its table or the hidden checkpoint is not there.
+    ValueError
+        If a value is out of range, `audio` has too few recordings, or `out` holds something.
+    """
+    out = Path(out).resolve()
+    _check(n_subjects, tr, seed, kind)
+    if label_table is not None and atlas is None:
+        raise ValueError("label_table names the labels of atlas, which is not given")
+    _refuse_full(out)
+    halves = schedule(n_runs)
+    recordings = find_recordings(Path(audio))
+    for_films, for_atlas, for_brains, for_noise, for_files = np.random.SeedSequence(seed).spawn(5)
+    if atlas is None:
+        parcels = made_up_parcels(settings.n_parcels, for_atlas)
+    else:
+        parcels = read_parcels(Path(atlas), label_table)
+    listener = Listener(settings, OTHER_SEED + seed)
+    layout = LAYOUTS[kind](out, parcels, tr, settings)
+    n_present = int(layout.present.sum())
+    if settings.n_sounding >= n_present:
+        raise ValueError(
+            f"kinds asks for {settings.n_sounding} sounding parcels of {n_present}; some must be "
+            "deaf: ask for fewer or take a finer atlas"
+        )
+    _start(out)
+    write_parcels(out, parcels)
+
+    n_trs = int(settings.run_minutes * 60 / tr)
+    features, clips = [], []
+    made = films(recordings, halves, settings.run_minutes * 60, for_films)
+    for half, sound, heard in tqdm(made, "stimuli", n_runs, unit="run", disable=not progress):
+        _write_wav(layout.stimulus_file(half), sound)
+        features.append(listener.features(sound / INT16_SCALE, n_trs, tr))
+        clips += [asdict(clip) for clip in heard]
+
+    subjects = [f"sub-{i + 1:02}" for i in range(n_subjects)]
+    brains = draw_brains(parcels, layout.present, features, subjects, settings, for_brains)
+    rows, mixes = [], []
+    noise_seeds, file_seeds = for_noise.spawn(n_subjects), for_files.spawn(n_subjects)
+    for i, subject in enumerate(tqdm(subjects, unit="subject", disable=not progress)):
+        brain = brains[subject]
+        signals = [respond(brain, run, n_trs, tr, settings.n_delays) for run in features]
+        signals = scale_over_runs(signals)
+        best, measured = _measure(brain, signals, noise_seeds[i])
+        layout.write_subject(subject, dict(zip(halves, measured, strict=True)), file_seeds[i])
+        runs = [half.run for half in halves]
+        truth.write_responses(out, subject, brain, dict(zip(runs, best, strict=True)))
+        rows += truth.table_rows(subject, brain, *truth.best_scores(best, measured))
+        mixes += truth.mix_rows(subject, brain)
+
+    truth.write_table(out, truth.TABLE, rows)
+    truth.write_table(out, truth.MIXES, mixes)
+    truth.write_table(out, truth.CLIPS, clips)
+    recipe = {
+        "name": re.sub(r"\W+", "-", out.name).strip("-_") or "simulated",
+        "out": str(out / "prepared"),
+        "source": layout.source(),
+    }
+    (out / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    document = {
+        "n_subjects": n_subjects,
+        "n_runs": n_runs,
+        "n_trs": n_trs,
+        "tr": tr,
+        "seed": seed,
+        "kind": kind,
+        "audio": str(audio),
+        "n_recordings": len(recordings),
+        "atlas": None if atlas is None else str(atlas),
+        "label_table": None if label_table is None else str(label_table),
+        "target_ids": parcels.ids.tolist(),
+        "vanished": parcels.ids[~layout.present].tolist(),
+        "hidden_hash": listener.hidden_hash,
+        "settings": settings.model_dump(mode="json"),
+        "versions": {name: version(name) for name in ("numpy", "scipy", "torch", "nilearn")},
+    }
+    _finish(out, document)
+
+
+def _check(n_subjects: int, tr: float, seed: int, kind: str) -> None:
+    if kind not in LAYOUTS:
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(map(repr, LAYOUTS))}")
+    if n_subjects < 1:
+        raise ValueError(f"n_subjects is {n_subjects}, expected at least 1")
+    if not 0.2 <= tr <= 10:
+        raise ValueError(f"tr is {tr}, expected seconds from 0.2 to 10; 1.49 s is 1.49")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected a whole number from 0 up")
+
+
+def _refuse_full(out: Path) -> None:
+    """Only an empty folder may be written, or one that an unfinished simulation has left."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file, expected a folder to write; choose another name")
+    if out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists():
+        raise ValueError(
+            f"{out} is not empty; choose another folder for the simulation, or remove it first"
+        )
+
+
+def _start(out: Path) -> None:
+    """An empty folder with a mark that goes away at the end; what an earlier start left goes."""
+    mark = out / UNFINISHED
+    if mark.exists():
+        logger.warning("%s holds a simulation that did not come to its end; starting anew", out)
+        for name in FOLDERS:
+            shutil.rmtree(out / name, ignore_errors=True)
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    (out / truth.FOLDER).mkdir()
+
+
+def _finish(out: Path, document: dict[str, Any]) -> None:
+    text = json.dumps(document, indent=2) + "\n"
+    (out / truth.FOLDER / truth.DOCUMENT).write_text(text, encoding="utf-8")
+    (out / UNFINISHED).unlink()
+
+
+def _write_wav(path: Path, audio: NDArray[np.int16]) -> None:
+    import soundfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_16")
+
+
+def _measure(
+    brain: Sequence[Parcel], signals: Sequence[NDArray[np.float64]], seed: np.random.SeedSequence
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Best predictions and measured responses of every run, ``(n_trs, n_targets)`` each."""
+    generator = np.random.default_rng(seed)
+    share = np.array([parcel.explainable_variance for parcel in brain])
+    rho = np.array([parcel.rho for parcel in brain])
+    best, measured = [], []
+    for signal in signals:
+        noise = autoregressive(len(signal), rho, generator)
+        heard = np.sqrt(share) * signal
+        prediction, scored = truth.z_score_like(heard, heard + np.sqrt(1 - share) * noise)
+        best.append(prediction)
+        measured.append(scored)
+    return best, measured

@@ -1,0 +1,178 @@
+"""What a parcel can respond to, computed from the sound of a run.
+
+The features of envelope, spectrum and modulation are frames of 40 ms; those of a SoundNet stand on
+the TR grid, placed there as :class:`hear_brainsoundnet.encoder.BrainEncoder` places them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.simulation.settings import SimulationSettings
+from training.untrained import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from hear_brainsoundnet.checkpoint import Checkpoint
+    from hear_brainsoundnet.soundnet import SoundNet
+
+HOP = 882  # samples of a fine frame
+RATE = SAMPLE_RATE / HOP  # fine frames per second: 25
+STEPS = 9  # the envelope's steps per fine frame: 225 per second carry modulation up to 32 Hz
+N_MELS = 12
+MODULATION_BANDS = ((2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0))  # Hz
+FLOOR = 1e-7  # power that counts as silence
+LONGEST_SEGMENT = 2**21  # samples that the network is given at once
+
+
+def envelope(audio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RMS of every fine frame, ``(n_frames, 1)``.
+
+    Examples
+    --------
+    >>> envelope(np.full(2 * HOP, 0.5)).tolist()
+    [[0.5], [0.5]]
+    """
+    return np.sqrt(np.square(_frames(audio, HOP)).mean(axis=1, keepdims=True))
+
+
+def spectral(audio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log energy in mel bands from 50 Hz to 10 kHz above the floor, ``(n_frames, N_MELS)``."""
+    import torchaudio
+
+    spectrum = np.fft.rfft(_frames(audio, HOP) * np.hanning(HOP), axis=1)
+    bands = torchaudio.functional.melscale_fbanks(
+        spectrum.shape[1], 50.0, 10_000.0, N_MELS, SAMPLE_RATE
+    ).numpy()
+    power = np.square(np.abs(spectrum)) / HOP**2
+    return np.log1p((power @ bands) / FLOOR)
+
+
+def modulation(audio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RMS of the envelope's fluctuations in octave bands, ``(n_frames, 4)``."""
+    from scipy.signal import butter, sosfiltfilt
+
+    n_frames = len(audio) // HOP
+    level = np.sqrt(np.square(_frames(audio, HOP // STEPS)).mean(axis=1))[: n_frames * STEPS]
+    bands = []
+    for low, high in MODULATION_BANDS:
+        sections = butter(2, (low, high), "bandpass", fs=RATE * STEPS, output="sos")
+        fluctuation = sosfiltfilt(sections, level).reshape(n_frames, STEPS)
+        bands.append(np.sqrt(np.square(fluctuation).mean(axis=1)))
+    return np.stack(bands, axis=1)
+
+
+def soundnet_units(
+    soundnet: SoundNet, stage: str, audio: NDArray[np.float64], n_trs: int, tr: float
+) -> NDArray[np.float64]:
+    """Units of a stage at the onsets of the TRs, ``(n_trs, n_channels)``.
+
+    Parameters
+    ----------
+    soundnet : SoundNet
+        In evaluation mode, at a rate of 22,050 Hz.
+    stage : str
+        A stage of it.
+    audio : array
+        Shape ``(n_samples,)``, at the network's scale of amplitudes.
+    """
+    import torch
+
+    from hear_brainsoundnet.geometry import stage_geometry
+    from hear_brainsoundnet.interpolation import frames_at
+    from hear_brainsoundnet.streaming import segments
+
+    geometry = stage_geometry(soundnet.layers)[stage]
+    sound = torch.from_numpy(audio.astype(np.float32))[None]
+    pieces = []
+    with torch.no_grad():
+        for segment in segments(len(audio), [geometry], LONGEST_SEGMENT):
+            output = soundnet(sound[:, segment.start : segment.stop], [stage])[stage]
+            pieces.append(output[0, :, segment.kept[stage]].T)
+    onsets = torch.arange(n_trs, dtype=torch.float64) * tr * SAMPLE_RATE
+    return np.asarray(frames_at(torch.cat(pieces), geometry, onsets), dtype=np.float64)
+
+
+def _frames(audio: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
+    n_frames = len(audio) // hop
+    return audio[: n_frames * hop].reshape(n_frames, hop)
+
+
+class Listener:
+    """Computes the features of those kinds that a simulation uses.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+        Which kinds, and the hidden network.
+    other_seed : int
+        The weights of the other network.
+
+    Attributes
+    ----------
+    hidden_hash : str
+        Of the hidden checkpoint; empty where none is used.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such hidden checkpoint.
+    ValueError
+        If the hidden network runs at another rate, or lacks the stage.
+    """
+
+    def __init__(self, settings: SimulationSettings, other_seed: int) -> None:
+        self.kinds = [kind for kind, n in settings.kinds.items() if n]
+        self.stage = settings.stage
+        self.networks: dict[str, tuple[SoundNet, float]] = {}
+        self.hidden_hash = ""
+        if "soundnet" in self.kinds:
+            checkpoint = _hidden_checkpoint(settings.hidden)
+            self.hidden_hash = checkpoint.hash
+            self.networks["soundnet"] = checkpoint.build_soundnet(), checkpoint.card.input_scale
+        if "other_soundnet" in self.kinds:
+            from training.untrained import untrained_soundnet
+
+            self.networks["other_soundnet"] = untrained_soundnet(other_seed), 1.0
+        for network, _ in self.networks.values():
+            if self.stage not in network.stage_names:
+                raise ValueError(
+                    f"stage {self.stage!r} is none of the hidden network's: "
+                    f"{', '.join(network.stage_names)}"
+                )
+
+    def features(
+        self, audio: NDArray[np.float64], n_trs: int, tr: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """By kind: ``(n_frames, n_channels)``, or ``(n_trs, n_channels)`` for a SoundNet."""
+        features: dict[str, NDArray[np.float64]] = {}
+        for kind in self.kinds:
+            if kind in self.networks:
+                network, scale = self.networks[kind]
+                features[kind] = soundnet_units(network, self.stage, audio * scale, n_trs, tr)
+            else:
+                features[kind] = FINE_KINDS[kind](audio)
+        return features
+
+
+FINE_KINDS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "envelope": envelope,
+    "spectral": spectral,
+    "modulation": modulation,
+}
+
+
+def _hidden_checkpoint(name: str) -> Checkpoint:
+    """A checkpoint that runs at the rate of the stimuli."""
+    from hear_brainsoundnet.named import load_checkpoint
+
+    checkpoint = load_checkpoint(name)
+    if checkpoint.card.sample_rate != SAMPLE_RATE:
+        raise ValueError(
+            f"checkpoint {name!r} runs at {checkpoint.card.sample_rate} Hz, expected {SAMPLE_RATE} "
+            "Hz: the rate of the stimuli; give another hidden checkpoint"
+        )
+    return checkpoint

@@ -1,0 +1,185 @@
+"""The layout of fMRIPrep: images on a coarse grid in MNI space, brain masks and confounds."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.simulation.confounds import Nuisance, draw_nuisance
+from training.simulation.noise import unit_variance
+from training.simulation.parcels import ATLAS_FILE, LABEL_FILE, Parcels
+from training.simulation.settings import SimulationSettings
+from training.simulation.stimuli import Half
+
+logger = logging.getLogger(__name__)
+
+SPACE = "MNI152NLin2009cAsym"
+BASELINE = (9_000.0, 11_000.0)  # range over voxels of the scanner's units
+UNIT = 100.0  # in the same: one standard deviation of a clean parcel
+VOXEL_NOISE = 1.0  # standard deviation of what differs between the voxels of a parcel, in UNIT
+
+
+class FmriprepLayout:
+    """Images and confounds of every run, one sound file per run.
+
+        stimuli/s01e01a.wav
+        derivatives/sub-01/ses-001/func/sub-01_ses-001_task-s01e01a_space-..._bold.nii.gz ...
+
+    The voxels of a parcel share its response, with drift, movement and physiology added that the
+    confounds describe completely; what differs between them has mean 0 over the parcel.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the simulation.
+    parcels : Parcels
+        The atlas, brought onto the grid by nearest neighbour.
+    tr : float
+        Repetition time in seconds.
+    settings : SimulationSettings
+        Size of the voxels, strength of the nuisances.
+    """
+
+    def __init__(
+        self, out: Path, parcels: Parcels, tr: float, settings: SimulationSettings
+    ) -> None:
+        from nilearn.datasets import load_mni152_brain_mask
+        from nilearn.image import resample_to_img
+
+        self.out = out
+        self.tr = tr
+        self.settings = settings
+        mask = load_mni152_brain_mask(resolution=settings.voxel_mm)
+        self.affine: NDArray[np.float64] = mask.affine
+        self.brain = np.asarray(mask.dataobj) > 0
+        labels = resample_to_img(
+            parcels.image, mask, interpolation="nearest", force_resample=True, copy_header=True
+        )
+        self.labels = np.where(self.brain, np.asarray(labels.dataobj), 0).astype(np.int64)
+        self.present = np.isin(parcels.ids, self.labels)
+        vanished = parcels.ids[~self.present].tolist()
+        if vanished:
+            logger.warning(
+                "%d of %d labels have no voxel of %d mm and vanish: %s; with smaller voxels they "
+                "would not",
+                len(vanished),
+                len(parcels.ids),
+                settings.voxel_mm,
+                ", ".join(map(str, vanished)),
+            )
+        # Which column the voxels of the brain belong to; the last one is for those of no parcel.
+        columns = np.searchsorted(parcels.ids, self.labels[self.brain])
+        self.column = np.where(self.labels[self.brain] > 0, columns, len(parcels.ids))
+
+    def stimulus_file(self, half: Half) -> Path:
+        """Where the sound of a run stands."""
+        return self.out / "stimuli" / f"{half.name}.wav"
+
+    def write_subject(
+        self,
+        subject: str,
+        runs: Mapping[Half, NDArray[np.float64]],
+        seed: np.random.SeedSequence,
+    ) -> None:
+        """Write the runs of a subject.
+
+        Parameters
+        ----------
+        subject : str
+            Such as ``"sub-01"``.
+        runs : mapping
+            The clean responses, z-scored ``(n_trs, n_targets)`` each.
+        seed : SeedSequence
+            Of what is added to them.
+        """
+        description = self.out / "derivatives" / "dataset_description.json"
+        description.parent.mkdir(exist_ok=True)
+        _write_json(
+            description,
+            {
+                "Name": "Simulated responses to sound, in the layout of fMRIPrep",
+                "BIDSVersion": "1.8.0",
+                "DatasetType": "derivative",
+                "GeneratedBy": [{"Name": "training.simulation"}],
+            },
+        )
+        baseline_seed, *seeds = seed.spawn(1 + len(runs))
+        baseline = np.random.default_rng(baseline_seed).uniform(*BASELINE, len(self.column))
+        for (half, clean), run_seed in zip(runs.items(), seeds, strict=True):
+            generator = np.random.default_rng(run_seed)
+            nuisance = draw_nuisance(len(clean), self.tr, generator)
+            bold = baseline + UNIT * self._voxels(clean, nuisance, generator)
+            folder = self.out / "derivatives" / subject / half.session / "func"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write_run(folder / f"{subject}_{half.run}", half, bold, nuisance)
+
+    def source(self) -> dict[str, Any]:
+        """What a recipe of the preparation says of these files."""
+        return {
+            "kind": "fmriprep",
+            "derivatives": str(self.out / "derivatives"),
+            "stimuli": str(self.out / "stimuli"),
+            "task": "s*",
+            "space": SPACE,
+            "tr": self.tr,
+            "labels": str(self.out / ATLAS_FILE),
+            "label_table": str(self.out / LABEL_FILE),
+            "atlas": "Simulated",
+        }
+
+    def _voxels(
+        self, clean: NDArray[np.float64], nuisance: Nuisance, generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Fluctuations ``(n_trs, n_voxels)`` in units of a clean parcel's deviation."""
+        n_trs, n_parcels = clean.shape
+        parcels = np.hstack([clean, np.zeros((n_trs, 1))])
+        for strength, columns in (
+            (self.settings.drift, nuisance.cosines),
+            (self.settings.motion, nuisance.motion),
+            (self.settings.physiology, nuisance.physiology),
+        ):
+            mixing = generator.standard_normal((columns.shape[1], n_parcels + 1))
+            parcels += strength * unit_variance(unit_variance(columns) @ mixing)
+        own = VOXEL_NOISE * generator.standard_normal((n_trs, len(self.column)))
+        counts = np.bincount(self.column, minlength=n_parcels + 1)
+        for row in own:
+            sums = np.bincount(self.column, weights=row, minlength=n_parcels + 1)
+            row -= (sums / np.maximum(counts, 1))[self.column]
+        return parcels[:, self.column] + own
+
+    def _write_run(
+        self, stem: Path, half: Half, bold: NDArray[np.float64], nuisance: Nuisance
+    ) -> None:
+        """Image, mask, confounds and sidecars of one run; `bold` is ``(n_trs, n_voxels)``."""
+        volume = np.zeros((*self.brain.shape, len(bold)), np.int16)
+        volume[self.brain] = np.round(bold.T)
+        image = f"{stem}_space-{SPACE}_desc"
+        self._save(f"{image}-preproc_bold.nii.gz", volume)
+        self._save(f"{image}-brain_mask.nii.gz", self.brain.astype(np.uint8))
+        sidecar = {"RepetitionTime": self.tr, "TaskName": half.name, "SliceTimingCorrected": False}
+        _write_json(Path(f"{image}-preproc_bold.json"), sidecar)
+        table = nuisance.table(bold.mean(axis=1))
+        path = f"{stem}_desc-confounds_timeseries"
+        table.to_csv(f"{path}.tsv", sep="\t", index=False, na_rep="n/a")
+        _write_json(Path(f"{path}.json"), {name: {"Method": "Mean"} for name in nuisance.means})
+
+    def _save(self, path: str, values: NDArray[Any]) -> None:
+        import nibabel
+
+        image = nibabel.Nifti1Image(values, self.affine)
+        image.set_sform(self.affine, code="mni")
+        image.set_qform(self.affine, code="mni")
+        image.header.set_xyzt_units("mm", "sec")
+        if values.ndim == 4:
+            image.header.set_zooms((*image.header.get_zooms()[:3], self.tr))
+        nibabel.save(image, path)
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,104 @@
+"""What can be chosen about a simulated brain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from training.config import Settings
+
+Kind = Literal["envelope", "spectral", "modulation", "soundnet", "other_soundnet"]
+KINDS: tuple[Kind, ...] = ("envelope", "spectral", "modulation", "soundnet", "other_soundnet")
+SOUNDNET_KINDS = frozenset({"soundnet", "other_soundnet"})
+SHARED_KINDS = frozenset({"envelope"})  # a single channel: there is no mix that could differ
+DEAF = "deaf"  # a parcel of noise alone
+VANISHED = "vanished"  # a label of the atlas without a voxel on the grid of the images
+
+Range = tuple[float, float]
+
+
+class SimulationSettings(Settings):
+    """How the simulated brain responds.
+
+    Attributes
+    ----------
+    run_minutes : float
+        Length of every run in minutes.
+    n_parcels : int
+        Parcels of the made-up atlas; not used when an atlas is given.
+    voxel_mm : int
+        Edge of the voxels of the images in mm.
+    kinds : dict
+        How many parcels respond to what; all others are deaf. "envelope" is the level, "spectral"
+        the log energy in mel bands, "modulation" the energy of amplitude modulation in octave
+        bands, "soundnet" units of the hidden network, "other_soundnet" units of another one.
+    subject_specific : float
+        Share of the sounding parcels whose mix of features is drawn anew for every subject; the
+        others have the same mix in all subjects. "envelope" is a single feature and always shared.
+    n_mixed : int
+        Number of features in the mix of a parcel.
+    explainable_variance : (float, float)
+        Range of the share of a parcel's variance that the sound accounts for.
+    hrf_peak, hrf_dispersion : (float, float)
+        Ranges of the haemodynamic response's delay to peak in seconds and of its dispersion.
+    n_delays : int
+        Number of TRs that a parcel of the SoundNet kinds looks back on, itself included.
+    autocorrelation : float
+        Mean correlation of the noise from one TR to the next.
+    hidden : str
+        Name or path of the checkpoint of the hidden network.
+    stage : str
+        The stage whose units drive the SoundNet kinds.
+    drift, motion, physiology : float
+        Standard deviations of slow drift, movement and white-matter and CSF signals in units of
+        that of the clean signal; in the fMRIPrep layout only.
+    """
+
+    run_minutes: Annotated[float, Field(gt=0.5, le=120)] = 10.0
+    n_parcels: Annotated[int, Field(ge=2, le=1000)] = 60
+    voxel_mm: Annotated[int, Field(ge=2, le=12)] = 8
+    kinds: dict[Kind, Annotated[int, Field(ge=0)]] = Field(
+        default={
+            "envelope": 2,
+            "spectral": 2,
+            "modulation": 2,
+            "soundnet": 4,
+            "other_soundnet": 2,
+        }
+    )
+    subject_specific: Annotated[float, Field(ge=0, le=1)] = 0.5
+    n_mixed: Annotated[int, Field(ge=1, le=64)] = 4
+    explainable_variance: Range = (0.3, 0.6)
+    hrf_peak: Range = (4.5, 6.5)
+    hrf_dispersion: Range = (0.8, 1.2)
+    n_delays: Annotated[int, Field(ge=2, le=20)] = 6
+    autocorrelation: Annotated[float, Field(ge=0, le=0.8)] = 0.4
+    hidden: str = "untrained"
+    stage: str = "conv7"
+    drift: Annotated[float, Field(ge=0)] = 1.0
+    motion: Annotated[float, Field(ge=0)] = 1.0
+    physiology: Annotated[float, Field(ge=0)] = 0.5
+
+    @field_validator("explainable_variance", "hrf_peak", "hrf_dispersion")
+    @classmethod
+    def _ascending(cls, value: Range) -> Range:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("expected two ascending positive numbers")
+        return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> SimulationSettings:
+        if self.explainable_variance[1] >= 1:
+            raise ValueError(
+                f"explainable_variance reaches {self.explainable_variance[1]}; it is a share of "
+                "the variance, expected below 1"
+            )
+        if self.n_sounding == 0:
+            raise ValueError("kinds names no sounding parcel; give at least one")
+        return self
+
+    @property
+    def n_sounding(self) -> int:
+        """Number of parcels that respond to sound."""
+        return sum(self.kinds.values())

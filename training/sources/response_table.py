@@ -1,0 +1,190 @@
+"""A table of one response per sound and target, from MATLAB, npz or text."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from training.sources.stimulus_folder import shown
+from training.sources.tables import read_table
+
+ARRAY_SUFFIXES = (".mat", ".npz")
+TEXT_SUFFIXES = (".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class ResponseKeys:
+    """What the arrays of a file are called; see :class:`SoundResponsesSource`."""
+
+    responses: str
+    names: str
+    target_names: str
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class ResponseTable:
+    """Names of sounds and targets, and responses ``(n_sounds, n_targets)``."""
+
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    responses: NDArray[np.float64]
+
+
+def read_responses(path: Path, keys: ResponseKeys) -> ResponseTable:
+    """Read and check a table.
+
+    Parameters
+    ----------
+    path : Path
+        ``.mat``, ``.npz``, ``.csv`` or ``.tsv``.
+    keys : ResponseKeys
+        Of the arrays; not used for text.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it cannot be read or its parts do not fit, a sound stands twice, or a response is not
+        finite.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such table: {path}")
+    suffix = path.suffix.lower()
+    if suffix in TEXT_SUFFIXES:
+        if keys.weights is not None:
+            raise ValueError(
+                f"weights is {keys.weights!r}, but {path} is text and has no second array; leave "
+                "it out, or give a .mat or .npz file"
+            )
+        table = _read_text(path)
+    elif suffix in ARRAY_SUFFIXES:
+        arrays = _read_mat(path) if suffix == ".mat" else _read_npz(path)
+        table = _from_arrays(path, arrays, keys)
+    else:
+        raise ValueError(
+            f"{path} ends in {path.suffix!r}, expected one of "
+            f"{', '.join((*ARRAY_SUFFIXES, *TEXT_SUFFIXES))}"
+        )
+    _check(table, path)
+    return table
+
+
+def _from_arrays(path: Path, arrays: Mapping[str, Any], keys: ResponseKeys) -> ResponseTable:
+    for key in (keys.responses, keys.names, keys.weights):
+        if key is not None and key not in arrays:
+            raise ValueError(
+                f"{path} has no array {key!r}; it has {', '.join(sorted(arrays))}: set responses, "
+                "names, target_names and weights to the keys of yours"
+            )
+    responses = _numbers(arrays[keys.responses], keys.responses, path)
+    targets = _texts(arrays[keys.target_names]) if keys.target_names in arrays else ()
+    if keys.weights is not None:
+        weights = _numbers(arrays[keys.weights], keys.weights, path)
+        if responses.shape[1] != len(weights):
+            raise ValueError(
+                f"{path}: {keys.responses} {responses.shape} and {keys.weights} {weights.shape} "
+                "cannot be multiplied; expected (n_sounds, n) and (n, n_voxels)"
+            )
+        responses = responses @ weights
+        targets = tuple(f"voxel-{i + 1}" for i in range(responses.shape[1]))
+    if not targets:
+        targets = tuple(f"target-{i + 1}" for i in range(responses.shape[1]))
+    return ResponseTable(_texts(arrays[keys.names]), targets, responses)
+
+
+def _check(table: ResponseTable, path: Path) -> None:
+    expected = (len(table.names), len(table.targets))
+    if table.responses.shape != expected or 0 in expected:
+        raise ValueError(
+            f"{path}: responses of shape {table.responses.shape} do not go with {expected[0]} "
+            f"names of sounds and {expected[1]} names of targets; expected (n_sounds, n_targets)"
+        )
+    twice = [name for name, n in Counter(table.names).items() if n > 1]
+    if twice:
+        raise ValueError(f"{path} names {shown(twice)} more than once; keep one row per sound")
+    broken = np.flatnonzero(~np.isfinite(table.responses).all(axis=1))
+    if len(broken):
+        wrong = [table.names[i] for i in broken]
+        raise ValueError(
+            f"{path}: the responses to {shown(wrong)} contain NaN or infinity; take these rows out "
+            "of the table"
+        )
+
+
+def _read_text(path: Path) -> ResponseTable:
+    (first, *targets), rows = read_table(path)
+    responses = np.empty((len(rows), len(targets)))
+    for i, (line, row) in enumerate(rows.items()):
+        for j, target in enumerate(targets):
+            try:
+                responses[i, j] = float(row[target])
+            except ValueError as error:
+                raise ValueError(
+                    f"{path} line {line}: {row[target]!r} in column {target} is no number; the "
+                    "first column names the sounds, the others hold responses"
+                ) from error
+    names = tuple(_without_suffix(row[first]) for row in rows.values())
+    return ResponseTable(names, tuple(targets), responses)
+
+
+def _read_mat(path: Path) -> dict[str, Any]:
+    import scipy.io
+    from scipy.io.matlab import MatReadError
+
+    try:
+        arrays = scipy.io.loadmat(path)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"{path} is a MATLAB file of version 7.3 (HDF5), expected an older version; in MATLAB "
+            "save(file, ..., '-v7'), or write the arrays into an .npz file"
+        ) from error
+    except (MatReadError, ValueError, TypeError, KeyError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read as a MATLAB file ({error})") from error
+    return {key: value for key, value in arrays.items() if not key.startswith("__")}
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} cannot be read as an npz file of plain arrays ({error}); write names as an "
+            "array of texts, not of objects"
+        ) from error
+
+
+def _numbers(array: Any, key: str, path: Path) -> NDArray[np.float64]:
+    array = np.asarray(array)
+    if array.ndim != 2 or array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{path}: {key} is {array.dtype} of shape {array.shape}, expected numbers in rows and "
+            "columns"
+        )
+    return array.astype(np.float64)
+
+
+def _texts(array: Any) -> tuple[str, ...]:
+    """The texts in an array, which in MATLAB's cells are arrays themselves."""
+    texts = []
+    for item in np.asarray(array).ravel():
+        text = item.ravel()[0] if isinstance(item, np.ndarray) and item.size else item
+        texts.append(_without_suffix(str(text)))
+    return tuple(texts)
+
+
+def _without_suffix(name: str) -> str:
+    name = name.strip()
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in AUDIO_SUFFIXES else name

@@ -1,0 +1,115 @@
+"""Sounds and one response per sound and target: experiments without a time axis.
+
+A table of responses, one row per sound, comes as a MATLAB file, as text or as an npz file. The rows
+belong to the audio files of the same name.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from training.config import Settings
+from training.sources.response_table import ResponseKeys, read_responses
+from training.sources.source import Collection, Recording, Targets
+from training.sources.stimulus_folder import shown
+
+
+class SoundResponsesSource(Settings):
+    """Responses to sounds, one number per sound and target.
+
+    Every sound is a run of its own, with one row, and an episode of its own.
+
+    Attributes
+    ----------
+    sounds : Path
+        Folder of audio files; a sound's name is that of its file, without the suffix.
+    table : Path
+        ``.mat`` (up to version 7.2) or ``.npz``: arrays under the three keys below; ``.csv`` or
+        ``.tsv``: a header, the names of the sounds in the first column, the targets in the others.
+    subject : str
+        Name of whoever responded; "group" for what was averaged.
+    responses : str
+        Key of the responses, ``(n_sounds, n_targets)``.
+    names : str
+        Key of the names of the sounds.
+    target_names : str
+        Key of the names of the targets; where it is missing they are numbered.
+    weights : str, optional
+        Key of an array ``(n_targets, n_voxels)``: the targets are then the voxels, whose responses
+        are ``responses @ weights``.
+    """
+
+    kind: Literal["sound_responses"] = "sound_responses"
+    sounds: Path
+    table: Path
+    subject: str = "group"
+    responses: str = "R"
+    names: str = "stim_names"
+    target_names: str = "component_names"
+    weights: str | None = None
+
+    def collect(self) -> Collection:
+        """One recording per sound, in the order of the table.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder or the table is not there.
+        ValueError
+            If the table cannot be read or its parts do not fit, a name or a file stands twice, a
+            name has no file, or a response is not finite.
+        """
+        table = read_responses(self.table, self._keys())
+        files = _sound_files(self.sounds)
+        without_file = [name for name in table.names if name not in files]
+        if without_file:
+            raise ValueError(
+                f"{self.sounds} has no audio file for {shown(without_file)} of {self.table}; add "
+                "the files, or take the rows out of the table"
+            )
+        findings = []
+        without_row = sorted(set(files) - set(table.names))
+        if without_row:
+            findings.append(
+                f"{len(without_row)} sounds without a row in {self.table.name} were left out: "
+                f"{shown(without_row)}"
+            )
+        recordings = [
+            Recording(
+                subject=self.subject,
+                run=name,
+                stimulus=name,
+                episode=name,
+                load=partial(np.copy, row[None, :]),
+                tr=0.0,
+                files=(self.table,),
+            )
+            for name, row in zip(table.names, table.responses, strict=True)
+        ]
+        ids = tuple(range(1, len(table.targets) + 1))
+        stimuli = {name: files[name] for name in table.names}
+        targets = Targets(ids, table.targets)
+        return Collection("sound_responses", targets, recordings, stimuli, findings)
+
+    def _keys(self) -> ResponseKeys:
+        return ResponseKeys(self.responses, self.names, self.target_names, self.weights)
+
+
+def _sound_files(folder: Path) -> dict[str, Path]:
+    """Audio files by their name without suffix."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no such folder of sounds: {folder}")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
+            other = files.setdefault(path.stem, path)
+            if other != path:
+                raise ValueError(
+                    f"{other} and {path} are both called {path.stem!r}; keep one of them"
+                )
+    return files

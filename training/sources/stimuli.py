@@ -1,0 +1,225 @@
+"""Which sound or film played in which run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+
+from pydantic import Field, field_validator, model_validator
+
+from training.config import Settings
+from training.sources.source import Recording
+from training.sources.stimulus_folder import StimulusFolder, shown
+from training.sources.stimulus_table import StimulusTable
+
+# Friends and its like: s01e02a and s01e02b are the halves of episode s01e02 of season s01
+EPISODE = r"(?i)(?<![a-z0-9])(s\d+e\d+)"
+SEASON = r"(?i)(?<![a-z0-9])(s\d+)e\d+"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What played in a run; attributes as in :class:`training.prepared.Run`."""
+
+    name: str
+    path: Path
+    episode: str
+    season: str
+    start: float | None = None
+
+
+class StimulusMatch(Settings):
+    """How a run finds its stimulus: by a table, or by a pattern of its BIDS entities.
+
+    Attributes
+    ----------
+    table : Path or None
+        csv or tsv; see :class:`training.sources.stimulus_table.StimulusTable`.
+    pattern : str or None
+        Name of the stimulus, without suffix, with entities of the run in braces, such as
+        ``"friends_{task}"``.
+    episode, season : str or None
+        Regular expressions; the first group of a search in the stimulus's name is the value. The
+        usual ones know names like ``s01e02a``; where nothing is found, an episode is the
+        stimulus itself and a season is empty.
+
+    Examples
+    --------
+    >>> StimulusMatch(pattern="friends_{task}").name_for({"sub": "01", "task": "s01e02a"})
+    'friends_s01e02a'
+    >>> StimulusMatch(pattern="{task}").episode_of("friends_s01e02a")
+    's01e02'
+    """
+
+    table: Path | None = None
+    pattern: str | None = Field(None, min_length=1)
+    episode: str | None = None
+    season: str | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _plain_fields(cls, pattern: str | None) -> str | None:
+        for _, field, form, conversion in Formatter().parse(pattern or ""):
+            if field is not None and (not field.isidentifier() or form or conversion):
+                raise ValueError(
+                    "only entities in braces are possible, like {task}; no attribute, index or "
+                    f"format as in {{{field}}}"
+                )
+        return pattern
+
+    @field_validator("episode", "season")
+    @classmethod
+    def _with_group(cls, expression: str | None) -> str | None:
+        if expression is not None:
+            try:
+                n_groups = re.compile(expression).groups
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+            if n_groups == 0:
+                raise ValueError(r"expected a group in round brackets, like (s\d+)")
+        return expression
+
+    @model_validator(mode="after")
+    def _one_way(self) -> StimulusMatch:
+        if (self.table is None) == (self.pattern is None):
+            raise ValueError("give either table or pattern")
+        return self
+
+    def name_for(self, entities: Mapping[str, str]) -> str:
+        """The pattern, filled in.
+
+        Raises
+        ------
+        ValueError
+            If the run has no such entity.
+        """
+        try:
+            return (self.pattern or "").format_map(entities)
+        except KeyError as error:
+            raise ValueError(
+                f"the pattern {self.pattern!r} asks for {error}, which the run "
+                f"{run_name(entities)} does not have; it has {', '.join(entities)}"
+            ) from error
+
+    def episode_of(self, stimulus: str) -> str:
+        """What must stay on one side of a split."""
+        return first_group(self.episode or EPISODE, stimulus) or stimulus
+
+    def season_of(self, stimulus: str) -> str:
+        """The season, or empty."""
+        return first_group(self.season or SEASON, stimulus)
+
+    def assign(
+        self, runs: Sequence[Mapping[str, str]], folder: StimulusFolder
+    ) -> tuple[list[Stimulus | None], list[str]]:
+        """Find the stimulus of each run.
+
+        Parameters
+        ----------
+        runs : sequence of mapping
+            BIDS entities of each run.
+        folder : StimulusFolder
+            The files.
+
+        Returns
+        -------
+        stimuli : list of Stimulus or None
+            One for each run; None where there is none.
+        findings : list of str
+            Runs without stimulus, rows of the table without run, expressions that found nothing.
+
+        Raises
+        ------
+        ValueError
+            If two rows of the table fit one run, or a row names a file that is not there.
+        """
+        table = StimulusTable(self.table) if self.table is not None else None
+        stimuli: list[Stimulus | None] = []
+        without: dict[str, list[str]] = {}
+        for entities in runs:
+            row = table.row_for(entities) if table else None
+            if table and row is None:
+                without.setdefault(f"no row in {table.path}", []).append(run_name(entities))
+                stimuli.append(None)
+                continue
+            asked = row.stimulus if row else self.name_for(entities)
+            path = folder.get(asked)
+            if path is None and table and row:
+                raise ValueError(
+                    f"{table.path} line {row.line}: there is no stimulus {asked!r} in "
+                    f"{folder.folder}"
+                )
+            if path is None:
+                missing = f"no stimulus {asked!r} in {folder.folder}"
+                without.setdefault(missing, []).append(run_name(entities))
+                stimuli.append(None)
+                continue
+            name = path.stem
+            stimuli.append(
+                Stimulus(
+                    name,
+                    path,
+                    episode=(row and row.episode) or self.episode_of(name),
+                    season=(row and row.season) or self.season_of(name),
+                    start=row.start if row else None,
+                )
+            )
+        findings = [f"left out, {why}: {shown(names)}" for why, names in without.items()]
+        if table:
+            findings += table.findings()
+        return stimuli, findings + self._unfound(stimuli)
+
+    def _unfound(self, stimuli: Sequence[Stimulus | None]) -> list[str]:
+        names = sorted({stimulus.name for stimulus in stimuli if stimulus})
+        findings = []
+        for key, expression in (("episode", self.episode), ("season", self.season)):
+            lost = [n for n in names if expression is not None and not first_group(expression, n)]
+            if lost:
+                findings.append(f"the expression {expression} finds no {key} in {shown(lost)}")
+        return findings
+
+
+def take_matched(
+    stimuli: Sequence[Stimulus | None],
+    make: Sequence[Callable[[Stimulus], Recording]],
+    folder: StimulusFolder,
+    findings: Sequence[str],
+) -> tuple[list[Recording], dict[str, Path], list[str]]:
+    """Recordings of the runs that have a stimulus, their files, and what is to be said of them.
+
+    Raises
+    ------
+    ValueError
+        If no run has a stimulus, or two files of one stimulus are used.
+    """
+    pairs = [(s, one) for s, one in zip(stimuli, make, strict=True) if s is not None]
+    if not pairs:
+        said = "; ".join(findings)
+        raise ValueError(
+            f"no run has a stimulus: {said}. {folder.folder} holds {shown(sorted(folder.files))}"
+        )
+    recordings = [one(stimulus) for stimulus, one in pairs]
+    times: dict[tuple[str, str], list[str]] = {}
+    for recording in recordings:
+        times.setdefault((recording.subject, recording.stimulus), []).append(recording.run)
+    repeats = [
+        f"{subject}: {stimulus} played in {len(names)} runs, kept as repeats: {shown(names)}"
+        for (subject, stimulus), names in times.items()
+        if len(names) > 1
+    ]
+    files = {stimulus.name: stimulus.path for stimulus, _ in pairs}
+    return recordings, files, [*findings, *repeats, *folder.findings(files)]
+
+
+def run_name(entities: Mapping[str, str]) -> str:
+    """Entities of a run in one word, for messages."""
+    return "_".join(f"{key}-{value}" for key, value in entities.items())
+
+
+def first_group(expression: str, text: str) -> str:
+    """First group of the first match, or empty."""
+    match = re.search(expression, text)
+    return (match.group(1) or "") if match else ""

@@ -1,0 +1,290 @@
+"""Time courses of regions in plain files: text, npy or npz of shape ``(n_trs, n_targets)``.
+
+One long recording, a story for example, can be cut into segments. A segment is a run and an
+episode of its own, so that splits by episode, which never cut a run, can hold a part of the story
+out. What one segment hears must not reach into the next: between neighbours there is a gap for the
+delay of the haemodynamic response and for the network's receptive field.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from training.config import Settings
+from training.sources.source import Collection, Recording, Targets
+from training.sources.stimulus_folder import StimulusFolder
+from training.sources.time_series_file import TimeSeriesFile, read_time_series
+
+CLOSEST = 15.0  # seconds: 7 delays of about 1.5 s and the 4 s that a conv7 frame hears
+GROUPS = ("subject", "run", "stimulus", "session", "episode", "season")
+
+
+class RunFile(Settings):
+    """One file; what is empty follows from the file's name and the source's settings.
+
+    Attributes
+    ----------
+    file : Path
+        The time courses.
+    subject : str
+        Who.
+    run, stimulus, session, episode, season : str
+        As in :class:`training.prepared.Run`; the run is called as its file by default.
+    start : float, optional
+        Onset of TR 0 in seconds of the stimulus.
+    """
+
+    file: Path
+    subject: Annotated[str, Field(min_length=1)]
+    run: str = ""
+    stimulus: str = ""
+    session: str = ""
+    episode: str = ""
+    season: str = ""
+    start: float | None = None
+
+
+class Segment(Settings):
+    """A part of the stimulus, from `start` to `stop` in its seconds, that becomes a run."""
+
+    name: Annotated[str, Field(min_length=1)]
+    start: Annotated[float, Field(ge=0)]
+    stop: float
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Segment:
+        if self.stop <= self.start:
+            raise ValueError(f"segment {self.name!r} stops at {self.stop} s, not after its start")
+        return self
+
+
+class TimeSeriesSource(Settings):
+    """Time courses in plain files.
+
+    Attributes
+    ----------
+    tr : float
+        Repetition time in seconds.
+    stimuli : Path
+        The one stimulus, or a folder of audio or video files; a stimulus is called as its file
+        without the suffix.
+    runs : tuple of RunFile
+        Files one by one.
+    files, pattern : str
+        Or many at once: a glob (``"6mm/*.txt"``), and a regular expression that is looked for in
+        each path with the groups ``(?P<subject>...)`` and, as needed, ``run``, ``stimulus``,
+        ``session``, ``episode``, ``season``.
+    stimulus : str
+        The stimulus of runs that do not name theirs; their own name by default.
+    start : float
+        Onset of TR 0 in seconds of the stimulus.
+    key : str
+        Key of the array in npz files.
+    target_names : tuple of str
+        Names of the columns; by default a header's, or numbers.
+    segments : tuple of Segment
+        Parts that every recording is cut into. Each is a run with its own start; the name of the
+        segment is its episode, for all subjects, so that a split keeps it on one side. TRs in no
+        segment are left out. All segments share the audio of their stimulus.
+    allow_close : bool
+        Whether segments may be closer than 15 s, so that one hears the other.
+    """
+
+    kind: Literal["time_series"] = "time_series"
+    tr: Annotated[float, Field(gt=0.1, lt=100)]
+    stimuli: Path
+    runs: tuple[RunFile, ...] = ()
+    files: str = ""
+    pattern: str = r"(?P<subject>sub-[A-Za-z0-9]+)"
+    stimulus: str = ""
+    start: float = 0.0
+    key: str = "X"
+    target_names: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    allow_close: bool = False
+
+    @field_validator("pattern")
+    @classmethod
+    def _names_the_subject(cls, pattern: str) -> str:
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from error
+        if "subject" not in groups or groups - set(GROUPS):
+            raise ValueError(
+                f"expected the named group (?P<subject>...) and perhaps {', '.join(GROUPS[1:])}"
+            )
+        return pattern
+
+    @model_validator(mode="after")
+    def _segments_are_apart(self) -> TimeSeriesSource:
+        if bool(self.runs) == bool(self.files):
+            raise ValueError("give either runs (files one by one) or files (a glob)")
+        if len({segment.name for segment in self.segments}) < len(self.segments):
+            raise ValueError("two segments have the same name")
+        for one, other in pairwise(sorted(self.segments, key=lambda segment: segment.start)):
+            gap = other.start - one.stop
+            if gap < 0:
+                raise ValueError(f"segments {one.name!r} and {other.name!r} overlap")
+            if gap < CLOSEST and not self.allow_close:
+                raise ValueError(
+                    f"segments {one.name!r} and {other.name!r} are {gap:g} s apart, expected "
+                    f"{CLOSEST:g} s, so that neither hears the other; leave a longer gap, or set "
+                    "allow_close: true if they will never be on different sides of a split"
+                )
+        return self
+
+    def collect(self) -> Collection:
+        """Every file is read once, to see whether it is whole.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file or the stimuli are not there.
+        ValueError
+            If files contradict each other or cannot be read, a run stands twice, or nothing is
+            left.
+        """
+        findings: list[str] = []
+        folder = None if self.stimuli.is_file() else StimulusFolder(self.stimuli)
+        stimuli: dict[str, Path] = {}
+        recordings: list[Recording] = []
+        first: tuple[Path, TimeSeriesFile] | None = None
+        outside: Counter[tuple[int, int]] = Counter()
+        for run in self.runs or self._matches(findings):
+            series = read_time_series(run.file, self.key)
+            stimulus = self._stimulus_of(run, folder)
+            if stimulus is None:
+                findings.append(f"{run.file} was left out: its stimulus is not in {self.stimuli}")
+                continue
+            if series.is_constant:
+                findings.append(f"{run.file} was left out: its values never change")
+                continue
+            first = first or (run.file, series)
+            _check_columns(run.file, series, *first)
+            stimuli[stimulus.stem] = stimulus
+            parts, n_outside = self._cut(run, stimulus.stem, len(series.values))
+            recordings += parts
+            outside[n_outside, len(series.values)] += 1
+        if first is None:
+            raise ValueError(
+                f"no recording is left: {'; '.join(findings)}; check pattern, stimulus and stimuli"
+            )
+        _refuse_repeats(recordings)
+        findings += [
+            f"{n_outside} of {n_trs} TRs are in no segment in {n} files"
+            for (n_outside, n_trs), n in outside.items()
+            if n_outside
+        ]
+        if folder is not None:
+            findings += folder.findings(stimuli)
+        return Collection("time_series", self._targets(first[1]), recordings, stimuli, findings)
+
+    def _matches(self, findings: list[str]) -> list[RunFile]:
+        paths = sorted(glob.glob(self.files, recursive=True))
+        if not paths:
+            raise FileNotFoundError(f"no file fits files: {self.files!r}")
+        runs = []
+        for path in paths:
+            match = re.search(self.pattern, Path(path).as_posix())
+            if match is None:
+                findings.append(f"{path} was left out: it does not fit pattern {self.pattern!r}")
+                continue
+            named = {group: text or "" for group, text in match.groupdict().items()}
+            runs.append(RunFile(file=Path(path), **named))
+        return runs
+
+    def _stimulus_of(self, run: RunFile, folder: StimulusFolder | None) -> Path | None:
+        """The file that played; the one file where `stimuli` is one."""
+        if folder is None:
+            return self.stimuli
+        return folder.get(run.stimulus or self.stimulus or run.run or run.file.stem)
+
+    def _cut(self, run: RunFile, stimulus: str, n_trs: int) -> tuple[list[Recording], int]:
+        """One run, or one per segment; and the number of TRs that are in none."""
+        start = self.start if run.start is None else run.start
+        name = run.run or run.file.stem
+        load = partial(_load, run.file, self.key)
+
+        def recording(
+            name: str, episode: str, start: float, load: Callable[[], NDArray[np.float64]]
+        ) -> Recording:
+            return Recording(
+                subject=run.subject,
+                run=name,
+                stimulus=stimulus,
+                load=load,
+                tr=self.tr,
+                start=start,
+                session=run.session,
+                episode=episode,
+                season=run.season,
+                files=(run.file,),
+            )
+
+        if not self.segments:
+            return [recording(name, run.episode or stimulus, start, load)], 0
+        onsets = start + np.arange(n_trs) * self.tr
+        recordings, n_used = [], 0
+        for segment in self.segments:
+            slack = 1e-6 * self.tr  # a TR that ends just when the segment does belongs to it
+            inside = (onsets >= segment.start - slack) & (onsets + self.tr <= segment.stop + slack)
+            rows = np.flatnonzero(inside)
+            if len(rows) == 0:
+                raise ValueError(
+                    f"{run.file} has no whole TR in segment {segment.name!r} ({segment.start:g} to "
+                    f"{segment.stop:g} s): it lasts from {start:g} to {onsets[-1] + self.tr:g} s "
+                    "of the stimulus"
+                )
+            n_used += len(rows)
+            part = partial(_load, run.file, self.key, rows[0], rows[-1] + 1)
+            onset = float(onsets[rows[0]])
+            recordings.append(recording(f"{name}_{segment.name}", segment.name, onset, part))
+        return recordings, n_trs - n_used
+
+    def _targets(self, series: TimeSeriesFile) -> Targets:
+        n_targets = series.values.shape[1]
+        names = self.target_names or series.names
+        names = names or tuple(f"target-{i + 1}" for i in range(n_targets))
+        if len(names) != n_targets:
+            raise ValueError(
+                f"target_names has {len(names)} names, the files have {n_targets} columns"
+            )
+        return Targets(tuple(range(1, n_targets + 1)), tuple(names))
+
+
+def _load(path: Path, key: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+    return read_time_series(path, key).values[start:stop]
+
+
+def _check_columns(
+    path: Path, series: TimeSeriesFile, first: Path, expected: TimeSeriesFile
+) -> None:
+    if series.values.shape[1] != expected.values.shape[1] or series.names != expected.names:
+        raise ValueError(
+            f"{path} has {series.values.shape[1]} columns {series.names or ''}, {first} has "
+            f"{expected.values.shape[1]} {expected.names or ''}; all files of a dataset need the "
+            "same targets"
+        )
+
+
+def _refuse_repeats(recordings: list[Recording]) -> None:
+    seen: dict[tuple[str, str], Recording] = {}
+    for recording in recordings:
+        other = seen.setdefault((recording.subject, recording.run), recording)
+        if other is not recording:
+            raise ValueError(
+                f"{other.files[0]} and {recording.files[0]} are both run {recording.run!r} of "
+                f"{recording.subject}; let the pattern name the run, or give them by runs"
+            )

@@ -1,0 +1,189 @@
+"""Stimuli: any audio or video file becomes int16 mono samples at one rate, ready to be mapped.
+
+The file is decoded, resampled and written block by block, so that memory does not grow with it,
+while a second thread computes its SHA-256. Resampling is that of soxr at high quality, and the
+result is the one that resampling the whole sound at once gives.
+
+A sample x becomes the integer next to ``32768 x``, ties to even; +1.0 becomes 32767. What lies
+beyond full scale is clipped and counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from hear_brainsoundnet.files import write_atomically
+from training.prepared import INT16_SCALE
+from training.soundtrack import Soundtrack, open_soundtrack
+from training.writing import writing
+
+DEFAULT_SAMPLE_RATE = 22_050  # Hz, the rate that SoundNet was trained at
+
+
+class PreparedSound(BaseModel):
+    """What became of a stimulus; stands as JSON beside its samples.
+
+    Attributes
+    ----------
+    path : str
+        The file it was made from.
+    n_bytes, modified_ns, sha256
+        Size, time stamp and checksum of that file.
+    sample_rate, n_samples : int
+        Rate in Hz and number of the samples written.
+    n_clipped : int
+        How many of them were beyond full scale.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    n_bytes: int
+    modified_ns: int
+    sha256: str
+    sample_rate: int
+    n_samples: int
+    n_clipped: int
+
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+        return self.n_samples / self.sample_rate
+
+
+def prepare_sound(
+    source: Path, target: Path, sample_rate: int = DEFAULT_SAMPLE_RATE
+) -> PreparedSound:
+    """Write the sound of `source` as `target`, unless it was made from the same file before.
+
+    Parameters
+    ----------
+    source : Path
+        An audio or video file.
+    target : Path
+        The ``.npy`` file to write, int16 ``(n_samples,)``. A ``.json`` file beside it tells what
+        it was made from.
+    sample_rate : int
+        In Hz.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, empty, damaged, truncated, without sound, or holds NaN.
+    OSError
+        If `target` cannot be written.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(Path(folder, "tone.wav"), np.full(44_100, 0.5), 44_100)
+    ...     sound = prepare_sound(Path(folder, "tone.wav"), Path(folder, "tone.npy"))
+    ...     np.load(Path(folder, "tone.npy"))[11_025], sound.duration
+    (np.int16(16384), 1.0)
+    """
+    known = _known(source, target, sample_rate)
+    if known is not None:
+        return known
+    note = target.with_suffix(".json")
+    with open_soundtrack(source) as soundtrack:
+        state = source.stat()
+        stop = Event()
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            digest = beside.submit(sha256_of, source, stop)
+            try:
+                with writing(target) as temporary, temporary.open("wb") as file:
+                    note.unlink(missing_ok=True)  # from here on it is not true
+                    n_samples, n_clipped = _write(file, soundtrack, sample_rate)
+                    if n_samples == 0:
+                        raise ValueError(f"{source} is too short: it gives no sample")
+            except BaseException:
+                stop.set()
+                raise
+            sha256 = digest.result()
+    sound = PreparedSound(
+        path=str(source),
+        n_bytes=state.st_size,
+        modified_ns=state.st_mtime_ns,
+        sha256=sha256,
+        sample_rate=sample_rate,
+        n_samples=n_samples,
+        n_clipped=n_clipped,
+    )
+    write_atomically(note, (sound.model_dump_json(indent=2) + "\n").encode())
+    return sound
+
+
+def sha256_of(path: Path, stop: Event | None = None) -> str:
+    """Checksum of a file; `stop` ends it early, with a meaningless result."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while (block := file.read(2**20)) and not (stop and stop.is_set()):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _known(source: Path, target: Path, sample_rate: int) -> PreparedSound | None:
+    """What is known of `target` if it is whole and was made from this very file."""
+    try:
+        sound = PreparedSound.model_validate_json(target.with_suffix(".json").read_bytes())
+        shape = np.load(target, mmap_mode="r", allow_pickle=False).shape
+        state = source.stat()
+    except (OSError, EOFError, ValueError):  # pydantic's errors are ValueErrors
+        return None
+    expected = (str(source), state.st_size, state.st_mtime_ns, sample_rate, (sound.n_samples,))
+    got = (sound.path, sound.n_bytes, sound.modified_ns, sound.sample_rate, shape)
+    return sound if got == expected else None
+
+
+def _write(file: IO[bytes], soundtrack: Soundtrack, sample_rate: int) -> tuple[int, int]:
+    """Stream the samples after a header whose length is put right at the end.
+
+    numpy leaves room in its headers for the first axis to grow, so that its size does not change.
+    """
+    _write_header(file, 0)
+    start = file.tell()
+    n_samples = n_clipped = 0
+    for block in _resampled(soundtrack, sample_rate):
+        if len(block) == 0:
+            continue
+        block *= INT16_SCALE
+        np.rint(block, out=block)
+        lowest, highest = block.min(), block.max()
+        if lowest < -INT16_SCALE or highest >= INT16_SCALE:
+            n_clipped += int(np.count_nonzero(np.abs(block) > INT16_SCALE))
+            np.clip(block, -INT16_SCALE, INT16_SCALE - 1, out=block)
+        file.write(block.astype("<i2").data)
+        n_samples += len(block)
+    file.seek(0)
+    _write_header(file, n_samples)
+    if file.tell() != start:
+        raise RuntimeError("the header of the .npy file has changed its size")
+    return n_samples, n_clipped
+
+
+def _write_header(file: IO[bytes], n_samples: int) -> None:
+    header = {"descr": "<i2", "fortran_order": False, "shape": (n_samples,)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _resampled(soundtrack: Soundtrack, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    if soundtrack.sample_rate == sample_rate:
+        yield from soundtrack.blocks
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(soundtrack.sample_rate, sample_rate, 1, "float32", quality="HQ")
+    resample: Callable[..., NDArray[np.float32]] = stream.resample_chunk
+    for block in soundtrack.blocks:
+        yield resample(np.ascontiguousarray(block))
+    yield resample(np.zeros(0, dtype=np.float32), last=True)

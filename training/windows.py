@@ -1,0 +1,236 @@
+"""From runs to training windows: pieces of N TRs with the sound that the network needs for them.
+
+A window predicts for its TRs exactly what the whole run would predict. For that it brings more than
+its own seconds of sound:
+
+- *context*: the K - 1 TRs before its first one, which the delays look back on (fewer at the
+  beginning of a run: before the first TR there is nothing);
+- a *margin* of half a receptive field and one hop on each side, so that every frame that is read
+  has heard all that it would hear in the whole stimulus;
+- its first sample lies on a whole number of hops from the beginning of the stimulus, so that its
+  frames are the same frames.
+
+With ``alignment="crop"`` (the published models) a window is its own seconds of sound and nothing
+else, as there. With ``alignment="mean"`` it is one whole sound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from hear_brainsoundnet.encoder import ReadOut
+from hear_brainsoundnet.geometry import StageGeometry
+from training.config import Settings
+from training.prepared import INT16_SCALE, Prepared, Run
+
+
+class WindowSettings(Settings):
+    """How runs are cut.
+
+    Attributes
+    ----------
+    n_trs : int
+        Length of a window in TRs; ignored for sound responses.
+    draw : str
+        {"anew", "fixed"}: "anew" draws the windows' beginnings anew in every epoch; "fixed" cuts
+        each run into consecutive windows, the last one shorter, in an order drawn anew.
+    batch_size : int
+        Windows per optimiser step.
+    """
+
+    n_trs: Annotated[int, Field(ge=1)] = 70
+    draw: Literal["anew", "fixed"] = "anew"
+    batch_size: Annotated[int, Field(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """TRs ``first`` to ``first + n_trs`` of a run."""
+
+    run: Run
+    first: int
+    n_trs: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of one subject that go through the network together.
+
+    Attributes
+    ----------
+    windows : tuple of Window
+        One per row.
+    audio : Tensor
+        float32 ``(n_windows, n_samples)``, at the network's amplitude scale.
+    bold : Tensor
+        float32 ``(n_windows, n_trs, n_targets)``; NaN where a subject lacks a target.
+    start : float
+        Onset of the first TR of the context in seconds of `audio`.
+    context : int
+        TRs before those of `bold`.
+    """
+
+    windows: tuple[Window, ...]
+    audio: Tensor
+    bold: Tensor
+    start: float
+    context: int
+
+    @property
+    def subject(self) -> str:
+        """Whose responses they are."""
+        return self.windows[0].run.subject
+
+    @property
+    def n_trs(self) -> int:
+        """TRs to predict, those of the context included."""
+        return self.context + self.bold.shape[1]
+
+
+def draw_windows(
+    runs: Sequence[Run], settings: WindowSettings, generator: np.random.Generator
+) -> list[Window]:
+    """The windows of one epoch, in the order in which they are used.
+
+    A run of `n` TRs gives ``ceil(n / N)`` windows, so that an epoch sees about every TR once.
+
+    Raises
+    ------
+    ValueError
+        If a run is shorter than a window.
+
+    Examples
+    --------
+    >>> run = Run("sub-01", "a", "a", "", "a", "", 0.0, 1.49, 10)
+    >>> windows = draw_windows([run], WindowSettings(n_trs=4), np.random.default_rng(0))
+    >>> [window.first for window in windows], windows[0].n_trs
+    ([4, 3, 5], 4)
+    """
+    refuse_short_runs(runs, settings)
+    windows = []
+    for run in runs:
+        if run.tr == 0 or settings.draw == "fixed":
+            windows.extend(consecutive_windows(run, settings.n_trs))
+        else:
+            n_windows = math.ceil(run.n_trs / settings.n_trs)
+            beginnings = generator.integers(0, run.n_trs - settings.n_trs + 1, size=n_windows)
+            windows.extend(Window(run, int(first), settings.n_trs) for first in beginnings)
+    return [windows[i] for i in generator.permutation(len(windows))]
+
+
+def consecutive_windows(run: Run, n_trs: int) -> list[Window]:
+    """A whole run in order, the last window shorter where it does not come out even."""
+    return [
+        Window(run, first, min(n_trs, run.n_trs - first)) for first in range(0, run.n_trs, n_trs)
+    ]
+
+
+def refuse_short_runs(runs: Iterable[Run], settings: WindowSettings) -> None:
+    """A window is never longer than a run."""
+    for run in runs:
+        if run.tr > 0 and run.n_trs < settings.n_trs:
+            raise ValueError(
+                f"windows of {settings.n_trs} TRs are longer than run {run.name} of {run.subject} "
+                f"with its {run.n_trs} TRs; set windows.n_trs to {run.n_trs} or less"
+            )
+
+
+class WindowLoader:
+    """Reads windows from a prepared dataset.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The dataset; its audio stays memory-mapped, the responses of a run are kept once read.
+    read_out : ReadOut
+        Its delays and alignment decide how much sound a window needs.
+    stage : StageGeometry
+        Of the stage that is read.
+    input_scale : float
+        Audio within [-1, 1] is multiplied by this, as the network's checkpoint says.
+    columns : sequence of int, optional
+        Which columns of the responses are targets; all by default.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        read_out: ReadOut,
+        stage: StageGeometry,
+        input_scale: float,
+        columns: Sequence[int] | None = None,
+    ) -> None:
+        self.prepared = prepared
+        self.read_out = read_out
+        self.stage = stage
+        self.scale = np.float32(input_scale / INT16_SCALE)
+        self.columns = slice(None) if columns is None else list(columns)
+        self._audio: dict[str, np.ndarray] = {}
+        self._bold: dict[Run, np.ndarray] = {}
+
+    def batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
+        """Windows in as few batches as their shapes allow: only like goes with like."""
+        groups: dict[tuple[str, int, int, float, int], list[tuple[Window, int]]] = {}
+        for window in windows:
+            context, start_sample, n_samples, start = self._extent(window)
+            key = (window.run.subject, window.n_trs, n_samples, start, context)
+            groups.setdefault(key, []).append((window, start_sample))
+        for (_, _, n_samples, start, context), members in groups.items():
+            audio = np.empty((len(members), n_samples), dtype=np.float32)
+            for row, (window, first_sample) in zip(audio, members, strict=True):
+                piece = self.audio(window.run.stimulus)[first_sample : first_sample + n_samples]
+                np.multiply(piece, self.scale, out=row[: len(piece)])
+                row[len(piece) :] = 0  # past the end of the stimulus there is silence
+            own = tuple(window for window, _ in members)
+            yield Batch(own, torch.from_numpy(audio), self.bold_of(own), start, context)
+
+    def audio(self, stimulus: str) -> np.ndarray:
+        if stimulus not in self._audio:
+            self._audio[stimulus] = self.prepared.audio(stimulus)
+        return self._audio[stimulus]
+
+    def bold(self, run: Run) -> np.ndarray:
+        """Responses of a run, the chosen columns."""
+        if run not in self._bold:
+            self._bold[run] = np.ascontiguousarray(self.prepared.bold(run)[:, self.columns])
+        return self._bold[run]
+
+    def bold_of(self, windows: Sequence[Window]) -> Tensor:
+        """Responses of equally long windows, ``(n_windows, n_trs, n_targets)``."""
+        pieces = [self.bold(w.run)[w.first : w.first + w.n_trs] for w in windows]
+        return torch.from_numpy(np.stack(pieces))
+
+    def context(self, window: Window) -> int:
+        """TRs before a window that its predictions look back on."""
+        if self.read_out.alignment == "crop":  # each window begins anew
+            return 0
+        return min(window.first, self.read_out.n_delays - 1)
+
+    def _extent(self, window: Window) -> tuple[int, int, int, float]:
+        """Context in TRs, first sample, number of samples, onset of the first TR in these."""
+        run, rate = window.run, self.prepared.info.sample_rate
+        n_audio = len(self.audio(run.stimulus))
+        if self.read_out.alignment == "mean":
+            return 0, 0, max(n_audio, self.stage.shortest_input()), 0.0
+        if self.read_out.alignment == "crop":
+            per_tr = math.floor(rate * run.tr)
+            first_sample = round(run.start * rate) + window.first * per_tr
+            n_samples = max(window.n_trs * per_tr, self.stage.shortest_input(window.n_trs))
+            return 0, first_sample, n_samples, 0.0
+        context = self.context(window)
+        onset = (run.start + (window.first - context) * run.tr) * rate
+        last_onset = (run.start + (window.first + window.n_trs - 1) * run.tr) * rate
+        margin = self.stage.receptive_field // 2 + 1 + self.stage.hop
+        hops = math.floor((onset - margin) / self.stage.hop)
+        first_sample = max(0, hops * self.stage.hop)
+        stop_sample = min(n_audio, math.ceil(last_onset + margin))
+        n_samples = max(stop_sample - first_sample, self.stage.shortest_input())
+        return context, first_sample, n_samples, (onset - first_sample) / rate
