@@ -146,9 +146,30 @@ class BrainEncoder(nn.Module):
         frames = self.frames(audio)
         return self._on_tr_grid(frames, audio.shape[-1], n_trs, start).transpose(1, 2)
 
+    def features_from(
+        self, stage: str, known: Tensor, n_samples: int, n_trs: int, *, start: float = 0.0
+    ) -> Tensor:
+        """As :meth:`features`, from the activations of a lower stage instead of sound.
+
+        Parameters
+        ----------
+        stage : str
+            The stage whose activations are known; at most the one that is read.
+        known : Tensor
+            Its activations, ``(n_sounds, channels, n_frames)``.
+        n_samples : int
+            Length of the sound that they were computed from.
+        n_trs, start
+            As in :meth:`forward`.
+        """
+        frames = self.soundnet.continue_from(stage, known, [self.stage.name])[self.stage.name]
+        return self._on_tr_grid(self._transformed(frames), n_samples, n_trs, start).transpose(1, 2)
+
     def frames(self, audio: Tensor) -> Tensor:
         """The stage's activations, power transform applied, ``(n_sounds, channels, n_frames)``."""
-        frames = self.soundnet(audio, [self.stage.name])[self.stage.name]
+        return self._transformed(self.soundnet(audio, [self.stage.name])[self.stage.name])
+
+    def _transformed(self, frames: Tensor) -> Tensor:
         return frames.sqrt() if self.read_out.power_transform == "sqrt" else frames
 
     def respond(self, features: Tensor, name: str | None = None) -> Tensor:

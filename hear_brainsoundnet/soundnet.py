@@ -164,18 +164,58 @@ class SoundNet(nn.Module):
         ValueError
             If a name is not a stage or head of this network.
         """
-        wanted = list(stages)
-        for name in wanted:
+        return self._run(audio.unsqueeze(1), 0, list(stages))
+
+    def continue_from(self, stage: str, frames: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
+        """Activations of stages at or above one whose activations are known.
+
+        Parameters
+        ----------
+        stage : str
+            The stage that is known.
+        frames : Tensor
+            Its activations, ``(n_sounds, channels, n_frames)``.
+        stages : iterable of str
+            Stage or head names, none of them below `stage`.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a stage or head of this network, or lies below `stage`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> soundnet, audio = SoundNet().eval(), torch.randn(1, 22050)
+        >>> known = soundnet(audio, ["conv3", "conv5"])
+        >>> above = soundnet.continue_from("conv3", known["conv3"], ["conv5"])
+        >>> torch.equal(above["conv5"], known["conv5"])
+        True
+        """
+        self._check_names([stage])
+        return self._run(frames, self.stage_names.index(stage) + 1, list(stages))
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        for name in names:
             if name not in self.stage_names and name not in self.heads:
                 known = ", ".join((*self.stage_names, *self.heads))
                 raise ValueError(f"unknown stage {name!r}; this network has {known}")
+
+    def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
+        """`frames` through the stages from number `first` to the deepest that is wanted."""
+        self._check_names(wanted)
         depths = [self.stage_names.index(name) for name in wanted if name in self.stage_names]
         heads = [name for name in wanted if name in self.heads]
         deepest = len(self.stage_names) - 1 if heads else max(depths, default=-1)
-
+        if min(depths, default=deepest) < first - 1:
+            raise ValueError(
+                f"{self.stage_names[min(depths)]} lies below {self.stage_names[first - 1]}, from "
+                "which the network is to continue"
+            )
         outputs: dict[str, Tensor] = {}
-        frames = audio.unsqueeze(1)
-        for name in self.stage_names[: deepest + 1]:
+        if first and self.stage_names[first - 1] in wanted:
+            outputs[self.stage_names[first - 1]] = frames
+        for name in self.stage_names[first : deepest + 1]:
             if name in self.pool_widths:
                 frames = F.max_pool1d(frames, self.pool_widths[name])
             else:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.encoder import BrainEncoder
+from training.frozen import FrozenStages
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
 from training.recipe import FitRecipe
@@ -18,6 +19,7 @@ from training.splits import Split, split_runs
 from training.starting_weights import (
     Start,
     build_encoder,
+    deepest_frozen_stage,
     freeze,
     head_name,
     load_start,
@@ -63,16 +65,13 @@ def assemble(recipe: FitRecipe) -> Parts:
     encoder = build_encoder(recipe, prepared.info, subjects, columns, start)
     _silence_missing(encoder, measured, columns)
     freeze(encoder, recipe.train_from)
-    loader = WindowLoader(
-        prepared, encoder.read_out, encoder.stage, start.card.input_scale, columns
-    )
-    same_windows = encoder.read_out.alignment != "crop" or recipe.windows.draw == "fixed"
-    predictor = Predictor(
-        encoder,
-        loader,
-        recipe.windows.n_trs,
-        keep_features=recipe.train_from == "none" and same_windows,
-    )
+    scale = start.card.input_scale
+    lower = None
+    if encoder.read_out.alignment != "crop":  # there, frames depend on where a window begins
+        stage = deepest_frozen_stage(encoder, recipe.train_from)
+        lower = FrozenStages(encoder, stage, prepared, scale) if stage else None
+    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower)
+    predictor = Predictor(encoder, loader, recipe.windows.n_trs)
     return Parts(recipe, prepared, split, start, encoder, loader, predictor)
 
 

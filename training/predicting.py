@@ -1,12 +1,8 @@
-"""Predictions for windows and for whole runs, and the features that they are made from.
-
-While a network is frozen its features do not change. They are then computed once for each sound
-and kept (4 kB per TR for conv7), so that fitting a read-out costs next to nothing.
-"""
+"""Predictions for windows and for whole runs, and the features that they are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,19 +51,12 @@ class Predictor:
     n_trs : int
         Length of the windows in which whole runs are predicted. It changes nothing but the memory,
         except with ``alignment="crop"``, where each window begins anew as in the published models.
-    keep_features : bool
-        The network is frozen: its features are computed once. With ``alignment="crop"`` windows
-        must then be consecutive ones of `n_trs`.
     """
 
-    def __init__(
-        self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int, *, keep_features: bool
-    ) -> None:
+    def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:
         self.encoder = encoder
         self.loader = loader
         self.n_trs = n_trs
-        self.keep_features = keep_features
-        self._features: dict[tuple[str, float, int], NDArray[np.float32]] = {}
 
     @property
     def device(self) -> torch.device:
@@ -75,64 +64,59 @@ class Predictor:
 
     def predict(self, windows: Sequence[Window]) -> Iterator[Prediction]:
         """Predictions of windows, in as few batches as their shapes allow."""
-        batches = self._kept(windows) if self.keep_features else self._heard(windows)
-        for batch, features in batches:
+        for batch in self.loader.batches(windows):
+            features = self.features(batch)
             name = head_name(self.encoder.read_out, batch.subject)
             predicted = self.encoder.respond(features, name)[:, batch.context :]
             yield Prediction(batch.windows, predicted, batch.bold.to(predicted.device))
 
     def predict_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
         """Predicted responses of each run, ``(n_trs, n_targets)``, in evaluation mode."""
+
+        def rows(windows: Sequence[Window]) -> Iterator[tuple[Sequence[Window], Tensor]]:
+            for prediction in self.predict(windows):
+                yield prediction.windows, prediction.predicted
+
+        return self._tables(runs, rows)
+
+    def features_of_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
+        """What the read-out reads, ``(n_trs, n_channels)`` each; equal sounds are heard once."""
+        keys = [(run.stimulus, run.start, run.n_trs) for run in runs]
+        different = dict(zip(keys, runs, strict=True))
+
+        def rows(windows: Sequence[Window]) -> Iterator[tuple[Sequence[Window], Tensor]]:
+            for batch in self.loader.batches(windows):
+                yield batch.windows, self.features(batch)[:, batch.context :]
+
+        tables = self._tables(list(different.values()), rows)
+        heard = dict(zip(different, tables, strict=True))
+        return [heard[key] for key in keys]
+
+    def features(self, batch: Batch) -> Tensor:
+        """What the read-out reads in a batch, those of its context included."""
+        sound = batch.sound.to(self.device)
+        frozen = self.loader.frozen
+        if frozen is None:
+            return self.encoder.features(sound, batch.n_trs, start=batch.start)
+        return self.encoder.features_from(
+            frozen.stage.name, sound, batch.n_samples, batch.n_trs, start=batch.start
+        )
+
+    def _tables(
+        self,
+        runs: Sequence[Run],
+        rows: Callable[[Sequence[Window]], Iterator[tuple[Sequence[Window], Tensor]]],
+    ) -> list[NDArray[np.float32]]:
+        """Rows of whole runs, window after window."""
         tables: list[NDArray[np.float32]] = []
         with torch.no_grad(), _evaluation_mode(self.encoder):
             for some in _together(runs):
                 windows = [consecutive_windows(run, self.n_trs) for run in some]
                 pieces: dict[Window, NDArray[np.float32]] = {}
-                for prediction in self.predict([window for own in windows for window in own]):
-                    rows = prediction.predicted.float().cpu().numpy()
-                    pieces.update(zip(prediction.windows, rows, strict=True))
+                for members, values in rows([window for own in windows for window in own]):
+                    pieces.update(zip(members, values.float().cpu().numpy(), strict=True))
                 tables.extend(np.concatenate([pieces[window] for window in own]) for own in windows)
         return tables
-
-    def features_of_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
-        """What the read-out reads, ``(n_trs, n_channels)`` each; equal sounds are heard once."""
-        known = self._features if self.keep_features else {}
-        new = {_key(run): run for run in runs if _key(run) not in known}
-        with torch.no_grad(), _evaluation_mode(self.encoder):
-            for some in _together(list(new.values())):
-                windows = [
-                    window for run in some for window in consecutive_windows(run, self.n_trs)
-                ]
-                pieces: dict[Window, NDArray[np.float32]] = {}
-                for batch, features in self._heard(windows):
-                    rows = features[:, batch.context :].float().cpu().numpy()
-                    pieces.update(zip(batch.windows, rows, strict=True))
-                for run in some:
-                    own = [pieces[window] for window in windows if window.run == run]
-                    known[_key(run)] = np.concatenate(own)
-        return [known[_key(run)] for run in runs]
-
-    def _heard(self, windows: Sequence[Window]) -> Iterator[tuple[Batch, Tensor]]:
-        for batch in self.loader.batches(windows):
-            audio = batch.audio.to(self.device)
-            yield batch, self.encoder.features(audio, batch.n_trs, start=batch.start)
-
-    def _kept(self, windows: Sequence[Window]) -> Iterator[tuple[Batch, Tensor]]:
-        groups: dict[tuple[str, int, int], list[Window]] = {}
-        for window in windows:
-            context = self.loader.context(window)
-            groups.setdefault((window.run.subject, window.n_trs, context), []).append(window)
-        for (_, _, context), members in groups.items():
-            tables = self.features_of_runs([window.run for window in members])
-            features = np.stack(
-                [
-                    table[window.first - context : window.first + window.n_trs]
-                    for table, window in zip(tables, members, strict=True)
-                ]
-            )
-            bold = self.loader.bold_of(members)
-            batch = Batch(tuple(members), torch.zeros(len(members), 0), bold, 0.0, context)
-            yield batch, torch.from_numpy(features).to(self.device)
 
 
 class _evaluation_mode:
@@ -148,10 +132,6 @@ class _evaluation_mode:
     def __exit__(self, *_: object) -> None:
         for module in self.was_training:
             module.training = True
-
-
-def _key(run: Run) -> tuple[str, float, int]:
-    return run.stimulus, run.start, run.n_trs
 
 
 def _together(runs: Sequence[Run]) -> list[Sequence[Run]]:

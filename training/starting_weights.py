@@ -152,6 +152,22 @@ def freeze(encoder: BrainEncoder, train_from: str) -> None:
     encoder.soundnet.heads.requires_grad_(False)
 
 
+def deepest_frozen_stage(encoder: BrainEncoder, train_from: str) -> str | None:
+    """The stage that everything which learns builds on; None if conv1 learns.
+
+    Examples
+    --------
+    >>> encoder = BrainEncoder(SoundNet(), ReadOut("conv7", 1, 1.0, "crop", (1,), ("group",)))
+    >>> [deepest_frozen_stage(encoder, first) for first in ("none", "conv4", "conv3", "conv1")]
+    ['conv7', 'conv3', 'pool2', None]
+    """
+    if train_from == "none":
+        return encoder.stage.name
+    stages = encoder.soundnet.stage_names
+    place = stages.index(train_from)
+    return stages[place - 1] if place else None
+
+
 def set_training(encoder: BrainEncoder, batchnorm: str) -> None:
     """Training mode where it belongs: the statistics of frozen stages never move.
 

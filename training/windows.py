@@ -29,6 +29,7 @@ from torch import Tensor
 from hear_brainsoundnet.encoder import ReadOut
 from hear_brainsoundnet.geometry import StageGeometry
 from training.config import Settings
+from training.frozen import FrozenStages
 from training.prepared import INT16_SCALE, Prepared, Run
 
 
@@ -68,18 +69,22 @@ class Batch:
     ----------
     windows : tuple of Window
         One per row.
-    audio : Tensor
-        float32 ``(n_windows, n_samples)``, at the network's amplitude scale.
+    sound : Tensor
+        float32 ``(n_windows, n_samples)``, at the network's amplitude scale; or, above frozen
+        stages, their frames ``(n_windows, channels, n_frames)``.
+    n_samples : int
+        Length of the sound.
     bold : Tensor
         float32 ``(n_windows, n_trs, n_targets)``; NaN where a subject lacks a target.
     start : float
-        Onset of the first TR of the context in seconds of `audio`.
+        Onset of the first TR of the context in seconds of the sound.
     context : int
         TRs before those of `bold`.
     """
 
     windows: tuple[Window, ...]
-    audio: Tensor
+    sound: Tensor
+    n_samples: int
     bold: Tensor
     start: float
     context: int
@@ -158,6 +163,8 @@ class WindowLoader:
         Audio within [-1, 1] is multiplied by this, as the network's checkpoint says.
     columns : sequence of int, optional
         Which columns of the responses are targets; all by default.
+    frozen : FrozenStages, optional
+        Its frames are given out instead of sound.
     """
 
     def __init__(
@@ -167,11 +174,13 @@ class WindowLoader:
         stage: StageGeometry,
         input_scale: float,
         columns: Sequence[int] | None = None,
+        frozen: FrozenStages | None = None,
     ) -> None:
         self.prepared = prepared
         self.read_out = read_out
         self.stage = stage
         self.scale = np.float32(input_scale / INT16_SCALE)
+        self.frozen = frozen
         self.columns = slice(None) if columns is None else list(columns)
         self._audio: dict[str, np.ndarray] = {}
         self._bold: dict[Run, np.ndarray] = {}
@@ -184,13 +193,23 @@ class WindowLoader:
             key = (window.run.subject, window.n_trs, n_samples, start, context)
             groups.setdefault(key, []).append((window, start_sample))
         for (_, _, n_samples, start, context), members in groups.items():
-            audio = np.empty((len(members), n_samples), dtype=np.float32)
-            for row, (window, first_sample) in zip(audio, members, strict=True):
-                piece = self.audio(window.run.stimulus)[first_sample : first_sample + n_samples]
-                np.multiply(piece, self.scale, out=row[: len(piece)])
-                row[len(piece) :] = 0  # past the end of the stimulus there is silence
             own = tuple(window for window, _ in members)
-            yield Batch(own, torch.from_numpy(audio), self.bold_of(own), start, context)
+            pieces = [
+                self._sound(window.run.stimulus, first_sample, n_samples)
+                for window, first_sample in members
+            ]
+            yield Batch(own, torch.stack(pieces), n_samples, self.bold_of(own), start, context)
+
+    def _sound(self, stimulus: str, first_sample: int, n_samples: int) -> Tensor:
+        """Samples of a stimulus, silence past its end; or frames of the frozen stages."""
+        if self.frozen is not None:
+            stage = self.frozen.stage
+            first = first_sample // stage.hop  # a whole number: windows begin on the deepest hop
+            return self.frozen.frames(stimulus)[:, first : first + stage.n_frames(n_samples)]
+        piece = self.audio(stimulus)[first_sample : first_sample + n_samples]
+        sound = np.zeros(n_samples, dtype=np.float32)
+        np.multiply(piece, self.scale, out=sound[: len(piece)])
+        return torch.from_numpy(sound)
 
     def audio(self, stimulus: str) -> np.ndarray:
         if stimulus not in self._audio:

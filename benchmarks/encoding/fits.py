@@ -101,5 +101,7 @@ def checkpoint_of(run: Fitted, out: Path, name: str) -> dict[str, Any]:
         or frames.shape != (*times.shape, model.timestamp_embedding_size)
         or not all(bool(tensor.isfinite().all()) for tensor in (scene, frames, times))
     ):
-        raise ValueError(f"{out}: embeddings of shape {scene.shape} and {frames.shape} are not sane")
+        raise ValueError(
+            f"{out}: embeddings of shape {scene.shape} and {frames.shape} are not sane"
+        )
     return {"name": name, "hash": digest, "scene": list(scene.shape), "frames": list(frames.shape)}

@@ -21,7 +21,8 @@ from benchmarks.encoding.text_grid import Interval
 
 RATE = 22_050
 PAUSE = "sp"  # the aligner's label of a pause
-VOICE, WORDS_PER_MINUTE = "en-us", 175
+VOICE = "en-us"
+WORDS_PER_MINUTE = 250  # the median word then lasts as long as its median interval
 FADE_S = 0.01
 SILENCE = 0.003  # of full scale: the ends of a word below it are cut off
 

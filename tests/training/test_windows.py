@@ -7,6 +7,7 @@ import torch
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
+from training.frozen import FrozenStages
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
 from training.windows import (
@@ -35,15 +36,18 @@ def whole_run(encoder: BrainEncoder, prepared: Prepared, run: Run) -> np.ndarray
 
 
 @pytest.mark.parametrize("stage", ["conv4", "pool5", "conv7"])
-@pytest.mark.parametrize("keep_features", [False, True])
+@pytest.mark.parametrize("frozen", [None, "pool1", "conv3", "pool2", "itself"])
 def test_a_window_predicts_what_the_whole_run_predicts(
-    two_listeners: Path, stage: str, keep_features: bool
+    two_listeners: Path, stage: str, frozen: str | None
 ):
     prepared = Prepared(two_listeners)
     run = replace(prepared.runs[0], start=1.7, n_trs=20)
     encoder = encoder_of(prepared, stage, "interpolate")
-    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
-    predictor = Predictor(encoder, loader, n_trs=7, keep_features=keep_features)
+    lower = None
+    if frozen is not None:
+        lower = FrozenStages(encoder, stage if frozen == "itself" else frozen, prepared, 1.0)
+    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, 1.0, frozen=lower)
+    predictor = Predictor(encoder, loader, n_trs=7)
     expected = whole_run(encoder, prepared, run)
     tolerance = 1e-5 * np.ptp(expected)
     for window in (Window(run, 0, 5), Window(run, 2, 5), Window(run, 9, 5), Window(run, 15, 5)):
@@ -72,7 +76,7 @@ def test_crop_windows_hold_their_own_seconds_only(two_listeners: Path):
     (batch,) = loader.batches([Window(run, 5, 10)])
     per_tr = int(RATE * run.tr)  # 32,854 samples in the published code
     expected = prepared.audio(run.stimulus)[5 * per_tr : 15 * per_tr] / 32768 * 256
-    np.testing.assert_allclose(batch.audio[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(batch.sound[0], expected, rtol=1e-6)
     assert batch.context == 0
     np.testing.assert_array_equal(batch.bold[0], prepared.bold(run)[5:15])
 
@@ -84,8 +88,8 @@ def test_past_the_end_of_the_stimulus_there_is_silence(two_listeners: Path):
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
     (batch,) = loader.batches([Window(run, 20, 4)])
     n_left = len(prepared.audio(run.stimulus)) - 20 * int(RATE * run.tr)
-    assert batch.audio.shape[1] >= encoder.stage.shortest_input(4)
-    assert not batch.audio[0, n_left:].any()
+    assert batch.sound.shape[1] >= encoder.stage.shortest_input(4)
+    assert not batch.sound[0, n_left:].any()
 
 
 def test_windows_are_drawn_from_the_seed():

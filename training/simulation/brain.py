@@ -93,7 +93,11 @@ def draw_brains(
     mixable = [i for i in kind_of if kind_of[i] not in SHARED_KINDS]
     n_specific = min(round(settings.subject_specific * len(kind_of)), len(mixable))
     specific = set(generator.permutation(mixable)[:n_specific].tolist()) if mixable else set()
-    scales = {kind: _channel_scale(kind, runs) for kind in set(kinds)}
+    scales = {kind: _channel_scale(kind, runs) for kind in settings.kinds if kind in kinds}
+    for kind in sorted(SOUNDNET_KINDS & scales.keys()) if settings.n_units else ():
+        usable = np.flatnonzero(scales[kind])
+        others = generator.permutation(usable)[settings.n_units :]
+        scales[kind][others] = 0
     shared = {
         i: _draw_mix(scales[kind], settings.n_mixed, generator) for i, kind in kind_of.items()
     }

@@ -38,6 +38,9 @@ class SimulationSettings(Settings):
         others have the same mix in all subjects. "envelope" is a single feature and always shared.
     n_mixed : int
         Number of features in the mix of a parcel.
+    n_units : int
+        Number of units of a network that the parcels of a SoundNet kind share among them, so that
+        their responses have few dimensions; 0 for all units.
     explainable_variance : (float, float)
         Range of the share of a parcel's variance that the sound accounts for.
     hrf_peak, hrf_dispersion : (float, float)
@@ -69,6 +72,7 @@ class SimulationSettings(Settings):
     )
     subject_specific: Annotated[float, Field(ge=0, le=1)] = 0.5
     n_mixed: Annotated[int, Field(ge=1, le=64)] = 4
+    n_units: Annotated[int, Field(ge=0)] = 0
     explainable_variance: Range = (0.3, 0.6)
     hrf_peak: Range = (4.5, 6.5)
     hrf_dispersion: Range = (0.8, 1.2)

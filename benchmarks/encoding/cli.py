@@ -1,0 +1,73 @@
+"""The command line: ``python -m benchmarks.encoding natsound165 | alice | simulated | page``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.encoding.page import PAGE, write_page
+from benchmarks.encoding.results import RESULTS, write_result
+from hear_brainsoundnet.command_line import run_program
+
+PROGRAM = "python -m benchmarks.encoding"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="How well responses to unheard sounds are predicted, on real and simulated data.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
+]
+Out = Annotated[
+    Path, typer.Option(help="Folder for prepared data and runs; finished runs are not made again.")
+]
+Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
+
+
+@app.command()
+def natsound165(data: Data, out: Out, results: Results = RESULTS) -> None:
+    """Six response components to 165 natural sounds."""
+    from benchmarks.encoding.natsound165 import run_natsound165
+
+    typer.echo(write_result(results, "natsound165", run_natsound165(data, out)))
+
+
+@app.command()
+def alice(data: Data, out: Out, results: Results = RESULTS) -> None:
+    """Six regions of 27 listeners to a story."""
+    from benchmarks.encoding.alice import run_alice
+
+    typer.echo(write_result(results, "alice", run_alice(data, out)))
+
+
+@app.command()
+def simulated(out: Out, results: Results = RESULTS) -> None:
+    """A brain whose truth is known."""
+    run_simulated = import_module("benchmarks.encoding.simulated").run_simulated
+    typer.echo(write_result(results, "simulated", run_simulated(out)))
+
+
+@app.command()
+def page(
+    results: Results = RESULTS,
+    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+) -> None:
+    """Write the results page and its pictures from the numbers alone."""
+    typer.echo(write_page(results, out))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; what goes wrong is one line and an exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("benchmarks.encoding").setLevel(logging.INFO)
+    run_program(app, PROGRAM, arguments)
