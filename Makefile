@@ -1,5 +1,6 @@
 # make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
 # make picture         the same with the example sounds, kept as the picture of the README
+# make train-demo      fit a network to a simulated brain that heard example sounds, or AUDIO=folder
 # make test            all tests, the real HEAR tools included
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
@@ -13,11 +14,15 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo picture test lint wheel-check espeak clean
+.PHONY: demo train-demo picture test lint wheel-check espeak clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
 	$(BIN)/python -m benchmarks.demo --out demo $(if $(AUDIO),--audio "$(AUDIO)")
+
+train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
+	rm -rf train-demo
+	$(BIN)/python -m benchmarks.demo.train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
 
 test: $(VENV)/.with-tests espeak
 	$(BIN)/python -m pytest --doctest-modules hear_brainsoundnet training benchmarks tests
@@ -58,11 +63,15 @@ $(VENV)/.with-demo: $(VENV)/.exists setup.cfg constraints.txt
 	$(PIP) --no-build-isolation -e ".[demo]"
 	touch $@
 
+$(VENV)/.with-training: $(VENV)/.with-demo
+	$(PIP) --no-build-isolation -e ".[demo,training]"
+	touch $@
+
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
-$(VENV)/.with-tests: $(VENV)/.with-demo
+$(VENV)/.with-tests: $(VENV)/.with-training
 	$(PIP) --no-build-isolation -e ".[demo,training,hear,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info
+	rm -rf $(VENV) build dist demo train-demo *.egg-info

@@ -1,4 +1,4 @@
-"""The command line: ``python -m training simulate | prepare | fit | export | untrained``.
+"""The command line: ``python -m training simulate | prepare | fit | export | map | untrained``.
 
 Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
 failed, 2 a wrong call, 130 interrupted.
@@ -29,6 +29,20 @@ app = typer.Typer(
 )
 
 Changes = Annotated[list[str] | None, typer.Argument(help="key=value, changes to the recipe.")]
+
+
+class Side(StrEnum):
+    """Runs that are scored."""
+
+    test = "test"
+    validation = "validation"
+
+
+class Score(StrEnum):
+    """How well a target is predicted."""
+
+    r = "r"
+    r2 = "r2"
 
 
 class Layout(StrEnum):
@@ -125,6 +139,20 @@ def export(
     from training.export import export
 
     typer.echo(f"{out} written, hash {export(run, out, name=name)}")
+
+
+@app.command("map")
+def map_(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    out: Annotated[Path, typer.Argument(help="OUT.png")],
+    side: Annotated[Side, typer.Option(help="Runs whose scores are drawn.")] = Side.test,
+    score: Annotated[Score, typer.Option(help="Pearson's r or R².")] = Score.r,
+) -> None:
+    """Draw the scores of a run on the brain."""
+    from training.maps import draw_run
+
+    draw_run(run, out, side=side.value, score=score.value)
+    typer.echo(f"{out} written")
 
 
 @app.command()

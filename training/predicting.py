@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import BrainEncoder
+from training.frozen import deepest_without_gradient, frames_in_pieces
 from training.prepared import Run
 from training.starting_weights import head_name
 from training.windows import Batch, Window, WindowLoader, consecutive_windows
@@ -95,11 +96,15 @@ class Predictor:
     def features(self, batch: Batch) -> Tensor:
         """What the read-out reads in a batch, those of its context included."""
         sound = batch.sound.to(self.device)
-        frozen = self.loader.frozen
-        if frozen is None:
-            return self.encoder.features(sound, batch.n_trs, start=batch.start)
+        if self.loader.frozen is not None:
+            stage, frames = self.loader.frozen.stage, sound
+        else:
+            lower = deepest_without_gradient(self.encoder)
+            if lower is None:
+                return self.encoder.features(sound, batch.n_trs, start=batch.start)
+            stage, frames = lower, frames_in_pieces(self.encoder.soundnet, lower, sound)
         return self.encoder.features_from(
-            frozen.stage.name, sound, batch.n_samples, batch.n_trs, start=batch.start
+            stage.name, frames, batch.n_samples, batch.n_trs, start=batch.start
         )
 
     def _tables(

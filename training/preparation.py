@@ -35,7 +35,7 @@ from training.sources.fmriprep import FmriprepSource
 from training.sources.sound_responses import SoundResponsesSource
 from training.sources.source import Collection
 from training.sources.time_series import TimeSeriesSource
-from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, prepare_sound, sha256_of
+from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, checksum_of, prepare_sound
 from training.summary import write_summary
 
 logger = logging.getLogger(__name__)
@@ -112,13 +112,13 @@ def prepare_collection(
     files = sorted({Path(file) for each in collection.recordings for file in each.files})
     hashing = ThreadPoolExecutor(max_workers=1)  # beside the work on runs
     try:
-        digests = {file: hashing.submit(sha256_of, file) for file in files}
+        checksums = {file: hashing.submit(checksum_of, file) for file in files}
         findings = _Findings()
         findings.extend(collection.findings)
         sounds = _prepare_sounds(collection, settings, out, findings, progress)
         runs = _prepare_runs(collection, settings, out, sounds, findings, progress)
         remove_others(out, {run.subject for run in runs}, sounds)
-        sources = _source_files(sounds, digests)
+        sources = _source_files(sounds, checksums)
     finally:
         hashing.shutdown(cancel_futures=True)
     info = DatasetInfo(
@@ -200,15 +200,16 @@ def _prepare_runs(
 
 
 def _source_files(
-    sounds: dict[str, PreparedSound], digests: dict[Path, Future[str]]
+    sounds: dict[str, PreparedSound], checksums: dict[Path, Future[str]]
 ) -> tuple[SourceFile, ...]:
     sources = {
-        sound.path: SourceFile(path=sound.path, n_bytes=sound.n_bytes, sha256=sound.sha256)
+        sound.path: SourceFile(path=sound.path, n_bytes=sound.n_bytes, checksum=sound.checksum)
         for sound in sounds.values()
     }
-    for file, digest in digests.items():
-        n_bytes = file.stat().st_size
-        sources[str(file)] = SourceFile(path=str(file), n_bytes=n_bytes, sha256=digest.result())
+    for file, checksum in checksums.items():
+        sources[str(file)] = SourceFile(
+            path=str(file), n_bytes=file.stat().st_size, checksum=checksum.result()
+        )
     return tuple(sources[path] for path in sorted(sources))
 
 

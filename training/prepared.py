@@ -35,13 +35,13 @@ INT16_SCALE = 32_768  # int16 audio divided by this lies within [-1, 1]
 
 
 class SourceFile(BaseModel):
-    """A file that the dataset was made from."""
+    """A file that the dataset was made from; `checksum` tells its kind: "blake2b-256:8928..."."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str
     n_bytes: int
-    sha256: str
+    checksum: str
 
 
 class DatasetInfo(BaseModel):
@@ -249,13 +249,15 @@ def _read_runs(path: Path, info: DatasetInfo) -> list[Run]:
         with h5py.File(path, "r", track_order=True) as file:
             for name, table in file.items():
                 attributes = {key: table.attrs[key] for key in RUN_ATTRIBUTES}
+                words = {key: str(attributes[key]) for key in RUN_ATTRIBUTES[:-2]}
+                start, tr = float(attributes["start"]), float(attributes["tr"])
                 if table.ndim != 2 or table.shape[1] != len(info.target_ids):
                     raise ValueError(
                         f"{path}: run {name} has shape {table.shape}, expected (n_trs, "
                         f"{len(info.target_ids)})"
                     )
-                numbers = {key: float(attributes.pop(key)) for key in ("start", "tr")}
-                runs.append(Run(path.stem, name, n_trs=table.shape[0], **attributes, **numbers))
+                n_trs = int(table.shape[0])
+                runs.append(Run(path.stem, name, **words, start=start, tr=tr, n_trs=n_trs))
     except (OSError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged ({error}); prepare the dataset anew") from error
     for run in runs:

@@ -1,12 +1,15 @@
 """A read-out that is solved for instead of learned: ridge regression from frozen activations.
 
-For target `v` with delayed and standardised features `X` (a row per TR, K channels' delays side by
-side), himalaya minimises
+For target `v` with delayed, centred and scaled features `X` (a row per TR, K channels' delays side
+by side), himalaya minimises
 
     || y_v - X w_v - b_v ||² + alpha_v || w_v ||²
 
-with `alpha_v` chosen for each target by cross-validation over the training episodes. The solution
-is put into the weights of the read-out, so that fine-tuning begins where the frozen baseline ends.
+Channels are divided by their standard deviation, or by the root mean square of all of these where
+theirs is smaller: units that hardly ever fire would otherwise be blown up to noise, and one that
+fires in the test data alone would spoil a prediction. `alpha_v` is chosen for each target by
+cross-validation over the training episodes. The solution is put into the weights of the read-out,
+so that fine-tuning begins where the frozen baseline ends.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ def solve_read_out(
     y = np.concatenate(responses)
     there = np.isfinite(y).all(axis=0)
     mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    scale[scale < 1e-6 * max(float(scale.max()), 1e-12)] = np.inf  # silent channels say nothing
+    scale = np.maximum(scale, max(float(np.sqrt(np.mean(scale**2))), 1e-12))
     x = ((x - mean) / scale).astype(np.float32)
     offset = y[:, there].mean(axis=0, dtype=np.float64)
     weights = np.zeros((x.shape[1], n_targets))

@@ -210,12 +210,13 @@ def _row(line: _Line) -> list[object]:
 
 def _sources(dataset: Prepared) -> str:
     rows = [
-        [source.path, f"{source.n_bytes:,}", source.sha256[:16]] for source in dataset.info.sources
+        [source.path, f"{source.n_bytes:,}", source.checksum[:28]]
+        for source in dataset.info.sources
     ]
     versions = ", ".join(f"{name} {number}" for name, number in dataset.info.versions.items())
     return (
         "<h2>Sources</h2>\n"
-        + _table(["file", "#bytes", "SHA-256 begins with"], rows)
+        + _table(["file", "#bytes", "checksum begins with"], rows)
         + f'\n<p class="note">Prepared with {escape(versions)}. The whole recipe and all checksums '
         "stand in dataset.json.</p>"
     )

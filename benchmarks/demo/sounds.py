@@ -18,10 +18,36 @@ SENTENCES = {
     "speech-german": ("de", "Das Ohr hört, was das Gehirn erwartet."),
     "speech-spanish": ("es", "El oído escucha lo que espera el cerebro."),
 }
+# What the other speakers of many variants say, two sentences each.
+SAYINGS = (
+    "Rain fell on the roof all night, and nobody could sleep.",
+    "She opened the window and heard a train far away.",
+    "How many people are coming to dinner on Sunday?",
+    "The old clock in the kitchen has stopped again.",
+    "Two dogs barked while a door slammed downstairs.",
+    "I never said that; you must have dreamt it.",
+    "Turn left at the bridge and walk along the river.",
+    "What a wonderful surprise, thank you so much!",
+    "Nine ships left the harbour before the storm.",
+    "Please speak slowly, the line is very bad.",
+    "Grandmother sang an old song about the sea.",
+    "They counted to seven, and then everybody laughed.",
+)
+SPEAKERS = ("f1", "f2", "f3", "f4", "m1", "m2", "m4", "m5", "m7")
 
 
-def make_sounds(folder: Path, seed: int = 0) -> None:
+def make_sounds(folder: Path, seed: int = 0, n_variants: int = 1) -> None:
     """Write the example sounds into `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    seed : int
+        Of the noises, and of what differs between variants.
+    n_variants : int
+        The twelve sounds come in so many variants, all different: other speakers who say other
+        things, tones and chords at other pitches, other noises. The first one is always the same.
 
     Raises
     ------
@@ -35,20 +61,36 @@ def make_sounds(folder: Path, seed: int = 0) -> None:
             "or give a folder of your own with --audio"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (voice, sentence) in SENTENCES.items():
-        path = folder / f"{name}.wav"
-        subprocess.run([espeak, "-v", voice, "-s", "150", "-w", str(path), sentence], check=True)
-    for name, audio in _synthetic(np.random.default_rng(seed)).items():
-        peak = np.abs(audio).max()
-        soundfile.write(folder / f"{name}.wav", 0.5 * audio / peak, RATE)
+    generator = np.random.default_rng(seed)
+    for variant in range(n_variants):
+        suffix = f"-{variant + 1:02}" if n_variants > 1 else ""
+        spoken = _other_speakers(generator) if variant else SENTENCES
+        transposed = 2 ** generator.uniform(-1, 1) if variant else 1.0
+        for name, (voice, sentence) in spoken.items():
+            path = folder / f"{name}{suffix}.wav"
+            command = [espeak, "-v", voice, "-s", "150", "-w", str(path), sentence]
+            subprocess.run(command, check=True)
+        for name, audio in _synthetic(generator, transposed).items():
+            peak = np.abs(audio).max()
+            soundfile.write(folder / f"{name}{suffix}.wav", 0.5 * audio / peak, RATE)
 
 
-def _synthetic(generator: np.random.Generator) -> dict[str, np.ndarray]:
+def _other_speakers(generator: np.random.Generator) -> dict[str, tuple[str, str]]:
+    """Four speakers, each with two sentences."""
+    speakers = generator.choice(SPEAKERS, len(SENTENCES), replace=False)
+    sayings = generator.choice(SAYINGS, (len(SENTENCES), 2), replace=False)
+    return {
+        f"speech-{speaker}": (f"en+{speaker}", " ".join(said))
+        for speaker, said in zip(speakers, sayings, strict=True)
+    }
+
+
+def _synthetic(generator: np.random.Generator, transposed: float) -> dict[str, np.ndarray]:
     time = np.arange(int(RATE * DURATION)) / RATE
-    decay = np.exp(-3 * (time % 0.5))
+    decay = np.exp(-3 * (time % (0.5 / transposed)))
 
     def tone(pitch: float) -> np.ndarray:
-        harmonics = [np.sin(2 * np.pi * pitch * h * time) / h for h in range(1, 9)]
+        harmonics = [np.sin(2 * np.pi * transposed * pitch * h * time) / h for h in range(1, 9)]
         return np.sum(harmonics, axis=0)
 
     def noise(slope: float) -> np.ndarray:
@@ -57,7 +99,7 @@ def _synthetic(generator: np.random.Generator) -> dict[str, np.ndarray]:
         return np.fft.irfft(spectrum * frequency**-slope, time.size)
 
     clicks = np.zeros_like(time)
-    clicks[:: RATE // 8] = 1
+    clicks[:: round(RATE / 8 / transposed)] = 1
     return {
         "tone-220-hz": tone(220),
         "tone-880-hz": tone(880),
@@ -65,6 +107,6 @@ def _synthetic(generator: np.random.Generator) -> dict[str, np.ndarray]:
         "chord-minor": (tone(262) + tone(311) + tone(392)) * decay,
         "noise-white": noise(0.0),
         "noise-pink": noise(0.5),
-        "noise-in-waves": noise(0.5) * (1 + np.sin(2 * np.pi * 1.5 * time)),
+        "noise-in-waves": noise(0.5) * (1 + np.sin(2 * np.pi * 1.5 * transposed * time)),
         "clicks": clicks,
     }

@@ -11,49 +11,47 @@ minutes, its stage is chosen by the next one and a half, and the last four are p
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.encoding.fits import Fitted, checkpoint_of, fitted, ridge_predictions
+from benchmarks.encoding.alice_baselines import from_others, from_power, from_regressors
+from benchmarks.encoding.alice_data import (
+    HIGH_PASS_S,
+    REGIONS,
+    SEGMENTS,
+    START_S,
+    TR,
+    Courses,
+    list_files,
+    prepare_story,
+    recordings,
+    speak_story,
+    without_drifts,
+)
+from benchmarks.encoding.fits import Fitted, checkpoint_of, fitted
 from benchmarks.encoding.shift_null import p_value, shifted_r, shifts_of
-from benchmarks.encoding.story import espeak_version, write_story
-from benchmarks.encoding.text_grid import read_tier
-from training.preparation import PrepareRecipe, prepare
-from training.prepared import INT16_SCALE, Prepared, Run
+from benchmarks.encoding.story import espeak_version
+from training.prepared import Prepared
 from training.recipe import FitRecipe
 
 logger = logging.getLogger(__name__)
 
-TR, START_S = 2.0, 20.0
-REGIONS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
 CORRUPT = "s33"
-# Seconds of the padded story; 15 s and more between them for delays and receptive fields.
-SEGMENTS = {"train": (20.0, 390.0), "validation": (405.0, 500.0), "test": (515.0, 744.0)}
 STAGES = ("conv4", "conv5", "pool5", "conv7")
 N_DELAYS = 5  # ten seconds: past the peak of the haemodynamic response
 SHORTEST_SHIFT = 10  # TRs, 20 s
-HIGH_PASS_S = 128.0
 START = "untrained"
+SAME = 1e-4  # correlations that differ by less are called equal
 CHOSEN, FROZEN = "frozen SoundNet, stage by validation", "frozen SoundNet"
 FINE_TUNED, POWER = "fine-tuned from conv6", "power of the story as spoken"
-TUNED = {"train_from": "conv6", "learning_rate": 1e-4, "read_out_learning_rate": 1e-6}
-TUNED_EPOCHS, TUNED_WINDOW_TRS, TUNED_WINDOWS_PER_STEP = 8, 60, 9
-
-Courses = NDArray[np.float64]  # (n_listeners, n_trs, n_regions)
-
-
-@dataclass(frozen=True)
-class Recordings:
-    """Measured responses of one side, and what each listener's run is."""
-
-    runs: tuple[Run, ...]
-    measured: Courses
+REGRESSORS, OTHERS = "published sound power and word rate", "mean of the other listeners"
+TUNED = {"train_from": "conv6", "learning_rate": 1e-5, "read_out_learning_rate": 1e-6}
+TUNED_STAGE = "conv7"
+TUNED_EPOCHS, TUNED_WINDOW_TRS, TUNED_WINDOWS_PER_STEP = 3, 60, 9
 
 
 def run_alice(
@@ -83,56 +81,64 @@ def run_alice(
     folder = data / "fmri" / "alice"
     story = out / "story" / "alice.flac"
     cut_short = speak_story(folder, story)
+    published = list_files(folder, n_listeners)
+    steady = [without_drifts(file, out / "courses" / file.name) for file in published]
     rows: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     validation: list[dict[str, Any]] = []
-    details: dict[str, Any] = {}
-    findings: dict[str, list[str]] = {}
-    chosen: Fitted | None = None
-    for bold in ("as published", "drifts removed"):
+    details: dict[str, Any] = {"findings": {}}
+    for bold, files in (("as published", published), ("drifts removed", steady)):
         slug = bold.replace(" ", "-")
-        files = list_files(folder, n_listeners)
-        if bold == "drifts removed":
-            files = [without_drifts(file, out / "courses" / file.name) for file in files]
         prepared = prepare_story(files, story, out / f"prepared-{slug}")
-        findings[bold] = [
+        details["findings"][bold] = [
             finding.replace(str(data), "DATA").replace(str(out), "WORK")
             for finding in prepared.info.findings
         ]
         sides = {side: recordings(prepared, side) for side in SEGMENTS}
-        fits = {stage: fit_story(prepared, stage, out / slug / stage) for stage in stages}
+        models, chosen = fit_models(
+            prepared, out / slug, stages, tuned_epochs if bold == "as published" else 0
+        )
         validation += [
-            {"BOLD": bold, "model": "frozen", "stage": stage, "validation r": run.validation_r}
-            for stage, run in fits.items()
+            {
+                "BOLD": bold,
+                "model": name,
+                "stage": stage,
+                "validation r": run.validation_r,
+                "epoch kept": run.best_epoch,
+            }
+            for (name, stage), run in models.items()
         ]
-        best = max(fits, key=lambda stage: fits[stage].validation_r)
-        predicted = {(CHOSEN, best): predictions_of(fits[best])}
-        if bold == "as published":
-            chosen = fits[best]
-            if tuned_epochs:
-                tuned = fit_story(prepared, "conv7", out / slug / "tuned", epochs=tuned_epochs)
-                frozen = fit_story(prepared, "conv7", out / slug / "conv7")
-                predicted[FROZEN, "conv7"] = predictions_of(frozen)
-                predicted[FINE_TUNED, "conv7"] = predictions_of(tuned)
-                row = {"BOLD": bold, "model": f"fine-tuned, epoch {tuned.best_epoch} kept"}
-                validation.append({**row, "stage": "conv7", "validation r": tuned.validation_r})
-        predicted[POWER, "-"] = from_power(prepared, sides)
-        predicted["published sound power and word rate", "-"] = from_regressors(folder, sides)
-        predicted["mean of the other listeners", "-"] = from_others(sides["test"].measured)
+        predicted = {
+            (CHOSEN, chosen.recipe.read_out.stage): predictions_of(chosen),
+            **{
+                model: predictions_of(run)
+                for model, run in models.items()
+                if tuned_epochs and bold == "as published" and model[1] == TUNED_STAGE
+            },
+            (POWER, "-"): from_power(prepared, sides, N_DELAYS),
+            (REGRESSORS, "-"): from_regressors(folder, sides),
+            (OTHERS, "-"): from_others(sides["test"].measured),
+        }
+        of_listeners: dict[str, NDArray[np.float64]] = {}
         for (model, stage), courses in predicted.items():
-            row, null = score(sides["test"].measured, courses)
+            row, numbers = score(sides["test"].measured, courses)
             rows.append({"BOLD": bold, "model": model, "stage": stage, **row})
-            details[f"{bold}: {model}"] = null
-        for one, other in ((FINE_TUNED, FROZEN), (CHOSEN, POWER)):
-            if f"{bold}: {one}" in details:
-                r = [np.mean(details[f"{bold}: {each}"]["r"], axis=1) for each in (one, other)]
-                row = _difference(r[0] - r[1])
-                differences.append({"BOLD": bold, "comparison": f"{one} - {other}", **row})
-    assert chosen is not None
+            details[f"{bold}: {model}"] = numbers
+            of_listeners[model] = np.mean(numbers["r"], axis=1)
+        differences += [
+            {
+                "BOLD": bold,
+                "comparison": f"{one} - {other}",
+                **_difference(of_listeners[one] - of_listeners[other]),
+            }
+            for one, other in ((FINE_TUNED, FROZEN), (CHOSEN, POWER))
+            if one in of_listeners
+        ]
+        if "checkpoint" not in details:
+            path = out / "alice.safetensors"
+            details["checkpoint"] = checkpoint_of(chosen, path, "alice")
     n_heard, n_trs, _ = sides["test"].measured.shape
     n_shifts = len(shifts_of(n_trs, SHORTEST_SHIFT))
-    details["checkpoint"] = checkpoint_of(chosen, out / "alice.safetensors", "alice")
-    details["findings"] = findings
     return {
         "title": f"alice: six regions of {n_heard} listeners to a story",
         "command": "python -m benchmarks.encoding alice --data DATA --out WORK",
@@ -161,87 +167,26 @@ def run_alice(
             {"title": "Differences, paired over listeners", "rows": differences},
             {"title": "Validation, by which the stage is chosen", "rows": validation},
         ],
-        "notes": _notes(n_heard, n_trs, n_shifts, cut_short),
+        "notes": _notes(n_heard, n_trs, n_shifts, cut_short, tuned_epochs),
         "details": details,
     }
 
 
-def speak_story(folder: Path, path: Path) -> float:
-    """Write the stand-in for the story's audio; returns the share of words cut short."""
-    (grid,) = sorted((folder / "alice_stim_shared").glob("*.TextGrid"))
-    return write_story(read_tier(grid, "word"), path, progress=False)
-
-
-def list_files(folder: Path, n_listeners: int | None) -> list[Path]:
-    """Time courses, one file per listener.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    """
-    files = sorted((folder / "alice_data_shared" / "6mm").glob("s*-timecourses.txt"))
-    if not files:
-        raise FileNotFoundError(f"no time courses in {folder / 'alice_data_shared' / '6mm'}")
-    return files[:n_listeners]
-
-
-def without_drifts(file: Path, out: Path) -> Path:
-    """A copy without what is slower than 128 s, each segment for itself.
-
-    Within each segment the cosines below the cutoff are regressed out, as SPM's high-pass filter
-    does, so that nothing of the test segment enters the others.
-    """
-    values = np.loadtxt(file)
-    if not np.ptp(values):
-        return file  # corrupt: the source is to say so
-    onsets = START_S + np.arange(len(values)) * TR
-    for start, stop in SEGMENTS.values():
-        inside = (onsets >= start) & (onsets + TR <= stop)
-        n = int(inside.sum())
-        n_cosines = int(2 * n * TR / HIGH_PASS_S)
-        phase = np.pi * (np.arange(n) + 0.5) / n
-        cosines = np.cos(phase[:, None] * np.arange(1, n_cosines + 1))
-        part = values[inside]
-        mean = part.mean(axis=0)
-        fit, *_ = np.linalg.lstsq(cosines, part - mean, rcond=None)
-        values[inside] = part - cosines @ fit
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savetxt(out, values)
-    return out
-
-
-def prepare_story(files: Sequence[Path], story: Path, out: Path) -> Prepared:
-    """All listeners, each cut into the three segments."""
-    segments = [
-        {"name": name, "start": start, "stop": stop} for name, (start, stop) in SEGMENTS.items()
-    ]
-    runs = [{"file": file, "subject": listener_of(file)} for file in files]
-    source = {
-        "kind": "time_series",
-        "tr": TR,
-        "start": START_S,
-        "stimuli": story,
-        "runs": runs,
-        "target_names": REGIONS,
-        "segments": segments,
-    }
-    recipe = {"name": "alice", "out": out, "source": source}
-    return prepare(PrepareRecipe.model_validate(recipe), progress=False)
-
-
-def listener_of(file: Path) -> str:
-    """``s17-timecourses.txt`` is of listener ``s17``."""
-    match = re.match(r"s\d+", file.name)
-    if match is None:
-        raise ValueError(f"{file} does not begin with a listener's number such as s17")
-    return match.group()
-
-
-def recordings(prepared: Prepared, side: str) -> Recordings:
-    """Responses of all listeners in one segment."""
-    runs = tuple(run for run in prepared.runs if run.episode == side)
-    return Recordings(runs, np.stack([prepared.bold(run) for run in runs]).astype(np.float64))
+def fit_models(
+    prepared: Prepared, out: Path, stages: Sequence[str], tuned_epochs: int
+) -> tuple[dict[tuple[str, str], Fitted], Fitted]:
+    """All fits by name and stage, and the frozen one that validation chooses."""
+    frozen = {stage: fit_story(prepared, stage, out / stage) for stage in stages}
+    models = {(FROZEN, stage): run for stage, run in frozen.items()}
+    if tuned_epochs:
+        baseline = models.get((FROZEN, TUNED_STAGE))
+        models[FROZEN, TUNED_STAGE] = baseline or fit_story(
+            prepared, TUNED_STAGE, out / TUNED_STAGE
+        )
+        models[FINE_TUNED, TUNED_STAGE] = fit_story(
+            prepared, TUNED_STAGE, out / "tuned", epochs=tuned_epochs
+        )
+    return models, max(frozen.values(), key=lambda run: run.validation_r)
 
 
 def fit_story(prepared: Prepared, stage: str, out: Path, *, epochs: int = 0) -> Fitted:
@@ -274,43 +219,6 @@ def predictions_of(run: Fitted) -> Courses:
     """Of all listeners, in the order of the dataset."""
     parts = run.parts()
     return np.stack(parts.predictor.predict_runs(parts.split.test)).astype(np.float64)
-
-
-def from_power(prepared: Prepared, sides: Mapping[str, Recordings]) -> Courses:
-    """Ridge from the root mean square of each TR of the story as the network heard it."""
-    power = {}
-    for side in ("train", "test"):
-        run = sides[side].runs[0]
-        audio = prepared.audio(run.stimulus) / INT16_SCALE
-        edges = (run.start + np.arange(run.n_trs + 1) * run.tr) * prepared.info.sample_rate
-        pieces = np.split(audio, edges.astype(int))[1:-1]
-        power[side] = np.array([[np.sqrt(np.mean(piece**2))] for piece in pieces], np.float32)
-    features = {side: [table] * len(sides[side].runs) for side, table in power.items()}
-    return _ridge(sides, features, N_DELAYS)
-
-
-def from_regressors(folder: Path, sides: Mapping[str, Recordings]) -> Courses:
-    """Ridge from the two regressors that come with the data, haemodynamic response included."""
-    features = {
-        side: [regressors_of(folder, run) for run in sides[side].runs] for side in ("train", "test")
-    }
-    return _ridge(sides, features, n_delays=1)
-
-
-def regressors_of(folder: Path, run: Run) -> NDArray[np.float32]:
-    """Sound power and word rate of a run, ``(n_trs, 2)``."""
-    first = round((run.start - START_S) / TR)
-    columns = [
-        np.loadtxt(folder / "alice_data_shared" / f"{run.subject}-{name}.txt")
-        for name in ("sndpwr", "rate")
-    ]
-    return np.stack(columns, axis=1)[first : first + run.n_trs].astype(np.float32)
-
-
-def from_others(measured: Courses) -> Courses:
-    """For each listener the mean of all others: what a story has in common."""
-    n_listeners = len(measured)
-    return (measured.sum(axis=0) - measured) / max(1, n_listeners - 1)
 
 
 def score(measured: Courses, predicted: Courses) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -352,31 +260,13 @@ def _difference(of_listeners: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "r difference": float(of_listeners.mean()),
         "± over listeners": float(of_listeners.std(ddof=1)) if n > 1 else None,
-        "listeners above 0": f"{int((of_listeners > 0).sum())} of {n}",
+        "listeners above 0": f"{int((of_listeners > SAME).sum())} of {n}",
     }
 
 
-def _ridge(
-    sides: Mapping[str, Recordings],
-    features: Mapping[str, Sequence[NDArray[np.float32]]],
-    n_delays: int,
-) -> Courses:
-    def each() -> Iterator[NDArray[np.float32]]:
-        train = sides["train"]
-        for i, run in enumerate(train.runs):
-            (table,) = ridge_predictions(
-                [run],
-                [features["train"][i]],
-                [train.measured[i].astype(np.float32)],
-                [features["test"][i]],
-                n_delays,
-            )
-            yield table
-
-    return np.stack(list(each())).astype(np.float64)
-
-
-def _notes(n_listeners: int, n_trs: int, n_shifts: int, cut_short: float) -> list[str]:
+def _notes(
+    n_listeners: int, n_trs: int, n_shifts: int, cut_short: float, tuned_epochs: int
+) -> list[str]:
     return [
         "The story's audio is not at hand. Every word was spoken by espeak-ng at its published "
         f"onset ({cut_short:.0%} of the words are cut short, where the next one begins); this "
@@ -396,5 +286,8 @@ def _notes(n_listeners: int, n_trs: int, n_shifts: int, cut_short: float) -> lis
         "published courses carry 30 to 45 % of their variance there.",
         "The mean of the other listeners is no model: it shows what a perfect model of what "
         "listeners share could reach about.",
+        f"Fine-tuned: conv6 and conv7 with all read-outs, {tuned_epochs} epochs; the rate of "
+        f"{TUNED['learning_rate']:g} was chosen because at 1e-4 the validation loss rose at once. "
+        "Epoch 0, the frozen model, is kept where validation finds none better.",
         "The network's weights are random (the untrained checkpoint).",
     ]

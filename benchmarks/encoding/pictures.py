@@ -15,7 +15,7 @@ GREY, BLUE, ORANGE = "0.6", "#3b6fb6", "#d9822b"
 
 
 def draw_natsound165(document: Mapping[str, Any]) -> bytes:
-    """Squared correlation of every model: a dot for each split, a bar for the estimate."""
+    """Squared correlation of every model: a bar for the estimate, a dot for each split."""
     scores = document["details"]["scores"]
     rows = document["rows"]
     figure = _figure(8.5, 0.34 * len(rows) + 1.1)
@@ -28,9 +28,7 @@ def draw_natsound165(document: Mapping[str, Any]) -> bytes:
         axes.plot(of_splits, np.full(len(of_splits), place), "k.", markersize=3)
     axes.set_yticks(range(len(rows)), [f"{row['model']}, {row['stage']}" for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel(
-        "squared test correlation, six components (bar: median over splits; dots: splits)"
-    )
+    axes.set_xlabel("squared test correlation, mean over components\n(dots: splits)")
     return _png(figure)
 
 
@@ -47,7 +45,7 @@ def draw_alice(document: Mapping[str, Any]) -> bytes:
         axes.fill_betweenx([place - 0.4, place + 0.4], low, high, color="0.85", linewidth=0)
         axes.plot(listeners, np.full(len(listeners), place), ".", color=BLUE, markersize=4)
         axes.plot([row["r"]] * 2, [place - 0.4, place + 0.4], color=ORANGE, linewidth=2.5)
-    names = [f"{row['model']} {row['stage'].strip('-')}".strip() for row in rows]
+    names = [f"{row['model']}, {row['stage']}".removesuffix(", -") for row in rows]
     axes.set_yticks(
         range(len(rows)),
         [f"{name}\n({row['BOLD']})" for name, row in zip(names, rows, strict=True)],
@@ -56,7 +54,7 @@ def draw_alice(document: Mapping[str, Any]) -> bytes:
     axes.axvline(0, color="k", linewidth=0.6)
     axes.invert_yaxis()
     axes.set_xlabel(
-        "Pearson's r, mean over regions (dots: listeners; line: their mean; grey: 95 % of shifts)"
+        "Pearson's r, mean over regions\n(dots: listeners; line: their mean; grey: 95 % of shifts)"
     )
     return _png(figure)
 

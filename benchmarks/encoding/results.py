@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 def write_result(folder: Path, experiment: str, document: Mapping[str, Any]) -> Path:
-    """Write ``folder/EXPERIMENT.json``; numbers that are not finite become null.
+    """Write ``folder/EXPERIMENT.json``; numbers have six digits, or become null.
 
     Raises
     ------
@@ -78,6 +78,6 @@ def _strict(value: Any) -> Any:
         return {str(key): _strict(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_strict(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
     return value

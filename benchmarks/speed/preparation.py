@@ -7,16 +7,15 @@ writes nothing and computes no checksum. Both take turns on the same files, in o
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speed.turns import Comparison, take_turns
 from training.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
 
 FILM_RATE, SOUND_RATE = 48_000, 44_100  # Hz
@@ -25,27 +24,19 @@ _PIECE_S = 10
 
 @dataclass(frozen=True)
 class PreparationSpeed:
-    """Result of :func:`measure_preparation`; times are medians over rounds, in seconds.
+    """Result of :func:`measure_preparation`.
 
     Attributes
     ----------
     minutes : float
         Length of the files.
-    film_seconds, sound_seconds : float
-        To prepare the sound of a film (stereo AAC in Matroska), and a stereo 16-bit WAV file.
-    film_ratio, sound_ratio : float
-        Median over rounds of that time over the plain contender's in the same round.
-    film_ratios, sound_ratios : tuple of float
-        One per round.
+    film, sound : Comparison
+        Of the sound of a film (stereo AAC in Matroska), and of a stereo 16-bit WAV file.
     """
 
     minutes: float
-    film_seconds: float
-    sound_seconds: float
-    film_ratio: float
-    sound_ratio: float
-    film_ratios: tuple[float, ...]
-    sound_ratios: tuple[float, ...]
+    film: Comparison
+    sound: Comparison
 
 
 def measure_preparation(
@@ -58,54 +49,27 @@ def measure_preparation(
     ValueError
         If there is no round or no time.
     """
-    if n_rounds < 1 or minutes <= 0:
-        raise ValueError(f"expected rounds and minutes above 0, got {n_rounds} and {minutes}")
+    if minutes <= 0:
+        raise ValueError(f"expected minutes above 0, got {minutes}")
     with tempfile.TemporaryDirectory() as folder:
         film, sound = Path(folder, "film.mkv"), Path(folder, "sound.wav")
         write_film(film, minutes * 60, seed)
         write_sound(sound, minutes * 60, seed)
-        film_seconds, film_ratios = _compare(film, plain_film, n_rounds)
-        sound_seconds, sound_ratios = _compare(sound, plain_sound, n_rounds)
-    return PreparationSpeed(
-        minutes=minutes,
-        film_seconds=film_seconds,
-        sound_seconds=sound_seconds,
-        film_ratio=median(film_ratios),
-        sound_ratio=median(sound_ratios),
-        film_ratios=tuple(film_ratios),
-        sound_ratios=tuple(sound_ratios),
-    )
+        return PreparationSpeed(
+            minutes, _compare(film, plain_film, n_rounds), _compare(sound, plain_sound, n_rounds)
+        )
 
 
 def _compare(
     source: Path, plain: Callable[[Path], NDArray[np.float32]], n_rounds: int
-) -> tuple[float, list[float]]:
-    """Median time to prepare `source`, and its ratio to the plain contender's in each round."""
+) -> Comparison:
     target = source.with_name("prepared.npy")
 
     def prepare() -> None:
         target.with_suffix(".json").unlink(missing_ok=True)  # or it would be taken as done
         prepare_sound(source, target)
 
-    prepare()  # imports, and the file comes into the cache
-    plain(source)
-    times, ratios = [], []
-    for i in range(n_rounds):
-        if i % 2:
-            ours = _seconds(prepare)
-            theirs = _seconds(lambda: plain(source))
-        else:
-            theirs = _seconds(lambda: plain(source))
-            ours = _seconds(prepare)
-        times.append(ours)
-        ratios.append(ours / theirs)
-    return median(times), ratios
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return take_turns(lambda: plain(source), {"prepare": prepare}, n_rounds)["prepare"]
 
 
 def plain_film(path: Path) -> NDArray[np.float32]:

@@ -28,6 +28,26 @@ def test_without_espeak_the_user_is_told_what_to_do(tmp_path, monkeypatch):
         make_sounds(tmp_path)
 
 
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_variants_of_the_sounds_are_all_different_and_the_same_for_a_seed(tmp_path):
+    def sounds(name, seed):
+        make_sounds(tmp_path / name, seed, n_variants=2)
+        return {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+
+    made = sounds("one", 0)
+    assert len(set(made.values())) == len(made) == 24
+    assert sounds("same", 0) == made
+    assert not set(made.values()) >= set(sounds("other", 1).values())
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").touch()
+    command = [sys.executable, "-m", "benchmarks.demo.train", "--out", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, list(tmp_path.iterdir())) == (2, [tmp_path / "mine.txt"])
+    assert "is not empty; remove it or choose another --out" in run.stderr
+
+
 @pytest.mark.slow
 def test_demo_finds_the_other_chord_and_the_other_speakers(tmp_path):
     command = [sys.executable, "-m", "benchmarks.demo", "--out", tmp_path]

@@ -238,6 +238,7 @@ def test_natural_sounds_from_files_to_the_page(data_folder: Path, tmp_path: Path
         stages=("pool5",),
         candidates=natsound165.CANDIDATES[1:],
         max_epochs=1,
+        learned_epochs=2,
         n_permutations=19,
     )
     write_result(tmp_path / "results", "natsound165", document)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 
 from training.prepared import Run
 from training.ridge_start import N_FOLDS, STRENGTHS, delayed, solve_read_out
@@ -33,7 +32,9 @@ def test_read_out_is_the_ridge_that_scikit_learn_chooses(n_trs: int, n_channels:
         head(torch.nn.functional.pad(torch.from_numpy(x.T)[None], (1, 0)))[0].T.detach().numpy()
         for x in features
     ]
-    x = StandardScaler().fit_transform(np.concatenate([delayed(table, 2) for table in features]))
+    x = np.concatenate([delayed(table, 2) for table in features]).astype(np.float64)
+    deviation = x.std(axis=0)
+    x = (x - x.mean(axis=0)) / np.maximum(deviation, np.sqrt(np.mean(deviation**2)))
     y = np.concatenate(responses)
     centred = y - y.mean(axis=0)
     groups = np.repeat([run.episode for run in runs], n_trs)
@@ -73,6 +74,19 @@ def test_silent_channels_get_no_weight():
     solve_read_out(head, runs, features, responses)
     assert not head.weight[:, 3].any()
     assert head.weight.isfinite().all()
+
+
+def test_a_channel_that_fires_in_the_test_data_alone_spoils_nothing():
+    runs, features, responses = runs_with_data(20, 4, n_targets=2)
+    for table in features:
+        table[:, 3] = 0
+    features[0][3, 3] = 1e-3  # once, by a thousandth
+    head = torch.nn.Conv1d(4, 2, 1)
+    solve_read_out(head, runs, features, responses)
+    heard = torch.zeros(1, 4, 1)
+    heard[0, 3] = 5.0  # as strongly as the others
+    silent = head(torch.zeros(1, 4, 1))
+    assert (head(heard) - silent).abs().max() < 1
 
 
 def test_delays_do_not_cross_runs():

@@ -94,10 +94,11 @@ def draw_brains(
     n_specific = min(round(settings.subject_specific * len(kind_of)), len(mixable))
     specific = set(generator.permutation(mixable)[:n_specific].tolist()) if mixable else set()
     scales = {kind: _channel_scale(kind, runs) for kind in settings.kinds if kind in kinds}
-    for kind in sorted(SOUNDNET_KINDS & scales.keys()) if settings.n_units else ():
-        usable = np.flatnonzero(scales[kind])
-        others = generator.permutation(usable)[settings.n_units :]
-        scales[kind][others] = 0
+    if settings.n_units:
+        for kind, scale in scales.items():
+            if kind in SOUNDNET_KINDS:
+                others = generator.permutation(np.flatnonzero(scale))[settings.n_units :]
+                scale[others] = 0
     shared = {
         i: _draw_mix(scales[kind], settings.n_mixed, generator) for i, kind in kind_of.items()
     }

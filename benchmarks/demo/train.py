@@ -1,0 +1,88 @@
+"""``python -m benchmarks.demo.train``: from fMRI to a checkpoint, on a simulated brain.
+
+Runs the commands that one runs with data of one's own, one after the other, and says what each is
+and how long it took.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.demo.sounds import make_sounds
+
+TRAINING = ("python", "-m", "training")
+PLUGIN = "hear-brainsoundnet"
+RECIPE = Path("training", "recipes", "demo.yaml")
+N_VARIANTS = 8  # of the twelve example sounds; seasons share none of them
+BRAIN = (
+    "run_minutes=3",
+    "n_parcels=100",
+    "kinds={envelope: 3, spectral: 6, modulation: 4, soundnet: 6, other_soundnet: 5}",
+    "explainable_variance=[0.5, 0.7]",
+)
+
+
+def demo(
+    audio: Annotated[Path | None, typer.Option(help="Folder of recordings; else made up.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for all that is made, new or empty.")] = Path(
+        "train-demo"
+    ),
+) -> None:
+    """Simulate a brain that listens, fit an encoder to it, take it out and use it."""
+    if out.exists() and any(out.iterdir()):
+        typer.echo(f"{out} is not empty; remove it or choose another --out", err=True)
+        raise typer.Exit(2)
+    begin = time.monotonic()
+    if audio is None:
+        audio = out / "sounds"
+        make_sounds(audio, n_variants=N_VARIANTS)
+        typer.echo(f"example sounds made in {audio}: {time.monotonic() - begin:.0f} s")
+    experiment, run, checkpoint = out / "experiment", out / "run", out / "brain.safetensors"
+    simulated = ["--as", "fmriprep", "--subjects", "2", "--runs", "8"]
+    for setting in BRAIN:
+        simulated += ["--set", setting]
+    data = f"data={experiment / 'prepared'}"
+    film = experiment / "stimuli" / "s02e01a.wav"  # of the season that is held out
+    _run(*TRAINING, "simulate", experiment, "--audio", audio, *simulated)
+    _run(*TRAINING, "prepare", experiment / "prepare.yaml")
+    _run(*TRAINING, "fit", RECIPE, "--out", run, data)
+    _run(*TRAINING, "export", run, checkpoint)
+    with_checkpoint: list[str | Path] = [film, "--checkpoint", checkpoint, "-o"]
+    _run(PLUGIN, "embed", *with_checkpoint, out / "embeddings")
+    _run(PLUGIN, "predict", *with_checkpoint, out / "predicted.h5", "--map")
+    _run(*TRAINING, "map", run, out / "map.png")
+    typer.echo(
+        f"\n{time.monotonic() - begin:.0f} s in all. To look at:\n"
+        f"  {run / 'curves.png'}: how it learned\n"
+        f"  {out / 'map.png'}: where the season that was held out is predicted, and how well\n"
+        f"  {experiment / 'prepared' / 'summary.html'}: the data"
+    )
+
+
+def _run(*command: str | Path) -> None:
+    """Echo a command, run it, and say how long it took; its failure ends the demo."""
+    words = [str(word) for word in command]
+    typer.echo("\n$ " + shlex.join(words))
+    begin = time.monotonic()
+    status = subprocess.run(_in_this_python(words), check=False).returncode
+    if status:
+        raise typer.Exit(status)
+    typer.echo(f"  {time.monotonic() - begin:.0f} s")
+
+
+def _in_this_python(words: list[str]) -> list[str]:
+    """The command by the interpreter that runs, whatever else is called python here."""
+    if words[0] == PLUGIN:
+        return [sys.executable, "-m", "hear_brainsoundnet", *words[1:]]
+    return [sys.executable, *words[1:]]
+
+
+if __name__ == "__main__":
+    typer.run(demo)

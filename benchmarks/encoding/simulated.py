@@ -1,0 +1,223 @@
+"""Brains whose truth is known: how close a fit comes to the best score that is possible.
+
+Two simulated subjects hear the same film, made of synthetic recordings that are all different. Some
+parcels follow units of the network that the fit starts from, some follow units of another SoundNet,
+some follow the level of the sound, most hear nothing; half of the sounding ones differ between the
+subjects. The last third of the episodes, made of other recordings, is held out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks.encoding.fits import Fitted, fitted
+from training.config import read_recipe
+from training.preparation import PrepareRecipe, prepare
+from training.prepared import Prepared
+from training.recipe import FitRecipe
+from training.scores import pearson_r
+from training.simulation import SimulationSettings, Truth, read_truth, simulate
+from training.untrained import SAMPLE_RATE, calibration_sounds
+
+SUBJECTS = ("sub-01", "sub-02")
+SOUNDS_AT_A_TIME = 40
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big a simulation is.
+
+    Attributes
+    ----------
+    n_recordings : int
+        Of six seconds each, all different.
+    n_runs, run_minutes : int, float
+        Runs of each subject and their length.
+    seed : int
+        Of recordings, brains and fits.
+    max_epochs : int
+        Of fine-tuning.
+    explainable_variance : (float, float)
+        Range of the share of a sounding parcel's variance that the sound accounts for.
+    kinds : tuple of (str, int)
+        How many parcels follow what; all others of the 30 are deaf.
+    """
+
+    n_recordings: int = 1200
+    n_runs: int = 18
+    run_minutes: float = 6.0
+    seed: int = 0
+    max_epochs: int = 20
+    explainable_variance: tuple[float, float] = (0.6, 0.9)
+    kinds: tuple[tuple[str, int], ...] = (("soundnet", 8), ("other_soundnet", 8), ("envelope", 2))
+
+
+def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
+    """Simulate, prepare, fit and score; what is there already is not made again."""
+    prepared, truth = simulated_dataset(out, size)
+    frozen = {subject: fit_frozen(prepared, subject, out, size) for subject in SUBJECTS}
+    tuned = fit_tuned(prepared, SUBJECTS[0], out, size)
+    own = held_out_scores(frozen[SUBJECTS[0]], SUBJECTS[0])
+    return {
+        "title": "Simulated brains",
+        "command": "python -m benchmarks.encoding simulated --out WORK",
+        "rows": rows_by_kind(truth, own, held_out_scores(tuned, SUBJECTS[0])),
+        "tables": [
+            {
+                "title": "Whose model predicts whose brain (frozen read-out)",
+                "rows": rows_by_model(truth, frozen),
+            }
+        ],
+        "settings": asdict(size),
+        "notes": [
+            "Pearson r on held-out episodes, mean over runs and parcels of a kind; best: the r of "
+            "the noise-free response with the measured one.",
+            "The frozen read-out is solved by ridge regression. Fine-tuning from conv4 starts from "
+            "the same weights with a random read-out.",
+        ],
+        "details": {"tuned_epochs": [asdict(epoch) for epoch in tuned.history]},
+    }
+
+
+def simulated_dataset(out: Path, size: Size) -> tuple[Prepared, Truth]:
+    """The prepared dataset of two simulated subjects, and the truth."""
+    simulation = out / "simulation"
+    if not (simulation / "truth" / "simulation.json").exists():
+        recordings = write_recordings(out / "recordings", size)
+        settings = SimulationSettings.model_validate(
+            {
+                "run_minutes": size.run_minutes,
+                "n_parcels": 30,
+                "kinds": dict(size.kinds),
+                "n_units": 3,
+                "n_mixed": 2,
+                "explainable_variance": size.explainable_variance,
+            }
+        )
+        simulate(
+            simulation,
+            recordings,
+            n_subjects=len(SUBJECTS),
+            n_runs=size.n_runs,
+            seed=size.seed,
+            settings=settings,
+            progress=False,
+        )
+    recipe = read_recipe(simulation / "prepare.yaml", PrepareRecipe)
+    return prepare(recipe, progress=False), read_truth(simulation)
+
+
+def write_recordings(folder: Path, size: Size) -> Path:
+    """Synthetic tones, noises, chirps and clicks, none of them twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for first in range(0, size.n_recordings, SOUNDS_AT_A_TIME):
+        n_sounds = min(SOUNDS_AT_A_TIME, size.n_recordings - first)
+        sounds = calibration_sounds(seed=10_000 * (size.seed + 1) + first, n_sounds=n_sounds)
+        for i, sound in enumerate(sounds.numpy()):
+            soundfile.write(folder / f"sound-{first + i:05}.wav", sound, SAMPLE_RATE)
+    return folder
+
+
+def recipe_of(prepared: Prepared, subject: str, size: Size, **changes: Any) -> FitRecipe:
+    """The settings that all fits share."""
+    common: dict[str, Any] = {
+        "data": prepared.folder,
+        "start": "untrained",
+        "subjects": [subject],
+        "train_from": "none",
+        "read_out": {"n_delays": 6},
+        "windows": {"n_trs": 60},
+        "split": {"test": {"seasons": ["s02"]}, "validation": {"count": 1}, "seed": size.seed},
+        "optimiser": {"max_epochs": 0},
+        "seed": size.seed,
+    }
+    return FitRecipe.model_validate({**common, **changes})
+
+
+def fit_frozen(prepared: Prepared, subject: str, out: Path, size: Size) -> Fitted:
+    """The read-out alone, solved by ridge regression."""
+    return fitted(recipe_of(prepared, subject, size), out / f"frozen-{subject}")
+
+
+def fit_tuned(prepared: Prepared, subject: str, out: Path, size: Size) -> Fitted:
+    """The network from conv4 upwards with its read-out."""
+    recipe = recipe_of(
+        prepared,
+        subject,
+        size,
+        train_from="conv4",
+        read_out={"n_delays": 6, "initial": "random"},
+        optimiser={
+            "max_epochs": size.max_epochs,
+            "learning_rate": 1e-4,
+            "plateau_patience": 2,
+            "patience": 6,
+        },
+    )
+    return fitted(recipe, out / f"tuned-{subject}", progress=True)
+
+
+def held_out_scores(model: Fitted, subject: str) -> dict[int, float]:
+    """Pearson r of a model with the brain of any subject, mean over held-out runs, by target."""
+    parts = model.parts()
+    runs = parts.split.test
+    predictions = dict(zip(runs, parts.predictor.predict_runs(runs), strict=True))
+    measured = {
+        run.stimulus: parts.prepared.bold(run)
+        for run in parts.prepared.runs
+        if run.subject == subject
+    }
+    columns = [parts.prepared.info.target_ids.index(i) for i in parts.encoder.read_out.target_ids]
+    scores = [
+        pearson_r(measured[run.stimulus][:, columns], table) for run, table in predictions.items()
+    ]
+    return dict(zip(parts.encoder.read_out.target_ids, np.mean(scores, axis=0), strict=True))
+
+
+def rows_by_kind(
+    truth: Truth, frozen: dict[int, float], tuned: dict[int, float]
+) -> list[dict[str, Any]]:
+    """For each kind of parcel of the first subject: best, frozen and fine-tuned r."""
+    table = truth.table[truth.table.subject == SUBJECTS[0]]
+    rows = []
+    for kind, members in table.groupby("kind"):
+        ids = [int(i) for i in members.target_id]
+        r_frozen, r_tuned = (np.array([scores[i] for i in ids]) for scores in (frozen, tuned))
+        best = float(members.best_r.mean())
+        rows.append(
+            {
+                "parcels": kind,
+                "n": len(ids),
+                "best r": best,
+                "frozen r": float(r_frozen.mean()),
+                "frozen / best": float(r_frozen.mean()) / best if best else None,
+                "fine-tuned r": float(r_tuned.mean()),
+                "better fine-tuned": f"{int((r_tuned > r_frozen).sum())} of {len(ids)}",
+                "largest |frozen r|": float(np.abs(r_frozen).max()),
+            }
+        )
+    return rows
+
+
+def rows_by_model(truth: Truth, frozen: dict[str, Fitted]) -> list[dict[str, Any]]:
+    """Own and other subject's model on parcels that differ between subjects or do not."""
+    scores = {(a, b): held_out_scores(frozen[a], b) for a in SUBJECTS for b in SUBJECTS}
+    rows = []
+    for specific in (True, False):
+        table = truth.table[truth.table.subject_specific == specific]
+        heard = table[(table.subject == SUBJECTS[0]) & (table.kind != "deaf")]
+        ids = [int(i) for i in heard.target_id]
+        row: dict[str, Any] = {"parcels": "subject-specific" if specific else "shared"}
+        for brain in SUBJECTS:
+            for model in SUBJECTS:
+                whose = "own" if model == brain else "other's"
+                row[f"{brain}, {whose} model"] = float(
+                    np.mean([scores[model, brain][i] for i in ids])
+                )
+        rows.append(row)
+    return rows

@@ -1,0 +1,234 @@
+"""How long an epoch of fine-tuning from conv4 takes, against the earlier public recipe.
+
+Both learn from the same windows of the same runs, which are made up. An epoch is its training
+steps: windows are read, predicted, compared, and the weights moved; the recipes' validation runs
+are not part of it. Three epochs of ours are measured:
+
+- the *first*, in which the frames of the frozen stages are computed and kept;
+- a *later* one, which begins at these frames;
+- one with the read-out's alignment "crop", as in the published models, where frames cannot be kept
+  because each window begins anew.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+import torch
+
+from benchmarks.speed.earlier_recipe import EarlierData, EarlierNetwork, EarlierTraining
+from benchmarks.speed.turns import Comparison, take_turns
+from training.assembly import Parts, assemble
+from training.fit import loss_of_step
+from training.frozen import FrozenStages
+from training.losses import LOSSES
+from training.predicting import Predictor
+from training.prepared import (
+    INFO_FILE,
+    INT16_SCALE,
+    RUN_ATTRIBUTES,
+    DatasetInfo,
+    Run,
+    audio_file,
+    bold_file,
+)
+from training.recipe import FitRecipe
+from training.starting_weights import set_training
+from training.stimuli import DEFAULT_SAMPLE_RATE
+from training.windows import Window, WindowLoader, draw_windows
+
+TR = 1.49  # seconds
+SUBJECT = "sub-01"
+HELD_OUT = "held-out"  # the validation run, without which no fit can be put together
+
+
+@dataclass(frozen=True)
+class EpochSpeed:
+    """Result of :func:`measure_epoch`.
+
+    Attributes
+    ----------
+    n_runs, n_windows, n_trs, n_targets : int
+        Runs, windows per epoch, TRs per window, targets.
+    n_threads : int
+        Of the processor.
+    minutes : float
+        Length of each run.
+    first, later, crop : Comparison
+        Of our epochs, as told above, with one of the earlier recipe.
+    """
+
+    n_runs: int
+    n_windows: int
+    n_trs: int
+    n_targets: int
+    n_threads: int
+    minutes: float
+    first: Comparison
+    later: Comparison
+    crop: Comparison
+
+
+def measure_epoch(
+    n_runs: int = 2,
+    minutes: float = 5.0,
+    n_trs: int = 70,
+    n_targets: int = 210,
+    n_rounds: int = 5,
+    n_threads: int | None = None,
+    seed: int = 0,
+) -> EpochSpeed:
+    """Time epochs of both recipes in turn.
+
+    On a machine that has other work to do, one thread tells more than several: these wait for each
+    other after every operation, and each time until all of them have had their turn.
+
+    Raises
+    ------
+    ValueError
+        If there is no round, no run, or a window is longer than a run.
+    """
+    n_threads = n_threads or torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as folder, _threads(n_threads):
+        write_dataset(Path(folder), n_runs, minutes, n_targets, seed)
+        ours = OurTraining(recipe(Path(folder), n_trs, "interpolate"))
+        cropped = OurTraining(recipe(Path(folder), n_trs, "crop"))
+        earlier = earlier_training(ours.parts)
+        runs = ours.parts.split.train
+        windows = draw_windows(
+            runs, ours.parts.recipe.windows, np.random.default_rng([seed, n_runs])
+        )
+
+        def first() -> None:
+            ours.forget_frames()
+            ours.epoch(windows)
+
+        contenders = {
+            "first": first,
+            "later": lambda: ours.epoch(windows),
+            "crop": lambda: cropped.epoch(windows),
+        }
+        compared = take_turns(lambda: earlier.epoch(windows), contenders, n_rounds)
+    return EpochSpeed(n_runs, len(windows), n_trs, n_targets, n_threads, minutes, **compared)
+
+
+def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) -> FitRecipe:
+    """The recipe of the comparison; what the earlier one has as well is as there."""
+    return FitRecipe.model_validate(
+        {
+            "data": data,
+            "start": "untrained",
+            "train_from": "conv4",
+            "read_out": {"n_delays": 5, "alignment": alignment, "initial": "random"},
+            "windows": {"n_trs": n_trs},
+            "optimiser": {"learning_rate": 1e-5, "weight_decay": 1e-3},
+            "split": {"validation": {"episodes": [HELD_OUT]}},
+        }
+    )
+
+
+class OurTraining:
+    """The steps of an epoch as :func:`training.fit.fit` takes them."""
+
+    def __init__(self, recipe: FitRecipe) -> None:
+        self.parts = assemble(recipe)
+        self.predictor = self.parts.predictor
+        learning = [each for each in self.parts.encoder.parameters() if each.requires_grad]
+        settings = recipe.optimiser
+        self.optimiser = torch.optim.AdamW(
+            learning, settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def epoch(self, windows: Sequence[Window]) -> list[float]:
+        """One step for each window; the losses of all."""
+        recipe = self.parts.recipe
+        set_training(self.parts.encoder, recipe.batchnorm)
+        losses = []
+        with _deterministic():
+            for window in windows:
+                loss = loss_of_step(self.predictor, [window], LOSSES[recipe.loss])
+                loss.backward()
+                self.optimiser.step()
+                self.optimiser.zero_grad()
+                losses.append(float(loss.detach()))
+        return losses
+
+    def forget_frames(self) -> None:
+        """Begin with an empty store of frozen frames, and files that are not open yet."""
+        parts, old = self.parts, self.parts.loader
+        scale = parts.start.card.input_scale
+        frozen = None
+        if old.frozen is not None:
+            frozen = FrozenStages(parts.encoder, old.frozen.stage.name, parts.prepared, scale)
+        columns = range(parts.prepared.n_targets)
+        loader = WindowLoader(parts.prepared, old.read_out, old.stage, scale, list(columns), frozen)
+        self.predictor = Predictor(parts.encoder, loader, parts.recipe.windows.n_trs)
+
+
+def earlier_training(parts: Parts) -> EarlierTraining:
+    """The earlier recipe with the same start, runs, read-out and optimiser."""
+    settings = parts.recipe
+    network = EarlierNetwork(
+        parts.start.soundnet,
+        parts.prepared.n_targets,
+        settings.read_out.n_delays,
+        settings.train_from,
+    )
+    data = EarlierData(parts.prepared, parts.split.train)
+    optimiser = settings.optimiser
+    return EarlierTraining(network, data, optimiser.learning_rate, optimiser.weight_decay)
+
+
+def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, seed: int) -> None:
+    """A prepared dataset of noise, and responses that have nothing to do with it."""
+    generator = np.random.default_rng(seed)
+    n_trs = int(minutes * 60 / TR)
+    sound_length = int(minutes * 60 * DEFAULT_SAMPLE_RATE)
+    for path in (audio_file(folder, HELD_OUT), bold_file(folder, SUBJECT)):
+        path.parent.mkdir()
+    with h5py.File(bold_file(folder, SUBJECT), "w", track_order=True) as file:
+        for name in (*(f"run-{i + 1}" for i in range(n_runs)), HELD_OUT):
+            noise = 0.1 * INT16_SCALE * generator.standard_normal(sound_length, dtype=np.float32)
+            np.save(audio_file(folder, name), noise.astype(np.int16))
+            run = Run(SUBJECT, name, name, "", name, "", 0.0, TR, n_trs)
+            table = generator.standard_normal((n_trs, n_targets), dtype=np.float32)
+            attributes = file.create_dataset(name, data=table).attrs
+            for key in RUN_ATTRIBUTES:
+                attributes[key] = getattr(run, key)
+    info = DatasetInfo(
+        name="noise",
+        kind="time_series",
+        tr=TR,
+        sample_rate=DEFAULT_SAMPLE_RATE,
+        target_ids=tuple(range(1, n_targets + 1)),
+        target_names=tuple(f"target {i}" for i in range(1, n_targets + 1)),
+    )
+    (folder / INFO_FILE).write_text(info.model_dump_json())
+
+
+@contextmanager
+def _threads(n_threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """As in a fit; the earlier recipe goes without."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -1,0 +1,172 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.encoding.results import write_result
+from benchmarks.speed.documents import epoch_document, preparation_document
+from benchmarks.speed.epoch import (
+    EpochSpeed,
+    OurTraining,
+    earlier_training,
+    measure_epoch,
+    recipe,
+    write_dataset,
+)
+from benchmarks.speed.machine import Machine, machine
+from benchmarks.speed.page import PAGE, RESULTS, write_page
+from benchmarks.speed.preparation import PreparationSpeed, measure_preparation
+from benchmarks.speed.turns import Comparison, take_turns
+from training.windows import Window
+
+HALF = Comparison((1.0, 3.0), (2.0, 6.0), (1.5, 2.0), (2.0, 2.0))
+IDLE = Machine("Pentium", 2, 0.1)
+
+
+def test_ratios_are_those_of_one_round():
+    comparison = Comparison((1.0, 9.0, 3.0), (2.0, 3.0, 4.0), (1.0, 1.0, 1.0), (4.0, 2.0, 2.0))
+    assert (comparison.ratios, comparison.ratio) == ((0.5, 3.0, 0.75), 0.75)
+    row = comparison.row("work")
+    assert (row["from"], row["to"], row["seconds"], row["plain seconds"]) == (0.5, 3.0, 3.0, 3.0)
+    assert (row["CPU ratio"], row["CPU from"], row["CPU to"]) == (0.5, 0.25, 0.5)
+
+
+def test_contenders_take_turns_after_a_round_that_does_not_count():
+    order: list[str] = []
+    works = {name: (lambda name=name: order.append(name)) for name in ("plain", "a", "b")}
+    plain = works.pop("plain")
+    compared = take_turns(plain, works, n_rounds=2)
+    assert order == ["plain", "a", "b"] * 2 + ["b", "a", "plain"]
+    assert list(compared) == ["a", "b"]
+    assert {len(each.seconds) for each in compared.values()} == {2}
+    assert compared["a"].plain_seconds == compared["b"].plain_seconds
+    with pytest.raises(ValueError, match="expected one round or more, got 0"):
+        take_turns(plain, works, n_rounds=0)
+
+
+def test_time_of_the_processor_is_not_time_of_waiting():
+    import time
+
+    wait = take_turns(lambda: time.sleep(0.02), {"wait": lambda: time.sleep(0.04)}, 1)["wait"]
+    assert wait.seconds[0] >= 0.04 > 0.02 > wait.cpu_seconds[0]
+
+
+def test_the_page_says_what_was_measured_and_where(tmp_path: Path):
+    speed = EpochSpeed(2, 6, 70, 210, 1, 5.0, HALF, HALF, HALF)
+    document = epoch_document([speed], "python -m benchmarks.speed epoch", IDLE)
+    write_result(tmp_path, "epoch", document)
+    text = write_page(tmp_path, tmp_path / "page.md").read_text()
+    assert "| 1 | first epoch | 2.000 | 4.000 | 0.500 | 0.500 | 0.500 | 1.750 |" in text
+    assert "2 runs of 5 minutes, 6 windows of 70 TRs" in text
+    assert "Machine: 2 cores (Pentium); load average 0.1 at the beginning.\n" in text
+    assert "Not measured yet: no `preparation.json`." in text
+    prepared = preparation_document(PreparationSpeed(20.0, HALF, HALF), "command", IDLE)
+    write_result(tmp_path, "preparation", prepared)
+    text = write_page(tmp_path, tmp_path / "page.md").read_text()
+    assert "| 16-bit WAV file | 2.000 | 4.000 | 0.500 |" in text
+    assert text == write_page(tmp_path, tmp_path / "again.md").read_text()
+    rounds = json.loads((tmp_path / "epoch.json").read_text())["details"]["speeds"][0]["later"]
+    assert rounds["seconds"] == [1.0, 3.0]
+
+
+def test_the_page_in_the_repository_is_that_of_its_numbers(tmp_path: Path):
+    assert write_page(RESULTS, tmp_path / "page.md").read_text() == PAGE.read_text()
+
+
+def test_a_page_without_results(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"no results in .*run first: python -m benchmark"):
+        write_page(tmp_path, tmp_path / "page.md")
+
+
+def test_the_machine_is_known():
+    here = machine()
+    assert here.n_cores >= 1
+    assert here.note().startswith(f"{here.n_cores} cores (")
+    assert Machine("Pentium", 4, None).note() == "4 cores (Pentium)"
+    assert "other work" in Machine("Pentium", 4, 3.0).note()
+
+
+@pytest.fixture(scope="module")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("speed")
+    write_dataset(folder, n_runs=1, minutes=0.5, n_targets=6, seed=0)
+    return folder
+
+
+@pytest.mark.slow
+def test_both_recipes_predict_the_same_from_the_same_weights(small_dataset: Path):
+    """In evaluation mode, that is, and where our windows are cut as theirs."""
+    ours = OurTraining(recipe(small_dataset, 10, "crop"))
+    earlier = earlier_training(ours.parts)
+    head = ours.parts.encoder.heads["sub-01"]
+    earlier.network.read_out.load_state_dict(
+        {"weight": head.weight.detach()[..., None], "bias": head.bias.detach()}
+    )
+    window = Window(ours.parts.split.train[0], 4, 10)
+    sound, bold = earlier.data.batch(window)
+    earlier.network.eval()
+    ours.parts.encoder.eval()
+    with torch.no_grad():
+        expected = earlier.network(sound, 10)
+        (prediction,) = ours.predictor.predict([window])
+    torch.testing.assert_close(prediction.predicted[0], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(prediction.measured[0], bold)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alignment", ["interpolate", "crop"])
+def test_losses_of_the_epoch_are_those_of_a_plain_computation(small_dataset: Path, alignment: str):
+    ours = OurTraining(recipe(small_dataset, 10, alignment))
+    run = ours.parts.split.train[0]
+    window = Window(run, 6, 10)
+    audio = torch.from_numpy(ours.parts.prepared.audio(run.stimulus) / np.float32(32768))
+    encoder = ours.parts.encoder.eval()
+    with torch.no_grad():
+        if alignment == "crop":
+            per_tr = int(22_050 * run.tr)
+            predicted = encoder(audio[None, 6 * per_tr : 16 * per_tr], 10)[0]
+        else:
+            predicted = encoder(audio[None], run.n_trs)[0, 6:16]
+    bold = ours.parts.prepared.bold(run)[6:16]
+    expected = np.mean((predicted.numpy().astype(float) - bold) ** 2)
+    before, after = ours.epoch([window, window])
+    assert before == pytest.approx(expected, rel=1e-5)
+    assert after < before
+    ours.forget_frames()
+    assert ours.epoch([window])[0] < after
+
+
+@pytest.mark.slow
+def test_earlier_recipe_learns_without_touching_what_is_frozen(small_dataset: Path):
+    ours = OurTraining(recipe(small_dataset, 10, "interpolate"))
+    earlier = earlier_training(ours.parts)
+    frozen = {name: each.clone() for name, each in earlier.network.frozen.named_parameters()}
+    window = Window(ours.parts.split.train[0], 3, 10)
+    first, second = earlier.epoch([window, window])
+    assert second < first
+    for name, parameter in earlier.network.frozen.named_parameters():
+        assert torch.equal(parameter, frozen[name])
+    # What this package does not repeat: the statistics of frozen stages move.
+    assert earlier.network.frozen[0][1].running_mean.abs().max() > 0
+
+
+@pytest.mark.slow
+def test_measurements_have_a_time_for_each_round():
+    n_threads = torch.get_num_threads()
+    speed = measure_epoch(1, 0.5, n_trs=10, n_targets=6, n_rounds=3, n_threads=1)
+    assert torch.get_num_threads() == n_threads
+    assert (speed.n_windows, speed.n_threads) == (2, 1)
+    for comparison in (speed.first, speed.later, speed.crop):
+        assert len(comparison.ratios) == len(comparison.cpu_ratios) == 3
+        assert min(comparison.seconds + comparison.cpu_seconds) > 0
+    assert speed.later.cpu_ratio < speed.first.cpu_ratio
+    prepared = measure_preparation(0.1, n_rounds=3)
+    assert len(prepared.film.ratios) == len(prepared.sound.cpu_ratios) == 3
+
+
+@pytest.mark.parametrize(("options", "message"), [((0.0, 3), "minutes above 0"), ((0.01, 0), "round")])
+def test_measurements_without_time_or_rounds(options: tuple[float, int], message: str):
+    with pytest.raises(ValueError, match=message):
+        measure_preparation(*options)

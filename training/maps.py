@@ -1,0 +1,198 @@
+"""Scores on the brain: each target's value in its voxels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hear_brainsoundnet.files import write_atomically
+from training.prepared import TARGETS_IMAGE
+from training.run_folder import RunFolder
+from training.sources.nifti import read_voxels
+
+SCORES = {"r": "Pearson r", "r2": "R²"}
+COLOURS = "RdBu_r"
+N_SLICES = 6
+
+
+def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> Any:
+    """An image with each target's value in its voxels.
+
+    Parameters
+    ----------
+    targets_image : path-like
+        A three-dimensional image whose voxel values are target ids, 0 for background.
+    values_by_id : mapping
+        Target id to value. Voxels of targets that have none, or NaN, are 0.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        float32, on the grid of `targets_image`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such image.
+    ValueError
+        If it cannot be read, or lacks a target id.
+    """
+    import nibabel
+
+    path = Path(targets_image)
+    voxels, affine = read_voxels(path, n_dimensions=3)
+    ids, places = np.unique(np.rint(voxels).astype(np.int64), return_inverse=True)
+    missing = sorted(set(values_by_id) - set(ids[ids != 0].tolist()))
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of {len(values_by_id)} target ids, the first is "
+            f"{missing[0]}; give the image of the atlas that the values belong to"
+        )
+    values = np.array([values_by_id.get(int(i), 0.0) for i in ids], dtype=np.float32)
+    return nibabel.Nifti1Image(np.nan_to_num(values)[places].reshape(voxels.shape), affine)
+
+
+def draw_map(
+    targets_image: str | Path,
+    values_by_id: Mapping[int, float],
+    out: str | Path,
+    title: str,
+    label: str = "",
+) -> None:
+    """Draw values on the brain: seen through from four sides, and in horizontal slices.
+
+    Parameters
+    ----------
+    targets_image, values_by_id
+        As :func:`map_image` takes them, in MNI space.
+    out : path-like
+        The PNG.
+    title : str
+        Above it.
+    label : str
+        What the values are, beside the colours.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+    from nilearn import plotting
+
+    image = map_image(targets_image, values_by_id)
+    largest = float(np.abs(image.dataobj).max()) or 1.0
+    slices = _slices(image)
+    figure = Figure(figsize=(10, 4.6), dpi=130)
+    FigureCanvasAgg(figure)
+    shared = {
+        "figure": figure,
+        "cmap": COLOURS,
+        "vmin": -largest,
+        "vmax": largest,
+        "threshold": 1e-9,  # where there is no value, nothing is drawn
+        "colorbar": False,
+    }
+    plotting.plot_glass_brain(
+        image, display_mode="lyrz", axes=(0.01, 0.42, 0.88, 0.5), plot_abs=False, **shared
+    )
+    plotting.plot_stat_map(
+        image,
+        display_mode="z",
+        cut_coords=slices,
+        axes=(0.01, 0.01, 0.88, 0.4),
+        draw_cross=False,
+        **shared,
+    )
+    figure.colorbar(
+        ScalarMappable(Normalize(-largest, largest), COLOURS),
+        cax=figure.add_axes((0.92, 0.2, 0.013, 0.6)),
+        label=label,
+    )
+    figure.suptitle(title, fontsize=11)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_atomically(Path(out), buffer.getvalue())
+
+
+def _slices(image: Any) -> list[float]:
+    """Heights in mm between which equally many voxels have a value."""
+    drawn = np.argwhere(np.asarray(image.dataobj) != 0)
+    if not len(drawn):
+        drawn = np.array([[size // 2 for size in image.shape]])
+    heights = np.sort(drawn @ image.affine[2, :3] + image.affine[2, 3])
+    shares = (np.arange(N_SLICES) + 0.5) / N_SLICES
+    return sorted({float(heights[int(share * len(heights))]) for share in shares})
+
+
+def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str = "r") -> None:
+    """Draw the scores of a fit, means over runs.
+
+    Parameters
+    ----------
+    run : path-like
+        Folder of a run that has come to its end, whose dataset has an image of its targets.
+    out : path-like
+        The PNG.
+    side : str
+        {"test", "validation"}.
+    score : str
+        {"r", "r2"}.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no run, it has no scores yet, or the dataset has no image.
+    ValueError
+        If nothing was scored on that side.
+    """
+    folder = RunFolder(run)
+    data = folder.recipe().data
+    image = data / TARGETS_IMAGE
+    if not image.exists():
+        raise FileNotFoundError(
+            f"{data} has no {TARGETS_IMAGE}: its targets have no place in the brain, or labels "
+            "were not given when it was prepared"
+        )
+    values, n_runs = mean_scores(folder.path / "scores.csv", side, score)
+    draw_map(
+        image,
+        values,
+        out,
+        f"{len(values)} targets, mean over {n_runs} {side} runs",
+        SCORES[score],
+    )
+
+
+def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], int]:
+    """Mean over runs of each target that has a score, and the number of runs.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+    ValueError
+        If nothing was scored on that side, or there is no such score.
+    """
+    if score not in SCORES:
+        raise ValueError(f"score is {score!r}, expected one of {', '.join(SCORES)}")
+    if not path.exists():
+        raise FileNotFoundError(f"no {path}: the run has not come to its end; use fit --resume")
+    found: dict[int, list[float]] = {}
+    runs, sides = set(), set()
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            sides.add(row["side"])
+            if row["side"] == side:
+                runs.add((row["subject"], row["run"]))
+                if math.isfinite(value := float(row[score])):
+                    found.setdefault(int(row["target_id"]), []).append(value)
+    if not found:
+        raise ValueError(
+            f"{path} has no scores of side {side!r}; it has {', '.join(sorted(sides))}"
+        )
+    return {target: float(np.mean(values)) for target, values in found.items()}, len(runs)
