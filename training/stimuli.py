@@ -125,8 +125,8 @@ def prepare_sound(
 def checksum_of(path: Path, stop: Event | None = None) -> str:
     """BLAKE2b of a file, the number that ``b2sum -l 256`` prints, after its name.
 
-    `stop` ends it early, with a meaningless result. A processor without instructions for SHA-256
-    needs two thirds more time for that, as much as for all else that is done to a WAV file.
+    `stop` ends it early, with a meaningless result. (SHA-256 takes two thirds longer on processors
+    that have no instructions for it: as long as all else that is done to a WAV file.)
 
     Examples
     --------

@@ -150,6 +150,7 @@ def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(
     assert abs(deaf) < 0.3  # 2 runs of 24 TRs: standard error of about 0.15
 
 
+@pytest.mark.slow
 def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tmp_path: Path):
     state = fitted(
         two_listeners,
@@ -163,6 +164,7 @@ def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tm
     assert state.finished
 
 
+@pytest.mark.slow
 def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
     optimiser = {"max_epochs": 12, "learning_rate": 0.3, "plateau_patience": 1, "patience": 12}
     state = fitted(two_listeners, tmp_path / "run", train_from="none", optimiser=optimiser)
@@ -177,6 +179,7 @@ def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
     assert expected[-1] < 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "heads"), [("group", {"group"}), ("multi_subject", {"sub-01", "sub-02"})]
 )
@@ -187,6 +190,7 @@ def test_several_subjects_share_what_they_should(
     assert {name.split(".")[1] for name in state.model if name.startswith("heads.")} == heads
 
 
+@pytest.mark.slow
 def test_correlation_loss_is_minimised(two_listeners: Path, tmp_path: Path):
     read_out = {"initial": "random"}
     optimiser = {"max_epochs": 10, "learning_rate": 1e-3}
@@ -203,6 +207,7 @@ def test_correlation_loss_is_minimised(two_listeners: Path, tmp_path: Path):
     assert 1 - last.validation_loss == pytest.approx(last.validation_r, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_all_files_of_a_run_are_there(two_listeners: Path, tmp_path: Path):
     fitted(two_listeners, tmp_path / "run", train_from="none")
     names = {path.name for path in (tmp_path / "run").iterdir()}

@@ -6,7 +6,6 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
-from small_dataset import known_brain
 
 from training.cli import main
 from training.maps import draw_map, map_image, mean_scores
@@ -33,11 +32,17 @@ def targets_image(tmp_path):
     return path
 
 
-def write_scores(path):
-    with path.open("w", newline="") as file:
+@pytest.fixture
+def run_with_scores(tmp_path):
+    """A run that has come to its end; its dataset need not be whole for a map."""
+    run = RunFolder(tmp_path / "run")
+    run.begin(FitRecipe(data=tmp_path / "data"), resume=False)
+    (tmp_path / "data").mkdir()
+    with (run.path / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["side", "subject", "run", "target_id", "r", "r2"])
         writer.writerows([(*row, 0) for row in ROWS])
+    return run.path
 
 
 def test_values_stand_where_their_ids_are(targets_image):
@@ -55,16 +60,16 @@ def test_ids_of_another_atlas_are_refused(targets_image):
         map_image(targets_image, {0: 1.0, 1: 1.0, 5: 1.0})
 
 
-def test_scores_are_means_over_the_runs_of_one_side(tmp_path):
-    write_scores(tmp_path / "scores.csv")
-    assert mean_scores(tmp_path / "scores.csv", "test", "r") == ({1: 0.5, 4: -0.5}, 2)
-    assert mean_scores(tmp_path / "scores.csv", "validation", "r") == ({1: 0.9}, 1)
+def test_scores_are_means_over_the_runs_of_one_side(run_with_scores):
+    path = run_with_scores / "scores.csv"
+    assert mean_scores(path, "test", "r") == ({1: 0.5, 4: -0.5}, 2)
+    assert mean_scores(path, "validation", "r") == ({1: 0.9}, 1)
     with pytest.raises(ValueError, match="no scores of side 'train'; it has test, validation"):
-        mean_scores(tmp_path / "scores.csv", "train", "r")
+        mean_scores(path, "train", "r")
     with pytest.raises(ValueError, match="score is 'r3', expected one of r, r2"):
-        mean_scores(tmp_path / "scores.csv", "test", "r3")
+        mean_scores(path, "test", "r3")
     with pytest.raises(FileNotFoundError, match="has not come to its end"):
-        mean_scores(tmp_path / "none.csv", "test", "r")
+        mean_scores(path.with_name("none.csv"), "test", "r")
 
 
 @pytest.mark.slow
@@ -77,18 +82,15 @@ def test_a_map_is_drawn_and_brings_no_window(targets_image, tmp_path, values):
     assert pyplot.get_fignums() == []
 
 
-def test_the_command_draws_the_scores_of_a_run(targets_image, tmp_path, capsys):
-    data = known_brain(tmp_path / "data", n_runs=1, n_trs=8)
-    run = RunFolder(tmp_path / "run")
-    run.begin(FitRecipe(data=data), resume=False)
-    write_scores(run.path / "scores.csv")
-    arguments = ["map", str(run.path), str(tmp_path / "map.png"), "--side", "test"]
+def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
-        main(arguments)
-    assert (
-        "has no targets.nii.gz: its targets have no place in the brain" in capsys.readouterr().err
-    )
-    shutil.copy(targets_image, data / "targets.nii.gz")
+        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
+    assert "its targets have no place in the brain" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_draws_the_scores_of_a_run(run_with_scores, targets_image, tmp_path):
+    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
     with pytest.raises(SystemExit, match="0"):
-        main(arguments)
+        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
     assert (tmp_path / "map.png").stat().st_size > 10_000

@@ -74,6 +74,7 @@ def test_cleaned_parcel_means_of_the_images_recover_the_truth(derivatives):
         assert r == pytest.approx(np.sqrt(0.8), abs=0.1)
 
 
+@pytest.mark.slow
 def test_what_is_added_to_the_images_is_all_in_the_confounds(derivatives, tmp_path, recordings):
     """The same seed without nuisances leaves the same residual after regression."""
     from nilearn.signal import clean

@@ -144,6 +144,7 @@ def test_what_comes_from_files_is_escaped(tmp_path):
     assert "run&amp;$x^2$" in page
 
 
+@pytest.mark.slow
 def test_many_runs_are_all_listed_and_some_drawn(tmp_path):
     dataset = hearing_brain(tmp_path, n_runs=14, n_targets=22)
     page = page_of(dataset, tmp_path)

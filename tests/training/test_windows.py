@@ -7,9 +7,10 @@ import torch
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
-from training.frozen import FrozenStages
+from training.frozen import SAMPLES_PER_PASS, FrozenStages
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
+from training.starting_weights import freeze
 from training.windows import (
     Window,
     WindowLoader,
@@ -79,6 +80,34 @@ def test_crop_windows_hold_their_own_seconds_only(two_listeners: Path):
     np.testing.assert_allclose(batch.sound[0], expected, rtol=1e-6)
     assert batch.context == 0
     np.testing.assert_array_equal(batch.bold[0], prepared.bold(run)[5:15])
+
+
+@pytest.mark.parametrize("train_from", ["conv1", "conv4", "none"])
+@pytest.mark.parametrize("stage", ["conv5", "conv7"])
+def test_crop_windows_predict_what_their_sound_predicts(
+    two_listeners: Path, stage: str, train_from: str
+):
+    """Although their frozen stages are computed in pieces."""
+    prepared = Prepared(two_listeners)
+    encoder = encoder_of(prepared, stage, "crop")
+    freeze(encoder, train_from)
+    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
+    windows = [Window(prepared.runs[i], 2, 22) for i in (0, 1)]  # more than two pieces
+    (prediction,) = Predictor(encoder, loader, n_trs=22).predict(windows)
+    (batch,) = loader.batches(windows)
+    with torch.no_grad():
+        expected = encoder(batch.sound, 22)
+    assert batch.sound.shape[1] > 2 * SAMPLES_PER_PASS
+    tolerance = 1e-5 * float(expected.max() - expected.min())
+    torch.testing.assert_close(prediction.predicted, expected, atol=tolerance, rtol=0)
+    prediction.predicted.sum().backward()
+    learning = {
+        name.split(".")[1]
+        for name, each in encoder.named_parameters()
+        if name.startswith("soundnet") and each.grad is not None
+    }
+    stages = [f"conv{i}" for i in range(1, int(stage[-1]) + 1)]
+    assert learning == set(stages[stages.index(train_from) :] if train_from in stages else [])
 
 
 def test_past_the_end_of_the_stimulus_there_is_silence(two_listeners: Path):
