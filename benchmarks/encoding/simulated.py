@@ -44,6 +44,8 @@ class Size:
         Of fine-tuning.
     explainable_variance : (float, float)
         Range of the share of a sounding parcel's variance that the sound accounts for.
+    n_units : int
+        Units of each network that its parcels share among them; 0 for all.
     kinds : tuple of (str, int)
         How many parcels follow what; all others of the 30 are deaf.
     """
@@ -54,6 +56,7 @@ class Size:
     seed: int = 0
     max_epochs: int = 20
     explainable_variance: tuple[float, float] = (0.6, 0.9)
+    n_units: int = 0
     kinds: tuple[tuple[str, int], ...] = (("soundnet", 8), ("other_soundnet", 8), ("envelope", 2))
 
 
@@ -94,7 +97,7 @@ def simulated_dataset(out: Path, size: Size) -> tuple[Prepared, Truth]:
                 "run_minutes": size.run_minutes,
                 "n_parcels": 30,
                 "kinds": dict(size.kinds),
-                "n_units": 3,
+                "n_units": size.n_units,
                 "n_mixed": 2,
                 "explainable_variance": size.explainable_variance,
             }
