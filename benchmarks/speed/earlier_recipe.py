@@ -64,7 +64,7 @@ class EarlierData:
         self.pieces: dict[Run, list[NDArray[np.float32]]] = {}
         self.bold: dict[Run, NDArray[np.float32]] = {}
         for run in runs:
-            sound = prepared.audio(run.stimulus).astype(np.float32) / INT16_SCALE
+            sound = prepared.audio(run.stimulus).astype(np.float32) * np.float32(1 / INT16_SCALE)
             length = math.floor(prepared.info.sample_rate * run.tr)
             self.pieces[run] = [
                 sound[i * length : (i + 1) * length].copy() for i in range(len(sound) // length)

@@ -166,7 +166,9 @@ def test_measurements_have_a_time_for_each_round():
     assert len(prepared.film.ratios) == len(prepared.sound.cpu_ratios) == 3
 
 
-@pytest.mark.parametrize(("options", "message"), [((0.0, 3), "minutes above 0"), ((0.01, 0), "round")])
+@pytest.mark.parametrize(
+    ("options", "message"), [((0.0, 3), "minutes above 0"), ((0.01, 0), "round")]
+)
 def test_measurements_without_time_or_rounds(options: tuple[float, int], message: str):
     with pytest.raises(ValueError, match=message):
         measure_preparation(*options)
