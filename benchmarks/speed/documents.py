@@ -41,8 +41,8 @@ def epoch_document(speeds: Sequence[EpochSpeed], command: str, machine: Machine)
             "In the first epoch the frames of the frozen stages are computed once and kept; with "
             "alignment crop they cannot be kept, because each window begins anew.",
             "Several threads wait for each other after every operation. Where other work takes "
-            "part of the cores this waiting, and not the work, decides the times; the rows of one "
-            "thread are then the ones to read.",
+            "part of the cores this waiting, and not the work, decides the times, and ratios above "
+            "1 come up; the rows of one thread are then the ones to read.",
             f"Machine: {machine.note()}.",
         ],
         "details": {"machine": asdict(machine), "speeds": [asdict(speed) for speed in speeds]},
