@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import write_checkpoint
+from hear_brainsoundnet.prediction_files import targets_path
 from training.assembly import assemble
 from training.prepared import TARGETS_IMAGE
 from training.run_folder import RunFolder
@@ -83,13 +84,8 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     digest = write_checkpoint(out, card, parts.encoder)
     image = parts.prepared.folder / TARGETS_IMAGE
     if image.exists():
-        shutil.copyfile(image, targets_image_of(out))
+        shutil.copyfile(image, targets_path(out))
     return digest
-
-
-def targets_image_of(checkpoint: Path) -> Path:
-    """Where the image of a checkpoint's target ids stands."""
-    return checkpoint.with_name(f"{checkpoint.stem}.{TARGETS_IMAGE}")
 
 
 def _mean_scores(path: Path) -> dict[str, JsonValue]:

@@ -63,13 +63,13 @@ class Size:
 def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
     """Simulate, prepare, fit and score; what is there already is not made again."""
     prepared, truth = simulated_dataset(out, size)
-    frozen = {subject: fit_frozen(prepared, subject, out, size) for subject in SUBJECTS}
+    frozen = {subject: HeldOut(fit_frozen(prepared, subject, out, size)) for subject in SUBJECTS}
     tuned = fit_tuned(prepared, SUBJECTS[0], out, size)
-    own = held_out_scores(frozen[SUBJECTS[0]], SUBJECTS[0])
+    own = frozen[SUBJECTS[0]].scores(SUBJECTS[0])
     return {
         "title": "Simulated brains",
         "command": "python -m benchmarks.encoding simulated --out WORK",
-        "rows": rows_by_kind(truth, own, held_out_scores(tuned, SUBJECTS[0])),
+        "rows": rows_by_kind(truth, own, HeldOut(tuned).scores(SUBJECTS[0])),
         "tables": [
             {
                 "title": "Whose model predicts whose brain (frozen read-out)",
@@ -165,21 +165,26 @@ def fit_tuned(prepared: Prepared, subject: str, out: Path, size: Size) -> Fitted
     return fitted(recipe, out / f"tuned-{subject}", progress=True)
 
 
-def held_out_scores(model: Fitted, subject: str) -> dict[int, float]:
-    """Pearson r of a model with the brain of any subject, mean over held-out runs, by target."""
-    parts = model.parts()
-    runs = parts.split.test
-    predictions = dict(zip(runs, parts.predictor.predict_runs(runs), strict=True))
-    measured = {
-        run.stimulus: parts.prepared.bold(run)
-        for run in parts.prepared.runs
-        if run.subject == subject
-    }
-    columns = [parts.prepared.info.target_ids.index(i) for i in parts.encoder.read_out.target_ids]
-    scores = [
-        pearson_r(measured[run.stimulus][:, columns], table) for run, table in predictions.items()
-    ]
-    return dict(zip(parts.encoder.read_out.target_ids, np.mean(scores, axis=0), strict=True))
+class HeldOut:
+    """A model's predictions of the held-out runs, made once, to hold against any brain."""
+
+    def __init__(self, model: Fitted) -> None:
+        parts = model.parts()
+        runs = parts.split.test
+        self.prepared = parts.prepared
+        self.target_ids = parts.encoder.read_out.target_ids
+        names = [run.stimulus for run in runs]
+        self.predictions = dict(zip(names, parts.predictor.predict_runs(runs), strict=True))
+
+    def scores(self, subject: str) -> dict[int, float]:
+        """Pearson r with the brain of a subject, mean over runs, by target."""
+        columns = [self.prepared.info.target_ids.index(i) for i in self.target_ids]
+        scores = [
+            pearson_r(self.prepared.bold(run)[:, columns], self.predictions[run.stimulus])
+            for run in self.prepared.runs
+            if run.subject == subject and run.stimulus in self.predictions
+        ]
+        return dict(zip(self.target_ids, np.mean(scores, axis=0), strict=True))
 
 
 def rows_by_kind(
@@ -207,9 +212,9 @@ def rows_by_kind(
     return rows
 
 
-def rows_by_model(truth: Truth, frozen: dict[str, Fitted]) -> list[dict[str, Any]]:
+def rows_by_model(truth: Truth, frozen: dict[str, HeldOut]) -> list[dict[str, Any]]:
     """Own and other subject's model on parcels that differ between subjects or do not."""
-    scores = {(a, b): held_out_scores(frozen[a], b) for a in SUBJECTS for b in SUBJECTS}
+    scores = {(a, b): frozen[a].scores(b) for a in SUBJECTS for b in SUBJECTS}
     rows = []
     for specific in (True, False):
         table = truth.table[truth.table.subject_specific == specific]
