@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.encoding.page import PAGE, write_page
-from benchmarks.encoding.results import RESULTS, write_result
+from benchmarks.encoding.page import PAGE, RESULTS, write_page
+from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import run_program
 
 PROGRAM = "python -m benchmarks.encoding"

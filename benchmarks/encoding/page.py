@@ -1,97 +1,30 @@
-"""The results page, written from the JSON files alone: equal numbers give equal text."""
+"""The page of the encoding experiments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.encoding.pictures import PICTURES
-from benchmarks.encoding.results import read_result
-from hear_brainsoundnet.files import write_atomically
+from benchmarks.results_page import write_results_page
 
+RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
 EXPERIMENTS = ("natsound165", "alice", "simulated")
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page and, beside it, the pictures of the experiments that have one.
-
-    Parameters
-    ----------
-    results : Path
-        Folder of the JSON files; an experiment without one is marked as not run.
-    page : Path
-        The page, for example ``results.md``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no result at all.
-    """
-    documents = {name: read_result(results, name) for name in EXPERIMENTS}
-    if not any(documents.values()):
-        raise FileNotFoundError(
-            f"no results in {results}; run first: python -m benchmarks.encoding --help"
-        )
-    lines = [
-        "# Brain encoding",
-        "",
-        "Written by `python -m benchmarks.encoding page`; not to be edited. All numbers: the JSON "
-        "files in the folder `results`.",
-    ]
-    for name, document in documents.items():
-        if document is None:
-            lines += ["", f"## {name}", "", f"Not run yet: no `{name}.json`."]
-            continue
-        lines += ["", *format_experiment(document)]
-        if name in PICTURES:
-            title, draw = PICTURES[name]
-            picture = page.with_name(f"{page.stem}-{name}.png")
-            write_atomically(picture, draw(document))
-            lines += ["", f"![{title}]({picture.name})"]
-    write_atomically(page, ("\n".join(lines) + "\n").encode())
-    return page
-
-
-def format_experiment(document: Mapping[str, Any]) -> list[str]:
-    """Title, tables, notes, and where it came from."""
-    lines = [f"## {document['title']}", "", *format_table(document["rows"])]
-    for table in document.get("tables", ()):
-        lines += ["", f"### {table['title']}", "", *format_table(table["rows"])]
-    if document["notes"]:
-        lines += ["", *(f"- {note}" for note in document["notes"])]
-    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
-    seeds = "; ".join(f"{name} {_listed(own)}" for name, own in document.get("seeds", {}).items())
-    lines += ["", "```", document["command"], "```", ""]
-    lines += [f"Seeds: {seeds}."] if seeds else []
-    lines += [f"Revision {document['git_revision'] or 'unknown'}; {versions}."]
-    return lines
-
-
-def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows as a Markdown table; the columns are those of all rows, in the order they come up.
-
-    Examples
-    --------
-    >>> format_table([{"model": "a", "r": 0.12345}, {"model": "b", "n": 3}])
-    ['| model | r | n |', '| --- | --- | --- |', '| a | 0.123 |  |', '| b |  | 3 |']
-    """
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    cells = [[format_cell(row.get(column, "")) for column in columns] for row in rows]
-    return [f"| {' | '.join(line)} |" for line in (columns, ["---"] * len(columns), *cells)]
-
-
-def format_cell(value: object) -> str:
-    """Floats with three decimals; what could not be computed as "undefined"."""
-    if value is None:
-        return "undefined"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    return str(value).replace("|", "\\|")
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    first, last = seeds[0], seeds[-1]
-    in_order = len(seeds) > 2 and list(seeds) == list(range(first, last + 1))
-    return f"{first} to {last}" if in_order else ", ".join(map(str, seeds))
+    """Write the page and its pictures; see :func:`write_results_page`."""
+    return write_results_page(
+        results,
+        page,
+        program="python -m benchmarks.encoding",
+        heading=[
+            "# Brain encoding",
+            "",
+            "Written by `python -m benchmarks.encoding page`; not to be edited. All numbers: the "
+            "JSON files in the folder `results`.",
+        ],
+        names=EXPERIMENTS,
+        missing="Not run yet",
+        pictures=PICTURES,
+    )

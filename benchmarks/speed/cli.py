@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.encoding.results import write_result
+from benchmarks.results import write_result
 from benchmarks.speed.documents import epoch_document, preparation_document
 from benchmarks.speed.machine import machine
 from benchmarks.speed.page import PAGE, RESULTS, write_page

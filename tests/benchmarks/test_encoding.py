@@ -6,11 +6,12 @@ import pytest
 
 from benchmarks.encoding import alice, natsound165, story
 from benchmarks.encoding.fits import ridge_predictions
-from benchmarks.encoding.page import format_table, write_page
-from benchmarks.encoding.results import read_result, write_result
+from benchmarks.encoding.page import write_page
 from benchmarks.encoding.shift_null import p_value, shifted_r, shifts_of
 from benchmarks.encoding.story import place_words, without_silence, words_of
 from benchmarks.encoding.text_grid import Interval, parse_tier, read_tier
+from benchmarks.results import read_result, write_result
+from benchmarks.results_page import format_table
 from training.prepared import Run
 
 GRID = '''File type = "ooTextFile"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.encoding.results import write_result
+from benchmarks.results import write_result
 from benchmarks.speed.documents import epoch_document, preparation_document
 from benchmarks.speed.epoch import (
     EpochSpeed,

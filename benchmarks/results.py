@@ -16,7 +16,6 @@ from typing import Any
 from hear_brainsoundnet.files import write_atomically
 from training.run_folder import git_revision, versions
 
-RESULTS = Path(__file__).with_name("results")
 FORMAT_VERSION = 1
 REQUIRED = {"title": str, "command": str, "rows": list, "notes": list}
 

@@ -1,0 +1,108 @@
+"""Results pages, written from the JSON files alone: equal numbers give equal text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from benchmarks.results import read_result
+from hear_brainsoundnet.files import write_atomically
+
+Picture = tuple[str, Callable[[Mapping[str, Any]], bytes]]  # title, and what draws the PNG
+
+
+def write_results_page(
+    results: Path,
+    page: Path,
+    *,
+    program: str,
+    heading: Sequence[str],
+    names: Sequence[str],
+    missing: str,
+    pictures: Mapping[str, Picture] = MappingProxyType({}),
+) -> Path:
+    """Write a page and, beside it, the pictures of the experiments that have one.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the JSON files; an experiment without one is marked as such.
+    page : Path
+        The page, for example ``results.md``.
+    program : str
+        The command that makes results, for the error message.
+    heading : sequence of str
+        First lines of the page.
+    names : sequence of str
+        The experiments, in their order on the page.
+    missing : str
+        What to say of one without results, for example "Not run yet".
+    pictures : mapping
+        By experiment.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no result at all.
+    """
+    documents = {name: read_result(results, name) for name in names}
+    if not any(documents.values()):
+        raise FileNotFoundError(f"no results in {results}; run first: {program} --help")
+    lines = list(heading)
+    for name, document in documents.items():
+        if document is None:
+            lines += ["", f"## {name}", "", f"{missing}: no `{name}.json`."]
+            continue
+        lines += ["", *format_experiment(document)]
+        if name in pictures:
+            title, draw = pictures[name]
+            picture = page.with_name(f"{page.stem}-{name}.png")
+            write_atomically(picture, draw(document))
+            lines += ["", f"![{title}]({picture.name})"]
+    write_atomically(page, ("\n".join(lines) + "\n").encode())
+    return page
+
+
+def format_experiment(document: Mapping[str, Any]) -> list[str]:
+    """Title, tables, notes, and where it came from."""
+    lines = [f"## {document['title']}", "", *format_table(document["rows"])]
+    for table in document.get("tables", ()):
+        lines += ["", f"### {table['title']}", "", *format_table(table["rows"])]
+    if document["notes"]:
+        lines += ["", *(f"- {note}" for note in document["notes"])]
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    seeds = "; ".join(f"{name} {_listed(own)}" for name, own in document.get("seeds", {}).items())
+    lines += ["", "```", document["command"], "```", ""]
+    lines += [f"Seeds: {seeds}."] if seeds else []
+    lines += [f"Revision {document['git_revision'] or 'unknown'}; {versions}."]
+    return lines
+
+
+def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Rows as a Markdown table; the columns are those of all rows, in the order they come up.
+
+    Examples
+    --------
+    >>> format_table([{"model": "a", "r": 0.12345}, {"model": "b", "n": 3}])
+    ['| model | r | n |', '| --- | --- | --- |', '| a | 0.123 |  |', '| b |  | 3 |']
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [[format_cell(row.get(column, "")) for column in columns] for row in rows]
+    return [f"| {' | '.join(line)} |" for line in (columns, ["---"] * len(columns), *cells)]
+
+
+def format_cell(value: object) -> str:
+    """Floats with three decimals; what could not be computed as "undefined"."""
+    if value is None:
+        return "undefined"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value).replace("|", "\\|")
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    first, last = seeds[0], seeds[-1]
+    in_order = len(seeds) > 2 and list(seeds) == list(range(first, last + 1))
+    return f"{first} to {last}" if in_order else ", ".join(map(str, seeds))
