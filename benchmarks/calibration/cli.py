@@ -1,0 +1,63 @@
+"""The command line: ``python -m benchmarks.calibration run | page``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.calibration.page import PAGE, RESULTS, write_page
+from benchmarks.calibration.sizes import SIZES, SizeName
+from benchmarks.results import write_result
+from hear_brainsoundnet.command_line import run_program
+
+PROGRAM = "python -m benchmarks.calibration"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Whether p values, corrections, ceilings and intervals are what they claim to be.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def run(
+    size: Annotated[SizeName, typer.Option(help="How many simulated experiments.")] = "full",
+    out: Annotated[Path, typer.Option(help="Folder for the numbers, a JSON file each.")] = RESULTS,
+) -> None:
+    """Simulate, estimate, and compare with the truth: minutes at full size, on one core."""
+    from benchmarks.calibration.ceilings import ceilings_document
+    from benchmarks.calibration.discoveries import discoveries_document
+    from benchmarks.calibration.intervals import intervals_document
+    from benchmarks.calibration.nulls import nulls_document
+
+    for name, document_of in {
+        "nulls": nulls_document,
+        "discoveries": discoveries_document,
+        "ceilings": ceilings_document,
+        "intervals": intervals_document,
+    }.items():
+        document = {**document_of(SIZES[size]), "command": f"{PROGRAM} run --size {size}"}
+        typer.echo(write_result(out, name, document))
+
+
+@app.command()
+def page(
+    results: Annotated[Path, typer.Option(help="Folder with the numbers.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+) -> None:
+    """Write the results page and its pictures from the numbers alone."""
+    typer.echo(write_page(results, out))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; what goes wrong is one line and an exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("benchmarks.calibration").setLevel(logging.INFO)
+    run_program(app, PROGRAM, arguments)

@@ -1,0 +1,131 @@
+"""Pictures of the calibration experiments, drawn from their JSON documents."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS: Mapping[str, str] = {
+    "circular_shift": "#3b6fb6",
+    "phase_randomised": "#3a9a6c",
+    "block_permutation": "#8a63b0",
+    "shift of 20 TRs or more": "0.6",
+    "shuffle": "#d9822b",
+}
+
+
+def draw_nulls(document: Mapping[str, Any]) -> bytes:
+    """How many p values are as small as named, against how many should be, setting by setting."""
+    levels = np.array(document["details"]["levels"])
+    settings = list(dict.fromkeys(row["data"] for row in document["rows"]))
+    n_rows = -(-len(settings) // 4)
+    figure = _figure(11, 2.9 * n_rows + 0.4)
+    grid = figure.subplots(n_rows, min(4, len(settings)), sharex=True, sharey=True, squeeze=False)
+    for axes, setting in zip(grid.flat, settings, strict=False):
+        for null, colour in COLOURS.items():
+            share = np.array(document["details"]["share"][f"{setting}: {null}"])
+            seen = share > 0
+            axes.loglog(levels[seen], share[seen], color=colour, label=null, linewidth=1.5)
+        axes.plot([levels[0], 1], [levels[0], 1], "k:", linewidth=1)
+        axes.set_title(setting, fontsize=9)
+    for axes in grid.flat[len(settings) :]:
+        axes.axis("off")
+    grid[0, 0].legend(fontsize=7, frameon=False)
+    figure.supxlabel("p up to ... (dotted: as many as there should be)", fontsize=10)
+    figure.supylabel("share of targets without relation", fontsize=10)
+    return _png(figure)
+
+
+def draw_discoveries(document: Mapping[str, Any]) -> bytes:
+    """False discoveries under BH and BY, any false ones under FWE, and power."""
+    panels = (
+        ("false discoveries, bh", "bh", "false discoveries", "± false"),
+        ("false discoveries, by", "by", "false discoveries", "± false"),
+        ("any false one, fwe", "fwe", "any false", "± any"),
+        ("power, bh", "bh", "power", None),
+    )
+    first = document["rows"][0]["data"]
+    figure = _figure(11, 2.8)
+    for axes, (title, correction, key, error) in zip(figure.subplots(1, 4), panels, strict=True):
+        rows = [
+            row
+            for row in document["rows"]
+            if row["data"] == first and row["correction"] == correction
+        ]
+        errors = [row[error] for row in rows] if error else None
+        names = [row["null"] for row in rows]
+        colours = [COLOURS[name] for name in names]
+        axes.barh(range(len(rows)), [row[key] for row in rows], xerr=errors, color=colours)
+        axes.set_yticks(range(len(rows)), names if axes.get_subplotspec().is_first_col() else [])
+        axes.invert_yaxis()
+        axes.set_title(title, fontsize=9)
+        if error:
+            axes.axvline(0.05, color="k", linestyle=":", linewidth=1)
+    return _png(figure)
+
+
+def draw_ceilings(document: Mapping[str, Any]) -> bytes:
+    """Mean estimates against the truth, with the spread of single targets."""
+    rows = [row for row in document["rows"] if row["method"] == "pairs"]
+    figure = _figure(5.5, 3.2)
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        true = row["true ceiling of r"]
+        spread = row["one target, ±"] * true
+        axes.errorbar(
+            place, row["estimate, mean over targets"], spread, fmt="o", color="#3b6fb6", capsize=3
+        )
+        axes.plot([place - 0.4, place + 0.4], [true, true], "k", linewidth=1.2)
+    axes.set_xticks(range(len(rows)), [str(row["repeats"]) for row in rows])
+    axes.set_xlabel("repeats (line: true ceiling of r; bars: spread of single targets)")
+    axes.set_ylabel("estimate")
+    axes.set_ylim(0, 1)
+    return _png(figure)
+
+
+def draw_intervals(document: Mapping[str, Any]) -> bytes:
+    """Coverage by number of runs, ours and that of the percentile bootstrap."""
+    names = list(dict.fromkeys(row["scores"] for row in document["rows"]))
+    figure = _figure(11, 2.9)
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, names, strict=True):
+        rows = [row for row in document["rows"] if row["scores"] == name]
+        runs = [str(row["runs"]) for row in rows]
+        axes.axhspan(0.93, 0.97, color="0.9")
+        axes.errorbar(
+            runs, [r["coverage"] for r in rows], [r["±"] for r in rows], fmt="o-", color="#3b6fb6"
+        )
+        axes.plot(runs, [row["percentile bootstrap"] for row in rows], "s--", color="0.6")
+        axes.axhline(0.95, color="k", linestyle=":", linewidth=1)
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("runs")
+    figure.axes[0].set_ylabel("coverage\n(grey squares: percentile)")
+    return _png(figure)
+
+
+PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
+    "nulls": ("How many p values are below a level", draw_nulls),
+    "discoveries": ("False discoveries and power by null", draw_discoveries),
+    "ceilings": ("Estimated and true noise ceilings", draw_ceilings),
+    "intervals": ("Coverage of intervals", draw_intervals),
+}
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: Figure) -> bytes:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
+    return buffer.getvalue()

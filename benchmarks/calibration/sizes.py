@@ -1,0 +1,39 @@
+"""How many simulated experiments: enough for a test, or enough for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+SizeName = Literal["small", "full"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers of repetitions.
+
+    Attributes
+    ----------
+    null_experiments, discovery_experiments : int
+        Simulated experiments for each setting.
+    shuffle_experiments : int
+        The most for the shuffle of TRs, which is slow, and wrong beyond doubt after a few.
+    n_settings : int
+        Settings for which p values are looked at: the first so many.
+    ceiling_targets, interval_targets : int
+        Simulated targets.
+    """
+
+    null_experiments: int
+    discovery_experiments: int
+    shuffle_experiments: int
+    n_settings: int
+    ceiling_targets: int
+    interval_targets: int
+
+
+SIZES: Mapping[SizeName, Size] = {
+    "small": Size(20, 16, 5, 2, 400, 750),
+    "full": Size(100, 250, 40, 8, 2000, 8000),
+}

@@ -1,0 +1,132 @@
+"""The claims of benchmarks/calibration/results.md at small size."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.calibration.ceilings import ceilings_document
+from benchmarks.calibration.cli import main
+from benchmarks.calibration.discoveries import discoveries_document
+from benchmarks.calibration.intervals import intervals_document
+from benchmarks.calibration.nulls import calibration, nulls_document
+from benchmarks.calibration.page import EXPERIMENTS, PAGE, RESULTS, write_page
+from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
+from benchmarks.calibration.sizes import SIZES
+from benchmarks.results import read_result, write_result
+from training.simulation.noise import slow_cosines
+
+SMALL = SIZES["small"]
+RIGHT = ("circular_shift", "phase_randomised", "block_permutation")  # where BOLD has no drift
+
+Rows = list[dict[str, Any]]
+
+
+def named(rows: Rows, **cells: str) -> Rows:
+    return [row for row in rows if all(row[key] == value for key, value in cells.items())]
+
+
+@pytest.mark.slow
+def test_p_values_are_uniform_without_a_relation_and_not_when_time_points_are_shuffled():
+    rows = nulls_document(SMALL)["rows"]
+    assert len(rows) == 5 * SMALL.n_settings
+    for row in rows:
+        if row["null"] in RIGHT:
+            assert abs(row["p ≤ .05"] - 0.05) < 3 * row["±"] + 0.005  # blocks: not exactly right
+            assert row["KS"] < 0.05
+    for row in named(rows, null="shuffle"):
+        assert row["p ≤ .05"] > 0.1
+        assert row["p ≤ .01"] > 0.03
+
+
+@pytest.mark.slow
+def test_false_discoveries_keep_their_level_but_not_when_time_points_are_shuffled():
+    rows = discoveries_document(SMALL)["rows"]
+    for null in RIGHT:
+        for correction in ("bh", "by"):
+            for row in named(rows, null=null, correction=correction):
+                assert row["false discoveries"] <= 0.05 + 3 * row["± false"]
+        for row in named(rows, null=null, correction="fwe"):
+            assert row["any false"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / row["experiments"])
+    responding = named(rows, data="a fifth responds")
+    for null in RIGHT:
+        assert named(responding, null=null, correction="bh")[0]["power"] > 0.8
+    assert named(responding, null="shuffle", correction="bh")[0]["false discoveries"] > 0.12
+    nothing = named(rows, data="nothing responds", null="shuffle", correction="fwe")
+    assert nothing[0]["any false"] > 0.3
+
+
+@pytest.mark.slow
+def test_ceilings_are_within_five_percent():
+    for row in ceilings_document(SMALL)["rows"]:
+        error = row["one target, ±"] / np.sqrt(SMALL.ceiling_targets)
+        assert abs(row["off by"]) < 0.05 + 3 * error
+        if row["true ceiling of r"] > 0.5 or row["repeats"] > 2:
+            assert abs(row["off by"]) < 0.05
+            assert abs(row["of the mean: off by"]) < 0.05
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_in_93_to_97_of_100():
+    for row in intervals_document(SMALL)["rows"]:
+        if row["method"] == "bootstrap_t" and not row["scores"].startswith("heavy"):
+            assert 0.93 - 2.5 * row["±"] < row["coverage"] < 0.97 + 2.5 * row["±"]
+        if row["runs"] <= 8:
+            assert row["percentile bootstrap"] < row["coverage"] - 0.03
+
+
+def test_uniform_p_values_look_uniform():
+    grid = np.tile((np.arange(200) + 0.5) / 200, (10, 1))
+    cells = calibration(grid)
+    assert (cells["p ≤ .05"], cells["±"], cells["p ≤ .01"]) == (0.05, 0, 0.01)
+    assert cells["KS"] < 0.003
+    assert calibration(grid**2)["p ≤ .05"] > 0.2
+
+
+def test_simulated_experiments_are_as_they_are_said_to_be():
+    setting = Setting("one", n_runs=2, n_trs=2000, n_targets=5, n_responding=2, effect=0.5)
+    runs = draw_experiment(setting, seed=0)
+    assert [run[0].shape for run in runs] == [(2000, 5)] * 2
+    measured, predicted = runs[0]
+    r = [np.corrcoef(measured[:, i], predicted[:, i])[0, 1] for i in range(5)]
+    np.testing.assert_allclose(r[:2], 0.5 / np.sqrt(1.25), atol=0.1)
+    np.testing.assert_allclose(r[2:], 0, atol=0.15)
+    next_tr = np.corrcoef(measured[1:, 4], measured[:-1, 4])[0, 1]
+    assert 0.25 < next_tr < 0.65
+    again, other = draw_experiment(setting, seed=0), draw_experiment(setting, seed=1)
+    np.testing.assert_array_equal(again[0][0], measured)
+    assert not np.allclose(other[0][0], measured)
+
+
+def test_drift_is_there_and_is_removed():
+    setting = Setting("drift", n_runs=1, n_targets=4, drift=0.6)
+    measured = draw_experiment(setting, seed=0)[0][0]
+    slow = slow_cosines(len(measured), 1.49)
+    explained = np.square(slow.T @ measured).sum(axis=0) / np.square(measured).sum(axis=0)
+    assert (explained > 0.5).all()
+    np.testing.assert_allclose(slow.T @ without_drift(measured), 0, atol=1e-9)
+
+
+def test_the_page_is_that_of_the_numbers(tmp_path: Path):
+    for name in EXPERIMENTS:
+        document = read_result(RESULTS, name)
+        assert document is not None
+        assert document["command"] == "python -m benchmarks.calibration run --size full"
+    page = write_page(RESULTS, tmp_path / PAGE.name)
+    assert page.read_text() == PAGE.read_text()
+    assert len(list(tmp_path.glob("*.png"))) == len(list(PAGE.parent.glob("*.png"))) == 4
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as exit_:
+        main(["page", "--results", str(tmp_path)])
+    assert exit_.value.code == 1
+    assert "no results in" in capsys.readouterr().err
+    row = {"scores": "normal", "runs": 8, "coverage": 0.95, "±": 0.01, "percentile bootstrap": 0.9}
+    document = {"title": "Coverage", "command": "run", "rows": [row], "notes": []}
+    write_result(tmp_path, "intervals", document)
+    with pytest.raises(SystemExit) as exit_:
+        main(["page", "--results", str(tmp_path), "--out", str(tmp_path / "page.md")])
+    assert exit_.value.code == 0
+    assert "| normal | 8 | 0.950 |" in (tmp_path / "page.md").read_text()

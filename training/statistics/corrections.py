@@ -1,0 +1,95 @@
+"""p values corrected for how many targets were tested.
+
+Benjamini-Hochberg and Benjamini-Yekutieli bound the false discovery rate, the share of false ones
+among the targets that are called significant; the latter (the paper's) whatever the dependence
+between targets, at the price of power. The family-wise correction bounds the chance of even one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.statistics.p_values import p_values
+
+Correction = Literal["bh", "by", "fwe", "none"]
+
+
+def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Adjusted p values (Benjamini and Hochberg 1995), ``(n_targets,)``.
+
+    The i-th smallest of m becomes ``min over j >= i of p_j m / j``. NaN stays and is not counted.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03]))
+    array([0.03,  nan, 0.04, 0.04])
+    """
+    return _step_up(p, dependent=False)
+
+
+def benjamini_yekutieli(p: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Adjusted p values for any dependence (Benjamini and Yekutieli 2001), ``(n_targets,)``.
+
+    Those of Benjamini and Hochberg times ``1 + 1/2 + ... + 1/m``. NaN stays and is not counted.
+
+    Examples
+    --------
+    >>> benjamini_yekutieli(np.array([0.01, np.nan, 0.3]))
+    array([0.03,  nan, 0.45])
+    """
+    return _step_up(p, dependent=True)
+
+
+def family_wise(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDArray[np.float64]:
+    """p values corrected by the largest score (Westfall and Young 1993; Nichols and Holmes 2002).
+
+    ``(1 + #{max over targets of null >= observed}) / (1 + n)``. The scores themselves are
+    compared: a target with noisier scores raises the bar for all, which is right but costs power.
+
+    Parameters
+    ----------
+    observed : ndarray
+        Scores, ``(n_targets,)``; NaN gives NaN.
+    null : ndarray
+        Scores of surrogates that are the same for all targets, ``(n_permutations, n_targets)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+
+    Examples
+    --------
+    >>> family_wise(np.array([0.3, 0.9]), np.array([[0.1, 0.5], [0.2, 0.1], [0.4, 0.0]]))
+    array([0.75, 0.25])
+    """
+    observed, null = np.asarray(observed, np.float64), np.asarray(null, np.float64)
+    known = ~np.isnan(observed)
+    if null.shape[1:] != observed.shape or not known.any():
+        return p_values(observed, null)
+    largest = null[:, known].max(axis=1, keepdims=True)
+    return p_values(observed, np.broadcast_to(largest, null.shape))
+
+
+def harmonic(n_tests: int) -> float:
+    """``1 + 1/2 + ... + 1/n_tests``."""
+    return float((1 / np.arange(1, n_tests + 1)).sum())
+
+
+def _step_up(p: NDArray[np.floating], dependent: bool) -> NDArray[np.float64]:
+    p = np.asarray(p, dtype=np.float64)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    if ((p[known] < 0) | (p[known] > 1)).any():
+        raise ValueError(
+            f"expected p values within 0 to 1, got {p[known].min()} to {p[known].max()}"
+        )
+    n_tests = len(known)
+    order = known[np.argsort(p[known])]
+    factor = n_tests * (harmonic(n_tests) if dependent else 1.0)
+    scaled = p[order] * factor / np.arange(1, n_tests + 1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+    return adjusted
