@@ -1,0 +1,38 @@
+"""Pictures of redone figures, drawn from their JSON documents."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+BLUE, ORANGE = "#3b6fb6", "#d9822b"
+
+
+def draw_encoding(document: Mapping[str, Any]) -> bytes:
+    """Baseline and conv4 of each subject, means over repeated runs."""
+    from matplotlib.figure import Figure
+
+    figures = [each for each in document["details"]["figures"] if each["of runs"] == "mean"]
+    measures = list(dict.fromkeys(each["measure"] for each in figures))
+    picture = Figure(figsize=(8.5, 3.2), dpi=100, layout="constrained")
+    panels = picture.subplots(1, len(measures))
+    for axes, measure in zip(panels, measures, strict=True):
+        own = [each for each in figures if each["measure"] == measure]
+        for subject in sorted({each["subject"] for each in own}):
+            stages = [each for each in own if each["subject"] == subject]  # baseline, conv4
+            places = range(len(stages))
+            axes.plot(places, [each["redone"] for each in stages], ".-", color=BLUE)
+            published = [each["published"] for each in stages]
+            axes.plot(places, published, "o", color=ORANGE, markerfacecolor="none", markersize=8)
+            beside = (-0.15, stages[0]["redone"])
+            axes.annotate(f"{subject:02}", beside, ha="right", va="center", fontsize=7)
+        axes.set_title(measure.replace(", ", ",\n"), fontsize=9)
+        axes.set_xticks([0, 1], ["baseline", "conv4"])
+        axes.set_xlim(-0.5, 1.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("R², mean over repeated runs")
+    picture.supxlabel("a line for each subject: redone; circles: published", fontsize=8)
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
