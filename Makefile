@@ -14,7 +14,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo train-demo picture test lint wheel-check espeak clean
+.PHONY: demo train-demo picture test lint wheel-check espeak chromium clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -24,7 +24,7 @@ train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
 	rm -rf train-demo
 	$(BIN)/python -m benchmarks.demo.train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
 
-test: $(VENV)/.with-tests espeak
+test: $(VENV)/.with-tests espeak chromium
 	$(BIN)/python -m pytest --doctest-modules hear_brainsoundnet training benchmarks tests
 
 picture: demo
@@ -51,6 +51,11 @@ espeak:
 	@command -v espeak-ng >/dev/null || \
 	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q espeak-ng) || \
 	  (echo "espeak-ng is needed for the example sounds: install it, or give AUDIO=folder"; exit 1)
+
+# The tests open the report in it.
+chromium:
+	@command -v chromium >/dev/null || \
+	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium)
 
 $(VENV)/.exists:
 	$(PYTHON) -c "import sys; assert sys.version_info[:2] == (3, 11), \

@@ -58,25 +58,79 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
     return nibabel.Nifti1Image(np.nan_to_num(values)[places].reshape(voxels.shape), affine)
 
 
+def significant_values(
+    values_by_id: Mapping[int, float], is_significant: Mapping[int, bool]
+) -> dict[int, float]:
+    """The values that are drawn: known, and significant after correction.
+
+    Parameters
+    ----------
+    values_by_id : mapping
+        Target id to value.
+    is_significant : mapping
+        Target id to whether its corrected p is at or below the level; others are left out.
+
+    Examples
+    --------
+    >>> significant_values({1: 0.3, 2: 0.1, 3: float("nan")}, {1: True, 2: False, 3: True})
+    {1: 0.3}
+    """
+    return {
+        target: float(value)
+        for target, value in values_by_id.items()
+        if math.isfinite(value) and is_significant.get(target, False)
+    }
+
+
+def colour_limit(*maps: Mapping[int, float]) -> float:
+    """The largest absolute value of several maps: one scale, from minus to plus it, for all.
+
+    Examples
+    --------
+    >>> colour_limit({1: 0.2, 2: -0.5}, {1: 0.4}, {})
+    0.5
+    """
+    values = [abs(value) for each in maps for value in each.values() if math.isfinite(value)]
+    return float(max(values, default=0.0)) or 1.0
+
+
 def draw_map(
     targets_image: str | Path,
     values_by_id: Mapping[int, float],
     out: str | Path,
     title: str,
     label: str = "",
+    limit: float | None = None,
 ) -> None:
-    """Draw values on the brain: seen through from four sides, and in horizontal slices.
+    """Draw values on the brain, as :func:`map_picture` does, into a PNG file."""
+    write_atomically(Path(out), map_picture(targets_image, values_by_id, title, label, limit))
+
+
+def map_picture(
+    targets_image: str | Path,
+    values_by_id: Mapping[int, float],
+    title: str = "",
+    label: str = "",
+    limit: float | None = None,
+) -> bytes:
+    """Values on the brain: seen through from four sides, and in horizontal slices.
 
     Parameters
     ----------
     targets_image, values_by_id
         As :func:`map_image` takes them, in MNI space.
-    out : path-like
-        The PNG.
     title : str
         Above it.
     label : str
         What the values are, beside the colours.
+    limit : float, optional
+        Colours go from minus to plus this; maps to compare get one :func:`colour_limit`. By
+        default the largest absolute value.
+
+    Returns
+    -------
+    bytes
+        A PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.cm import ScalarMappable
@@ -85,9 +139,8 @@ def draw_map(
     from nilearn import plotting
 
     image = map_image(targets_image, values_by_id)
-    largest = float(np.abs(image.dataobj).max()) or 1.0
-    slices = _slices(image)
-    figure = Figure(figsize=(10, 4.6), dpi=130)
+    largest = limit or colour_limit(values_by_id)
+    figure = Figure(figsize=(10, 4.6 if title else 4.3), dpi=130)
     FigureCanvasAgg(figure)
     shared = {
         "figure": figure,
@@ -96,6 +149,9 @@ def draw_map(
         "vmax": largest,
         "threshold": 1e-9,  # where there is no value, nothing is drawn
         "colorbar": False,
+        # no value that no target has, neither on another grid nor between pixels
+        "resampling_interpolation": "nearest",
+        "interpolation": "nearest",
     }
     plotting.plot_glass_brain(
         image, display_mode="lyrz", axes=(0.01, 0.42, 0.88, 0.5), plot_abs=False, **shared
@@ -103,7 +159,7 @@ def draw_map(
     plotting.plot_stat_map(
         image,
         display_mode="z",
-        cut_coords=slices,
+        cut_coords=_slices(image),
         axes=(0.01, 0.01, 0.88, 0.4),
         draw_cross=False,
         **shared,
@@ -116,7 +172,7 @@ def draw_map(
     figure.suptitle(title, fontsize=11)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_atomically(Path(out), buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _slices(image: Any) -> list[float]:

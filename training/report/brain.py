@@ -1,0 +1,125 @@
+"""Maps: each model on one scale, one of them in slices and in a view that can be turned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.evaluation.folders import ModelInfo
+from training.maps import colour_limit
+from training.report import elements
+from training.report.atlas import Atlas
+from training.report.evaluated import Evaluation
+from training.report.results import Results
+from training.report.wording import at_level, brain
+from training.surface_pictures import turning_view
+
+MOST_MAPS = 8
+# A view is 3 MB of page, most of it nilearn's drawing library.
+MOST_VIEWS = 2
+
+NO_IMAGE = (
+    "There are no maps: the evaluation has no image of its targets (targets.nii.gz), so that their "
+    "place in the brain is not known."
+)
+NOT_ON_SURFACE = (
+    "No target lies in the cortex of fsaverage5 (the image is coarse, or covers another part of "
+    "the brain), hence slices instead of surfaces."
+)
+
+
+def maps(results: Results) -> str:
+    """The section, over all evaluations."""
+    parts = []
+    n_views = 0
+    for evaluation in results.evaluations:
+        parts.append(results.heading(evaluation))
+        if evaluation.image is None:
+            parts.append(elements.paragraph(NO_IMAGE))
+            continue
+        maps_of = _Maps(evaluation, evaluation.image)
+        parts.append(maps_of.still())
+        if n_views < MOST_VIEWS and (view := maps_of.turning()):
+            parts.append(view)
+            n_views += 1
+    return elements.section("Maps", "maps", parts)
+
+
+class _Maps:
+    """The maps of an evaluation: the featured model first, then the others in their order."""
+
+    def __init__(self, evaluation: Evaluation, image: Path) -> None:
+        self.evaluation = evaluation
+        self.atlas = Atlas(image)
+        scored = [m for m in evaluation.info.models if evaluation.shown_subject(m)]
+        scored.sort(key=lambda model: model != evaluation.featured)
+        self.n_scored = len(scored)
+        self.models = scored[:MOST_MAPS]
+        self.values = {model.name: evaluation.map_values(model) for model in self.models}
+        self.limit = colour_limit(*self.values.values())
+        self.drawn = [model for model in self.models if self.values[model.name]]
+
+    def still(self) -> str:
+        """The pictures of all models."""
+        parts = [elements.paragraph(self._explanation())]
+        if self.drawn:
+            first, *others = self.drawn
+            values, name = self.values[first.name], self.evaluation.score_name
+            parts.append(self._figure(first))
+            if self.atlas.reaches(values):
+                description = f"{name} of {first.name} in slices of the brain"
+                caption = f"{first.name}: seen through, and in slices at these heights in mm."
+                parts.append(self.atlas.slices(values, name, self.limit, description, caption))
+            parts.append(elements.side_by_side(*map(self._figure, others)))
+        empty = [model.name for model in self.models if not self.values[model.name]]
+        if empty:
+            parts.append(elements.paragraph(f"Without a significant target: {', '.join(empty)}."))
+        return "\n".join(parts)
+
+    def turning(self) -> str:
+        """The view of the first model; empty where there is nothing to see on the surface."""
+        if not self.drawn or not self.atlas.reaches(self.values[self.drawn[0].name]):
+            return ""
+        name = self.drawn[0].name
+        view = turning_view(self.atlas.labels, self.values[name], self.limit)
+        return elements.paragraph(
+            f"{name}, drag to turn, scroll to come closer:", "note turn"
+        ) + elements.frame(view, f"Map of {name} that can be turned")
+
+    def _figure(self, model: ModelInfo) -> str:
+        values, name = self.values[model.name], self.evaluation.score_name
+        caption = f"{model.name}, {brain(self.evaluation.shown_subject(model))}: {_targets(values)}"
+        if self.atlas.reaches(values):
+            caption += "."
+        else:
+            caption += ", in slices: none of them reaches the surface."
+        description = f"{name} of {model.name} on the brain"
+        return self.atlas.figure(values, name, self.limit, description, caption)
+
+    def _explanation(self) -> str:
+        info, low, high = self.evaluation.info, -self.limit, self.limit
+        n_seen = len(self.atlas.on_surface.intersection(info.target_ids))
+        sentences = [
+            f"{self.evaluation.score_name} of each target in its place, all models on one scale "
+            f"from {elements.number(low, 2)} to {elements.number(high, 2)}.",
+            f"Targets that are not significant ({at_level(info)}) are left grey."
+            if self.evaluation.has_p
+            else "No p values were made: all targets are drawn.",
+        ]
+        if n_seen:
+            sentences += [
+                f"{n_seen} of {len(info.target_ids)} targets reach the surface, the others are in "
+                "the slices only.",
+                "Each point of the surface has the value of the target that most voxels between "
+                "white matter and pia belong to there. From left to right: left hemisphere from "
+                "outside and inside, right hemisphere from inside and outside.",
+            ]
+        else:
+            sentences.append(NOT_ON_SURFACE)
+        if self.n_scored > len(self.models):
+            sentences.append(f"Maps of {len(self.models)} of {self.n_scored} models.")
+        return " ".join(sentences)
+
+
+def _targets(values: Mapping[int, float]) -> str:
+    return f"{len(values)} target" + "s" * (len(values) != 1)

@@ -1,0 +1,171 @@
+"""Pieces of a page. Whatever comes in as text is escaped here, and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+# What is not a number, or is not known.
+NOTHING = "–"
+_SVG = "image/svg+xml"
+_MEDIA = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}  # by their first bytes
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph; `kind` is a class of the style sheet.
+
+    Examples
+    --------
+    >>> paragraph("r < 0", "note")
+    '<p class="note">r &lt; 0</p>'
+    """
+    return f"<p{_class(kind)}>{escape(text)}</p>"
+
+
+def heading(text: str, level: int = 3) -> str:
+    """A heading."""
+    return f"<h{level}>{escape(text)}</h{level}>"
+
+
+def section(title: str, anchor: str, parts: Iterable[str]) -> str:
+    """A section of the page, empty if it has no parts: no heading stands over nothing."""
+    content = "\n".join(part for part in parts if part)
+    if not content:
+        return ""
+    return f'<section id="{escape(anchor)}">\n{heading(title, 2)}\n{content}\n</section>'
+
+
+def bullets(texts: Iterable[str]) -> str:
+    """A list; nothing for no items."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def folded(title: str, content: str) -> str:
+    """What is shown on a click."""
+    return f"<details><summary>{escape(title)}</summary>\n{content}\n</details>"
+
+
+def command(text: str) -> str:
+    """A line for the shell."""
+    return f"<pre><code>{escape(text)}</code></pre>"
+
+
+def cards(values: Sequence[tuple[str, str, str]]) -> str:
+    """Headline numbers: the number, what it is, and its interval or so."""
+    items = "".join(
+        f"<div><strong>{escape(value)}</strong><span>{escape(label)}</span>"
+        f"<small>{escape(detail)}</small></div>"
+        for value, label, detail in values
+    )
+    return f'<div class="cards">{items}</div>'
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
+    """A table; columns whose heading starts with ``#`` are numbers."""
+    kinds = [_class("n" if name.startswith("#") else "") for name in head]
+    cells = "".join(
+        f'<th scope="col"{kind}>{escape(name.removeprefix("#"))}</th>'
+        for kind, name in zip(kinds, head, strict=True)
+    )
+    lines = [
+        "<tr>"
+        + "".join(
+            f"<td{kind}>{escape(str(value))}</td>" for kind, value in zip(kinds, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    ]
+    above = paragraph(caption, "note") if caption else ""
+    return (
+        f'{above}<div class="wide" tabindex="0"><table><thead><tr>{cells}</tr></thead>\n<tbody>'
+        + "\n".join(lines)
+        + "</tbody></table></div>"
+    )
+
+
+def figure(picture: bytes, description: str, caption: str = "", kind: str = "") -> str:
+    """A picture inside the page.
+
+    Parameters
+    ----------
+    picture : bytes
+        PNG, WebP or SVG. As an image, an SVG can run no script.
+    description : str
+        For those who cannot see it.
+    caption : str
+        Below it.
+    kind : str
+        A class of the style sheet; "wide-picture" scrolls in its box on small screens.
+    """
+    media = next((kind for start, kind in _MEDIA.items() if picture.startswith(start)), _SVG)
+    data = base64.b64encode(picture).decode()
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return (
+        f'<figure{_class(kind)}><div class="picture"><img src="data:{media};base64,{data}" '
+        f'alt="{escape(description)}"></div>{below}</figure>'
+    )
+
+
+def side_by_side(*figures: str) -> str:
+    """Figures beside each other where there is room; nothing for none."""
+    return f'<div class="beside">{"".join(figures)}</div>' if figures else ""
+
+
+def frame(page: str, title: str) -> str:
+    """Another page inside this one, that can run its scripts and reach nothing else."""
+    # Most of such a page are numbers in double quotes: single ones around it keep it small.
+    source = page.replace("&", "&amp;").replace("'", "&#39;")
+    return (
+        f'<div class="turning"><iframe sandbox="allow-scripts" loading="lazy" '
+        f"title=\"{escape(title)}\" srcdoc='{source}'></iframe></div>"
+    )
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number with a proper minus, or a dash.
+
+    Examples
+    --------
+    >>> number(-0.12345), number(float("nan"))
+    ('−0.123', '–')
+    """
+    if not math.isfinite(value):
+        return NOTHING
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends in brackets, or a dash.
+
+    Examples
+    --------
+    >>> interval(-0.1, 0.25)
+    '[−0.100, 0.250]'
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    return f"[{number(low)}, {number(high)}]"
+
+
+def p_value(p: float) -> str:
+    """Two digits that matter, never 0.
+
+    Examples
+    --------
+    >>> p_value(0.000999), p_value(0.25), p_value(1.0)
+    ('0.001', '0.25', '1')
+    """
+    return f"{p:.2g}" if math.isfinite(p) else NOTHING
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, or a dash."""
+    return f"{share * 100:.0f} %".replace("-", "−") if math.isfinite(share) else NOTHING
+
+
+def _class(kind: str) -> str:
+    return f' class="{escape(kind)}"' if kind else ""

@@ -1,0 +1,127 @@
+"""Models against subjects, and how far down the network was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.folders import ModelInfo
+from training.evaluation.matrix import matrix as mean_scores
+from training.recipe import TRAIN_FROM
+from training.report import elements
+from training.report.elements import number
+from training.report.estimates import Estimate, estimate
+from training.report.evaluated import Evaluation
+from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
+from training.report.results import Results
+
+MOST_NUMBERS = 10  # columns of the matrix that have room for numbers
+
+
+def matrix(results: Results) -> str:
+    """Whose model predicts whose brain: where there are several of both."""
+    parts = []
+    for evaluation in results.evaluations:
+        scores = mean_scores(evaluation.targets, evaluation.info.score)
+        if min(scores.shape) > 1:
+            parts += [results.heading(evaluation), _matrix(evaluation, scores)]
+    return elements.section("Models by subjects", "matrix", parts)
+
+
+def _matrix(evaluation: Evaluation, scores: Any) -> str:
+    own = {model.name: model.subjects for model in evaluation.info.models}
+    values = scores.to_numpy(dtype=float)
+    largest = float(np.nanmax(np.abs(values))) or 1.0
+    width = min(7.2, 2.4 + 0.66 * len(scores.columns))
+    with drawing(1.0 + 0.32 * len(scores), width=max(width, 3.6)) as picture:
+        axes = picture.figure.subplots()
+        mesh = axes.pcolormesh(
+            values, cmap="RdBu_r", vmin=-largest, vmax=largest, edgecolors="white", linewidth=1.5
+        )
+        for row, model in enumerate(scores.index):
+            for column, subject in enumerate(scores.columns):
+                value = values[row, column]
+                if len(scores.columns) <= MOST_NUMBERS:
+                    ink = "white" if abs(value) > 0.65 * largest else "#1d2733"
+                    text = number(value)
+                    if subject in own[model]:
+                        text = f"[{text}]"
+                    axes.text(column + 0.5, row + 0.5, text, ha="center", va="center",
+                              color=ink, fontsize=8)  # fmt: skip
+        axes.set_xticks(
+            np.arange(len(scores.columns)) + 0.5, [plain(s, 12) for s in scores.columns]
+        )
+        axes.set_yticks(np.arange(len(scores)) + 0.5, [plain(m) for m in scores.index])
+        axes.tick_params(length=0)
+        if len(scores.columns) > MOST_NUMBERS:
+            axes.tick_params(axis="x", rotation=90)
+        axes.invert_yaxis()
+        axes.spines[:].set_visible(False)
+        bar = picture.figure.colorbar(mesh, ax=axes, label=evaluation.score_name, shrink=0.9)
+        bar.outline.set_visible(False)
+    caption = (
+        f"Mean {evaluation.score_name} over targets: models in rows, the brains that they predict "
+        "in columns. Brackets: the model was fitted to that subject, with other runs."
+    )
+    cells = [
+        [model, *(number(float(value)) for value in row)]
+        for model, row in zip(scores.index, values, strict=True)
+    ]
+    head = ["model", *(f"#{subject}" for subject in scores.columns)]
+    drawn = elements.figure(picture.svg, "Heat map of mean scores, models by subjects", caption)
+    return drawn + elements.folded("The same as a table", elements.table(head, cells))
+
+
+def profile(results: Results) -> str:
+    """Score by the first trained stage: where models differ in it."""
+    parts = []
+    for evaluation in results.evaluations:
+        groups = _by_stage(evaluation)
+        if len({stage for stages in groups.values() for stage in stages}) > 1:
+            parts += [results.heading(evaluation), _profile(evaluation, groups)]
+    return elements.section("Which stages were trained", "profile", parts)
+
+
+def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
+    """Models by whom they were fitted to and by first trained stage; controls are no part of it."""
+    groups: dict[str, dict[str, list[ModelInfo]]] = {}
+    for model in evaluation.info.models:
+        if model.control == "none" and evaluation.shown_subject(model):
+            fitted = model.subjects[0] if len(model.subjects) == 1 else model.kind
+            groups.setdefault(fitted, {}).setdefault(model.train_from, []).append(model)
+    return groups
+
+
+def _profile(evaluation: Evaluation, groups: dict[str, dict[str, list[ModelInfo]]]) -> str:
+    # From the smallest change of the network to the largest: nothing, conv7, ..., conv1.
+    order = ["none", *reversed(TRAIN_FROM[1:])]
+    with drawing(3.0, width=5.6) as picture:
+        axes = picture.figure.subplots()
+        for i, (fitted, stages) in enumerate(groups.items()):
+            colour = ACCENT if len(groups) == 1 else COLOURS[i % len(COLOURS)]
+            points: list[tuple[int, Estimate]] = [
+                (order.index(stage), estimate(evaluation, model))
+                for stage in order
+                for model in stages.get(stage, [])
+            ]
+            shift = (i - (len(groups) - 1) / 2) * 0.12
+            places = [place + shift for place, _ in points]
+            means = [each.mean for _, each in points]
+            axes.vlines(places, [each.low for _, each in points], [each.high for _, each in points],
+                        color=colour, alpha=0.5, linewidth=1.6)  # fmt: skip
+            axes.plot(places, means, "o-", color=colour, linewidth=1, markersize=5,
+                      label=plain(fitted))  # fmt: skip
+            if len(groups) == 1 and order.index("none") in dict(points):
+                axes.axhline(dict(points)[0].mean, color=GREY, linewidth=1, linestyle=(0, (4, 2)))
+        axes.set_xticks(range(len(order)), ["frozen", *order[1:]])
+        axes.set_xlabel("trained from this stage on")
+        axes.set_ylabel(f"mean {evaluation.score_name}")
+        if len(groups) > 1:
+            axes.legend(ncols=3)
+    caption = (
+        f"Mean {evaluation.score_name} over targets with 95 % intervals over runs, from the frozen "
+        "network to one that was trained throughout. Intervals of one model say how runs differ; "
+        "whether two models differ is for a paired comparison to say."
+    )
+    return elements.figure(picture.svg, "Mean score by the first trained stage", caption)

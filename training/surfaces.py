@@ -1,0 +1,198 @@
+"""Targets on the cortex: which target each vertex of fsaverage5 belongs to.
+
+Values never meet an interpolator. Target ids are looked up in the voxels between white matter and
+pia, the id that most of them hold goes to the vertex, and its value follows from the id: each
+vertex has the value of one target or none. Faces between targets get one of them, too
+(:func:`sharp_mesh`), because a renderer blends colours over a face whose corners differ.
+
+The meshes come with nilearn (Fischl et al. 1999, 10,242 vertices a hemisphere).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.sources.nifti import read_voxels
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+HEMISPHERES = ("left", "right")
+# Voxels are looked up at these depths, 0 at the white matter and 1 at the pia.
+DEPTHS = np.linspace(0, 1, 7)
+
+
+@dataclass(frozen=True)
+class Hemisphere:
+    """One half of fsaverage5.
+
+    Attributes
+    ----------
+    white, pial, inflated : ndarray
+        Coordinates of the vertices in mm, ``(n_vertices, 3)``; x to the right, y to the front, z
+        up.
+    faces : ndarray
+        Vertices of each triangle, ``(n_faces, 3)``.
+    depth : ndarray
+        Sulcal depth, positive in sulci, ``(n_vertices,)``.
+    """
+
+    white: Floats
+    pial: Floats
+    inflated: Floats
+    faces: Integers
+    depth: Floats
+
+
+@cache
+def load_hemispheres() -> dict[str, Hemisphere]:
+    """fsaverage5 as nilearn brings it, by name of the hemisphere; no network."""
+    from nilearn.datasets import load_fsaverage, load_fsaverage_data
+
+    meshes = load_fsaverage("fsaverage5")
+    depth = load_fsaverage_data(mesh="fsaverage5", data_type="sulcal")
+    return {
+        side: Hemisphere(
+            white=_coordinates(meshes["white_matter"], side),
+            pial=_coordinates(meshes["pial"], side),
+            inflated=_coordinates(meshes["inflated"], side),
+            faces=np.asarray(meshes["pial"].parts[side].faces, dtype=np.int64),
+            depth=np.asarray(depth.data.parts[side], dtype=np.float64),
+        )
+        for side in HEMISPHERES
+    }
+
+
+def _coordinates(mesh: Any, side: str) -> Floats:
+    return np.asarray(mesh.parts[side].coordinates, dtype=np.float64)
+
+
+def surface_labels(targets_image: str | Path) -> dict[str, Integers]:
+    """Target id of each vertex, 0 where there is none.
+
+    Parameters
+    ----------
+    targets_image : path-like
+        A three-dimensional image in MNI space whose voxel values are target ids, 0 for background.
+
+    Returns
+    -------
+    dict of ndarray
+        ``(n_vertices,)`` for "left" and "right". All 0 if the image has no target near the cortex.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the image is missing or cannot be read.
+    """
+    voxels, affine = read_voxels(Path(targets_image), n_dimensions=3)
+    ids = np.rint(voxels).astype(np.int64)
+    labels = {}
+    for side, half in load_hemispheres().items():
+        samples = np.stack(
+            [
+                nearest_voxels(ids, affine, (1 - depth) * half.white + depth * half.pial)
+                for depth in DEPTHS
+            ]
+        )
+        labels[side] = most_frequent(samples)
+    return labels
+
+
+def nearest_voxels(voxels: Integers, affine: Floats, points: Floats) -> Integers:
+    """The voxel nearest to each point, 0 outside of the image.
+
+    Parameters
+    ----------
+    voxels : ndarray
+        ``(n_x, n_y, n_z)``.
+    affine : ndarray
+        From voxel indices to mm, ``(4, 4)``.
+    points : ndarray
+        In mm, ``(n_points, 3)``.
+
+    Examples
+    --------
+    >>> voxels = np.arange(8).reshape(2, 2, 2)
+    >>> nearest_voxels(voxels, np.diag([3.0, 3, 3, 1]), np.array([[0, 1, 2.0], [0, 0, 9]])).tolist()
+    [1, 0]
+    """
+    to_voxels = np.linalg.inv(affine)
+    indices = np.rint(points @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(np.int64)
+    is_inside = ((indices >= 0) & (indices < voxels.shape)).all(axis=1)
+    found = np.zeros(len(points), dtype=voxels.dtype)
+    found[is_inside] = voxels[tuple(indices[is_inside].T)]
+    return found
+
+
+def most_frequent(samples: Integers) -> Integers:
+    """The most frequent id of each column, 0 only if there is no other; the first one in a tie.
+
+    Parameters
+    ----------
+    samples : ndarray
+        ``(n_samples, n_points)``.
+
+    Examples
+    --------
+    >>> most_frequent(np.array([[0, 4, 0], [0, 7, 0], [0, 7, 5]])).tolist()
+    [0, 7, 5]
+    """
+    counts = (samples[:, None, :] == samples[None, :, :]).sum(axis=1)
+    counts[samples == 0] = 0
+    best = counts.argmax(axis=0)  # the first of equals
+    return np.asarray(samples[best, np.arange(samples.shape[1])])
+
+
+def surface_values(labels: Integers, values_by_id: Mapping[int, float]) -> Floats:
+    """Value of each vertex, NaN where its target has none.
+
+    Examples
+    --------
+    >>> surface_values(np.array([0, 3, 3, 8]), {3: 0.5}).tolist()
+    [nan, 0.5, 0.5, nan]
+    """
+    ids, places = np.unique(labels, return_inverse=True)
+    return np.array([values_by_id.get(int(i), np.nan) for i in ids], dtype=np.float64)[places]
+
+
+def face_labels(labels: Integers, faces: Integers) -> Integers:
+    """One target id per face: that of two corners or more, else of the first corner.
+
+    Examples
+    --------
+    >>> face_labels(np.array([5, 6, 6, 9]), np.array([[0, 1, 2], [0, 1, 3]])).tolist()
+    [6, 5]
+    """
+    first, second, third = labels[faces].T
+    return np.asarray(np.where(second == third, second, first))
+
+
+def sharp_mesh(labels: Integers, faces: Integers) -> tuple[Integers, Integers, Integers]:
+    """A mesh whose faces have corners of one target each; vertices between targets are doubled.
+
+    Returns
+    -------
+    vertices : ndarray
+        Which old vertex each new one stands at, ``(n_new,)``.
+    new_labels : ndarray
+        Target id of each new vertex, ``(n_new,)``.
+    new_faces : ndarray
+        ``(n_faces, 3)``, into the new vertices.
+
+    Examples
+    --------
+    >>> vertices, ids, faces = sharp_mesh(np.array([5, 5, 6]), np.array([[0, 1, 2]]))
+    >>> vertices.tolist(), ids.tolist(), faces.tolist()
+    ([0, 1, 2], [5, 5, 5], [[0, 1, 2]])
+    """
+    owners = np.repeat(face_labels(labels, faces), 3)
+    pairs, places = np.unique(np.column_stack([faces.ravel(), owners]), axis=0, return_inverse=True)
+    return pairs[:, 0], pairs[:, 1], places.reshape(faces.shape)
