@@ -16,6 +16,16 @@ from hear_brainsoundnet.soundnet import SoundNet
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint file that has to fulfil the contract of tests/test_embedding.py, too",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real-data tests are skipped, with this one reason, only where there is no data."""
     if not os.environ.get(DATA_VARIABLE):

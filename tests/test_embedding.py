@@ -12,8 +12,10 @@ import hear_brainsoundnet
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES, get_scene_embeddings, get_timestamp_embeddings
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.features import PRESETS
+from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
 
+MADE_HERE = ("untrained", "bell", "loud with heads")
 EXPRESSIONS = {"scene": "conv1:max+pool5:mean,std+conv7", "timestamps": "conv3+pool5+conv7"}
 
 
@@ -24,9 +26,18 @@ def checkpoints(untrained, bell_checkpoint):
     return {"untrained": untrained, "bell": bell_checkpoint, "loud with heads": loud}
 
 
-@pytest.fixture(params=["untrained", "bell", "loud with heads"])
+def pytest_generate_tests(metafunc):
+    """The checkpoints made here and those of the option --checkpoint."""
+    if "checkpoint" in metafunc.fixturenames:
+        files = metafunc.config.getoption("checkpoint")
+        metafunc.parametrize("checkpoint", [*MADE_HERE, *files], indirect=True)
+
+
+@pytest.fixture
 def checkpoint(request, checkpoints):
-    return checkpoints[request.param]
+    if request.param in MADE_HERE:
+        return checkpoints[request.param]
+    return load_checkpoint(request.param)
 
 
 @pytest.fixture(params=[*PRESETS, "expressions"])

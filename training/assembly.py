@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.encoder import BrainEncoder
+from training.control import Donor, permuted_brain
 from training.frozen import FrozenStages
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
@@ -56,6 +57,9 @@ def assemble(recipe: FitRecipe) -> Parts:
     subjects = select_subjects(recipe, prepared)
     runs = [run for run in prepared.runs if run.subject in subjects]
     split = split_runs(runs, recipe.split)
+    donors: dict[Run, Donor] = {}
+    if recipe.control == "permuted_brain":
+        split, donors = permuted_brain(split, recipe.seed)
     if recipe.windows.draw == "anew":
         refuse_short_runs(split.train, recipe.windows)
     columns = select_columns(recipe.targets, prepared.info)
@@ -70,7 +74,7 @@ def assemble(recipe: FitRecipe) -> Parts:
     if encoder.read_out.alignment != "crop":  # there, frames depend on where a window begins
         stage = deepest_frozen_stage(encoder, recipe.train_from)
         lower = FrozenStages(encoder, stage, prepared, scale) if stage else None
-    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower)
+    loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower, donors)
     predictor = Predictor(encoder, loader, recipe.windows.n_trs)
     return Parts(recipe, prepared, split, start, encoder, loader, predictor)
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from hear_brainsoundnet.soundnet import LAYERS, stage_names
 from training.config import Settings
+from training.control import Control
 from training.splits import SplitSettings
 from training.windows import WindowSettings
 
@@ -106,6 +107,9 @@ class FitRecipe(Settings):
         See there.
     loss : str
         {"mse", "correlation"}.
+    control : str
+        {"none", "permuted_brain"}: the latter trains on responses that belong to other sounds, see
+        :mod:`training.control`.
     seed : int
         Of every random draw.
     mixed_precision : str
@@ -128,6 +132,7 @@ class FitRecipe(Settings):
     windows: WindowSettings = WindowSettings()
     split: SplitSettings = SplitSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
+    control: Control = "none"
     seed: Annotated[int, Field(ge=0)] = 0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     weights_and_biases: str | None = None

@@ -17,7 +17,7 @@ else, as there. With ``alignment="mean"`` it is one whole sound.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -29,6 +29,7 @@ from torch import Tensor
 from hear_brainsoundnet.encoder import ReadOut
 from hear_brainsoundnet.geometry import StageGeometry
 from training.config import Settings
+from training.control import Donor
 from training.frozen import FrozenStages
 from training.prepared import INT16_SCALE, Prepared, Run
 
@@ -165,6 +166,8 @@ class WindowLoader:
         Which columns of the responses are targets; all by default.
     frozen : FrozenStages, optional
         Its frames are given out instead of sound.
+    donors : mapping, optional
+        Runs that have the responses of others, see :mod:`training.control`.
     """
 
     def __init__(
@@ -175,12 +178,14 @@ class WindowLoader:
         input_scale: float,
         columns: Sequence[int] | None = None,
         frozen: FrozenStages | None = None,
+        donors: Mapping[Run, Donor] | None = None,
     ) -> None:
         self.prepared = prepared
         self.read_out = read_out
         self.stage = stage
         self.scale = np.float32(input_scale / INT16_SCALE)
         self.frozen = frozen
+        self.donors = donors or {}
         self.columns = slice(None) if columns is None else list(columns)
         self._audio: dict[str, np.ndarray] = {}
         self._bold: dict[Run, np.ndarray] = {}
@@ -219,7 +224,9 @@ class WindowLoader:
     def bold(self, run: Run) -> np.ndarray:
         """Responses of a run, the chosen columns."""
         if run not in self._bold:
-            self._bold[run] = np.ascontiguousarray(self.prepared.bold(run)[:, self.columns])
+            donor = self.donors.get(run, Donor(run))
+            table = np.roll(self.prepared.bold(donor.run), donor.shift, axis=0)
+            self._bold[run] = np.ascontiguousarray(table[: run.n_trs, self.columns])
         return self._bold[run]
 
     def bold_of(self, windows: Sequence[Window]) -> Tensor:

@@ -33,17 +33,17 @@ from benchmarks.encoding.alice_data import (
     without_drifts,
 )
 from benchmarks.encoding.fits import Fitted, checkpoint_of, fitted
-from benchmarks.encoding.shift_null import p_value, shifted_r, shifts_of
 from benchmarks.encoding.story import espeak_version
 from training.prepared import Prepared
 from training.recipe import FitRecipe
+from training.scores import pearson_r
+from training.statistics import null_scores, p_values
 
 logger = logging.getLogger(__name__)
 
 CORRUPT = "s33"
 STAGES = ("conv4", "conv5", "pool5", "conv7")
 N_DELAYS = 5  # ten seconds: past the peak of the haemodynamic response
-SHORTEST_SHIFT = 10  # TRs, 20 s
 START = "untrained"
 SAME = 1e-4  # correlations that differ by less are called equal
 CHOSEN, FROZEN = "frozen SoundNet, stage by validation", "frozen SoundNet"
@@ -138,7 +138,7 @@ def run_alice(
             path = out / "alice.safetensors"
             details["checkpoint"] = checkpoint_of(chosen, path, "alice")
     n_heard, n_trs, _ = sides["test"].measured.shape
-    n_shifts = len(shifts_of(n_trs, SHORTEST_SHIFT))
+    n_shifts = n_trs - 1
     return {
         "title": f"alice: six regions of {n_heard} listeners to a story",
         "command": "python -m benchmarks.encoding alice --data DATA --out WORK",
@@ -150,7 +150,6 @@ def run_alice(
             "tr": TR,
             "start_s": START_S,
             "n_delays": N_DELAYS,
-            "shortest_shift_trs": SHORTEST_SHIFT,
             "high_pass_s": HIGH_PASS_S,
             "fine_tuning": {
                 **TUNED,
@@ -227,22 +226,23 @@ def score(measured: Courses, predicted: Courses) -> tuple[dict[str, Any], dict[s
     Regions are averaged within each listener, then listeners; the null takes the same two means of
     predictions that are shifted for all listeners alike.
     """
-    r, null = shifted_r(measured, predicted, SHORTEST_SHIFT)
-    of_listeners, null_mean = r.mean(axis=1), null.mean(axis=(1, 2))
-    by_region, null_by_region = r.mean(axis=0), null.mean(axis=1)
+    r = np.stack([pearson_r(y, p) for y, p in zip(measured, predicted, strict=True)])
+    scores = null_scores(
+        list(zip(measured, predicted, strict=True)), null="circular_shift", same_draw=True
+    )
+    of_listeners, null_mean = r.mean(axis=1), scores.null.mean(axis=1)
+    mean = of_listeners.mean(keepdims=True)
     deviation = float(of_listeners.std(ddof=1)) if len(r) > 1 else None
-    p_regions = [
-        p_value(by_region[i], null_by_region[:, i]) for i in range(null_by_region.shape[1])
-    ]
+    p_regions = p_values(scores.observed, scores.null).tolist()
     row = {
         "r": float(of_listeners.mean()),
         "± over listeners": deviation,
-        "p": p_value(float(of_listeners.mean()), null_mean),
+        "p": float(p_values(mean, null_mean[:, None])[0]),
         "shifted r": float(null_mean.mean()),
         "± over shifts": float(null_mean.std(ddof=1)),
         **{
             name: f"{value:.3f} (p {p:.3f})"
-            for name, value, p in zip(REGIONS, by_region, p_regions, strict=True)
+            for name, value, p in zip(REGIONS, scores.observed, p_regions, strict=True)
         },
     }
     numbers = {
@@ -250,7 +250,7 @@ def score(measured: Courses, predicted: Courses) -> tuple[dict[str, Any], dict[s
         "r": r.tolist(),
         "p_of_regions": p_regions,
         "null": null_mean.tolist(),
-        "null_of_regions": null_by_region.tolist(),
+        "null_of_regions": scores.null.tolist(),
     }
     return row, numbers
 
@@ -277,8 +277,8 @@ def _notes(
         "for on the first six (20 to 390 s), the stage was chosen by 405 to 500 s. Time courses "
         "are of 6 mm spheres, z-scored within each part.",
         "r is averaged over regions within each listener, then over listeners. p compares it with "
-        f"all {n_shifts} circular shifts of the prediction by at least {SHORTEST_SHIFT} TRs either "
-        "way, the same shift for all listeners: p = (1 + shifts that reach it) / (1 + "
+        f"all {n_shifts} circular shifts of the prediction, the same shift for all listeners: "
+        "p = (1 + shifts that reach it) / (1 + "
         f"{n_shifts}), so at least {1 / (1 + n_shifts):.4f}. It asks whether this prediction fits "
         "this stretch of the story, not whether it would fit another story. No correction over "
         "rows or regions.",

@@ -28,9 +28,12 @@ def from_power(prepared: Prepared, sides: Mapping[str, Recordings], n_delays: in
 
 def from_regressors(folder: Path, sides: Mapping[str, Recordings]) -> Courses:
     """Ridge from the two regressors that come with the data, haemodynamic response included."""
-    features = {
-        side: [regressors_of(folder, run) for run in sides[side].runs] for side in ("train", "test")
-    }
+    features: dict[str, list[NDArray[np.float32]]] = {"train": [], "test": []}
+    for train, test in zip(sides["train"].runs, sides["test"].runs, strict=True):
+        known = regressors_of(folder, train)
+        scale = known.std(axis=0)  # power and words per second have units of their own
+        features["train"].append(known / scale)
+        features["test"].append(regressors_of(folder, test) / scale)
     return _ridge(sides, features, n_delays=1)
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.encoding natsound165 | alice | simulated | page``."""
+"""The command line: ``python -m benchmarks.encoding EXPERIMENT``, then ``page``."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def alice(data: Data, out: Out, results: Results = RESULTS) -> None:
     from benchmarks.encoding.alice import run_alice
 
     typer.echo(write_result(results, "alice", run_alice(data, out)))
+
+
+@app.command()
+def alice_commands(data: Data, out: Out, results: Results = RESULTS) -> None:
+    """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` alone."""
+    from benchmarks.encoding.evaluated import run_alice_commands
+
+    typer.echo(write_result(results, "alice-commands", run_alice_commands(data, out)))
+
+
+@app.command()
+def natsound165_commands(data: Data, out: Out, results: Results = RESULTS) -> None:
+    """The natural sounds by the same commands, frozen and fine-tuned over ten splits."""
+    from benchmarks.encoding.evaluated import run_natsound165_commands
+
+    typer.echo(write_result(results, "natsound165-commands", run_natsound165_commands(data, out)))
 
 
 @app.command()

@@ -9,7 +9,13 @@ from benchmarks.results_page import write_results_page
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
-EXPERIMENTS = ("natsound165", "alice", "simulated")
+EXPERIMENTS = (
+    "natsound165",
+    "natsound165-commands",
+    "alice",
+    "alice-commands",
+    "simulated",
+)
 
 
 def write_page(results: Path, page: Path) -> Path:

@@ -1,0 +1,90 @@
+"""A small simulation, fitted and scored as the results page does it."""
+
+import numpy as np
+import pytest
+
+from benchmarks.encoding.simulated import (
+    SUBJECTS,
+    TUNED_FROM,
+    HeldOut,
+    Size,
+    fit_frozen,
+    fit_learned,
+    simulated_dataset,
+)
+from training.prepared import Prepared
+from training.simulation import Truth
+
+SMALL = Size(
+    n_recordings=450,
+    n_runs=12,
+    run_minutes=4.0,
+    explainable_variance=(0.8, 0.95),
+    n_units=4,
+    max_epochs=15,
+    kinds=(("soundnet", 10), ("other_soundnet", 10), ("envelope", 2)),
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Prepared, Truth, dict[str, HeldOut]]:
+    out = tmp_path_factory.mktemp("simulated")
+    prepared, truth = simulated_dataset(out, SMALL)
+    models = {subject: HeldOut(fit_frozen(prepared, subject, out, SMALL)) for subject in SUBJECTS}
+    return prepared, truth, models
+
+
+Known = tuple[Prepared, Truth, dict[str, HeldOut]]
+
+
+def mean_of(scores: dict[int, float], ids: list[int]) -> float:
+    return float(np.mean([scores[i] for i in ids]))
+
+
+def test_read_out_comes_within_a_fifth_of_the_best_possible_score(known: Known):
+    _, truth, models = known
+    for subject in SUBJECTS:
+        scores = models[subject].scores(subject)
+        of_subject = truth.table[truth.table.subject == subject]
+        in_features = of_subject[of_subject.kind == "soundnet"]
+        best = float(in_features.best_r.mean())
+        assert mean_of(scores, in_features.target_id.tolist()) > 0.8 * best
+
+
+def test_deaf_parcels_stay_at_zero_within_their_null(known: Known):
+    prepared, truth, models = known
+    n_trs = sum(run.n_trs for run in prepared.runs if run.subject == SUBJECTS[0]) / 3
+    # Noise and prediction are autocorrelated: their r spreads wider than 1 / sqrt(n).
+    bound = 4 * 1.4 / np.sqrt(n_trs)
+    for subject in SUBJECTS:
+        deaf = truth.table[(truth.table.subject == subject) & (truth.table.kind == "deaf")]
+        scores = models[subject].scores(subject)
+        assert len(deaf) > 5
+        assert all(abs(scores[i]) < bound for i in deaf.target_id)
+
+
+def test_fine_tuning_finds_the_units_of_another_network(known: Known, tmp_path_factory):
+    """Against a frozen network whose read-out is learned in the same way."""
+    prepared, truth, _ = known
+    out = tmp_path_factory.mktemp("learned")
+    table = truth.table[truth.table.subject == SUBJECTS[0]]
+    ids = table[table.kind == "other_soundnet"].target_id.tolist()
+    frozen, tuned = (
+        HeldOut(fit_learned(prepared, SUBJECTS[0], out, SMALL, train_from)).scores(SUBJECTS[0])
+        for train_from in ("none", TUNED_FROM)
+    )
+    print("learned", mean_of(frozen, ids), "tuned", mean_of(tuned, ids))
+    assert mean_of(tuned, ids) > mean_of(frozen, ids)
+
+
+def test_own_model_predicts_subject_specific_parcels_better(known: Known):
+    _, truth, models = known
+    table = truth.table[(truth.table.subject == SUBJECTS[0]) & (truth.table.kind == "soundnet")]
+    for subject, other in (SUBJECTS, SUBJECTS[::-1]):
+        own, others = (models[model].scores(subject) for model in (subject, other))
+        specific = table[table.subject_specific].target_id.tolist()
+        shared = table[~table.subject_specific].target_id.tolist()
+        assert mean_of(own, specific) > mean_of(others, specific) + 0.02
+        assert mean_of(own, shared) == pytest.approx(mean_of(others, shared), abs=0.1)

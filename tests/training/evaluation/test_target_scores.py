@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+from scipy.stats import t as student_t
+from sklearn.metrics import r2_score
+
+from training.evaluation.settings import EvaluationSettings
+from training.evaluation.target_scores import SubjectsTogether, score_subject, target_rows
+
+N_RUNS, N_TRS, N_TARGETS = 5, 60, 3
+
+
+def drawn(seed: int, n_runs: int = N_RUNS) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Runs of slow signals that a prediction shares a part of."""
+    generator = np.random.default_rng(seed)
+    white = generator.standard_normal((n_runs, 2, N_TRS, N_TARGETS))
+    smooth = white + np.roll(white, 1, axis=2) + np.roll(white, 2, axis=2)
+    return [(y + 0.5 * p + 0.2 * i, p) for i, (y, p) in enumerate(smooth)]
+
+
+def settings(**changes: object) -> EvaluationSettings:
+    return EvaluationSettings.model_validate(
+        {"null": "circular_shift", "n_permutations": 99, "correction": "none", **changes}
+    )
+
+
+def each(runs: list, score: str) -> np.ndarray:
+    """Scores of runs by scipy and scikit-learn, ``(n_runs, n_targets)``."""
+    one = {"r": lambda y, p: pearsonr(y, p).statistic, "r2": r2_score}[score]
+    return np.array([[one(y[:, i], p[:, i]) for i in range(N_TARGETS)] for y, p in runs])
+
+
+def test_pooling_does_what_its_name_says():
+    runs = drawn(0)
+    whole = [tuple(np.concatenate(tables) for tables in zip(*runs, strict=True))]
+    mean = score_subject(runs, settings(), are_sounds=False)
+    fisher = score_subject(runs, settings(pooling="fisher_z"), are_sounds=False)
+    together = score_subject(runs, settings(pooling="concatenated"), are_sounds=False)
+    for score in ("r", "r2"):
+        assert mean.scores[score] == pytest.approx(each(runs, score).mean(axis=0))
+        assert together.scores[score] == pytest.approx(each(whole, score)[0])
+    expected = np.tanh(np.arctanh(each(runs, "r")).mean(axis=0))
+    assert fisher.scores["r"] == pytest.approx(expected)
+    assert fisher.scores["r2"] == pytest.approx(mean.scores["r2"])  # Fisher's z is of r alone
+
+
+def test_interval_of_few_runs_is_students():
+    runs = drawn(1)
+    bounds = score_subject(runs, settings(), are_sounds=False).bounds["r"]
+    r = each(runs, "r")
+    half = student_t.ppf(0.975, N_RUNS - 1) * r.std(axis=0, ddof=1) / np.sqrt(N_RUNS)
+    assert bounds.low == pytest.approx(np.maximum(r.mean(axis=0) - half, -1))
+    assert bounds.high == pytest.approx(np.minimum(r.mean(axis=0) + half, 1))
+
+
+def test_concatenated_scores_lie_within_their_interval():
+    result = score_subject(drawn(2, 12), settings(pooling="concatenated"), are_sounds=False)
+    for score in ("r", "r2"):
+        assert (result.bounds[score].low < result.scores[score]).all()
+        assert (result.scores[score] < result.bounds[score].high).all()
+
+
+def test_subjects_together_are_the_mean_with_surrogates_that_they_share():
+    """A shift that suits one listener by chance suits the others, too: all hear the same."""
+    subjects = [drawn(seed) for seed in range(4)]
+    results = [score_subject(runs, settings(), are_sounds=False) for runs in subjects]
+    together = SubjectsTogether(settings())
+    for result in results:
+        together.add(result)
+    found = together.result()
+    r = np.array([each(runs, "r").mean(axis=0) for runs in subjects])
+    assert found.scores["r"] == pytest.approx(r.mean(axis=0))
+    assert found.n_units.tolist() == [4] * N_TARGETS
+    nulls = [result.null.null for result in results if result.null is not None]
+    assert found.null is not None
+    assert found.null.null == pytest.approx(np.mean(nulls, axis=0))
+    same = [score_subject(subjects[0], settings(), are_sounds=False) for _ in range(4)]
+    copies = SubjectsTogether(settings())
+    for result in same:
+        copies.add(result)
+    assert copies.result().null.null == pytest.approx(same[0].null.null)  # nothing averages out
+
+
+def test_chosen_correction_is_what_significance_means():
+    result = score_subject(drawn(3), settings(), are_sounds=False)
+    key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
+    tables = {
+        name: target_rows(result, None, settings(correction=name, level=0.2), key)
+        for name in ("none", "bh", "by", "fwe")
+    }
+    columns = {"none": "p", "bh": "p_bh", "by": "p_by", "fwe": "p_fwe"}
+    for name, table in tables.items():
+        assert (table["significant"] == (table[columns[name]] <= 0.2)).all()
+        assert table["r_fraction"].isna().all()
+
+
+def test_ceilings_below_the_floor_give_no_fraction():
+    result = score_subject(drawn(4), settings(), are_sounds=False)
+    key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
+    ceiling = np.array([0.5, 0.05, np.nan])
+    table = target_rows(result, ceiling, settings(ceiling_floor=0.1), key)
+    assert table["r_fraction"][0] == pytest.approx(result.scores["r"][0] / 0.5)
+    assert table["r_fraction"][1:].isna().all()
+
+
+def test_sounds_have_an_interval_over_sounds():
+    """One table of 60 sounds is one run, yet the spread over sounds is known."""
+    result = score_subject(drawn(5, 1), settings(null="shuffle"), are_sounds=True)
+    assert (result.bounds["r"].low < result.scores["r"]).all()
+    assert (result.scores["r"] < result.bounds["r"].high).all()
+    assert result.n_units.tolist() == [1] * N_TARGETS

@@ -1,0 +1,1 @@
+"""The commands of ``python -m training``, put together in :mod:`training.cli`."""

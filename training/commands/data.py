@@ -1,0 +1,72 @@
+"""Commands that make data: ``simulate`` and ``prepare``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import Changes
+
+
+class Layout(StrEnum):
+    """File layouts that a simulation can be written in."""
+
+    fmriprep = "fmriprep"
+    h5 = "h5"
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    audio: Annotated[Path, typer.Option(help="Folder of recordings for the stimuli.")],
+    subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 2,
+    runs: Annotated[int, typer.Option(min=2, help="Runs of each subject.")] = 6,
+    tr: Annotated[float, typer.Option(help="Repetition time in seconds.")] = 1.49,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
+    layout: Annotated[Layout, typer.Option("--as", help="fMRIPrep's files, or h5.")] = Layout.h5,
+    atlas: Annotated[Path | None, typer.Option(help="Image of labels; else made up.")] = None,
+    label_table: Annotated[Path | None, typer.Option(help="Names of the atlas's labels.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value of the simulated brain, repeatable."),
+    ] = None,
+) -> None:
+    """Write fMRI of a brain whose truth is known, heard from real recordings."""
+    from training.config import validate
+    from training.simulation import SimulationSettings, simulate
+
+    chosen = validate({}, SimulationSettings, settings or (), source="--set")
+    simulate(
+        out,
+        audio,
+        n_subjects=subjects,
+        n_runs=runs,
+        tr=tr,
+        seed=seed,
+        kind=layout.value,
+        atlas=atlas,
+        label_table=label_table,
+        settings=chosen,
+    )
+    typer.echo(
+        f"{out} written, the truth in {out / 'truth'}; next: python -m training prepare "
+        f"{out / 'prepare.yaml'}"
+    )
+
+
+def prepare(
+    recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")], changes: Changes = None
+) -> None:
+    """Bring recordings into the form that every fit reads; done runs are skipped."""
+    from training.config import read_recipe
+    from training.preparation import PrepareRecipe, prepare
+
+    prepared = prepare(read_recipe(recipe, PrepareRecipe, changes or ()))
+    minutes = sum(run.n_trs * run.tr for run in prepared.runs) / 60
+    typer.echo(
+        f"{prepared.folder}: {len(prepared.subjects)} subjects, {len(prepared.runs)} runs, "
+        f"{minutes:.0f} minutes, {prepared.n_targets} targets, {len(prepared.info.findings)} "
+        f"findings; see {prepared.folder / 'summary.html'}"
+    )

@@ -1,0 +1,135 @@
+"""Commands that say what models are worth: ``evaluate`` and ``compare``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import Score, Side
+from training.statistics import BLOCK_TRS, MIN_SHIFT, Correction, Null, Pooling
+
+
+class RunChoice(StrEnum):
+    """Which of the held-out runs are scored."""
+
+    shared = "shared"
+    own = "own"
+
+
+class CeilingChoice(StrEnum):
+    """Where a noise ceiling comes from."""
+
+    none = "none"
+    repeats = "repeats"
+    other_subjects = "other_subjects"
+
+
+class PairedCorrection(StrEnum):
+    """Corrections that a paired test can have."""
+
+    bh = "bh"
+    by = "by"
+    none = "none"
+
+
+Level = Annotated[float, typer.Option(help="Of what is called significant.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of permutations and intervals.")]
+
+
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished fits.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    on: Annotated[Path | None, typer.Option(help="Prepared dataset; else the runs' own.")] = None,
+    split: Annotated[Side, typer.Option(help="Side that is scored.")] = Side.test,
+    which: Annotated[
+        RunChoice,
+        typer.Option(
+            "--runs",
+            help="Held out for all models, or for each its own (models of a cross-validation).",
+        ),
+    ] = RunChoice.shared,
+    subject: Annotated[
+        list[str] | None, typer.Option(help="Whose brain, repeatable; else everybody's.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Of a model, once for each run; else its folder's.")
+    ] = None,
+    untrained: Annotated[
+        int, typer.Option(min=0, help="Add models with random weights, as many.")
+    ] = 0,
+    score: Annotated[Score, typer.Option(help="What p values are of.")] = Score.r,
+    pooling: Annotated[Pooling, typer.Option(help="Over runs.")] = "mean",
+    null: Annotated[
+        Null | None,
+        typer.Option(help="Else circular_shift; for sound responses always shuffle."),
+    ] = None,
+    permutations: Annotated[int, typer.Option(min=0, help="0 for no p values.")] = 1000,
+    min_shift: Annotated[int, typer.Option(min=1, help="Least circular shift in TRs.")] = MIN_SHIFT,
+    block_trs: Annotated[int, typer.Option(min=1, help="TRs of a permuted block.")] = BLOCK_TRS,
+    correction: Annotated[Correction, typer.Option(help="For many targets.")] = "by",
+    level: Level = 0.05,
+    ceiling: Annotated[CeilingChoice, typer.Option(help="Noise ceiling.")] = CeilingChoice.none,
+    ceiling_floor: Annotated[float, typer.Option(help="Ceilings below it give no fraction.")] = 0.1,
+    seed: Seed = 0,
+) -> None:
+    """Score fits on runs that they have not heard, with p values, intervals and noise ceilings."""
+    from training.config import validate
+    from training.evaluation.evaluate import evaluate
+    from training.evaluation.settings import EvaluationSettings
+
+    choices = {
+        "side": split.value,
+        "runs": which.value,
+        "subjects": tuple(subject or ()),
+        "untrained": untrained,
+        "score": score.value,
+        "pooling": pooling,
+        "null": null,
+        "n_permutations": permutations,
+        "min_shift": min_shift,
+        "block_trs": block_trs,
+        "correction": correction,
+        "level": level,
+        "ceiling": ceiling.value,
+        "ceiling_floor": ceiling_floor,
+        "seed": seed,
+    }
+    settings = validate(choices, EvaluationSettings, (), source="options")
+    info = evaluate(runs, out, on=on, names=name or (), settings=settings)
+    typer.echo(
+        f"{out}: {len(info.models)} models, {len(info.subjects)} subjects, "
+        f"{len(info.target_ids)} targets; smallest possible p {info.smallest_p:.2g}; see "
+        f"{out / 'targets.csv'} and {out / 'scores.csv'}"
+    )
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="EVAL or EVAL:MODEL; MODEL may be a pattern.")],
+    b: Annotated[str, typer.Argument(help="What it is compared with, in the same form.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    score: Annotated[Score | None, typer.Option(help="Else that of A's evaluation.")] = None,
+    correction: Annotated[
+        PairedCorrection, typer.Option(help="For many targets.")
+    ] = PairedCorrection.by,
+    level: Level = 0.05,
+    seed: Seed = 0,
+) -> None:
+    """Compare two models on the same runs: paired test, effect size and interval of A - B."""
+    from training.config import validate
+    from training.evaluation.compare import ComparisonSettings, compare_models
+
+    choices = {
+        "score": score and score.value,
+        "correction": correction.value,
+        "level": level,
+        "seed": seed,
+    }
+    settings = validate(choices, ComparisonSettings, (), source="options")
+    info = compare_models(a, b, out, settings)
+    typer.echo(
+        f"{out}: {info.a} better in {info.n_better}, worse in {info.n_worse} targets; smallest "
+        f"possible p {info.smallest_p:.2g}; see {out / 'targets.csv'}"
+    )

@@ -1,0 +1,64 @@
+"""Commands that make models and look at them: ``fit``, ``export``, ``map`` and ``untrained``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import PROGRAM, Changes, Score, Side
+from training.untrained import SEED, write_untrained
+
+
+def fit(
+    recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+) -> None:
+    """Fit an encoder to a prepared dataset."""
+    from training.config import read_recipe
+    from training.fit import fit
+    from training.recipe import FitRecipe
+
+    settings = read_recipe(recipe, FitRecipe, changes or ())
+    try:
+        fit(settings, out, resume=resume)
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted; the same command with --resume goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    typer.echo(f"{out}: done; see {out / 'curves.png'} and {out / 'scores.csv'}")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
+    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+) -> None:
+    """Write the best weights of a run as a checkpoint of hear_brainsoundnet."""
+    from training.export import export
+
+    typer.echo(f"{out} written, hash {export(run, out, name=name)}")
+
+
+def map_(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    out: Annotated[Path, typer.Argument(help="OUT.png")],
+    side: Annotated[Side, typer.Option(help="Runs whose scores are drawn.")] = Side.test,
+    score: Annotated[Score, typer.Option(help="Pearson's r or R².")] = Score.r,
+) -> None:
+    """Draw the scores of a run on the brain."""
+    from training.maps import draw_run
+
+    draw_run(run, out, side=side.value, score=score.value)
+    typer.echo(f"{out} written")
+
+
+def untrained(
+    out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
+    seed: Annotated[int, typer.Option(help="Of the random weights.")] = SEED,
+) -> None:
+    """Write the untrained checkpoint: random weights, BatchNorm calibrated on sound."""
+    typer.echo(f"{out} written, hash {write_untrained(out, seed)}")

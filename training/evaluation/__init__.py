@@ -1,0 +1,18 @@
+"""Scores of models on runs that they were not trained on, and what they are worth.
+
+``run_scores`` predicts and scores single runs, for fits. ``evaluate`` scores finished fits on what
+is held out for them (``held_out``, ``selection``), with intervals, p values and noise ceilings;
+``compare`` pairs two models over runs; ``matrix`` shows whose model predicts whose brain.
+``folders`` defines what they write and what the report reads.
+"""
+
+from training.evaluation.run_scores import (
+    SOUNDS,
+    Comparison,
+    Score,
+    compare,
+    compared_together,
+    score_runs,
+)
+
+__all__ = ["SOUNDS", "Comparison", "Score", "compare", "compared_together", "score_runs"]

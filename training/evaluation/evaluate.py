@@ -1,0 +1,248 @@
+"""An evaluation from finished fits and a prepared dataset to the folder that reports are made from.
+
+Two passes: models predict everything into ``predictions.h5``, sound by sound; then each subject's
+runs are read, scored and tested. At no time is more than one subject in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from hear_brainsoundnet.files import write_atomically
+from training.evaluation.ceilings import ceilings_of, describe, refuse_missing_repeats
+from training.evaluation.folders import (
+    IMAGE_FILE,
+    MODELS_FOLDER,
+    PREDICTIONS_FILE,
+    EvaluationInfo,
+    write_info,
+    write_table,
+)
+from training.evaluation.measured import Measured
+from training.evaluation.models import Model, load_model, model_names, untrained_like
+from training.evaluation.notes import Notes
+from training.evaluation.out_folder import begin_folder
+from training.evaluation.predictions import write_predictions
+from training.evaluation.scoring import Scoring
+from training.evaluation.selection import Selection, select
+from training.evaluation.settings import EvaluationSettings, command_of
+from training.evaluation.target_scores import INTERVAL
+from training.prepared import TARGETS_IMAGE, Prepared, Run
+from training.run_folder import git_revision, versions
+from training.statistics import check_permutations, smallest_p
+from training.statistics.pooling import check_choice
+
+logger = logging.getLogger(__name__)
+
+USUAL = EvaluationSettings()
+PACKAGES = ("scipy", "pandas", "h5py")  # that have a part in scores, beside those of a fit
+
+
+def evaluate(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    on: str | Path | None = None,
+    names: Sequence[str] = (),
+    settings: EvaluationSettings = USUAL,
+    progress: bool = True,
+) -> EvaluationInfo:
+    """Score finished fits and say what the scores are worth.
+
+    Parameters
+    ----------
+    runs : sequence of path-like
+        Folders of finished fits.
+    out : path-like
+        The folder to write, see :mod:`training.evaluation.folders`.
+    on : path-like, optional
+        The prepared dataset; by default the one that all were fitted to.
+    names : sequence of str
+        Of the models; by default those of their folders.
+    settings : EvaluationSettings
+        All other choices.
+    progress : bool
+        Show bars.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` holds something.
+    FileNotFoundError, ValueError
+        If a run or a dataset is missing or they do not fit each other, or a choice makes no sense
+        for them.
+    """
+    command = command_of(runs, out, on, names, settings)
+    if not runs:
+        raise ValueError("expected at least one run, got none")
+    check_choice(settings.score, settings.pooling)
+    models = [
+        load_model(run, name) for run, name in zip(runs, model_names(runs, names), strict=True)
+    ]
+    models += _untrained(models, settings)
+    prepared = _dataset(models, on)
+    settings = _with_null(settings, prepared)
+    selection = select(models, prepared, settings)
+    n_targets = len(selection.target_ids)
+    if settings.n_permutations:  # refused here, before anything takes time
+        check_permutations(settings.n_permutations, settings.level, n_targets, settings.correction)
+    scored = _scored_runs(selection)
+    listeners = _listeners(scored, prepared) if settings.ceiling == "other_subjects" else scored
+    refuse_missing_repeats(listeners, settings)
+
+    folder = Path(out)
+    begin_folder(folder, EvaluationInfo)
+    _write_models(folder, models, prepared)
+    write_predictions(
+        folder / PREDICTIONS_FILE,
+        models,
+        prepared,
+        selection.runs,
+        selection.target_ids,
+        progress=progress,
+    )
+    measured = Measured(prepared, selection.target_ids)
+    ceilings = ceilings_of(measured, listeners, settings)
+    notes = Notes(settings)
+    scoring = Scoring(folder, selection, measured, ceilings, settings, notes)
+    for name, table in scoring.tables(progress=progress).items():
+        write_table(folder, name, table)
+    info = EvaluationInfo(
+        command=command,
+        dataset=prepared.info.name,
+        dataset_folder=str(prepared.folder),
+        kind=prepared.info.kind,
+        atlas=prepared.info.atlas,
+        tr=prepared.info.tr,
+        side=settings.side,
+        target_ids=selection.target_ids,
+        target_names=selection.target_names,
+        models=tuple(model.info for model in models),
+        subjects=selection.subjects,
+        score=settings.score,
+        pooling=settings.pooling,
+        null=settings.null or "none",
+        null_settings=_null_settings(settings),
+        n_permutations=notes.fewest_permutations,
+        smallest_p=smallest_p(notes.fewest_permutations),
+        correction=settings.correction,
+        level=settings.level,
+        interval=_interval_in_words(settings, prepared),
+        ceiling=describe(listeners, settings),
+        excluded=(*selection.excluded, *notes.excluded()),
+        notes=notes.sentences(),
+        seed=settings.seed,
+        git_revision=git_revision(),
+        versions={**versions(), **{name: version(name) for name in PACKAGES}},
+    )
+    write_info(folder, info)
+    for note in info.notes:
+        logger.warning("note: %s", note)
+    return info
+
+
+def _untrained(models: Sequence[Model], settings: EvaluationSettings) -> list[Model]:
+    names = [f"untrained-{number}" for number in range(settings.untrained)]
+    taken = {model.name for model in models} & set(names)
+    if taken:
+        raise ValueError(
+            f"{', '.join(sorted(taken))} is what untrained models are called; give the run another "
+            "--name"
+        )
+    return [
+        untrained_like(models[0], name, settings.seed + number) for number, name in enumerate(names)
+    ]
+
+
+def _dataset(models: Sequence[Model], on: str | Path | None) -> Prepared:
+    """The one that is named, or the one that all models were fitted to."""
+    if on is not None:
+        return Prepared(on)
+    folders = {str(model.data.folder.resolve()): model.data for model in models}
+    if len(folders) > 1:
+        raise ValueError(
+            f"the runs were fitted to different datasets ({', '.join(sorted(folders))}); say with "
+            "--on which one they are evaluated on"
+        )
+    return next(iter(folders.values()))
+
+
+def _with_null(settings: EvaluationSettings, prepared: Prepared) -> EvaluationSettings:
+    """The usual null where none was chosen.
+
+    Raises
+    ------
+    ValueError
+        If the chosen one is wrong for the data.
+    """
+    are_sounds = prepared.info.kind == "sound_responses"
+    if settings.null is None:
+        usual = "shuffle" if are_sounds else "circular_shift"
+        return settings.model_copy(update={"null": usual})
+    if are_sounds and settings.null != "shuffle":
+        raise ValueError(
+            f"the null {settings.null!r} is for time series, and {prepared.folder} holds responses "
+            "to sounds without a time axis; leave --null out, or give shuffle"
+        )
+    if settings.null == "shuffle" and not are_sounds:
+        raise ValueError(
+            "the null 'shuffle' takes single TRs for independent, which in BOLD they are not: its "
+            "p values are much too small; give --null circular_shift, block_permutation or "
+            "phase_randomised"
+        )
+    return settings
+
+
+def _scored_runs(selection: Selection) -> dict[str, list[Run]]:
+    """Runs of each subject that some model is scored on."""
+    scored: dict[str, dict[Run, None]] = {subject: {} for subject in selection.subjects}
+    for of_subjects in selection.runs.values():
+        for subject, runs in of_subjects.items():
+            scored[subject].update(dict.fromkeys(runs))
+    return {subject: list(runs) for subject, runs in scored.items()}
+
+
+def _listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> dict[str, list[Run]]:
+    """With runs of the same sounds in subjects who are not scored: they tell what is shared."""
+    sounds = {(run.stimulus, round(run.start, 3)) for own in scored.values() for run in own}
+    listeners = {subject: list(runs) for subject, runs in scored.items()}
+    for run in prepared.runs:
+        if run.subject not in scored and (run.stimulus, round(run.start, 3)) in sounds:
+            listeners.setdefault(run.subject, []).append(run)
+    return listeners
+
+
+def _write_models(folder: Path, models: Sequence[Model], prepared: Prepared) -> None:
+    """Recipes and learning curves, and the image of the targets where there is one."""
+    for model in models:
+        for name, content in model.files.items():
+            write_atomically(folder / MODELS_FOLDER / model.name / name, content)
+    image = prepared.folder / TARGETS_IMAGE
+    if image.exists():
+        write_atomically(folder / IMAGE_FILE, image.read_bytes())
+
+
+def _null_settings(settings: EvaluationSettings) -> dict[str, object]:
+    match settings.null:
+        case "circular_shift":
+            return {"min_shift_trs": settings.min_shift}
+        case "block_permutation":
+            return {"block_trs": settings.block_trs}
+    return {}
+
+
+def _interval_in_words(settings: EvaluationSettings, prepared: Prepared) -> str:
+    means = "studentised bootstrap, below 8 of them by Student's t"
+    start = f"{INTERVAL:.0%} confidence intervals"
+    if prepared.info.kind == "sound_responses":
+        return (
+            f"{start} over sounds: studentised bootstrap of jackknife pseudo-values (of r on the "
+            f"scale of Fisher's z); of all subjects together over subjects: {means}"
+        )
+    how = means
+    if settings.pooling == "concatenated":
+        how += ", of jackknife pseudo-values (of r on the scale of Fisher's z)"
+    return f"{start} over runs: {how}; of all subjects together over subjects: {means}"

@@ -1,0 +1,97 @@
+"""What a model has heard while it was fitted, and so what it may be tested on.
+
+A run is held out if its *sound* is: another subject's responses to a sound that the network was
+trained on are no test of it either. Two runs meet if they belong to the same episode or hear the
+same part of a stimulus; sounds of another dataset are the same if their names or their samples are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from training.prepared import Prepared, Run
+from training.splits import SIDES
+
+FRESH = "fresh"  # the side of sounds that the model has nothing to do with
+
+
+class Heard:
+    """The sounds on each side of a fit.
+
+    Parameters
+    ----------
+    sides : mapping
+        Runs by side, {"train", "validation", "test"}.
+    prepared : Prepared, optional
+        Where their sounds are; without it there are none, as for a model that heard nothing.
+
+    Examples
+    --------
+    >>> first = Run("sub-01", "a", "story", "", "one", "", 0.0, 2.0, 10)
+    >>> heard = Heard({"train": [first]})
+    >>> heard.side_of(Run("sub-02", "b", "story", "", "two", "", 18.0, 2.0, 10))
+    'train'
+    >>> heard.side_of(Run("sub-02", "b", "story", "", "two", "", 20.0, 2.0, 10))
+    'fresh'
+    """
+
+    def __init__(
+        self, sides: Mapping[str, Sequence[Run]], prepared: Prepared | None = None
+    ) -> None:
+        self.prepared = prepared
+        self._episodes: dict[str, dict[str, None]] = {side: {} for side in SIDES}
+        self._stretches: dict[str, dict[str, list[tuple[float, float]]]] = {s: {} for s in SIDES}
+        for side, runs in sides.items():
+            for run in runs:
+                self._episodes[side][run.episode] = None
+                self._stretches[side].setdefault(run.stimulus, []).append(_stretch(run))
+
+    def side_of(self, run: Run, stimulus: str | None = None) -> str:
+        """The side that a run meets, "train" before "validation" before "test", or "fresh".
+
+        Parameters
+        ----------
+        run : Run
+            Of any subject and dataset.
+        stimulus : str, optional
+            What its stimulus is called here, see :meth:`known_as`.
+        """
+        start, stop = _stretch(run)
+        for side in SIDES:
+            stretches = self._stretches[side].get(run.stimulus, [])
+            if stimulus is not None and stimulus != run.stimulus:
+                stretches = stretches + self._stretches[side].get(stimulus, [])
+            if run.episode in self._episodes[side] or any(
+                start < other_stop and other_start < stop for other_start, other_stop in stretches
+            ):
+                return side
+        return FRESH
+
+    def known_as(self, prepared: Prepared, runs: Sequence[Run]) -> dict[str, str]:
+        """Stimuli of another dataset whose samples are those of one that was heard."""
+        if self.prepared is None or same_folder(self.prepared, prepared):
+            return {}
+        own: dict[int, list[str]] = {}
+        for stimulus in {name for names in self._stretches.values() for name in names}:
+            own.setdefault(len(self.prepared.audio(stimulus)), []).append(stimulus)
+        known = {}
+        for other in {run.stimulus for run in runs}:
+            audio = prepared.audio(other)
+            for stimulus in own.get(len(audio), []):
+                if np.array_equal(audio, self.prepared.audio(stimulus)):
+                    known[other] = stimulus
+        return known
+
+
+def same_folder(one: Prepared, other: Prepared) -> bool:
+    """Whether both are the same dataset."""
+    return one.folder.resolve() == other.folder.resolve()
+
+
+def _stretch(run: Run) -> tuple[float, float]:
+    """Seconds of the stimulus; all of it for sounds without a time axis."""
+    if run.tr == 0:
+        return -np.inf, np.inf
+    return run.start, run.start + run.n_trs * run.tr

@@ -1,0 +1,218 @@
+"""Models that are evaluated: finished fits, and untrained ones of the same shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hear_brainsoundnet.encoder import BrainEncoder
+from training.assembly import assemble
+from training.config import write_recipe
+from training.evaluation.folders import ModelInfo
+from training.evaluation.held_out import Heard
+from training.prepared import Prepared, Run
+from training.recipe import FitRecipe
+from training.run_folder import CONFIG_FILE, RunFolder
+from training.splits import SIDES
+from training.starting_weights import build_encoder, load_start
+
+METRICS_FILE = "metrics.csv"
+NAME = re.compile(r"[\w+=,@-][\w+=,@. -]*")  # fit for a file, and for a pattern of `compare`
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with what is known of it.
+
+    Attributes
+    ----------
+    info : ModelInfo
+        For the records.
+    encoder : BrainEncoder
+        With the weights that were kept.
+    input_scale : float
+        Audio within [-1, 1] is multiplied by this.
+    window_trs : int
+        TRs that are predicted at a time.
+    data : Prepared
+        What it was fitted to.
+    heard : Heard
+        The sounds on each side of its fit.
+    files : dict
+        Its recipe and metrics, by file name.
+    """
+
+    info: ModelInfo
+    encoder: BrainEncoder
+    input_scale: float
+    window_trs: int
+    data: Prepared
+    heard: Heard
+    files: dict[str, bytes]
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    def head_for(self, subject: str) -> str | None:
+        """The weights that answer for a subject: its own, else the only ones; None if neither."""
+        names = self.encoder.read_out.names
+        if subject in names:
+            return subject
+        return names[0] if len(names) == 1 else None
+
+
+def load_model(run: str | Path, name: str) -> Model:
+    """A fit that has come to its end.
+
+    Parameters
+    ----------
+    run : path-like
+        Its folder.
+    name : str
+        What tables call it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no run, or its dataset is gone.
+    ValueError
+        If it has not come to its end, or its dataset is no longer the one that it was fitted to.
+    """
+    folder = RunFolder(run)
+    recipe = folder.recipe()
+    state = folder.read_state()
+    if state is None or not state.finished:
+        raise ValueError(
+            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+        )
+    origin = folder.read_document("origin.json")
+    try:
+        parts = assemble(recipe)
+        heard = Heard(_sides(parts.prepared, origin), parts.prepared)
+        parts.encoder.load_state_dict(state.best)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{folder.path}: {error}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{folder.path} does not fit its dataset {recipe.data}: {' '.join(str(error).split())}"
+        ) from error
+    info = ModelInfo(
+        name=name,
+        run=str(folder.path),
+        kind=recipe.model,
+        subjects=parts.encoder.read_out.subjects,
+        train_from=recipe.train_from,
+        stage=recipe.read_out.stage,
+        start=parts.start.card.name,
+        control=recipe.control,
+        seed=recipe.seed,
+        best_epoch=state.best_epoch,
+        n_epochs=len(state.history) - 1,
+        recipe=recipe.model_dump(mode="json"),
+    )
+    files = {each: (folder.path / each).read_bytes() for each in (CONFIG_FILE, METRICS_FILE)}
+    return Model(
+        info,
+        parts.encoder.eval(),
+        parts.start.card.input_scale,
+        recipe.windows.n_trs,
+        parts.prepared,
+        heard,
+        files,
+    )
+
+
+def untrained_like(model: Model, name: str, seed: int) -> Model:
+    """A model of the same shape with random weights, network and read-out: the paper's null.
+
+    It has heard nothing, but is held to the split of `model`, so that both have the same runs.
+    """
+    changes = {"start": "random", "seed": seed, "train_from": "none", "control": "none"}
+    document = {**model.info.recipe, **changes, "optimiser": {"max_epochs": 0}}
+    document["read_out"] = {**dict(_mapping(document["read_out"])), "initial": "random"}
+    recipe = FitRecipe.model_validate(document)
+    start = load_start(recipe)
+    read_out = model.encoder.read_out
+    columns = [model.data.info.target_ids.index(target) for target in read_out.target_ids]
+    encoder = build_encoder(recipe, model.data.info, read_out.subjects, columns, start)
+    info = model.info.model_copy(
+        update={
+            "name": name,
+            "run": "",
+            "train_from": "none",
+            "start": start.hash,
+            "control": "none",
+            "seed": seed,
+            "best_epoch": 0,
+            "n_epochs": 0,
+            "recipe": recipe.model_dump(mode="json"),
+        }
+    )
+    files = {CONFIG_FILE: write_recipe(recipe).encode()}
+    return Model(
+        info,
+        encoder.eval(),
+        start.card.input_scale,
+        model.window_trs,
+        model.data,
+        model.heard,
+        files,
+    )
+
+
+def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
+    """What to call models: as asked for, else by their folders, with the parent's where needed.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many names as runs, two are the same, or one is not fit for a file.
+
+    Examples
+    --------
+    >>> model_names(["runs/frozen", "runs/tuned"], [])
+    ['frozen', 'tuned']
+    >>> model_names(["sub-01/frozen", "sub-02/frozen"], [])
+    ['sub-01-frozen', 'sub-02-frozen']
+    """
+    paths = [Path(run).resolve() for run in runs]
+    if names and len(names) != len(runs):
+        raise ValueError(f"{len(names)} names for {len(runs)} runs; give --name once for each run")
+    chosen = list(names) or [path.name for path in paths]
+    if not names and len(set(chosen)) < len(chosen):
+        chosen = [f"{path.parent.name}-{path.name}" for path in paths]
+    twice = sorted({name for name in chosen if chosen.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"models need different names, and {', '.join(twice)} comes more than once; give each "
+            "run another --name"
+        )
+    for name in chosen:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot be the name of a model; expected letters, digits and -_.+=,@ "
+                "or spaces: give another --name"
+            )
+    return chosen
+
+
+def _sides(prepared: Prepared, origin: dict[str, object]) -> dict[str, list[Run]]:
+    """The runs that the fit really had, not those that its recipe would choose today."""
+    runs = {f"{run.subject}/{run.name}": run for run in prepared.runs}
+    split = _mapping(origin.get("split"))
+    missing = [name for side in SIDES for name in split[side] if name not in runs]
+    if missing:
+        raise ValueError(
+            f"its run {missing[0]} is no longer there; evaluate with the dataset that it was "
+            "fitted to, or fit it anew"
+        )
+    return {side: [runs[name] for name in split[side]] for side in SIDES}
+
+
+def _mapping(value: object) -> dict[str, list[str]]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected keys with values, got {value!r}")
+    return value

@@ -1,0 +1,103 @@
+"""What a reader of an evaluation must know, gathered while it is made and said once each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.selection import some
+from training.evaluation.settings import EvaluationSettings
+from training.evaluation.target_scores import ALL, TargetScores
+from training.statistics import check_permutations, smallest_p
+
+N_SHOWN = 5
+
+
+class Notes:
+    """Gathers; the same sentence about several subjects becomes one about all of them.
+
+    Attributes
+    ----------
+    fewest_permutations : int
+        Of all tests so far; 0 before the first one.
+    """
+
+    def __init__(self, settings: EvaluationSettings) -> None:
+        self.settings = settings
+        self.fewest_permutations = 0
+        self._said: dict[str, dict[str, None]] = {}
+        self._excluded: dict[str, None] = {}
+
+    def say(self, sentence: str, about: str = "") -> None:
+        """A sentence that holds of `about`."""
+        self._said.setdefault(sentence, {})[about] = None
+
+    def exclude(self, sentence: str) -> None:
+        """A sentence about what is left out."""
+        self._excluded[sentence] = None
+
+    def responses(
+        self, subject: str, target_ids: Sequence[int], scores: Sequence[NDArray[np.floating]]
+    ) -> None:
+        """Targets without a score: missing or constant.
+
+        Parameters
+        ----------
+        subject : str
+            Whose.
+        target_ids : sequence of int
+            Of the columns.
+        scores : sequence of ndarray
+            R² of each run, ``(n_targets,)``.
+        """
+        known = np.isfinite(np.stack(list(scores)))
+        for where, words in (
+            (~known.any(axis=0), "in all runs, and have no scores"),
+            (
+                known.any(axis=0) & ~known.all(axis=0),
+                "in some runs, and are pooled over the others",
+            ),
+        ):
+            if where.any():
+                targets = [target_ids[column] for column in np.flatnonzero(where).tolist()]
+                self.exclude(
+                    f"Targets {some(targets, 1000)} of {subject} are missing or constant {words}."
+                )
+
+    def test(self, model: str, subject: str, result: TargetScores) -> None:
+        """What follows from the number of runs and of surrogates."""
+        settings, about = self.settings, f"{model} on {subject}"
+        if subject != ALL and np.isnan(result.bounds["r"].low).all():
+            self.say("there is one run only, which says nothing of the spread over runs", about)
+        if result.null is None:
+            return
+        n_made = result.null.n_permutations
+        fewest = self.fewest_permutations
+        self.fewest_permutations = min(n_made, fewest) if fewest else n_made
+        if n_made < settings.n_permutations:
+            self.say(
+                f"there are only {n_made} different surrogates; each was scored once, and p cannot "
+                f"be below {smallest_p(n_made):.3g}",
+                about,
+            )
+        n_tests = int(np.isfinite(result.null.observed).sum())
+        if n_tests:
+            try:
+                sentence = check_permutations(n_made, settings.level, n_tests, settings.correction)
+            except ValueError as error:
+                sentence = str(error)
+            if sentence:
+                self.say(sentence, about)
+
+    def sentences(self) -> tuple[str, ...]:
+        """All that was said."""
+        return tuple(
+            f"{some(list(about), N_SHOWN)}: {sentence}." if any(about) else sentence
+            for sentence, about in self._said.items()
+        )
+
+    def excluded(self) -> tuple[str, ...]:
+        """All that was left out."""
+        return tuple(self._excluded)

@@ -1,0 +1,139 @@
+"""What models predict: made sound by sound, kept in one file.
+
+The network hears each stretch of sound once, whoever and however many heard it; read-outs then
+answer for each subject. No more than one stretch is in memory (of sounds without a time axis: what
+the read-out reads of all of them).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.evaluation.models import Model
+from training.evaluation.run_scores import compared_together
+from training.predicting import Predictor
+from training.prepared import Prepared, Run
+from training.windows import WindowLoader, consecutive_windows
+
+Table = NDArray[np.float32]  # (n_trs, n_targets)
+
+
+def write_predictions(
+    path: Path,
+    models: Sequence[Model],
+    prepared: Prepared,
+    runs: Mapping[str, Mapping[str, Sequence[Run]]],
+    target_ids: Sequence[int],
+    *,
+    progress: bool = True,
+) -> None:
+    """Predict all runs with all models into one h5 file, ``MODEL/SUBJECT/RUN``.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which appears under its name when it is whole.
+    models : sequence of Model
+        Who predicts.
+    prepared : Prepared
+        Where the sounds are.
+    runs : mapping
+        For each model by name the runs of each subject.
+    target_ids : sequence of int
+        Columns of the tables.
+    progress : bool
+        Show a bar.
+    """
+    import h5py
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            for model in tqdm(models, desc="models", disable=None if progress else True):
+                for subject, name, table in predictions_of(model, prepared, runs[model.name]):
+                    columns = [model.encoder.read_out.target_ids.index(i) for i in target_ids]
+                    file[f"{model.name}/{subject}/{name}"] = table[:, columns]
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:
+    """A table of :func:`write_predictions`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file or the table is missing or damaged.
+    """
+    import h5py
+
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; make the evaluation anew")
+    try:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[f"{model}/{subject}/{run}"][()], dtype=np.float32)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} has no readable prediction {model}/{subject}/{run} ({error}); make the "
+            "evaluation anew"
+        ) from error
+
+
+def predictions_of(
+    model: Model, prepared: Prepared, runs: Mapping[str, Sequence[Run]]
+) -> Iterator[tuple[str, str, Table]]:
+    """Subject, name of the run and prediction with all targets of the model, run by run.
+
+    All sounds without a time axis that a subject heard are one run, as in
+    :func:`training.evaluation.compared_together`.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    encoder = model.encoder.to(device)
+
+    def features(some: Sequence[Run]) -> list[Table]:
+        loader = WindowLoader(prepared, encoder.read_out, encoder.stage, model.input_scale)
+        return Predictor(encoder, loader, model.window_trs).features_of_runs(some)
+
+    every = [run for of_subject in runs.values() for run in of_subject]
+    if every and every[0].tr == 0:
+        heard = {run.stimulus: run for run in every}
+        tables = dict(zip(heard, features(list(heard.values())), strict=True))
+        for subject, name, together in compared_together(every):
+            table = np.stack([tables[run.stimulus] for run in together])
+            yield subject, name, _answer(model, subject, table, device)[:, 0]
+        return
+    alike: dict[tuple[str, float, int], list[Run]] = {}
+    for run in every:
+        alike.setdefault((run.stimulus, run.start, run.n_trs), []).append(run)
+    for listeners in alike.values():
+        (table,) = features(listeners[:1])
+        for run in listeners:
+            yield run.subject, run.name, _predicted(model, run, table, device)
+
+
+def _predicted(model: Model, run: Run, features: Table, device: torch.device) -> Table:
+    """Window by window where each begins anew, as in the published models; else at once."""
+    if model.encoder.read_out.alignment != "crop":
+        return _answer(model, run.subject, features[None], device)[0]
+    pieces = [
+        features[window.first : window.first + window.n_trs]
+        for window in consecutive_windows(run, model.window_trs)
+    ]
+    answers = [_answer(model, run.subject, piece[None], device)[0] for piece in pieces]
+    return np.concatenate(answers)
+
+
+@torch.no_grad()
+def _answer(model: Model, subject: str, features: Table, device: torch.device) -> Table:
+    """``(n_sounds, n_trs, n_channels)`` to ``(n_sounds, n_trs, n_targets)``."""
+    head = model.head_for(subject)
+    predicted = model.encoder.respond(torch.from_numpy(features).to(device), head)
+    return np.asarray(predicted.float().cpu().numpy())

@@ -1,0 +1,19 @@
+"""What a model explains of the brain beyond low-level features of the sound.
+
+A model that predicts auditory cortex may do so because it follows the loudness. Variance
+partitioning puts its activations beside the sound's envelope, spectrogram and modulation spectrum,
+and asks what is lost when one of these feature spaces is taken away.
+
+    low_level.py, modulation.py   sound features for each TR
+    spaces.py                     standardised, reduced and delayed, by training statistics
+    banded_ridge.py               a regression with its own regularisation for each space
+    variance.py                   R² alone, unique and shared
+    one_subject.py                all of this for one model and subject
+    partition_folder.py           for an evaluation: ``python -m training partition``
+"""
+
+from training.partition.choices import Choices
+from training.partition.partition_folder import partition
+from training.partition.variance import Decomposition, decompose
+
+__all__ = ["Choices", "Decomposition", "decompose", "partition"]

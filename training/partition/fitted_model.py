@@ -1,0 +1,70 @@
+"""A model of an evaluation, opened again: which runs it learned from, and what it hears in runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.folders import ModelInfo
+from training.evaluation.models import load_model
+from training.predicting import Predictor
+from training.prepared import Prepared, Run
+from training.windows import WindowLoader
+
+
+class FittedModel:
+    """The best weights of a fit, with the dataset that it was evaluated on.
+
+    Parameters
+    ----------
+    info : ModelInfo
+        Which one; `run` is the folder of its fit.
+    prepared : Prepared
+        The dataset of the evaluation: that of the fit, or another one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no fit, or its dataset is gone.
+    ValueError
+        If the fit has not come to its end, or is another one than was evaluated.
+    """
+
+    def __init__(self, info: ModelInfo, prepared: Prepared) -> None:
+        if not info.run:
+            raise FileNotFoundError("it is not from a fit and cannot be made again")
+        model = load_model(info.run, info.name)
+        if model.info != info:
+            raise ValueError(
+                f"{info.run} was fitted anew since it was evaluated; evaluate it again"
+            )
+        read_out = model.encoder.read_out
+        loader = WindowLoader(prepared, read_out, model.encoder.stage, model.input_scale)
+        self.name, self.prepared, self.sides = info.name, prepared, model.heard
+        self.n_delays = read_out.n_delays
+        self.predictor = Predictor(model.encoder, loader, model.window_trs)
+        self._heard: dict[tuple[str, float, int], NDArray[np.float32]] = {}
+        self._known = model.heard.known_as(prepared, prepared.runs)
+
+    def runs_of(self, subject: str, side: str) -> list[Run]:
+        """A subject's runs whose sounds are on a side of the model's split.
+
+        For those whom the model was fitted to, these are the runs of the split; of others the runs
+        in which they heard the same.
+        """
+        return [
+            run
+            for run in self.prepared.runs
+            if run.subject == subject
+            and self.sides.side_of(run, self._known.get(run.stimulus)) == side
+        ]
+
+    def features(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
+        """What the read-out reads in each run, ``(n_trs, n_channels)``; equal sounds heard once."""
+        sounds = {(run.stimulus, run.start, run.n_trs): run for run in runs}
+        new = {sound: run for sound, run in sounds.items() if sound not in self._heard}
+        tables = self.predictor.features_of_runs(list(new.values()))
+        self._heard.update(zip(new, tables, strict=True))
+        return [self._heard[run.stimulus, run.start, run.n_trs] for run in runs]

@@ -1,0 +1,143 @@
+"""Sound features that need no network: loudness over time, spectrum, and modulation spectrum.
+
+All are made from frames of 10 ms. ``"envelope"`` is their root mean square; ``"spectrogram"`` the
+log power in mel bands; ``"modulation"`` how strongly and how fast the log spectrogram changes, see
+:mod:`training.partition.modulation`. A row is the mean over the frames whose centres lie within
+its TR, or over the whole sound where there are no TRs. Before and after the recording there is
+silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.partition.modulation import WINDOW_S, modulation_spectrum
+from training.prepared import INT16_SCALE, Prepared, Run
+
+SPACES = ("envelope", "spectrogram", "modulation")
+FRAMES_PER_SECOND = 100
+N_BANDS = 32
+LOWEST_HZ, HIGHEST_HZ = 50.0, 10_000.0
+SPECTRUM_S = 0.046  # of sound behind each spectrum: long enough to part the lowest mel bands
+FLOOR = 1e-7  # power that counts as silence: 70 dB below full scale
+LONGEST_STEP_S = 0.25  # between modulation spectra
+
+Frames = NDArray[np.floating]
+
+
+def low_level_features(
+    prepared: Prepared, run: Run, spaces: Sequence[str] = SPACES
+) -> dict[str, NDArray[np.float32]]:
+    """Features of the sound of a run.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The dataset of the run.
+    run : Run
+        TR `k` hears from ``start + k * tr`` to ``start + (k + 1) * tr`` seconds of the stimulus.
+    spaces : sequence of str
+        Some of {"envelope", "spectrogram", "modulation"}.
+
+    Returns
+    -------
+    dict
+        By space, float32 ``(n_trs, n_channels)``; a single row for a sound without TRs.
+    """
+    rate = prepared.info.sample_rate
+    audio = prepared.audio(run.stimulus)
+    seconds = run.tr if run.tr > 0 else max(len(audio) / rate, 1 / FRAMES_PER_SECOND)
+    margin = WINDOW_S / 2
+    sound = _piece(audio, rate, run.start - margin, run.start + run.n_trs * seconds + margin)
+    hop = rate / FRAMES_PER_SECOND
+    times: Frames = (np.arange(int(len(sound) / hop)) + 0.5) / FRAMES_PER_SECOND - margin
+    features = {}
+    spectrogram: Frames | None = None
+    for space in spaces:
+        if space == "envelope":
+            rows = row_means(envelope(sound, rate), times, seconds, run.n_trs)
+        else:
+            spectrogram = log_mel(sound, rate) if spectrogram is None else spectrogram
+            values, own_times = spectrogram, times
+            if space == "modulation":
+                step = max(1, int(min(LONGEST_STEP_S, seconds / 2) * FRAMES_PER_SECOND))
+                values, centres = modulation_spectrum(spectrogram, FRAMES_PER_SECOND, step)
+                own_times = centres - margin
+            rows = row_means(values, own_times, seconds, run.n_trs)
+        features[space] = rows.astype(np.float32)
+    return features
+
+
+def envelope(sound: Frames, rate: int) -> Frames:
+    """RMS of each frame, ``(n_samples,)`` to ``(n_frames, 1)``.
+
+    Examples
+    --------
+    >>> envelope(np.full(441, 0.5), 22_050).tolist()
+    [[0.5], [0.5]]
+    """
+    hop = rate / FRAMES_PER_SECOND
+    n_frames = int(len(sound) / hop)
+    edges = np.rint(np.arange(n_frames + 1) * hop).astype(int)
+    sums = np.concatenate([[0.0], np.cumsum(np.square(sound))])[edges]
+    return np.sqrt(np.maximum(np.diff(sums), 0) / np.diff(edges))[:, None]
+
+
+def log_mel(sound: Frames, rate: int) -> Frames:
+    """Natural log of one plus the power above the floor in 32 mel bands, ``(n_frames, 32)``."""
+    import torchaudio
+
+    n_window = round(SPECTRUM_S * rate)
+    hop = rate / FRAMES_PER_SECOND
+    n_frames = int(len(sound) / hop)
+    centres = (np.arange(n_frames) + 0.5) * hop
+    padded = np.pad(sound, n_window)
+    firsts = np.rint(centres - n_window / 2).astype(int) + n_window
+    taper = np.hanning(n_window)
+    bands = torchaudio.functional.melscale_fbanks(
+        n_window // 2 + 1, LOWEST_HZ, min(HIGHEST_HZ, rate / 2), N_BANDS, rate
+    ).numpy()
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, n_window)
+    spectrogram = np.empty((n_frames, N_BANDS))
+    for some in np.array_split(np.arange(n_frames), max(1, n_frames // 4096)):  # bounds the memory
+        power = np.square(np.abs(np.fft.rfft(pieces[firsts[some]] * taper, axis=1)))
+        spectrogram[some] = np.log1p(power @ bands / (FLOOR * taper.sum() ** 2))
+    return spectrogram
+
+
+def row_means(values: Frames, times: Frames, seconds: float, n_rows: int) -> Frames:
+    """Mean over the frames in each row, ``(n_frames, n_channels)`` to ``(n_rows, n_channels)``.
+
+    Parameters
+    ----------
+    values, times : ndarray
+        Frames and their centres in seconds, 0 where the first row begins.
+    seconds : float
+        Length of a row.
+    n_rows : int
+        How many; frames outside of them are left out.
+
+    Examples
+    --------
+    >>> row_means(np.array([[9.0], [1.0], [3.0], [5.0]]), np.array([-1, 0.1, 0.9, 1.5]), 1.0, 2)
+    array([[2.],
+           [5.]])
+    """
+    row = np.floor(times / seconds).astype(int)
+    inside = (row >= 0) & (row < n_rows)
+    sums = np.zeros((n_rows, values.shape[1]))
+    np.add.at(sums, row[inside], values[inside])
+    return sums / np.bincount(row[inside], minlength=n_rows)[:, None]
+
+
+def _piece(audio: NDArray[np.int16], rate: int, start: float, stop: float) -> Frames:
+    """Sound from `start` to `stop` in seconds, silence where there is none."""
+    first, last = round(start * rate), round(stop * rate)
+    sound = np.zeros(last - first)
+    inside = audio[max(first, 0) : max(last, 0)]
+    offset = max(-first, 0)
+    sound[offset : offset + len(inside)] = inside / INT16_SCALE
+    return sound

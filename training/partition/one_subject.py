@@ -1,0 +1,173 @@
+"""The partition of one model on one subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.run_scores import compared_together
+from training.partition.banded_ridge import folds_by_episode
+from training.partition.choices import Choices
+from training.partition.fitted_model import FittedModel
+from training.partition.low_level import low_level_features
+from training.partition.spaces import FeatureSpace
+from training.partition.variance import Decomposition, decompose
+from training.prepared import Prepared, Run
+from training.statistics.pooling import Pooling
+
+MODEL = "model"
+
+Features = NDArray[np.float32]
+
+
+class SoundFeatures:
+    """Low-level features of runs; equal sounds are heard once."""
+
+    def __init__(self, prepared: Prepared, spaces: Sequence[str]) -> None:
+        self.prepared, self.spaces = prepared, spaces
+        self._heard: dict[tuple[str, float, int], dict[str, Features]] = {}
+
+    def of(self, run: Run) -> dict[str, Features]:
+        """By space, ``(n_trs, n_channels)``."""
+        key = (run.stimulus, run.start, run.n_trs)
+        if key not in self._heard:
+            self._heard[key] = low_level_features(self.prepared, run, self.spaces)
+        return self._heard[key]
+
+
+@dataclass(frozen=True)
+class SubjectPartition:
+    """Of one model and subject.
+
+    Attributes
+    ----------
+    there : ndarray
+        ``(n_targets,)`` bool: targets that the subject has in all training runs.
+    decomposition : Decomposition
+        Of these targets.
+    notes : tuple of str
+        What a reader must know.
+    """
+
+    there: NDArray[np.bool_]
+    decomposition: Decomposition
+    notes: tuple[str, ...]
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Columns of the table, ``(n_targets,)`` each; NaN for targets that are not there."""
+        parts = self.decomposition
+        values = {"r2_full": parts.r2_full, "r_full": parts.r_full}
+        values |= {f"alone_{space}": own for space, own in parts.alone.items()}
+        values |= {f"unique_{space}": own for space, own in parts.unique.items()}
+        values["shared"] = parts.shared
+        table = {}
+        for name, own in values.items():
+            table[name] = np.full(len(self.there), np.nan)
+            table[name][self.there] = own
+        return table
+
+
+def partition_subject(
+    model: FittedModel,
+    sounds: SoundFeatures,
+    training: Sequence[Run],
+    scored: Sequence[Run],
+    targets: Sequence[int],
+    choices: Choices,
+    pooling: Pooling = "mean",
+) -> SubjectPartition:
+    """Fit to training runs, score others.
+
+    Parameters
+    ----------
+    model : FittedModel
+        Gives the space "model".
+    sounds : SoundFeatures
+        Gives the other ones.
+    training, scored : sequence of Run
+        Of one subject; no episode on both sides.
+    targets : sequence of int
+        Columns of the prepared responses.
+    choices : Choices
+        How.
+    pooling : str
+        {"mean", "fisher_z", "concatenated"}, over runs.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to fit to or to score, a run is scored that was trained on, or a space
+        does not vary.
+    """
+    if not training or not scored:
+        which = "scored" if training else "training"
+        raise ValueError(f"there are no {which} runs")
+    episodes = {run.episode for run in training}
+    if both := sorted(episodes & {run.episode for run in scored}):
+        raise ValueError(f"episode {both[0]!r} is scored and was trained on")
+
+    def responses(runs: Sequence[Run]) -> NDArray[np.float32]:
+        return np.concatenate([model.prepared.bold(run)[:, list(targets)] for run in runs])
+
+    y = responses(training)
+    there = np.asarray(np.isfinite(y).all(axis=0))
+    if not there.any():
+        raise ValueError("no target has responses in all training runs")
+    heard = _features(model, sounds, [*training, *scored])
+    delays = 1 if model.prepared.info.tr == 0 else choices.n_delays or model.n_delays
+    spaces = {
+        name: FeatureSpace(
+            name,
+            [heard[run][name] for run in training],
+            n_delays=delays,
+            n_components=choices.n_components,
+        )
+        for name in (*choices.spaces, MODEL)
+    }
+
+    def columns(runs: Sequence[Run]) -> dict[str, Features]:
+        return {
+            name: space.apply_all([heard[run][name] for run in runs])
+            for name, space in spaces.items()
+        }
+
+    decomposition = decompose(
+        columns(training),
+        y[:, there],
+        [
+            (responses(together)[:, there], columns(together))
+            for _, _, together in compared_together(scored)
+        ],
+        folds_by_episode([run.episode for run in training for _ in range(run.n_trs)]),
+        pooling=pooling,
+        n_random=choices.n_mixtures,
+        seed=choices.seed,
+    )
+    return SubjectPartition(
+        there, decomposition, tuple(_notes(list(spaces.values()), len(episodes)))
+    )
+
+
+def _features(
+    model: FittedModel, sounds: SoundFeatures, runs: Sequence[Run]
+) -> dict[Run, dict[str, Features]]:
+    of_model = model.features(runs)
+    return {run: {**sounds.of(run), MODEL: own} for run, own in zip(runs, of_model, strict=True)}
+
+
+def _notes(spaces: Sequence[FeatureSpace], n_episodes: int) -> list[str]:
+    notes = [
+        f"{space.n_kept} principal components stand for the {space.n_channels} channels of space "
+        f"{space.name} ({100 * space.explained:.1f} % of their variance)."
+        for space in spaces
+        if space.n_kept < space.n_channels
+    ]
+    if n_episodes == 1:
+        notes.append(
+            "There is one training episode: regularisation was chosen by folds of consecutive rows "
+            "within it."
+        )
+    return notes

@@ -1,0 +1,99 @@
+"""From the features of runs to the columns of a regression: standardised, reduced, delayed.
+
+Everything that is estimated here (means, scales, principal components) is estimated from training
+runs and only applied to others. Delays are made within each run: before its first TR there are
+zeros, the training mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.ridge_start import delayed
+
+Features = NDArray[np.floating]  # (n_trs, n_channels) of one run
+NO_VARIANCE = 1e-12
+
+
+class FeatureSpace:
+    """A feature space whose scales are those of training runs.
+
+    Channels are centred and divided by their standard deviation, or by the root mean square of all
+    of these where theirs is smaller (units that hardly ever fire would be blown up to noise). More
+    than `n_components` channels are then reduced to so many principal components. The whole is
+    divided by the root of its total variance: regularisation treats a wide space as it treats a
+    narrow one.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    training : sequence of array
+        ``(n_trs, n_channels)`` of each training run.
+    n_delays : int
+        K: TRs that a prediction looks back on, itself included.
+    n_components : int
+        Largest number of channels that are kept.
+
+    Attributes
+    ----------
+    n_channels, n_kept : int
+        Before and after the reduction.
+    explained : float
+        Share of the variance of the standardised channels that is kept.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to train on, a value is not finite, or nothing varies.
+
+    Examples
+    --------
+    >>> space = FeatureSpace("level", [np.array([[1.0], [3.0]])], n_delays=2, n_components=8)
+    >>> space.apply(np.array([[1.0], [3.0], [5.0]])).round(3)
+    array([[ 0.   , -0.707],
+           [-0.707,  0.707],
+           [ 0.707,  2.121]], dtype=float32)
+    """
+
+    def __init__(
+        self, name: str, training: Sequence[Features], *, n_delays: int, n_components: int
+    ) -> None:
+        self.name, self.n_delays = name, n_delays
+        if not training:
+            raise ValueError(f"feature space {name!r} has no training runs")
+        rows = np.concatenate(training).astype(np.float64)
+        if not np.isfinite(rows).all():
+            raise ValueError(f"feature space {name!r} has values that are not finite")
+        self.mean = rows.mean(axis=0)
+        deviation = rows.std(axis=0)
+        overall = float(np.sqrt(np.mean(deviation**2)))
+        if overall <= NO_VARIANCE * max(1.0, float(np.abs(self.mean).max())):
+            raise ValueError(
+                f"feature space {name!r} does not vary over the {len(rows)} training rows and can "
+                "explain nothing; leave it out"
+            )
+        scale = np.maximum(deviation, overall)
+        rows = (rows - self.mean) / scale
+        self.n_channels = rows.shape[1]
+        self.n_kept = min(self.n_channels, n_components)
+        total = float(rows.var(axis=0).sum())
+        mixing = np.diag(1 / scale)
+        kept = total
+        if self.n_kept < self.n_channels:
+            values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
+            mixing = mixing @ vectors[:, ::-1][:, : self.n_kept]
+            kept = float(values[::-1][: self.n_kept].sum())
+        self.explained = kept / total
+        self.mixing = mixing / np.sqrt(kept * n_delays)
+
+    def apply(self, features: Features) -> NDArray[np.float32]:
+        """Columns for one run, ``(n_trs, n_channels)`` to ``(n_trs, n_delays * n_kept)``."""
+        return delayed(((features - self.mean) @ self.mixing).astype(np.float32), self.n_delays)
+
+    def apply_all(self, runs: Sequence[Features]) -> NDArray[np.float32]:
+        """Columns of several runs, one below the other; delays stay within each."""
+        return np.concatenate([self.apply(features) for features in runs])

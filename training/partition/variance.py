@@ -1,0 +1,132 @@
+"""What each feature space explains alone, and what nothing but it explains.
+
+With the full model of all spaces and, for each space `s`, a model without it,
+
+    unique_s = R²(all spaces) - R²(all spaces but s)
+    shared   = R²(all spaces) - sum_s unique_s
+
+R² is that of runs which no model was fitted to, and every model is fitted anew with its own
+regularisation. So a unique part may come out slightly negative (a space that only adds noise), and
+the shared one, which is whatever no single space is needed for, may too. The alternative, the
+product measure, splits the R² of the full model alone into one part for each space (Dupre la Tour
+et al. 2022, NeuroImage 264); it halves what two spaces share instead of setting it apart, and is
+not used here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.partition.banded_ridge import N_MIXTURES, Columns, Folds, fit_and_predict
+from training.statistics.pooling import Pooling, pooled_scores
+
+Scores = NDArray[np.float64]  # (n_targets,)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """R² of held-out runs, split; all ``(n_targets,)``.
+
+    Attributes
+    ----------
+    r2_full, r_full : ndarray
+        R² and Pearson's r of the model of all spaces.
+    alone, unique : dict
+        By space: R² of the model of nothing else; what R² loses without it.
+    """
+
+    r2_full: Scores
+    r_full: Scores
+    alone: dict[str, Scores]
+    unique: dict[str, Scores]
+
+    @property
+    def shared(self) -> Scores:
+        """What no single space is needed for."""
+        return self.r2_full - np.sum(list(self.unique.values()), axis=0)
+
+
+def needed_models(spaces: Sequence[str]) -> list[tuple[str, ...]]:
+    """The combinations of spaces to fit: all, all but each, each alone; every one once.
+
+    Examples
+    --------
+    >>> needed_models(["envelope", "model"])
+    [('envelope', 'model'), ('model',), ('envelope',)]
+    """
+    everything = tuple(spaces)
+    without = [tuple(other for other in spaces if other != space) for space in spaces]
+    return list(dict.fromkeys([everything, *without, *((space,) for space in spaces)]))
+
+
+def decompose(
+    training: Mapping[str, Columns],
+    responses: Columns,
+    held_out: Sequence[tuple[Columns, Mapping[str, Columns]]],
+    folds: Folds,
+    *,
+    pooling: Pooling = "mean",
+    n_random: int = N_MIXTURES,
+    seed: int = 0,
+) -> Decomposition:
+    """Fit all models to training rows, and score them on held-out runs.
+
+    Parameters
+    ----------
+    training : mapping
+        For each space ``(n_rows, n_columns)``.
+    responses : ndarray
+        ``(n_rows, n_targets)``, finite.
+    held_out : sequence of (ndarray, mapping)
+        For each run that is scored its responses ``(n_trs, n_targets)`` and its spaces.
+    folds : list of (ndarray, ndarray)
+        See :func:`training.partition.banded_ridge.folds_by_episode`.
+    pooling : str
+        {"mean", "fisher_z", "concatenated"}: of scores over runs; R² is never pooled as Fisher's z
+        but averaged then.
+    n_random, seed : int
+        Random mixtures of spaces that are tried, and their seed.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two spaces, or nothing to score.
+    """
+    spaces = list(training)
+    if len(spaces) < 2:
+        raise ValueError(f"a partition needs two feature spaces or more, got {spaces}")
+    if not held_out:
+        raise ValueError("a partition needs at least one run that is scored, got none")
+    lengths = np.cumsum([len(measured) for measured, _ in held_out])[:-1]
+    rows = {space: np.concatenate([own[space] for _, own in held_out]) for space in spaces}
+
+    def runs_predicted_from(chosen: tuple[str, ...]) -> Iterator[tuple[Columns, Columns]]:
+        predicted = fit_and_predict(
+            {space: training[space] for space in chosen},
+            responses,
+            {space: rows[space] for space in chosen},
+            folds,
+            n_random=n_random,
+            seed=seed,
+        )
+        for (measured, _), own in zip(held_out, np.split(predicted, lengths), strict=True):
+            yield measured, own
+
+    everything, *others = needed_models(spaces)
+    whole = list(runs_predicted_from(everything))
+    r2_pooling: Pooling = "mean" if pooling == "fisher_z" else pooling
+    r2 = {everything: pooled_scores(whole, "r2", r2_pooling)}
+    for chosen in others:
+        r2[chosen] = pooled_scores(list(runs_predicted_from(chosen)), "r2", r2_pooling)
+    full = r2[everything]
+    without = {space: tuple(other for other in spaces if other != space) for space in spaces}
+    return Decomposition(
+        r2_full=full,
+        r_full=pooled_scores(whole, "r", pooling),
+        alone={space: r2[space,] for space in spaces},
+        unique={space: full - r2[without[space]] for space in spaces},
+    )
