@@ -25,7 +25,9 @@ train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
 	$(BIN)/python -m benchmarks.demo.train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
 
 test: $(VENV)/.with-tests espeak chromium
-	$(BIN)/python -m pytest --doctest-modules hear_brainsoundnet training benchmarks tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope \
+	  -m "not timing" --doctest-modules hear_brainsoundnet training benchmarks tests
+	$(BIN)/python -m pytest -m timing tests
 
 picture: demo
 	cp demo/neighbours.png benchmarks/demo/neighbours.png

@@ -224,7 +224,7 @@ def rows_by_kind(truth: Truth, scores: Mapping[str, dict[int, float]]) -> list[d
             r = np.array([of_model[i] for i in ids])
             row[f"{model}: r"] = float(r.mean())
             row[f"{model}: of best"] = float(r.mean()) / best if best else None
-            row[f"{model}: largest |r|"] = float(np.abs(r).max())
+            row[f"{model}: largest abs r"] = float(np.abs(r).max())
         rows.append(row)
     return rows
 

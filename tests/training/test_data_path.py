@@ -85,6 +85,7 @@ def share_of_speed(parts: Parts, n_steps: int) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize(("train_from", "n_trs"), [("conv1", 10), ("conv4", 70)])
 def test_loading_takes_less_than_a_tenth_of_a_step(
     noise_dataset: Path, train_from: str, n_trs: int

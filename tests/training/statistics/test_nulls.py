@@ -211,6 +211,7 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 @pytest.mark.parametrize("null", NULLS[:3])
 def test_a_whole_experiment_takes_less_than_two_minutes_and_two_gigabytes(null):
     """1,000 surrogates of 1,000 targets in 48 runs of 480 TRs."""
