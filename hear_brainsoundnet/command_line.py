@@ -16,6 +16,18 @@ class WrongCall(Exception):
     """The arguments cannot be meant; exit status 2."""
 
 
+def new_app(program: str, help_text: str) -> typer.Typer:
+    """An app without commands yet; plain text, errors left to :func:`run_program`."""
+    return typer.Typer(
+        name=program,
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+
 def run_program(app: typer.Typer, program: str, arguments: list[str] | None = None) -> NoReturn:
     """Run `app` and exit: 0 all well, 1 something failed, 2 a wrong call, 130 interrupted."""
     try:

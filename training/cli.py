@@ -9,20 +9,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import typer
-
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app, run_program
 from training.commands import data, evaluation, models, reporting
 from training.commands.options import PROGRAM
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="From fMRI and sound to checkpoints, and what they are worth.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are worth.")
 
 app.command()(data.simulate)
 app.command()(data.prepare)

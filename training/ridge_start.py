@@ -22,12 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from training.folds import folds_by_episode
 from training.prepared import Run
 
 logger = logging.getLogger(__name__)
 
 STRENGTHS = np.logspace(-3, 5, 17)  # per row, for standardised features
-N_FOLDS = 5
 
 
 def delayed(features: NDArray[np.float32], n_delays: int) -> NDArray[np.float32]:
@@ -94,13 +94,9 @@ def _ridge(
     """Weights ``(n_features, n_targets)``, the strength chosen for each target."""
     from himalaya.kernel_ridge import KernelRidgeCV
     from himalaya.ridge import RidgeCV
-    from sklearn.model_selection import GroupKFold, KFold
 
-    n_groups = len(np.unique(episodes))
-    if n_groups > 1:
-        folds = list(GroupKFold(min(N_FOLDS, n_groups)).split(x, groups=episodes))
-    else:
-        folds = list(KFold(N_FOLDS).split(x))
+    folds = folds_by_episode(episodes.tolist())
+    if len(np.unique(episodes)) == 1:
         logger.warning("one training episode only: the ridge's folds lie within it")
     alphas = STRENGTHS * len(x)
     if x.shape[0] < x.shape[1]:

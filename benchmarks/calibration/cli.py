@@ -12,17 +12,12 @@ import typer
 from benchmarks.calibration.page import PAGE, RESULTS, write_page
 from benchmarks.calibration.sizes import SIZES, SizeName
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.calibration"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="Whether p values, corrections, ceilings and intervals are what they claim to be.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+app = new_app(
+    PROGRAM, "Whether p values, corrections, ceilings and intervals are what they claim to be."
 )
 
 

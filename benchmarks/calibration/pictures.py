@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from benchmarks.figures import new_figure, png_of
 
 COLOURS: Mapping[str, str] = {
     "circular_shift": "#3b6fb6",
@@ -25,7 +23,7 @@ def draw_nulls(document: Mapping[str, Any]) -> bytes:
     levels = np.array(document["details"]["levels"])
     settings = list(dict.fromkeys(row["data"] for row in document["rows"]))
     n_rows = -(-len(settings) // 4)
-    figure = _figure(11, 2.9 * n_rows + 0.4)
+    figure = new_figure(11, 2.9 * n_rows + 0.4)
     grid = figure.subplots(n_rows, min(4, len(settings)), sharex=True, sharey=True, squeeze=False)
     for axes, setting in zip(grid.flat, settings, strict=False):
         for null, colour in COLOURS.items():
@@ -39,7 +37,7 @@ def draw_nulls(document: Mapping[str, Any]) -> bytes:
     grid[0, 0].legend(fontsize=7, frameon=False)
     figure.supxlabel("p up to ... (dotted: as many as there should be)", fontsize=10)
     figure.supylabel("share of targets without relation", fontsize=10)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_discoveries(document: Mapping[str, Any]) -> bytes:
@@ -51,7 +49,7 @@ def draw_discoveries(document: Mapping[str, Any]) -> bytes:
         ("power, bh", "bh", "power", None),
     )
     first = document["rows"][0]["data"]
-    figure = _figure(11, 2.8)
+    figure = new_figure(11, 2.8)
     for axes, (title, correction, key, error) in zip(figure.subplots(1, 4), panels, strict=True):
         rows = [
             row
@@ -67,13 +65,13 @@ def draw_discoveries(document: Mapping[str, Any]) -> bytes:
         axes.set_title(title, fontsize=9)
         if error:
             axes.axvline(0.05, color="k", linestyle=":", linewidth=1)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_ceilings(document: Mapping[str, Any]) -> bytes:
     """Mean estimates against the truth, with the spread of single targets."""
     rows = [row for row in document["rows"] if row["method"] == "pairs"]
-    figure = _figure(5.5, 3.2)
+    figure = new_figure(5.5, 3.2)
     axes = figure.subplots()
     for place, row in enumerate(rows):
         true = row["true ceiling of r"]
@@ -86,13 +84,13 @@ def draw_ceilings(document: Mapping[str, Any]) -> bytes:
     axes.set_xlabel("repeats (line: true ceiling of r; bars: spread of single targets)")
     axes.set_ylabel("estimate")
     axes.set_ylim(0, 1)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_intervals(document: Mapping[str, Any]) -> bytes:
     """Coverage by number of runs, ours and that of the percentile bootstrap."""
     names = list(dict.fromkeys(row["scores"] for row in document["rows"]))
-    figure = _figure(11, 2.9)
+    figure = new_figure(11, 2.9)
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         rows = [row for row in document["rows"] if row["scores"] == name]
@@ -106,7 +104,7 @@ def draw_intervals(document: Mapping[str, Any]) -> bytes:
         axes.set_title(name, fontsize=9)
         axes.set_xlabel("runs")
     figure.axes[0].set_ylabel("coverage\n(grey squares: percentile)")
-    return _png(figure)
+    return png_of(figure)
 
 
 PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
@@ -115,17 +113,3 @@ PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
     "ceilings": ("Estimated and true noise ceilings", draw_ceilings),
     "intervals": ("Coverage of intervals", draw_intervals),
 }
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
-    return buffer.getvalue()

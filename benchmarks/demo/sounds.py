@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from benchmarks import espeak
 
 RATE = 44_100
 DURATION = 2.0  # seconds
@@ -33,6 +33,7 @@ SAYINGS = (
     "Grandmother sang an old song about the sea.",
     "They counted to seven, and then everybody laughed.",
 )
+WORDS_PER_MINUTE = 150
 SPEAKERS = ("f1", "f2", "f3", "f4", "m1", "m2", "m4", "m5", "m7")
 
 
@@ -54,12 +55,6 @@ def make_sounds(folder: Path, seed: int = 0, n_variants: int = 1) -> None:
     FileNotFoundError
         If espeak-ng is not installed.
     """
-    espeak = shutil.which("espeak-ng")
-    if espeak is None:
-        raise FileNotFoundError(
-            "espeak-ng is needed for the example sounds; install it (apt-get install espeak-ng) "
-            "or give a folder of your own with --audio"
-        )
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     for variant in range(n_variants):
@@ -68,8 +63,7 @@ def make_sounds(folder: Path, seed: int = 0, n_variants: int = 1) -> None:
         transposed = 2 ** generator.uniform(-1, 1) if variant else 1.0
         for name, (voice, sentence) in spoken.items():
             path = folder / f"{name}{suffix}.wav"
-            command = [espeak, "-v", voice, "-s", "150", "-w", str(path), sentence]
-            subprocess.run(command, check=True)
+            espeak.speak(sentence, path, voice=voice, words_per_minute=WORDS_PER_MINUTE)
         for name, audio in _synthetic(generator, transposed).items():
             peak = np.abs(audio).max()
             soundfile.write(folder / f"{name}{suffix}.wav", 0.5 * audio / peak, RATE)

@@ -12,17 +12,12 @@ import typer
 
 from benchmarks.encoding.page import PAGE, RESULTS, write_page
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.encoding"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="How well responses to unheard sounds are predicted, on real and simulated data.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+app = new_app(
+    PROGRAM, "How well responses to unheard sounds are predicted, on real and simulated data."
 )
 
 Data = Annotated[

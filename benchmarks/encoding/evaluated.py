@@ -21,7 +21,17 @@ from benchmarks.encoding.alice_data import (
     without_drifts,
 )
 from benchmarks.encoding.commands import Commands
-from benchmarks.encoding.natsound165_models import prepare_sounds
+from benchmarks.encoding.natsound165_models import (
+    LEARNED_EPOCHS,
+    LEARNED_PATIENCE,
+    LEARNED_RATE,
+    MAX_EPOCHS,
+    N_TEST,
+    N_VALIDATION,
+    PATIENCE,
+    SOUNDS_PER_STEP,
+    prepare_sounds,
+)
 from training.evaluation.folders import (
     ComparisonInfo,
     EvaluationInfo,
@@ -34,7 +44,7 @@ START = "untrained"
 STAGE = "pool5"  # what validation prefers on alice, see alice.py
 EVERYBODY = "all"
 N_SPLITS = 10
-N_TEST, N_VALIDATION = 82, 12
+TUNED_RATE = 3e-4
 
 
 def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None) -> dict[str, Any]:
@@ -127,7 +137,7 @@ def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None)
 
 
 def run_natsound165_commands(
-    data: Path, out: Path, *, n_splits: int = N_SPLITS, max_epochs: int = 15
+    data: Path, out: Path, *, n_splits: int = N_SPLITS, max_epochs: int | None = None
 ) -> dict[str, Any]:
     """Ten splits of the 165 sounds, frozen and fine-tuned.
 
@@ -135,24 +145,27 @@ def run_natsound165_commands(
     ----------
     data, out
         As :func:`run_alice_commands` takes them.
-    n_splits, max_epochs : int
-        How many splits; epochs of fine-tuning.
+    n_splits : int
+        How many splits.
+    max_epochs : int, optional
+        Of every fit, instead of those of the models.
     """
     prepared = prepare_sounds(data / "fmri" / "natsound165", out / "prepared")
     recipe = out / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(_sounds_recipe(prepared.folder)))
     commands = Commands({"DATA": data, "WORK": out})
     models = {
-        "frozen": ("train_from=none",),
-        "tuned": ("train_from=conv4",),
+        "frozen": _optimiser("none", LEARNED_RATE, LEARNED_EPOCHS, LEARNED_PATIENCE),
+        "tuned": _optimiser("conv4", TUNED_RATE, MAX_EPOCHS, PATIENCE),
     }
     runs = []
     for name, changes in models.items():
         for split in range(n_splits):
             run = out / "runs" / f"{name}-{split}"
-            seeds = (f"split.seed={split}", f"seed={split}", f"optimiser.max_epochs={max_epochs}")
+            seeds = (f"split.seed={split}", f"seed={split}")
+            fewer = [f"optimiser.max_epochs={max_epochs}"] if max_epochs is not None else []
             commands.run(
-                *("fit", recipe, *changes, *seeds, "--out", run, "--resume"),
+                *("fit", recipe, *changes, *fewer, *seeds, "--out", run, "--resume"),
                 makes=run / "scores.csv",
             )
             runs.append(run)
@@ -180,7 +193,6 @@ def run_natsound165_commands(
             "r of each split's 82 test sounds; p: sounds shuffled 1,000 times in each split, the "
             "largest and the median over splits are given. Splits share sounds: the p of the "
             "comparison is smaller than it would be with independent ones.",
-            *_excluded(read_info(evaluation, EvaluationInfo).excluded),
         ],
         "details": {"commands": _short(commands.done)},
     }
@@ -203,10 +215,15 @@ def _sounds_recipe(prepared: Path) -> dict[str, Any]:
         "data": str(prepared),
         "start": START,
         "read_out": {"stage": "conv7", "initial": "zero"},
-        "windows": {"batch_size": 16},
+        "windows": {"batch_size": SOUNDS_PER_STEP},
         "split": {"test": {"count": N_TEST}, "validation": {"count": N_VALIDATION}},
-        "optimiser": {"learning_rate": 3.0e-4, "patience": 5},
     }
+
+
+def _optimiser(train_from: str, rate: float, max_epochs: int, patience: int) -> tuple[str, ...]:
+    """Changes to the recipe."""
+    settings = {"learning_rate": rate, "max_epochs": max_epochs, "patience": patience}
+    return (f"train_from={train_from}", *(f"optimiser.{k}={v}" for k, v in settings.items()))
 
 
 def _rows(evaluation: Path) -> list[dict[str, Any]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from benchmarks.figures import new_figure, png_of
 
 GREY, BLUE, ORANGE = "0.6", "#3b6fb6", "#d9822b"
 
@@ -18,7 +16,7 @@ def draw_natsound165(document: Mapping[str, Any]) -> bytes:
     """Squared correlation of every model: a bar for the estimate, a dot for each split."""
     scores = document["details"]["scores"]
     rows = document["rows"]
-    figure = _figure(8.5, 0.34 * len(rows) + 1.1)
+    figure = new_figure(8.5, 0.34 * len(rows) + 1.1)
     axes = figure.subplots()
     for place, row in enumerate(rows):
         colour = ORANGE if row["model"].startswith("fine-tuned") else BLUE
@@ -29,14 +27,14 @@ def draw_natsound165(document: Mapping[str, Any]) -> bytes:
     axes.set_yticks(range(len(rows)), [f"{row['model']}, {row['stage']}" for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("squared test correlation, mean over components\n(dots: splits)")
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_alice(document: Mapping[str, Any]) -> bytes:
     """Each listener's mean correlation, and the mean over listeners with shifted predictions."""
     details = document["details"]
     rows = document["rows"]
-    figure = _figure(8.5, 0.36 * len(rows) + 1.1)
+    figure = new_figure(8.5, 0.36 * len(rows) + 1.1)
     axes = figure.subplots()
     for place, row in enumerate(rows):
         numbers = details[f"{row['BOLD']}: {row['model']}"]
@@ -56,24 +54,10 @@ def draw_alice(document: Mapping[str, Any]) -> bytes:
     axes.set_xlabel(
         "Pearson's r, mean over regions\n(dots: listeners; line: their mean; grey: 95 % of shifts)"
     )
-    return _png(figure)
+    return png_of(figure)
 
 
 PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
     "natsound165": ("Squared test correlation of every model", draw_natsound165),
     "alice": ("Correlation with 27 listeners, and of shifted predictions", draw_alice),
 }
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
-    return buffer.getvalue()

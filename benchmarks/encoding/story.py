@@ -6,7 +6,6 @@ network hears of it is the rhythm of words and their coarse spectrum.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks import espeak
 from benchmarks.encoding.text_grid import Interval
 
 RATE = 22_050
@@ -42,18 +42,11 @@ def speak(words: Sequence[str], *, progress: bool = True) -> dict[str, Samples]:
     FileNotFoundError
         If espeak-ng is not installed.
     """
-    espeak = shutil.which("espeak-ng")
-    if espeak is None:
-        raise FileNotFoundError(
-            "espeak-ng is needed to speak the story's words; install it (apt-get install espeak-ng)"
-        )
     spoken = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "word.wav")
         for word in tqdm(sorted(set(words)), desc="words", disable=not progress):
-            speed = str(WORDS_PER_MINUTE)
-            command = [espeak, "-v", VOICE, "-s", speed, "-w", str(path), "--", word]
-            subprocess.run(command, check=True)
+            espeak.speak(word, path, voice=VOICE, words_per_minute=WORDS_PER_MINUTE)
             spoken[word] = without_silence(_read(path))
     return spoken
 

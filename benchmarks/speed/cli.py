@@ -11,17 +11,12 @@ from benchmarks.results import write_result
 from benchmarks.speed.documents import epoch_document, preparation_document
 from benchmarks.speed.machine import machine
 from benchmarks.speed.page import PAGE, RESULTS, write_page
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.speed"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="How long the work takes, measured against the plainest or the usual way to do it.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+app = new_app(
+    PROGRAM, "How long the work takes, measured against the plainest or the usual way to do it."
 )
 
 Rounds = Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")]

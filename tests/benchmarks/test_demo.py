@@ -24,7 +24,7 @@ def test_one_sound_and_constant_dimensions_are_no_trouble(tmp_path):
 
 def test_without_espeak_the_user_is_told_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(FileNotFoundError, match=r"install it .* or give a folder of your own"):
+    with pytest.raises(FileNotFoundError, match=r"install it .* or give recordings of your own"):
         make_sounds(tmp_path)
 
 

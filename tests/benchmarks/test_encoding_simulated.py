@@ -10,6 +10,7 @@ from benchmarks.encoding.simulated import (
     Size,
     fit_frozen,
     fit_learned,
+    ids_of,
     simulated_dataset,
 )
 from training.prepared import Prepared
@@ -21,7 +22,7 @@ SMALL = Size(
     run_minutes=4.0,
     explainable_variance=(0.8, 0.95),
     n_units=4,
-    max_epochs=15,
+    max_epochs=25,
     kinds=(("soundnet", 10), ("other_soundnet", 10), ("envelope", 2)),
 )
 
@@ -69,13 +70,11 @@ def test_fine_tuning_finds_the_units_of_another_network(known: Known, tmp_path_f
     """Against a frozen network whose read-out is learned in the same way."""
     prepared, truth, _ = known
     out = tmp_path_factory.mktemp("learned")
-    table = truth.table[truth.table.subject == SUBJECTS[0]]
-    ids = table[table.kind == "other_soundnet"].target_id.tolist()
+    ids = ids_of(truth, SUBJECTS[0], "other_soundnet")
     frozen, tuned = (
-        HeldOut(fit_learned(prepared, SUBJECTS[0], out, SMALL, train_from)).scores(SUBJECTS[0])
+        HeldOut(fit_learned(prepared, SUBJECTS[0], out, SMALL, ids, train_from)).scores(SUBJECTS[0])
         for train_from in ("none", TUNED_FROM)
     )
-    print("learned", mean_of(frozen, ids), "tuned", mean_of(tuned, ids))
     assert mean_of(tuned, ids) > mean_of(frozen, ids)
 
 

@@ -16,45 +16,22 @@ columns and targets, see :func:`turned`. All ways give the same predictions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.folds import Folds
+
 STRENGTHS = np.logspace(-5, 2, 15)  # alpha per row, for spaces of total variance 1
-N_FOLDS = 5
 N_MIXTURES = 10
 CONCENTRATIONS = (0.1, 1.0)  # of himalaya's random search: a few spaces alone, and all alike
 LEAST_WEIGHT = 1e-9  # stands for zero, which himalaya would divide by: nothing is left of a space
 KERNELS_BELOW = 2.5  # rows per column: then kernels take less time
 
 Columns = NDArray[np.floating]  # (n_rows, n_columns)
-Folds = list[tuple[NDArray[np.int_], NDArray[np.int_]]]
-
-
-def folds_by_episode(episodes: Sequence[str]) -> Folds:
-    """Up to five folds of whole episodes; of consecutive rows where there is one episode.
-
-    Parameters
-    ----------
-    episodes : sequence of str
-        The episode of each row.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two rows.
-    """
-    from sklearn.model_selection import GroupKFold, KFold
-
-    rows, n_episodes = np.zeros(len(episodes)), len(set(episodes))
-    if len(episodes) < 2:
-        raise ValueError(f"cross-validation needs 2 rows or more, got {len(episodes)}")
-    if n_episodes > 1:
-        return list(GroupKFold(min(N_FOLDS, n_episodes)).split(rows, groups=list(episodes)))
-    return list(KFold(min(N_FOLDS, len(episodes))).split(rows))
 
 
 def mixtures(n_spaces: int, n_random: int, seed: int) -> NDArray[np.float64]:
@@ -157,6 +134,7 @@ def turned(x: list[Columns], y: Columns, folds: Folds) -> tuple[list[Columns], C
     Examples
     --------
     >>> x, y = np.arange(12.0)[:, None], np.ones((12, 1))
+    >>> from training.folds import folds_by_episode
     >>> folds = folds_by_episode(["a"] * 6 + ["b"] * 6)
     >>> (short,), _, _ = turned([x], y, folds)
     >>> len(short), round(float(short[:, 0] @ short[:, 0])) == round(float(x[:, 0] @ x[:, 0]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation.run_scores import compared_together
-from training.partition.banded_ridge import folds_by_episode
+from training.folds import folds_by_episode
 from training.partition.choices import Choices
 from training.partition.fitted_model import FittedModel
 from training.partition.low_level import low_level_features

@@ -84,7 +84,7 @@ def decompose(
     held_out : sequence of (ndarray, mapping)
         For each run that is scored its responses ``(n_trs, n_targets)`` and its spaces.
     folds : list of (ndarray, ndarray)
-        See :func:`training.partition.banded_ridge.folds_by_episode`.
+        See :func:`training.folds.folds_by_episode`.
     pooling : str
         {"mean", "fisher_z", "concatenated"}: of scores over runs; R² is never pooled as Fisher's z
         but averaged then.

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from training.partition.banded_ridge import fit_and_predict, folds_by_episode, mixtures
+from training.folds import folds_by_episode
+from training.partition.banded_ridge import fit_and_predict, mixtures
 
 
 def spaces(generator: np.random.Generator, n_rows: int, **widths: int) -> dict[str, np.ndarray]:
