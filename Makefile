@@ -76,7 +76,7 @@ $(VENV)/.with-training: $(VENV)/.with-demo
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
 $(VENV)/.with-tests: $(VENV)/.with-training
-	$(PIP) --no-build-isolation -e ".[demo,training,hear,test]"
+	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
 	touch $@
 
