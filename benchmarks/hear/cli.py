@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.hear run | tasks | page | all``."""
+"""The command line: ``python -m benchmarks.hear run | few-shot | compare | tasks | page``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,26 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.hear.heareval_process import HearevalError
+from benchmarks.hear.compare_page import write_comparison
+from benchmarks.hear.few_shot import DRAWS, EXAMPLES, run_few_shot
 from benchmarks.hear.results import write_page
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table
 from benchmarks.hear.suite import run_suite
+from benchmarks.hear.tasks.esc10_classes import make_esc10
+from benchmarks.hear.tasks.fsdd import Folds, Label, make_fsdd
+from benchmarks.hear.tasks.natsound165_categories import make_natsound165
 from benchmarks.hear.tasks.onsets import make_onsets
+from benchmarks.hear.tasks.speech_commands import make_speech_commands
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
+from hear_brainsoundnet.command_line import WrongCall, new_app, run_program
 
 PAGE = Path(__file__).with_name("results.md")
 
-app = typer.Typer(
-    help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+PROGRAM = "python -m benchmarks.hear"
+
+app = new_app(
+    PROGRAM, "HEAR tasks, run with the real HEAR eval kit; models compared with published ones."
 )
 tasks_app = typer.Typer(help="Make task folders from recordings at hand.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
@@ -29,6 +37,12 @@ app.add_typer(tasks_app, name="tasks")
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
+Module = Annotated[str, typer.Argument(help="Module with the HEAR API.")]
+Tasks = Annotated[Path, typer.Option(help="Folder of task folders, or of unpacked archives.")]
+Checkpoint = Annotated[str, typer.Option(help="Weight file, or a name.")]
+Preset = Annotated[str, typer.Option(help="Short for --model-options with a preset.")]
+ModelOptions = Annotated[str, typer.Option(help="JSON with keywords for load_model.")]
+OnlyTasks = Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")]
 Out = Annotated[Path, typer.Option(help="Folder for what is made.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 42 upwards.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep heareval's checkpoints and logs.")]
@@ -36,14 +50,14 @@ Keep = Annotated[bool, typer.Option("--keep", help="Keep heareval's checkpoints 
 
 @app.command()
 def run(
-    module: Annotated[str, typer.Argument(help="Module with the HEAR API.")],
-    tasks: Annotated[Path, typer.Option(help="Folder of task folders.")],
+    module: Module,
+    tasks: Tasks,
     out: Out,
-    checkpoint: Annotated[str, typer.Option(help="Weight file, or a name.")] = "",
-    preset: Annotated[str, typer.Option(help="Short for --model-options with a preset.")] = "",
-    model_options: Annotated[str, typer.Option(help="JSON with keywords for load_model.")] = "",
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")] = None,
-    seeds: Seeds = 1,
+    checkpoint: Checkpoint = "",
+    preset: Preset = "",
+    model_options: ModelOptions = "",
+    task: OnlyTasks = None,
+    seeds: Seeds = 5,
     keep: Keep = False,
 ) -> None:
     """Run one model on tasks with the HEAR eval kit."""
@@ -58,6 +72,51 @@ def run(
         keep=keep,
     )
     typer.echo(f"{format_table(scores)}\n\n{scores}")
+
+
+@app.command(name="few-shot")
+def few_shot(
+    module: Module,
+    tasks: Tasks,
+    out: Out,
+    checkpoint: Checkpoint = "",
+    preset: Preset = "",
+    model_options: ModelOptions = "",
+    task: OnlyTasks = None,
+    examples: Annotated[
+        str, typer.Option(help="Numbers of examples of each class, with commas.")
+    ] = ",".join(map(str, EXAMPLES)),
+    draws: Annotated[int, typer.Option(min=1, help="Sets of examples that are drawn.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+) -> None:
+    """Run one model on scene tasks with few examples of each class."""
+    path = run_few_shot(
+        module,
+        tasks,
+        out,
+        checkpoint=checkpoint,
+        options=parse_options(preset, model_options),
+        task_names=task or (),
+        examples=parse_examples(examples),
+        n_draws=draws,
+        seed=seed,
+    )
+    typer.echo(path)
+
+
+@app.command()
+def compare(
+    results: Annotated[
+        list[Path], typer.Argument(help="Output folders of run, or folders of raw scores.")
+    ],
+    leaderboard: Annotated[Path, typer.Option(help="csv file: Model, and a column for each task.")],
+    out: Annotated[Path, typer.Option(help="The page; pictures and numbers go beside it.")],
+    baseline: Annotated[
+        str, typer.Option(help="The model that is not aligned: name or hash; else the first.")
+    ] = "",
+) -> None:
+    """Compare models with each other and with the published ones."""
+    typer.echo(write_comparison(results, leaderboard, out, baseline))
 
 
 @app.command()
@@ -97,27 +156,79 @@ def onsets(
     typer.echo(make_onsets(data, out, seed))
 
 
+@tasks_app.command("make-esc10")
+def esc10(data: Data, out: Out) -> None:
+    """The ten classes of ESC-10, in its own five folds."""
+    typer.echo(make_esc10(data, out))
+
+
+@tasks_app.command("make-fsdd")
+def fsdd(
+    data: Data,
+    out: Out,
+    label: Annotated[Label, typer.Option(help="What is to be told.")] = "digit",
+    folds: Annotated[Folds, typer.Option(help="What differs between folds.")] = "speaker",
+) -> None:
+    """Spoken digits or their speakers, from the Free Spoken Digit Dataset."""
+    typer.echo(make_fsdd(data, out, label, folds))
+
+
+@tasks_app.command("make-speech-commands")
+def speech_commands(data: Data, out: Out) -> None:
+    """A small part of Speech Commands."""
+    typer.echo(make_speech_commands(data, out))
+
+
+@tasks_app.command("make-natsound165")
+def natsound165(
+    data: Data,
+    out: Out,
+    seed: Annotated[int, typer.Option(min=0, help="Deals sounds out to folds.")] = 0,
+) -> None:
+    """Categories of 165 natural sounds."""
+    typer.echo(make_natsound165(data, out, seed))
+
+
+def parse_examples(text: str) -> list[int]:
+    """Numbers from a list with commas.
+
+    Raises
+    ------
+    WrongCall
+        If there is anything else in it.
+
+    Examples
+    --------
+    >>> parse_examples("1,5,10")
+    [1, 5, 10]
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise WrongCall(f"--examples must be numbers with commas, such as 1,5,10; got {text!r}")
+    return [int(part) for part in parts]
+
+
 def parse_options(preset: str, model_options: str) -> dict[str, Any]:
     """Keywords for ``load_model`` from one of the two ways to write them.
 
     Raises
     ------
-    ValueError
+    WrongCall
         If both are given, or the JSON is no object.
     """
     if preset and model_options:
-        raise ValueError("--preset and --model-options were both given; write one of them")
+        raise WrongCall("--preset and --model-options were both given; write one of them")
     if not model_options:
         return {"preset": preset} if preset else {}
     try:
         options = json.loads(model_options)
     except ValueError as error:
-        raise ValueError(
+        raise WrongCall(
             f"--model-options {model_options!r} is not JSON ({error}); "
             'write for example \'{"preset": "paper"}\''
         ) from error
     if not isinstance(options, dict):
-        raise ValueError(
+        raise WrongCall(
             f"--model-options must be a JSON object, got {model_options!r}; "
             'write for example \'{"preset": "paper"}\''
         )
@@ -125,13 +236,6 @@ def parse_options(preset: str, model_options: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status, 2 for a wrong call."""
+    """Run a command; what goes wrong is one line and an exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        app(arguments)
-    except (FileNotFoundError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
-    except (HearevalError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise SystemExit(1) from None
+    run_program(app, PROGRAM, arguments)

@@ -1,12 +1,17 @@
-"""heareval in a process of its own: ``python -m benchmarks.hear.heareval_process``.
+"""The HEAR tools in a process of their own: ``python -m benchmarks.hear.heareval_process``.
 
 The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``; the dots stand for the
 arguments of ``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run as they
-are inside :func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`.
+are inside :func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`. Or they are
+``validation SEED MODULE WEIGHTS OPTIONS``: the HEAR validator, which knows no options of models
+and gets them here.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+import json
 import os
 import subprocess
 import sys
@@ -15,15 +20,21 @@ from pathlib import Path
 
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED, heareval_on_current_libraries
 
+TOOLS = {
+    "embeddings": "heareval's embeddings runner",
+    "predictions": "heareval's predictions runner",
+    "validation": "the HEAR validator",
+}
 
-class HearevalError(RuntimeError):
-    """heareval ended with an error."""
+
+class HearevalError(ChildProcessError):
+    """One of the HEAR tools ended with an error, or is not installed."""
 
 
 def run_heareval(
     runner: str, arguments: Sequence[str], *, log: Path, seed: int = OFFICIAL_SEED
 ) -> None:
-    """Run one of heareval's runners to its end in a new process, on the CPU.
+    """Run one of heareval's runners, or the validator, to its end in a new process, on the CPU.
 
     heareval 2021.1.3 does not start where torch sees a GPU and TensorFlow does not, so GPUs are
     hidden from it. Predictions run on one thread unless OMP_NUM_THREADS says otherwise: the probe
@@ -33,7 +44,7 @@ def run_heareval(
     Parameters
     ----------
     runner : str
-        {"embeddings", "predictions"}.
+        {"embeddings", "predictions", "validation"}.
     arguments : sequence of str
         The runner's command line.
     log : Path
@@ -59,20 +70,32 @@ def run_heareval(
         lines = log.read_text(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
         raise HearevalError(
-            f"heareval's {runner} runner ended with status {process.returncode}: {last} "
-            f"(all of it: {log})"
+            f"{TOOLS[runner]} ended with status {process.returncode}: {last} (all of it: {log})"
         )
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the runner that is named; what the new process does."""
     runner, seed, *rest = arguments
+    if runner == "validation":
+        validate(*rest)
+        return
     with heareval_on_current_libraries(int(seed)):
         if runner == "embeddings":
             from heareval.embeddings.runner import runner as run
         else:
             from heareval.predictions.runner import runner as run
         run(rest, standalone_mode=False)
+
+
+def validate(module: str, weights: str, options: str) -> None:
+    """Run the validator on a model with the keywords of `options`, a JSON object."""
+    from hearvalidator.validate import ValidateModel
+
+    imported = importlib.import_module(module)
+    load_model = imported.load_model
+    vars(imported)["load_model"] = functools.partial(load_model, **json.loads(options))
+    ValidateModel(module, weights, device="cpu")()
 
 
 if __name__ == "__main__":

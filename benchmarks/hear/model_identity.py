@@ -22,6 +22,8 @@ from typing import Any
 
 from torch import nn
 
+from benchmarks.hear.embedding_check import check_model
+
 
 @dataclass(frozen=True)
 class ModelIdentity:
@@ -95,7 +97,7 @@ class ModelIdentity:
 def identify(
     module: str, checkpoint: str = "", options: Mapping[str, Any] | None = None
 ) -> ModelIdentity:
-    """Load a model once and say which one it is.
+    """Load a model, try it once, and say which one it is.
 
     Parameters
     ----------
@@ -109,25 +111,23 @@ def identify(
     Raises
     ------
     ValueError
-        If there is no such module, it lacks the HEAR API, or its model cannot be loaded.
+        If there is no such module, it lacks the HEAR API, its model cannot be loaded, or its
+        embeddings have other sizes than it says.
     """
     options = dict(options or {})
     try:
         imported = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"cannot import module {module!r}: {error}; install it first") from error
-    load_model = getattr(imported, "load_model", None)
-    if load_model is None:
+    if not hasattr(imported, "load_model"):
         raise ValueError(f"module {module!r} has no load_model; it is no HEAR module")
     weights_file = ""
     if checkpoint and Path(checkpoint).is_file():
         weights_file = str(Path(checkpoint).resolve())
     elif checkpoint:
         options["model_file_path"] = checkpoint  # heareval's --model takes nothing but paths
-    try:
-        model = load_model(weights_file, **options) if weights_file else load_model(**options)
-    except (ValueError, TypeError, OSError) as error:
-        raise ValueError(f"{module} cannot load its model: {error}") from error
+    model = _load(imported, weights_file, options)
+    check_model(imported, model)
     source_hash = _source_hash(imported)
     return ModelIdentity(
         module=module,
@@ -146,6 +146,12 @@ def identify(
     )
 
 
+def load_identified(identity: ModelIdentity) -> tuple[ModuleType, Any]:
+    """Module and model, once more."""
+    module = importlib.import_module(identity.module)
+    return module, _load(module, identity.weights_file, identity.options)
+
+
 def takes_sample_rate(module: str) -> bool:
     """Whether the module's ``load_model`` has a keyword `sample_rate`."""
     try:
@@ -153,6 +159,14 @@ def takes_sample_rate(module: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return "sample_rate" in inspect.signature(load_model).parameters
+
+
+def _load(module: ModuleType, weights_file: str, options: Mapping[str, Any]) -> Any:
+    arguments = [weights_file] if weights_file else []
+    try:
+        return module.load_model(*arguments, **options)
+    except (ValueError, TypeError, OSError) as error:
+        raise ValueError(f"{module.__name__} cannot load its model: {error}") from error
 
 
 def _checkpoint_name(model: nn.Module, weights_file: str, checkpoint: str) -> str:

@@ -1,27 +1,26 @@
-"""The results page, written from ``scores.json`` files: equal scores give equal bytes."""
+"""The results page, written from JSON files of scores: equal scores give equal bytes."""
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.hear.commands import few_shot_commands, run_commands, task_commands
+from benchmarks.hear.few_shot import LEAF as FEW_SHOT
+from benchmarks.hear.few_shot_page import few_shot_lines
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
-from benchmarks.hear.scores import COLLECTED, format_score, read_json, write_json
+from benchmarks.hear.pictures import draw_few_shot
+from benchmarks.hear.scores import COLLECTED, column_head, format_score, read_json, write_json
+from hear_brainsoundnet.files import write_atomically
 
-# With DATA the folder of real recordings; the tasks' own README files say what is in them.
-TASK_COMMANDS = (
-    "python -m benchmarks.hear tasks make-spoken-digit --data DATA --out TASKS",
-    "python -m benchmarks.hear tasks make-onsets --data DATA --out TASKS --seed 0",
-)
+FEW_SHOT_FOLDER = "few-shot"  # below the folder of raw scores
 
 
 def write_page(results_folder: Path, page: Path) -> Path:
-    """Write the page from all ``scores.json`` below a folder, or from a page's raw scores.
+    """Write the page from all files of scores below a folder, or from a page's raw scores.
 
     Parameters
     ----------
@@ -37,28 +36,41 @@ def write_page(results_folder: Path, page: Path) -> Path:
         If there are no scores.
     """
     found = sorted(results_folder.rglob(COLLECTED)) or sorted(results_folder.glob("*.json"))
-    if not found:
+    few_shot = sorted(results_folder.rglob(FEW_SHOT)) or sorted(
+        (results_folder / FEW_SHOT_FOLDER).glob("*.json")
+    )
+    if not found and not few_shot:
         raise FileNotFoundError(
             f"no {COLLECTED} in {results_folder}; run first: python -m benchmarks.hear run --help"
         )
-    return write_page_of(found, page)
+    return write_page_of(found, few_shot, page)
 
 
-def write_page_of(score_files: Sequence[Path], page: Path) -> Path:
-    """Write the page from these files; the models stand in the order of the files' models."""
+def write_page_of(score_files: Sequence[Path], few_shot_files: Sequence[Path], page: Path) -> Path:
+    """Write the page from these files: of ``run``, and of ``few-shot``; ours come first."""
     documents = sorted(map(read_json, score_files), key=_order)
+    few_shot = sorted(map(read_json, few_shot_files), key=_order)
+    named = _named(few_shot)
     raw = page.with_suffix("")
-    raw.mkdir(parents=True, exist_ok=True)
-    for path in raw.glob("*.json"):
-        path.unlink()
-    for document in documents:
-        write_json(raw / f"{_slug(document['model'])}.json", document)
-    page.write_text(format_page(documents), encoding="utf-8")
+    for folder, own in ((raw, documents), (raw / FEW_SHOT_FOLDER, few_shot)):
+        for path in folder.glob("*.json"):
+            path.unlink()
+        for document in own:
+            write_json(folder / f"{_slug(document['model'])}.json", document)
+    picture = page.with_name(f"{page.stem}-few-shot.png")
+    lines = format_page(documents, few_shot)
+    if few_shot:
+        write_atomically(picture, draw_few_shot(named))
+        place = lines.index("## Models")
+        lines[place:place] = [*few_shot_lines(named, picture.name), ""]
+    write_atomically(page, ("\n".join(lines) + "\n").encode())
     return page
 
 
-def format_page(documents: Sequence[Mapping[str, Any]]) -> str:
-    """The page's text."""
+def format_page(
+    documents: Sequence[Mapping[str, Any]], few_shot: Sequence[Mapping[str, Any]] = ()
+) -> list[str]:
+    """The page's lines, all but the part on few examples."""
     runs = [run for document in documents for run in document["runs"]]
     seeds = sorted({run["seed"] for run in runs})
     heads = [column_head(document["model"]) for document in documents]
@@ -80,37 +92,26 @@ def format_page(documents: Sequence[Mapping[str, Any]]) -> str:
         "",
         *_table(
             ["model", "checkpoint", "hash", "scene", "timestamps", "sizes", "sample rate"],
-            [_model_row(document["model"]) for document in documents],
+            _distinct(_model_row(document["model"]) for document in (*documents, *few_shot)),
         ),
         "",
         "## Versions",
         "",
-        *_version_lines(documents),
+        *_version_lines(documents, few_shot),
         "",
         "## Commands",
         "",
         "```",
-        *TASK_COMMANDS,
-        *[command for document in documents for command in _commands(document)],
+        *task_commands(documents, few_shot),
+        *[command for document in documents for command in run_commands(document)],
+        *[command for document in few_shot for command in few_shot_commands(document)],
         "python -m benchmarks.hear page OUT --out benchmarks/hear/results.md",
         "```",
     ]
     notes = _notes(documents)
     if notes:
         lines += ["", "## Notes", "", *notes]
-    return "\n".join(lines) + "\n"
-
-
-def column_head(model: Mapping[str, Any]) -> str:
-    """Module, options that differ from none, checkpoint."""
-    options = {
-        name: value
-        for name, value in model["options"].items()
-        if name not in ("sample_rate", "model_file_path")
-    }
-    words = [model["module"], *(f"{name}={options[name]}" for name in sorted(options))]
-    checkpoint = "" if model["checkpoint"] == "none" else f" ({model['checkpoint']})"
-    return " ".join(words) + checkpoint
+    return lines
 
 
 def format_cell(runs: Sequence[Mapping[str, Any]], name: str) -> str:
@@ -165,39 +166,40 @@ def _model_row(model: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _version_lines(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+def _version_lines(
+    documents: Sequence[Mapping[str, Any]], few_shot: Sequence[Mapping[str, Any]]
+) -> list[str]:
     modules = {
         f"{document['model']['module']} {document['model']['module_version']}"
-        for document in documents
+        for document in (*documents, *few_shot)
         if document["model"]["module_version"]
     }
     libraries = {
         ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items()))
-        for document in documents
-        for run in document["runs"]
+        for document, runs in (*((d, "runs") for d in documents), *((d, "tasks") for d in few_shot))
+        for run in document[runs]
     }
     return [f"- {line}" for line in (*sorted(modules), *sorted(libraries))]
 
 
-def _commands(document: Mapping[str, Any]) -> list[str]:
-    """The commands that redo a model's runs: one for the tasks that ran with equally many seeds."""
-    model = document["model"]
-    options = dict(model["options"])
-    checkpoint = options.pop("model_file_path", "") or model["weights_file_name"]
-    seeds: dict[str, set[int]] = {}
-    for run in document["runs"]:
-        seeds.setdefault(run["task"], set()).add(run["seed"])
-    commands = []
-    for n_seeds in sorted({len(own) for own in seeds.values()}):
-        words = ["python", "-m", "benchmarks.hear", "run", model["module"]]
-        if checkpoint:
-            words += ["--checkpoint", checkpoint]
-        words += ["--model-options", json.dumps(options)]
-        for task in sorted(task for task, own in seeds.items() if len(own) == n_seeds):
-            words += ["--task", task]
-        words += ["--tasks", "TASKS", "--seeds", str(n_seeds), "--out", "OUT"]
-        commands.append(shlex.join(words))
-    return commands
+def _named(documents: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    named: dict[str, Mapping[str, Any]] = {}
+    for document in documents:
+        name = column_head(document["model"])
+        if name in named:
+            raise ValueError(
+                f"two results with few examples are of {name!r}; remove those of the older version"
+            )
+        named[name] = document
+    return named
+
+
+def _distinct(rows: Iterable[list[str]]) -> list[list[str]]:
+    distinct: list[list[str]] = []
+    for row in rows:
+        if row not in distinct:
+            distinct.append(row)
+    return distinct
 
 
 def _notes(documents: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 ::
 
     OUT/<module>/<weights>-<options>/scores.json                    all scores of this model
+                                     validation.log                 of the HEAR validator, once
                                      embeddings/                    heareval's, once per task
                                      seed-42/<task>/score.json      one finished run
                                      seed-42/<task>/heareval/       heareval's files, while it runs
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import logging
 import shutil
 import time
@@ -21,9 +23,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.hear.embedding_check import check_clip_embeddings
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
 from benchmarks.hear.heareval_process import HearevalError, run_heareval
 from benchmarks.hear.model_identity import ModelIdentity, identify, takes_sample_rate
+from benchmarks.hear.official_tasks import OFFICIAL_TASKS, missing_tasks
 from benchmarks.hear.scores import (
     FORMAT_VERSION,
     LEAF,
@@ -60,8 +64,9 @@ def run_model(
     n_seeds: int = 1,
     keep: bool = False,
     progress: bool = True,
+    with_validator: bool = True,
 ) -> Path:
-    """Embed the tasks once, predict once per seed, gather the scores.
+    """Validate the model, embed the tasks once, predict once per seed, gather the scores.
 
     What is finished is not done again: a task and seed with scores, and the embeddings of a task,
     unless the task itself has changed.
@@ -85,6 +90,8 @@ def run_model(
         Keep heareval's Lightning checkpoints, logs and predictions.
     progress : bool
         Show a progress bar.
+    with_validator : bool
+        Run the HEAR validator first (ten seconds, once for each model).
 
     Returns
     -------
@@ -107,18 +114,41 @@ def run_model(
     model = identify(module, checkpoint, options)
     for task in tasks:
         task.check_audio(model.sample_rate)
-    if importlib.util.find_spec("heareval") is None:
-        raise HearevalError(
-            "heareval is not installed; pip install -e '.[hear]' and then: "
-            "pip install --no-deps --ignore-requires-python heareval==2021.1.3"
-        )
+    for tool in ("heareval", "hearvalidator"):
+        if importlib.util.find_spec(tool) is None:
+            raise HearevalError(
+                f"{tool} is not installed; pip install -e '.[hear]' and then: pip install "
+                "--no-deps --ignore-requires-python heareval==2021.1.3 hearvalidator==2021.0.6"
+            )
     folder = out / model.folder
     logger.info("%s, weights %s: %s", model.label, model.checkpoint, folder)
+    absent = missing_tasks([task.name for task in tasks])
+    if len(absent) < len(OFFICIAL_TASKS):
+        logger.info("of HEAR's own tasks these are not run: %s", ", ".join(absent) or "none")
+    if with_validator:
+        validate(model, folder)
     seeds = range(OFFICIAL_SEED, OFFICIAL_SEED + n_seeds)
     steps = [(task, seed) for task in tasks for seed in seeds]
     for task, seed in tqdm(steps, desc=model.label, unit="run", disable=not progress):
         predict(model, task, folder, seed, keep=keep)
     return collect(folder, model.as_dict())
+
+
+def validate(model: ModelIdentity, folder: Path) -> None:
+    """Run the HEAR validator, unless this very model has passed it.
+
+    Raises
+    ------
+    HearevalError
+        If the model does not pass.
+    """
+    passed = folder / "validation.log"
+    if passed.exists():
+        return
+    log = folder / "validation-failed.log"
+    arguments = [model.module, model.weights_file, json.dumps(dict(model.options))]
+    run_heareval("validation", arguments, log=log)
+    log.replace(passed)
 
 
 def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
@@ -163,6 +193,7 @@ def predict(
         "task_hash": task_hash,
         "seed": seed,
         "evaluation": task.evaluation,
+        "train_seconds": task.train_seconds,
         "versions": {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
         **scores,
     }
@@ -192,6 +223,7 @@ def embed(model: ModelIdentity, task: TaskFolder, folder: Path) -> Path:
         log=embeddings / f"{task.name}.log",
     )
     (done,) = embeddings.glob(f"*/{task.name}/.done.embeddings")
+    check_clip_embeddings(done.parent, task.metadata["splits"], task.name)
     marker.write_text(task_hash)
     logger.info("%s, embeddings: %.0f s", task.name, time.monotonic() - began)
     return done.parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,18 @@ def collect(model_folder: Path, model: dict[str, Any]) -> Path:
     path = model_folder / COLLECTED
     write_json(path, {"format_version": FORMAT_VERSION, "model": model, "runs": runs})
     return path
+
+
+def column_head(model: Mapping[str, Any]) -> str:
+    """Module, options that differ from none, checkpoint."""
+    options = {
+        name: value
+        for name, value in model["options"].items()
+        if name not in ("sample_rate", "model_file_path")
+    }
+    words = [model["module"], *(f"{name}={options[name]}" for name in sorted(options))]
+    checkpoint = "" if model["checkpoint"] == "none" else f" ({model['checkpoint']})"
+    return " ".join(words) + checkpoint
 
 
 def format_table(collected: Path) -> str:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.hear.few_shot import run_few_shot
 from benchmarks.hear.results import write_page_of
 from benchmarks.hear.run import run_model
+from benchmarks.hear.tasks.esc10_classes import make_esc10
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
 
+FEW_EXAMPLES = (1, 5, 10, 30)  # ESC-10 has 32 of each class outside the tested fold
 MODELS: Sequence[tuple[str, dict[str, Any]]] = (
     ("hear_brainsoundnet", {"preset": "paper"}),
     ("hear_brainsoundnet", {"preset": "default"}),
@@ -53,4 +56,15 @@ def run_suite(
         )
         for module, options in MODELS
     ]
-    return write_page_of(collected, page)
+    few_shot = [
+        run_few_shot(
+            module,
+            tasks,
+            out / "results",
+            options=options,
+            task_names=[make_esc10(data_folder, tasks).name],
+            examples=FEW_EXAMPLES,
+        )
+        for module, options in MODELS
+    ]
+    return write_page_of(collected, few_shot, page)

@@ -6,6 +6,9 @@
                  labelvocabulary.csv
                  <split>.json                    labels by file name
                  <sample rate>/<split>/*.wav
+
+HEAR's archives unpack to ``hear-2021.0.6/tasks/<task>``; the folder that they were unpacked in will
+do as well as ``tasks`` itself.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import Any
 import soundfile
 
 METADATA, VOCABULARY = "task_metadata.json", "labelvocabulary.csv"
+MAKE_SOME = "make some: python -m benchmarks.hear tasks --help"
 REQUIRED = (
     "task_name",
     "version",
@@ -67,6 +71,17 @@ class TaskFolder:
         return sorted(
             int(path.name) for path in self.path.iterdir() if path.is_dir() and path.name.isdigit()
         )
+
+    @property
+    def train_seconds(self) -> float | None:
+        """Audio that a probe learns from, all folds but one; None for clips of several lengths."""
+        seconds = self.metadata["sample_duration"]
+        if seconds is None:
+            return None
+        if self.metadata["split_mode"] == "trainvaltest":
+            return float(seconds * len(self.labels.get("train", ())))
+        n_splits = len(self.labels)
+        return float(seconds * sum(map(len, self.labels.values())) * (n_splits - 1) / n_splits)
 
     def check_audio(self, sample_rate: int) -> None:
         """See that every labelled sound is there at `sample_rate`.
@@ -140,8 +155,10 @@ def read_task(path: Path) -> TaskFolder:
         )
     if not (path / VOCABULARY).is_file():
         raise FileNotFoundError(f"no {path / VOCABULARY}; fetch or make the task anew")
-    with (path / VOCABULARY).open(newline="") as file:
-        header = next(csv.reader(file), [])
+    with (path / VOCABULARY).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        header = list(reader.fieldnames or [])
+        vocabulary = {row["label"] for row in reader} if "label" in header else set()
     if not {"idx", "label"} <= set(header):
         raise ValueError(
             f"{path / VOCABULARY} has the columns {header}, expected idx and label; "
@@ -151,6 +168,7 @@ def read_task(path: Path) -> TaskFolder:
     for split, by_name in labels.items():
         if not by_name:
             raise ValueError(f"{path / f'{split}.json'} labels no sounds; fetch the task anew")
+        _check_labels(path / f"{split}.json", by_name, vocabulary)
     return TaskFolder(path, metadata, labels)
 
 
@@ -160,7 +178,7 @@ def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder
     Parameters
     ----------
     tasks_folder : Path
-        Folder of task folders.
+        Folder of task folders, or the folder that HEAR's archives were unpacked in.
     names : iterable of str
         Which ones; none named means all.
 
@@ -170,25 +188,43 @@ def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder
         If there is no such folder, no task in it, or none of a name that was given.
     """
     if not tasks_folder.is_dir():
-        raise FileNotFoundError(
-            f"no folder of tasks {tasks_folder}; make some: python -m benchmarks.hear tasks --help"
-        )
-    found = [
-        path.name
-        for path in sorted(tasks_folder.iterdir())
+        raise FileNotFoundError(f"no folder of tasks {tasks_folder}; {MAKE_SOME}")
+    found = {
+        path.name: path
+        for root in _roots(tasks_folder)
+        for path in sorted(root.iterdir())
         if path.is_dir() and not path.name.startswith(".")
-    ]
-    wanted = sorted(set(names)) or found
+    }
+    wanted = sorted(set(names) or found)
     for name in wanted:
         if name not in found:
             raise FileNotFoundError(
                 f"no task {name!r} in {tasks_folder}; there are: {', '.join(found) or 'none'}"
             )
     if not wanted:
-        raise FileNotFoundError(
-            f"no task in {tasks_folder}; make some: python -m benchmarks.hear tasks --help"
-        )
-    return [read_task(tasks_folder / name) for name in wanted]
+        archives = sorted(path.name for path in tasks_folder.glob("*.tar.gz"))
+        hint = f"unpack the archives: tar xzf {archives[0]}" if archives else MAKE_SOME
+        raise FileNotFoundError(f"no task in {tasks_folder}; {hint}")
+    return [read_task(found[name]) for name in wanted]
+
+
+def _roots(folder: Path) -> list[Path]:
+    """Where the task folders lie: below ``tasks`` if there are such folders, else right here."""
+    below = [folder / "tasks", *sorted(folder.glob("hear-*/tasks"))]
+    return [path for path in below if path.is_dir()] or [folder]
+
+
+def _check_labels(path: Path, labels: dict[str, Any], vocabulary: set[str]) -> None:
+    for name, own in labels.items():
+        if not isinstance(own, list):
+            raise ValueError(f"{path}: expected a list of labels for {name}, got {own!r:.60}")
+        for label in own:
+            text = str(label["label"] if isinstance(label, dict) else label)
+            if text not in vocabulary:
+                raise ValueError(
+                    f"{path}: {name} has the label {text!r}, which is not in {VOCABULARY}; fetch "
+                    "or make the task anew"
+                )
 
 
 def _read_object(path: Path) -> dict[str, Any]:

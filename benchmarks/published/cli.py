@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.published encoding | page``."""
+"""The command line: ``python -m benchmarks.published encoding | hear | page``."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ import typer
 
 from benchmarks.published.page import PAGE, RESULTS, write_page
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.published"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="Published figures, redone from the tables that their authors published.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = new_app(PROGRAM, "Published figures, redone from the tables that their authors published.")
 
+Data = Annotated[
+    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
+]
 Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 
 
 @app.command()
-def encoding(
-    data: Annotated[
-        Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
-    ],
-    results: Results = RESULTS,
-) -> None:
+def encoding(data: Data, results: Results = RESULTS) -> None:
     """Gains of fine-tuning from conv4 over the frozen baseline."""
     from benchmarks.published.encoding import run_encoding
 
     typer.echo(write_result(results, "encoding", run_encoding(data)))
+
+
+@app.command()
+def hear(data: Data, results: Results = RESULTS) -> None:
+    """HEAR scores of brain-aligned models, and their places on the leaderboard."""
+    from benchmarks.published.hear import run_hear
+
+    typer.echo(write_result(results, "hear", run_hear(data)))
 
 
 @app.command()

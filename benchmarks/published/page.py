@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.hear.pictures import draw_rank_changes
 from benchmarks.published.pictures import draw_encoding
 from benchmarks.results_page import Picture, write_results_page
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
-FIGURES = ("encoding",)
-PICTURES: dict[str, Picture] = {"encoding": ("Baseline and conv4", draw_encoding)}
+FIGURES = ("encoding", "hear")
+PICTURES: dict[str, Picture] = {
+    "encoding": ("Baseline and conv4", draw_encoding),
+    "hear": ("Places gained over the median baseline, by task and model", draw_rank_changes),
+}
 
 
 def write_page(results: Path, page: Path) -> Path:

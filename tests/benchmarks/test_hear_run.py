@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from task_folders import write_task
 
@@ -14,23 +15,38 @@ from benchmarks.hear.heareval_process import HearevalError
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table, read_json
 
+validated: list[str] = []  # modules that the validator was run on
+values: dict[str, float] = {}  # by split, what is embedded instead of 0
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Calls of heareval: runner and seed; the stand-in writes the files that heareval writes."""
+    """Calls of the tools: runner and seed; the stand-in writes the files that heareval writes."""
     made: list[tuple[str, int]] = []
+    validated.clear()
+    values.clear()
 
     def stand_in(runner: str, arguments: Sequence[str], *, log: Path, seed: int = 42) -> None:
+        if runner == "validation":
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text("valid")
+            validated.append(arguments[0])
+            return
         made.append((runner, seed))
         if runner == "embeddings":
             parts = dict(zip(arguments[1::2], arguments[2::2], strict=True))
             folder = Path(parts["--embeddings-dir"], "module-options", parts["--task"])
             (folder / "train").mkdir(parents=True)
-            (folder / "train.embeddings.npy").write_bytes(b"0")
+            for split in ("train", "test"):
+                value = np.full((1, 1), values.get(split, 0.0), np.float32)
+                (folder / f"{split}.embeddings.npy").write_bytes(value.tobytes())
+                (folder / f"{split}.embedding-dimensions.json").write_text("[1, 1]")
+                (folder / split).mkdir(exist_ok=True)
+                np.save(folder / split / f"{split}.wav.embedding.npy", value[0])
             (folder / ".done.embeddings").touch()
             return
         (workplace,) = map(Path, arguments)
-        assert (workplace / "train.embeddings.npy").read_bytes() == b"0"
+        assert (workplace / "train.embeddings.npy").read_bytes() == bytes(4)
         (workplace / "checkpoint.ckpt").touch()
         document = {
             "test": {"test_top1_acc": seed / 100},
@@ -61,6 +77,7 @@ def test_seeds_share_embeddings_and_finished_runs_are_kept(
     assert calls[3:] == [("predictions", 44)]
     runs = read_json(scores)["runs"]
     assert [run["scores"]["top1_acc"] for run in runs] == [0.42, 0.43, 0.44]
+    assert runs[0]["train_seconds"] == 1.0
     assert "beeps-1.0-full  top1_acc  0.420    0.430    0.440" in format_table(scores)
     assert not list(tmp_path.rglob("*.ckpt"))
 
@@ -78,11 +95,37 @@ def test_stopped_run_goes_on_and_its_remains_are_removed(
     assert not stopped.exists()
 
 
+def test_the_validator_is_run_once_for_each_model(
+    tmp_path: Path, calls: list[tuple[str, int]]
+) -> None:
+    write_task(tmp_path / "tasks")
+    scores = _run(tmp_path)
+    _run(tmp_path, n_seeds=2)
+    assert validated == ["benchmarks.hear.logmel"]
+    assert (scores.parent / "validation.log").read_text() == "valid"
+    _run(tmp_path, options={"sample_rate": 44100}, with_validator=False)
+    assert len(validated) == 1
+
+
+def test_an_embedding_with_nan_is_named(tmp_path: Path, calls: list[tuple[str, int]]) -> None:
+    write_task(tmp_path / "tasks")
+    values["test"] = float("nan")
+    with pytest.raises(
+        ValueError, match=r"clip test/test\.wav has NaN or infinity \(.*test\.wav\.embedding\.npy"
+    ):
+        _run(tmp_path)
+    assert calls == [("embeddings", 42)]
+    values.clear()  # the module was mended: the embeddings are made anew
+    _run(tmp_path)
+    assert calls[1:] == [("embeddings", 42), ("predictions", 42)]
+
+
 def test_changed_task_is_embedded_and_predicted_anew(
     tmp_path: Path, calls: list[tuple[str, int]]
 ) -> None:
     task = write_task(tmp_path / "tasks")
     _run(tmp_path)
+    (task / "labelvocabulary.csv").write_text("idx,label\n0,a\n1,other\n")
     (task / "test.json").write_text(json.dumps({"test.wav": ["other"]}))
     _run(tmp_path)
     assert calls == [("embeddings", 42), ("predictions", 42)] * 2

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from task_folders import SAMPLE_RATE, write_task
 
+from benchmarks.hear.official_tasks import OFFICIAL_TASKS
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.task_folder import find_tasks, read_task
 
@@ -54,6 +55,21 @@ def test_a_right_task_passes(tmp_path: Path) -> None:
             ValueError,
             "expected idx and label",
         ),
+        (
+            lambda task: (task / "test.json").write_text('{"test.wav": ["b"]}'),
+            ValueError,
+            r"test\.wav has the label 'b', which is not in labelvocabulary\.csv",
+        ),
+        (
+            lambda task: (task / "test.json").write_text('{"test.wav": [{"label": "c"}]}'),
+            ValueError,
+            "the label 'c'",
+        ),
+        (
+            lambda task: (task / "test.json").write_text('{"test.wav": "a"}'),
+            ValueError,
+            "expected a list of labels",
+        ),
         (_drop_key, ValueError, "has no 'splits'"),
         (_remove_sound, FileNotFoundError, r"test\.wav is missing"),
         (_write_other_rate, ValueError, "at 16000 Hz, expected 1 at 44100 Hz"),
@@ -84,9 +100,26 @@ def test_missing_folders_and_names_are_said(tmp_path: Path) -> None:
         find_tasks(tmp_path, ["boops"])
 
 
+@pytest.mark.parametrize("below", ["tasks", "hear-2021.0.6/tasks"])
+def test_tasks_are_found_where_the_archives_unpack_to(tmp_path: Path, below: str) -> None:
+    for official in OFFICIAL_TASKS:
+        write_task(tmp_path / below, official.folder)
+    (tmp_path / "archive.tar.gz").touch()
+    assert {task.name for task in find_tasks(tmp_path)} == {t.folder for t in OFFICIAL_TASKS}
+    (only,) = find_tasks(tmp_path, ["esc50-v2.0.0-full"])
+    assert only.path == tmp_path / below / "esc50-v2.0.0-full"
+
+
+def test_packed_archives_are_pointed_at(tmp_path: Path) -> None:
+    (tmp_path / "hear-2021.0.6-esc50.tar.gz").touch()
+    with pytest.raises(FileNotFoundError, match=r"unpack the archives: tar xzf hear-2021\.0"):
+        find_tasks(tmp_path)
+
+
 def test_content_hash_follows_the_labels(tmp_path: Path) -> None:
     task = write_task(tmp_path)
     before = read_task(task).content_hash()
     assert read_task(task).content_hash() == before
+    (task / "labelvocabulary.csv").write_text("idx,label\n0,a\n1,b\n")
     (task / "test.json").write_text(json.dumps({"test.wav": ["b"]}))
     assert read_task(task).content_hash() != before

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
+
+from benchmarks.hear.tasks.task_writer import read_mono
 
 FOLDER = Path("audio/esc10")
 FILE_NAME = re.compile(r"(?P<fold>[1-5])-(?P<clip>\d+)-(?P<take>[A-Z])\.ogg")
@@ -33,13 +34,13 @@ class SourceClip:
         ValueError
             If the file is not mono at `sample_rate`.
         """
-        audio, rate = soundfile.read(self.path, dtype="float64", always_2d=True)
-        if rate != sample_rate or audio.shape[1] != 1:
+        audio, rate = read_mono(self.path)
+        if rate != sample_rate:
             raise ValueError(
-                f"{self.path} has {audio.shape[1]} channels at {rate} Hz, expected 1 at "
-                f"{sample_rate} Hz; use the original files of ESC-10"
+                f"{self.path} is at {rate} Hz, expected {sample_rate} Hz; use the original files "
+                "of ESC-10"
             )
-        return audio[:, 0]
+        return audio
 
 
 def list_clips(data_folder: Path) -> list[SourceClip]:

@@ -12,20 +12,23 @@ background beneath it, both over the event's own span.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from benchmarks.hear.tasks.acoustic_events import find_acoustic_events
 from benchmarks.hear.tasks.esc10 import SourceClip, list_clips, read_credits
+from benchmarks.hear.tasks.task_writer import (
+    SAMPLE_RATE,
+    new_task_folder,
+    write_clip,
+    write_descriptions,
+    write_json,
+)
 
 TASK_NAME = "esc10_onsets-1.0.0-full"
-SAMPLE_RATE = 44_100
 LABELS = {
     "Baby cry": "crying_baby",
     "Clock tick": "clock_tick",
@@ -121,16 +124,12 @@ def make_onsets(
             )
         return task
     clips = list_clips(data_folder)
-    temporary = tasks_folder / f".{TASK_NAME}.{os.getpid()}.tmp"
-    try:
+    with new_task_folder(tasks_folder, TASK_NAME) as temporary:
         used: set[str] = set()
         for split, folds in FOLDS.items():
             chosen = [clip for clip in clips if clip.fold in folds]
             used |= _write_split(temporary, split, chosen, seed, n_clips[split])
         _write_descriptions(temporary, seed, used, read_credits(data_folder), n_clips)
-        os.replace(temporary, task)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return task
 
 
@@ -175,11 +174,11 @@ def _write_split(
         events = place_events(excerpts, n_samples, rng)
         name = f"{split}-{number:03d}.wav"
         audio = mix(background, events)
-        soundfile.write(audio_folder / name, audio, SAMPLE_RATE, subtype="PCM_16")
+        write_clip(audio_folder / name, audio)
         labels[name] = [event.as_label() for event in events]
         used |= {clip.path.name for clip in sources}
         used |= {event.excerpt.clip.path.name for event in events}
-    _write_json(folder / f"{split}.json", labels)
+    write_json(folder / f"{split}.json", labels)
     return used
 
 
@@ -247,11 +246,7 @@ def mix(background: np.ndarray, events: Sequence[PlacedEvent]) -> np.ndarray:
 def _write_descriptions(
     folder: Path, seed: int, used: set[str], credits: dict[str, str], n_clips: Mapping[str, int]
 ) -> None:
-    name, version, mode = TASK_NAME.rsplit("-", 2)
-    metadata = {
-        "task_name": name,
-        "version": version,
-        "mode": mode,
+    settings = {
         "embedding_type": "event",
         "prediction_type": "multilabel",
         "split_mode": "trainvaltest",
@@ -263,9 +258,6 @@ def _write_descriptions(
         "splits": list(FOLDS),
         "seed": seed,
     }
-    _write_json(folder / "task_metadata.json", metadata)
-    rows = [f"{index},{label}" for index, label in enumerate(sorted(LABELS.values()))]
-    (folder / "labelvocabulary.csv").write_text("\n".join(["idx,label", *rows]) + "\n")
     folds = "; ".join(f"{split}: {', '.join(map(str, FOLDS[split]))}" for split in FOLDS)
     text = f"""# {TASK_NAME}
 
@@ -285,8 +277,5 @@ its loudest); `start` and `end` are milliseconds. Events do not overlap and are 
 
 """
     lines = [f"  - {name}: {credits.get(name, 'not listed')}" for name in sorted(used)]
-    (folder / "README.md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_json(path: Path, document: object) -> None:
-    path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    readme = text + "\n".join(lines) + "\n"
+    write_descriptions(folder, TASK_NAME, settings, LABELS.values(), readme)

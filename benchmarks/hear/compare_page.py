@@ -1,0 +1,75 @@
+"""The page of a comparison: ``PAGE.md``, its pictures, and its numbers in the folder ``PAGE``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.hear.compare import choose_baseline, scores_document
+from benchmarks.hear.compare_ranks import ranks_document, sizes_document
+from benchmarks.hear.leaderboard import read_leaderboard
+from benchmarks.hear.model_scores import read_models
+from benchmarks.hear.pictures import draw_rank_changes, draw_scores, draw_sizes
+from benchmarks.results import write_result
+from benchmarks.results_page import Picture, write_results_page
+
+PICTURES: dict[str, Picture] = {
+    "scores": ("Scores with their intervals", draw_scores),
+    "ranks": ("Places gained on the leaderboard", draw_rank_changes),
+    "sizes": ("Scores and gains by size of the training set", draw_sizes),
+}
+
+
+def write_comparison(
+    results: Sequence[Path], leaderboard: Path, page: Path, baseline: str = ""
+) -> Path:
+    """Compare models with each other and with the published ones, and write the page.
+
+    Parameters
+    ----------
+    results : sequence of Path
+        Output folders of ``run``, or folders of raw scores.
+    leaderboard : Path
+        See :func:`benchmarks.hear.leaderboard.read_leaderboard`.
+    page : Path
+        For example ``comparison.md``.
+    baseline : str
+        Name, or start of the checkpoint's hash, of the model that is not aligned; "" is the first.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    published = read_leaderboard(leaderboard)
+    models = read_models(results)
+    chosen = choose_baseline(models, baseline)
+    words = ["python", "-m", "benchmarks.hear", "compare", *(place.name for place in results)]
+    words += ["--leaderboard", leaderboard.name, "--out", page.name]
+    words += ["--baseline", baseline] if baseline else []
+    command = {"command": shlex.join(words)}
+    numbers = page.with_suffix("")
+    documents = {
+        "scores": scores_document(models),
+        "ranks": ranks_document(models, published, chosen),
+        "sizes": sizes_document(models, published, chosen),
+    }
+    for name, document in documents.items():
+        (numbers / f"{name}.json").unlink(missing_ok=True)  # of an earlier comparison
+        if document["rows"]:
+            write_result(numbers, name, {**document, **command})
+    return write_results_page(
+        numbers,
+        page,
+        program="python -m benchmarks.hear",
+        heading=[
+            "# Models compared on HEAR tasks",
+            "",
+            "Written by `python -m benchmarks.hear compare`; not to be edited. All numbers: the "
+            f"JSON files in the folder `{numbers.name}`.",
+        ],
+        names=tuple(PICTURES),
+        missing="None of the measured tasks has what this needs",
+        pictures=PICTURES,
+    )

@@ -1,0 +1,222 @@
+"""How good an embedding is where a probe learns from few examples of each class.
+
+From what a task has for learning, `n` examples of each class are drawn, many times; a logistic
+regression learns from them on frozen, standardised scene embeddings and is tested on the task's
+whole test set. With folds each draw is made and tested once for every fold, and its accuracy is the
+mean over folds. Draws depend on seed and task only, so all models see the same examples; within a
+draw the larger sets contain the smaller ones.
+
+The probe has no hyper-parameters to choose: with so few examples there is nothing to choose by.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.hear.model_identity import identify, takes_sample_rate
+from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.scene_embeddings import scene_embeddings
+from benchmarks.hear.scores import FORMAT_VERSION, read_json, write_json
+from benchmarks.hear.task_folder import TaskFolder, find_tasks
+
+logger = logging.getLogger(__name__)
+
+LEAF = "few-shot.json"
+EXAMPLES, DRAWS = (1, 5, 10, 50), 20
+DISTRIBUTIONS = ("numpy", "scikit-learn", "torch", "torchaudio")
+
+
+def run_few_shot(
+    module: str,
+    tasks_folder: Path,
+    out: Path,
+    *,
+    checkpoint: str = "",
+    options: Mapping[str, Any] | None = None,
+    task_names: Iterable[str] = (),
+    examples: Sequence[int] = EXAMPLES,
+    n_draws: int = DRAWS,
+    seed: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Measure one model; tasks that are finished with these settings are not measured again.
+
+    Parameters
+    ----------
+    module, tasks_folder, out, checkpoint, options, task_names, progress
+        As for :func:`benchmarks.hear.run.run_model`.
+    examples : sequence of int
+        Numbers of examples of each class.
+    n_draws : int
+        How many sets of examples.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Path
+        The model's ``few-shot.json``.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If tasks, model or numbers are not right, or a class has too few examples; before anything
+        is computed.
+    """
+    if not examples or min(examples) < 1 or n_draws < 1:
+        raise ValueError(
+            f"expected numbers of examples and draws of 1 or more, got {list(examples)} and "
+            f"{n_draws}"
+        )
+    tasks = find_tasks(tasks_folder, task_names)
+    for task in tasks:
+        check_task(task, max(examples))
+    options = dict(options or {})
+    if "sample_rate" not in options and takes_sample_rate(module):
+        options["sample_rate"] = common_sample_rate(tasks)
+    model = identify(module, checkpoint, options)
+    for task in tasks:
+        task.check_audio(model.sample_rate)
+    path = out / model.folder / LEAF
+    done = {each["task"]: each for each in read_json(path)["tasks"]} if path.exists() else {}
+    for task in tqdm(tasks, desc=model.label, unit="task", disable=not progress):
+        settings = {
+            "task": task.name,
+            "task_hash": task.content_hash(),
+            "examples": sorted(set(examples)),
+            "draws": n_draws,
+            "seed": seed,
+        }
+        if all(done.get(task.name, {}).get(key) == value for key, value in settings.items()):
+            continue
+        embeddings = scene_embeddings(model, task, path.parent / "scene" / f"{task.name}.npz")
+        accuracy = few_shot_accuracy(
+            embeddings, labels_of(task), settings["examples"], n_draws, seed, progress=progress
+        )
+        done[task.name] = {
+            **settings,
+            "n_classes": len({label for own in labels_of(task).values() for label in own}),
+            "accuracy": {str(n): values.tolist() for n, values in accuracy.items()},
+            "versions": {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
+        }
+        document = {"format_version": FORMAT_VERSION, "model": model.as_dict()}
+        write_json(path, {**document, "tasks": [done[name] for name in sorted(done)]})
+    return path
+
+
+def few_shot_accuracy(
+    embeddings: Mapping[str, NDArray[np.floating]],
+    labels: Mapping[str, Sequence[str]],
+    examples: Sequence[int],
+    n_draws: int,
+    seed: int = 0,
+    *,
+    progress: bool = False,
+) -> dict[int, NDArray[np.float64]]:
+    """Accuracy by number of examples, then draw, ``(n_draws,)``.
+
+    Parameters
+    ----------
+    embeddings, labels : mapping
+        By split: ``(n_clips, n_values)``, and a label for each clip.
+    examples : sequence of int
+    n_draws, seed : int
+    progress : bool
+        Show a progress bar.
+
+    Examples
+    --------
+    >>> embeddings = {"train": np.array([[0.0], [0.1], [1.0], [0.9]]), "test": np.array([[0.2]])}
+    >>> labels = {"train": ["a", "a", "b", "b"], "test": ["a"]}
+    >>> few_shot_accuracy(embeddings, labels, [1], 2)
+    {1: array([1., 1.])}
+    """
+    accuracy = {n: np.zeros(n_draws) for n in examples}
+    tests = tested_splits(labels)
+    for draw in tqdm(range(n_draws), desc="draws", leave=False, disable=not progress):
+        for number, test in enumerate(tests):
+            learned = learned_splits(labels, test)
+            x = np.concatenate([embeddings[split] for split in learned])
+            y = np.array([label for split in learned for label in labels[split]])
+            order = draw_order(y, np.random.default_rng([seed, draw, number]))
+            for n in examples:
+                chosen = np.concatenate([own[:n] for own in order.values()])
+                score = probe_accuracy(x[chosen], y[chosen], embeddings[test], labels[test])
+                accuracy[n][draw] += score / len(tests)
+    return accuracy
+
+
+def draw_order(
+    labels: NDArray[np.str_], generator: np.random.Generator
+) -> dict[str, NDArray[np.int64]]:
+    """By class, the places of its examples in random order: the first `n` are a draw of `n`."""
+    return {
+        str(label): generator.permutation(np.flatnonzero(labels == label))
+        for label in np.unique(labels)
+    }
+
+
+def probe_accuracy(
+    x: NDArray[np.floating],
+    y: NDArray[np.str_],
+    x_test: NDArray[np.floating],
+    y_test: Sequence[str],
+) -> float:
+    """Share of right labels of a logistic regression; standardised by what it learned from."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    probe.fit(np.asarray(x, np.float64), y)
+    return float(np.mean(probe.predict(np.asarray(x_test, np.float64)) == np.array(y_test)))
+
+
+def check_task(task: TaskFolder, n_examples: int) -> None:
+    """See that a task has one label for each clip, and enough examples of each class.
+
+    Raises
+    ------
+    ValueError
+        If not; names the class.
+    """
+    kinds = (task.metadata["embedding_type"], task.metadata["prediction_type"])
+    if kinds != ("scene", "multiclass"):
+        raise ValueError(
+            f"task {task.name} is one of {kinds[0]} and {kinds[1]}; few examples of each class are "
+            "defined for tasks of scene and multiclass: choose tasks with --task"
+        )
+    labels = labels_of(task)
+    for test in tested_splits(labels):
+        learned = learned_splits(labels, test)
+        counts = Counter(label for split in learned for label in labels[split])
+        for label in sorted({label for own in labels.values() for label in own}):
+            if counts[label] < n_examples:
+                raise ValueError(
+                    f"task {task.name}: class {label!r} has {counts[label]} examples to learn from "
+                    f"when {test} is tested, asked for {n_examples}; ask for fewer with --examples"
+                )
+
+
+def labels_of(task: TaskFolder) -> dict[str, list[str]]:
+    """By split, the label of each clip as text."""
+    return {split: [str(own[0]) for own in named.values()] for split, named in task.labels.items()}
+
+
+def tested_splits(labels: Mapping[str, Sequence[str]]) -> list[str]:
+    """Which splits are tested: every fold in turn, or the test set."""
+    return ["test"] if "test" in labels else list(labels)
+
+
+def learned_splits(labels: Mapping[str, Sequence[str]], test: str) -> list[str]:
+    """Which splits are learned from when `test` is tested: other folds, or the training set."""
+    return ["train"] if "train" in labels else [split for split in labels if split != test]

@@ -1,0 +1,78 @@
+"""Scene embeddings of a task's clips, computed once for each model and task."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.hear.embedding_check import not_finite
+from benchmarks.hear.model_identity import ModelIdentity, load_identified
+from benchmarks.hear.task_folder import TaskFolder
+
+SECONDS_AT_ONCE = 60.0  # of audio in one call
+HASH = "task_hash"
+
+
+def scene_embeddings(
+    identity: ModelIdentity, task: TaskFolder, cache: Path
+) -> dict[str, NDArray[np.float32]]:
+    """By split, ``(n_clips, n_values)``; clips in the order of the split's labels.
+
+    Parameters
+    ----------
+    identity : ModelIdentity
+    task : TaskFolder
+    cache : Path
+        A file ``.npz``: read if it is of this very task, else written.
+
+    Raises
+    ------
+    ValueError
+        If an embedding is not finite, naming the clip.
+    """
+    task_hash = task.content_hash()
+    found = _read(cache, task_hash)
+    if found is not None:
+        return found
+    embeddings = {split: _embed(identity, task, split) for split in task.labels}
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = cache.with_name(f"{cache.stem}.tmp.npz")
+    np.savez(unfinished, **{HASH: np.array(task_hash)}, **embeddings)  # type: ignore[arg-type]
+    unfinished.replace(cache)
+    return embeddings
+
+
+def _read(cache: Path, task_hash: str) -> dict[str, NDArray[np.float32]] | None:
+    try:
+        with np.load(cache) as arrays:
+            if str(arrays[HASH]) == task_hash:
+                return {name: arrays[name] for name in arrays.files if name != HASH}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None  # not there, or a damaged file: computed anew
+    return None
+
+
+def _embed(identity: ModelIdentity, task: TaskFolder, split: str) -> NDArray[np.float32]:
+    import soundfile
+    import torch
+
+    module, model = load_identified(identity)
+    seconds = task.metadata["sample_duration"]  # None: clips differ in length
+    n_at_once = max(1, int(SECONDS_AT_ONCE / seconds)) if seconds else 1
+    names = list(task.labels[split])
+    folder = task.path / str(identity.sample_rate) / split
+    batches = []
+    for first in range(0, len(names), n_at_once):
+        own = names[first : first + n_at_once]
+        clips = [soundfile.read(folder / name, dtype="float32")[0] for name in own]
+        with torch.no_grad():
+            scene = module.get_scene_embeddings(torch.from_numpy(np.stack(clips)), model)
+        batch = np.asarray(scene.cpu(), dtype=np.float32)
+        for name, embedding in zip(own, batch, strict=True):
+            if not np.isfinite(embedding).all():
+                raise not_finite(task.name, f"{split}/{name}", folder / name)
+        batches.append(batch)
+    return np.concatenate(batches)

@@ -1,0 +1,139 @@
+"""A task of one label for each clip, made from recordings that lie in files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.hear.tasks.task_writer import (
+    SAMPLE_RATE,
+    fitted,
+    new_task_folder,
+    read_mono,
+    write_clip,
+    write_descriptions,
+    write_json,
+)
+
+Read = Callable[[], tuple[NDArray[np.float64], int]]
+
+
+@dataclass(frozen=True)
+class LabelledClip:
+    """A clip of a task.
+
+    Attributes
+    ----------
+    name : str
+        File name in the task, ending in ``.wav``.
+    label, split : str
+    read : callable
+        Gives samples ``(n_samples,)`` and their rate in Hz.
+    """
+
+    name: str
+    label: str
+    split: str
+    read: Read = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SceneTask:
+    """What is said of a task.
+
+    Attributes
+    ----------
+    name : str
+        ``<task>-<version>-<mode>``, the name of its folder.
+    splits : tuple of str
+        ``fold00``, ...; or ``train``, ``valid``, ``test``.
+    seconds : float
+        Of each clip: longer recordings are cut, shorter ones are followed by silence.
+    command : str
+        That makes it.
+    about : str
+        Sources, folds and licence, as Markdown.
+    """
+
+    name: str
+    splits: tuple[str, ...]
+    seconds: float
+    command: str
+    about: str
+
+
+def make_scene_task(
+    task: SceneTask, tasks_folder: Path, clips_of: Callable[[], Sequence[LabelledClip]]
+) -> Path:
+    """Write the task, unless it is there already; returns its folder.
+
+    Parameters
+    ----------
+    task : SceneTask
+    tasks_folder : Path
+        Where the task folder is to lie.
+    clips_of : callable
+        Lists the clips; called only if the task is to be made.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If recordings are missing or not right.
+    """
+    folder = tasks_folder / task.name
+    if folder.exists():
+        return folder
+    clips = clips_of()
+    twice = [name for name, count in Counter((c.split, c.name) for c in clips).items() if count > 1]
+    if twice:
+        raise ValueError(f"{task.name}: {twice[0][1]} is in {twice[0][0]} twice")
+    with new_task_folder(tasks_folder, task.name) as temporary:
+        for split in task.splits:
+            own = [clip for clip in clips if clip.split == split]
+            if not own:
+                raise ValueError(f"{task.name}: no recording for {split}; fetch the data anew")
+            audio_folder = temporary / str(SAMPLE_RATE) / split
+            audio_folder.mkdir(parents=True)
+            for clip in own:
+                audio, rate = clip.read()
+                write_clip(audio_folder / clip.name, fitted(audio, rate, task.seconds))
+            write_json(temporary / f"{split}.json", {clip.name: [clip.label] for clip in own})
+        kfold = task.splits[0].startswith("fold")
+        settings = {
+            "embedding_type": "scene",
+            "prediction_type": "multiclass",
+            "split_mode": "presplit_kfold" if kfold else "trainvaltest",
+            **({"nfolds": len(task.splits)} if kfold else {}),
+            "sample_duration": task.seconds,
+            "evaluation": ["top1_acc"],
+            "splits": list(task.splits),
+        }
+        labels = [clip.label for clip in clips]
+        write_descriptions(temporary, task.name, settings, labels, _readme(task, clips))
+    return folder
+
+
+def file_clip(path: Path, label: str, split: str) -> LabelledClip:
+    """A clip that is a whole file."""
+    return LabelledClip(f"{path.stem}.wav", label, split, lambda: read_mono(path))
+
+
+def _readme(task: SceneTask, clips: Sequence[LabelledClip]) -> str:
+    counts = Counter(clip.split for clip in clips)
+    labels = Counter(clip.label for clip in clips)
+    return f"""# {task.name}
+
+{len(clips)} clips of {task.seconds:g} s at {SAMPLE_RATE} Hz; longer recordings are cut, shorter \
+ones are followed by silence.
+
+Written by `{task.command}`; not to be edited.
+
+{task.about.strip()}
+- Clips: {", ".join(f"{split} {counts[split]}" for split in task.splits)}.
+- Labels: {", ".join(f"{label} {labels[label]}" for label in sorted(labels))}.
+"""
