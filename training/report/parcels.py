@@ -56,7 +56,7 @@ def _featured(evaluation: Evaluation, model: ModelInfo) -> str:
         if column == "r" and np.isfinite(ceilings).any():
             axes.plot(ceilings, places, "|", color=GREY, markersize=11, markeredgewidth=2,
                       label="noise ceiling")  # fmt: skip
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+            picture.figure.legend(loc="outside lower center", ncols=2)
         axes.set_yticks(places, [plain(name) for name in rows["target_name"]])
         axes.set_xlabel(evaluation.score_name)
         axes.grid(axis="x", color="#e7ebee", linewidth=0.8)
