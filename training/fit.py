@@ -25,7 +25,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.assembly import Parts, assemble
-from training.evaluation import compare, compared_together, score_runs
+from training.evaluation.run_scores import compare, compared_together, score_runs
 from training.losses import LOSSES
 from training.monitoring import Monitor
 from training.predicting import Predictor

@@ -5,14 +5,3 @@ is held out for them (``held_out``, ``selection``), with intervals, p values and
 ``compare`` pairs two models over runs; ``matrix`` shows whose model predicts whose brain.
 ``folders`` defines what they write and what the report reads.
 """
-
-from training.evaluation.run_scores import (
-    SOUNDS,
-    Comparison,
-    Score,
-    compare,
-    compared_together,
-    score_runs,
-)
-
-__all__ = ["SOUNDS", "Comparison", "Score", "compare", "compared_together", "score_runs"]

@@ -1,0 +1,101 @@
+"""The command line: ``python -m benchmarks.correspondence run MODEL``, then ``page``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.correspondence.page import PAGE, RESULTS, SPEED, YARDSTICKS, write_page
+from benchmarks.results import write_result
+from hear_brainsoundnet.command_line import run_program
+
+PROGRAM = "python -m benchmarks.correspondence"
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="How well the stages of a network predict responses of the brain to the same sounds.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings."),
+]
+Out = Annotated[
+    Path, typer.Option(help="Folder for activations; those that are there are not made again.")
+]
+Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
+
+
+@app.command()
+def run(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="soundnet, permuted, cochleagram, spectrotemporal, log-mel, modulation-spectrum, "
+            "a network of the external overview, or any module with the HEAR API."
+        ),
+    ],
+    out: Out,
+    checkpoint: Annotated[str, typer.Option(help="Weights, by path or name.")] = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            help="natsound165, archive:NH2015, archive:B2021, or the folder of a prepared dataset."
+        ),
+    ] = "natsound165",
+    data: Data = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="Folder of the published voxels: NH2015, B2021.")
+    ] = None,
+    splits: Annotated[int, typer.Option(min=2, help="Random halvings of the sounds.")] = 10,
+    results: Results = RESULTS,
+) -> None:
+    """Measure models against responses to sounds, or against time series."""
+    from benchmarks.correspondence.runs import run_model
+
+    for model in models:
+        name, document = run_model(model, checkpoint, on, data, archive, out, splits)
+        typer.echo(write_result(results, name, document))
+
+
+@app.command()
+def yardsticks(out: Out, data: Data = None, results: Results = RESULTS) -> None:
+    """Measure simple features again that were measured beside the data."""
+    from benchmarks.correspondence.runs import SOUNDS
+    from benchmarks.correspondence.yardsticks import yardstick_document
+
+    if data is None:
+        raise ValueError("yardsticks need the sounds; give --data or set BRAINSOUNDNET_DATA")
+    typer.echo(write_result(results, YARDSTICKS, yardstick_document(data / SOUNDS, out)))
+
+
+@app.command()
+def speed(results: Results = RESULTS) -> None:
+    """Time 5,000 voxels here and by scikit-learn one by one; takes minutes."""
+    from benchmarks.correspondence.speed import speed_document
+
+    typer.echo(write_result(results, SPEED, speed_document()))
+
+
+@app.command()
+def page(
+    results: Results = RESULTS,
+    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+) -> None:
+    """Write the results page and its pictures from the numbers alone."""
+    typer.echo(write_page(results, out))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; what goes wrong is one line and an exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("benchmarks.correspondence").setLevel(logging.INFO)
+    run_program(app, PROGRAM, arguments)

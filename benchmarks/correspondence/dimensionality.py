@@ -1,0 +1,43 @@
+"""Effective dimensionality: how many directions share the variance (Del Giudice 2021)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def effective_dimensionality(features: NDArray[np.floating], *, z_score: bool = False) -> float:
+    """``(sum l)**2 / sum l**2`` over the eigenvalues `l` of the covariance over sounds.
+
+    1 where all variance lies in one direction, the number of directions where they share it alike.
+    Sums of eigenvalues and of their squares are the trace and the squared norm of the Gram matrix,
+    so that nothing needs to be decomposed.
+
+    Parameters
+    ----------
+    features : ndarray
+        ``(n_sounds, n_units)``.
+    z_score : bool
+        Whether every unit is first given the same variance (as for RSA), those that never vary
+        aside.
+
+    Raises
+    ------
+    ValueError
+        If nothing varies.
+
+    Examples
+    --------
+    >>> effective_dimensionality(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+    2.0
+    """
+    table = np.asarray(features, dtype=np.float64)
+    if z_score:
+        scale = table.std(axis=0)
+        table = table / np.where(scale > 0, scale, 1.0)
+    table = table - table.mean(axis=0)
+    gram = table @ table.T
+    total = float(np.square(gram).sum())
+    if total == 0:
+        raise ValueError("no unit differs between sounds: there is no dimensionality to speak of")
+    return float(np.trace(gram)) ** 2 / total

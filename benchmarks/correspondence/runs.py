@@ -1,0 +1,141 @@
+"""What ``run`` does: a model, the responses that are asked for, and the document of both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.correspondence import natsound165
+from benchmarks.correspondence.data import SoundResponses
+from benchmarks.correspondence.evaluation import evaluate
+from benchmarks.correspondence.models import PERMUTATION_SEED, PERMUTED, build_model
+from benchmarks.correspondence.prepared_sounds import prepared_sounds
+from benchmarks.correspondence.splits import N_SPLITS
+from benchmarks.correspondence.stages import StagedModel
+from benchmarks.correspondence.time_series import evaluate_time_series
+from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
+from training.prepared import Prepared
+
+NATSOUND165 = "natsound165"
+ARCHIVE = "archive:"  # before the name of a dataset of the voxel archive
+SOUNDS = Path("fmri", "natsound165")  # in the folder of the real recordings
+
+
+def run_model(
+    name: str,
+    checkpoint: str,
+    on: str,
+    data: Path | None,
+    archive: Path | None,
+    cache: Path | None,
+    n_splits: int = N_SPLITS,
+) -> tuple[str, dict[str, Any]]:
+    """Measure one model; returns a name for the result and the document.
+
+    Parameters
+    ----------
+    name, checkpoint : str
+        See :func:`~benchmarks.correspondence.models.build_model`.
+    on : str
+        "natsound165", "archive:NH2015", "archive:B2021", or the folder of a prepared dataset.
+    data : Path, optional
+        Folder of the real recordings.
+    archive : Path, optional
+        Folder ``neural`` of the published voxel archive.
+    cache : Path, optional
+        Folder for activations.
+    n_splits : int
+        How many halvings of the sounds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If data are missing.
+    ValueError
+        If a name is unknown, or model and responses do not fit.
+    """
+    model = build_model(name, checkpoint)
+    prepared = Prepared(on) if not _is_known(on) else None
+    where = on if prepared is None else prepared.info.name
+    document: dict[str, Any] = {
+        "title": f"{model.name} on {where}",
+        "command": f"python -m benchmarks.correspondence run {name} "
+        + (f"--checkpoint {Path(checkpoint).name} " if checkpoint else "")
+        + f"--on {_shown(on, prepared)} --data DATA --out WORK",
+        "seeds": {"splits": [0], "stage selection": [0]},
+    }
+    if name == PERMUTED:
+        document["seeds"]["permutation"] = [PERMUTATION_SEED]
+    if prepared is not None and prepared.info.kind == "time_series":
+        measured = evaluate_time_series(model, prepared)
+        document |= {"rows": _time_series_rows(measured), "notes": [TIME_SERIES_NOTE]}
+    else:
+        measured = evaluate(model, _targets(on, prepared, data, archive), cache, n_splits=n_splits)
+        document |= {"rows": _rows(measured), "notes": [_position_note(model)]}
+    details = {"model": model.name, "on": where, "identity": model.identity, **measured}
+    return f"{_slug(where)}--{_slug(model.name)}", {**document, "details": details}
+
+
+TIME_SERIES_NOTE = (
+    "Pearson's r of held-out episodes: mean over runs, median over targets, mean over subjects."
+)
+
+
+def _is_known(on: str) -> bool:
+    return on == NATSOUND165 or on.startswith(ARCHIVE)
+
+
+def _targets(
+    on: str, prepared: Prepared | None, data: Path | None, archive: Path | None
+) -> Sequence[SoundResponses]:
+    if prepared is not None:
+        return [prepared_sounds(prepared)]
+    if data is None:
+        raise ValueError(f"{on} needs the sounds; give --data or set BRAINSOUNDNET_DATA")
+    folder = data / SOUNDS
+    if on == NATSOUND165:
+        return [natsound165.components(folder), natsound165.voxels(folder)]
+    if archive is None:
+        raise ValueError(
+            f"{on} needs the published voxels, which are not part of the data; give --archive with "
+            f"the folder that holds {' and '.join(DATASETS)}"
+        )
+    return [read_archive(archive, on.removeprefix(ARCHIVE), folder / "sounds")]
+
+
+def _rows(measured: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each stage: every measure, and the components or regions one by one."""
+    rows = []
+    for i, stage in enumerate(measured["stages"]):
+        row: dict[str, Any] = {"stage": stage, "units": measured["units"][i]}
+        for name, scores in measured["regression"].items():
+            row[f"r² {name}"] = scores["stages"][i]
+            row |= {region: profile[i] for region, profile in scores["profiles"].items()}
+        row["similarity"] = measured["similarity"]["stages"][i]
+        row["dimensionality"] = measured["dimensionality"]["demeaned"][i]
+        rows.append(row)
+    return rows
+
+
+def _time_series_rows(measured: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"stage": stage, "r": r} for stage, r in zip(measured["stages"], measured["r"], strict=True)
+    ]
+
+
+def _position_note(model: StagedModel) -> str:
+    return (
+        f"Stages from sound to output: {len(model.stages)}. Regression: median over splits, then "
+        "over the targets of a participant, mean over participants; noise-corrected where there "
+        "are three scans."
+    )
+
+
+def _shown(on: str, prepared: Prepared | None) -> str:
+    return on if prepared is None else f"prepared/{prepared.info.name}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
