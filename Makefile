@@ -1,6 +1,8 @@
 # make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
 # make picture         the same with the example sounds, kept as the picture of the README
 # make train-demo      fit a network to a simulated brain that heard example sounds, or AUDIO=folder
+# make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file anew
+#                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA)
 # make test            all tests, the real HEAR tools included
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
@@ -14,7 +16,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo train-demo picture test lint wheel-check espeak chromium clean
+.PHONY: demo train-demo picture test lint wheel-check espeak chromium \
+  fluidsynth default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -28,6 +31,25 @@ test: $(VENV)/.with-tests espeak chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope \
 	  -m "not timing" --doctest-modules hear_brainsoundnet training benchmarks tests
 	$(BIN)/python -m pytest -m timing tests
+
+DEFAULT := default-checkpoint
+TRAINING := $(BIN)/python -m training
+MADE := $(BIN)/python -m benchmarks.default_checkpoint
+SHARE ?= 0.5
+SCENE ?= default
+default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
+	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
+	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/pretrained
+	$(MADE) align --pretrained $(DEFAULT)/pretrained/soundnet.safetensors --out $(DEFAULT)
+	$(MADE) ship --pretrained $(DEFAULT)/pretrained/soundnet.safetensors --out $(DEFAULT) \
+	  --share $(SHARE) --file $(DEFAULT)/soundnet-natural-sounds.safetensors
+	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
+	  make-speech-commands; do \
+	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
+	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) --scene $(SCENE) \
+	  "random weights=untrained" "pretrained=$(DEFAULT)/pretrained/soundnet.safetensors" \
+	  "aligned=$(DEFAULT)/soundnet-natural-sounds.safetensors"
+	$(MADE) page
 
 picture: demo
 	cp demo/neighbours.png benchmarks/demo/neighbours.png
@@ -53,6 +75,10 @@ espeak:
 	@command -v espeak-ng >/dev/null || \
 	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q espeak-ng) || \
 	  (echo "espeak-ng is needed for the example sounds: install it, or give AUDIO=folder"; exit 1)
+
+fluidsynth:
+	@command -v fluidsynth >/dev/null || \
+	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q fluidsynth)
 
 # The tests open the report in it.
 chromium:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hear_brainsoundnet.files import write_atomically
-from training.run_folder import git_revision, versions
+from training.provenance import git_revision, versions
 
 FORMAT_VERSION = 1
 REQUIRED = {"title": str, "command": str, "rows": list, "notes": list}

@@ -10,21 +10,24 @@ import logging
 from typing import Any
 
 from hear_brainsoundnet.command_line import new_app, run_program
-from training.commands import data, evaluation, models, reporting
+from training.commands import corpus, data, evaluation, models, pretraining, reporting
 from training.commands.options import PROGRAM
 
 app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are worth.")
 
 app.command()(data.simulate)
 app.command()(data.prepare)
+app.command()(pretraining.pretrain)
 app.command()(models.fit)
 app.command()(models.export)
 app.command("map")(models.map_)
+app.command()(models.average)
 app.command()(models.untrained)
 app.command()(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(reporting.partition)
 app.command()(reporting.report)
+app.add_typer(corpus.app)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -29,9 +29,10 @@ from training.evaluation.run_scores import compare, compared_together, score_run
 from training.losses import LOSSES
 from training.monitoring import Monitor
 from training.predicting import Predictor
+from training.provenance import git_revision, versions
 from training.recipe import FitRecipe
 from training.ridge_start import solve_read_out
-from training.run_folder import Epoch, RunFolder, State, git_revision, versions
+from training.run_folder import Epoch, RunFolder, State
 from training.scores import pearson_r, r2_score
 from training.starting_weights import head_name, set_training
 from training.windows import Window, draw_windows

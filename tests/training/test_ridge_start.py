@@ -6,8 +6,9 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
+from training.folds import N_FOLDS
 from training.prepared import Run
-from training.ridge_start import N_FOLDS, STRENGTHS, delayed, solve_read_out
+from training.ridge_start import STRENGTHS, delayed, solve_read_out
 
 
 def runs_with_data(n_trs: int, n_channels: int, n_targets: int):

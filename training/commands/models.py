@@ -1,4 +1,4 @@
-"""Commands that make models and look at them: ``fit``, ``export``, ``map`` and ``untrained``."""
+"""Commands that make models and look at them: ``fit``, ``export``, ``map``, ``average``..."""
 
 from __future__ import annotations
 
@@ -54,6 +54,20 @@ def map_(
 
     draw_run(run, out, side=side.value, score=score.value)
     typer.echo(f"{out} written")
+
+
+def average(
+    one: Annotated[Path, typer.Argument(help="A checkpoint.")],
+    other: Annotated[Path, typer.Argument(help="Another one.")],
+    out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
+    share: Annotated[float, typer.Option(help="Of the first, 0 to 1.")] = 0.5,
+    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+) -> None:
+    """Write the weighted mean of two networks, such as before and after fine-tuning."""
+    from training.averaging import write_average
+
+    digest = write_average(one, other, out, share=share, name=name)
+    typer.echo(f"{out} written, hash {digest}")
 
 
 def untrained(

@@ -24,7 +24,7 @@ from training.evaluation.out_folder import begin_folder
 from training.evaluation.paired_scores import PairedScores, pair, read_side
 from training.evaluation.settings import PROGRAM
 from training.evaluation.target_scores import ALL, INTERVAL
-from training.run_folder import git_revision, versions
+from training.provenance import git_revision, versions
 from training.statistics import (
     ScoreName,
     benjamini_hochberg,

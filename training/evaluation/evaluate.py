@@ -31,7 +31,7 @@ from training.evaluation.selection import Selection, select
 from training.evaluation.settings import EvaluationSettings, command_of
 from training.evaluation.target_scores import INTERVAL
 from training.prepared import TARGETS_IMAGE, Prepared, Run
-from training.run_folder import git_revision, versions
+from training.provenance import git_revision, versions
 from training.statistics import check_permutations, smallest_p
 from training.statistics.pooling import check_choice
 

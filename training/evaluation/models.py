@@ -14,7 +14,8 @@ from training.evaluation.folders import ModelInfo
 from training.evaluation.held_out import Heard
 from training.prepared import Prepared, Run
 from training.recipe import FitRecipe
-from training.run_folder import CONFIG_FILE, RunFolder
+from training.recipe_folder import CONFIG_FILE
+from training.run_folder import RunFolder
 from training.splits import SIDES
 from training.starting_weights import build_encoder, load_start
 

@@ -29,7 +29,7 @@ from training.partition.one_subject import (
     partition_subject,
 )
 from training.prepared import Prepared, Run
-from training.run_folder import git_revision, versions
+from training.provenance import git_revision, versions
 
 TABLE = "targets"
 

@@ -1,0 +1,204 @@
+"""Fine-tuning on responses to half of the sounds, tested on the other half.
+
+The aligned network is averaged with the one that it started from, in several shares: alignment with
+165 sounds should not cost what was learned from many hours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.correspondence.natsound165 import components
+from benchmarks.correspondence.splits import Split
+from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_means
+from benchmarks.default_checkpoint.conditions import CONDITIONS, Condition, prepare_condition
+from benchmarks.encoding.fits import Fitted, fitted
+from benchmarks.encoding.natsound165_models import N_TEST, N_VALIDATION, split_of, split_settings
+from hear_brainsoundnet.checkpoint import read_checkpoint
+from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import SoundNet
+from training.averaging import averaged
+from training.prepared import INT16_SCALE, Prepared
+from training.recipe import FitRecipe
+
+logger = logging.getLogger(__name__)
+
+N_SPLITS = 10
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the aligned network in the average
+SETTINGS: Mapping[str, Any] = {
+    "train_from": "conv4",
+    "batchnorm": "frozen",
+    "read_out": {"stage": "pool5", "initial": "ridge"},
+    "loss": "correlation",
+    "windows": {"batch_size": 16},
+    "optimiser": {
+        "learning_rate": 1e-4,
+        "read_out_learning_rate": 1e-6,
+        "max_epochs": 20,
+        "patience": 20,
+        "plateau_patience": 5,
+    },
+}
+Scores = dict[str, NDArray[np.float64]]  # by stage, (n_components,)
+
+
+def alignment_recipe(prepared: Prepared, condition: Condition, start: Path, seed: int) -> FitRecipe:
+    """The recipe of one fit: a split, a condition, the network to start from."""
+    return FitRecipe.model_validate(
+        {
+            **SETTINGS,
+            "data": prepared.folder,
+            "start": str(start),
+            "split": split_settings(seed),
+            "control": "permuted_brain" if condition == "permuted brain" else "none",
+            "seed": seed,
+        }
+    )
+
+
+def aligned_soundnet(run: Fitted) -> SoundNet:
+    """The network of a fit, with the weights that were kept."""
+    return run.parts().encoder.soundnet.eval()
+
+
+def measure_alignment(
+    start: Path,
+    data: Path,
+    work: Path,
+    *,
+    n_splits: int = N_SPLITS,
+    conditions: Sequence[Condition] = CONDITIONS,
+    shares: Sequence[float] = SHARES,
+) -> dict[str, Any]:
+    """All conditions on all splits; the document of the page.
+
+    Parameters
+    ----------
+    start : Path
+        Checkpoint of the pretrained network.
+    data : Path
+        Folder of the real recordings.
+    work : Path
+        Folder for prepared data and fits; finished ones are not made again.
+    n_splits : int
+        Random halvings of the sounds.
+    conditions, shares
+        What is aligned with, the brain first; shares of the aligned network in averages.
+    """
+    folder = data / "fmri" / "natsound165"
+    targets = components(folder)
+    responses = targets.responses.mean(axis=0)
+    names = targets.regions
+    prepared = {
+        condition: prepare_condition(condition, targets, folder, work) for condition in conditions
+    }
+    brain = prepared["brain"]
+    order = [run.stimulus for run in brain.runs]
+    audio = [brain.audio(name).astype(np.float32) / np.float32(INT16_SCALE) for name in order]
+    responses = np.concatenate([brain.bold(run) for run in brain.runs]).astype(np.float64)
+    pretrained = read_checkpoint(start)
+    scale = pretrained.card.input_scale
+    before = pretrained.build_soundnet()
+    untrained = load_checkpoint("untrained")
+
+    splits = [halves(brain, seed) for seed in range(n_splits)]
+    found: dict[str, list[Scores]] = {}
+
+    def score(name: str, soundnet: SoundNet, input_scale: float, which: Sequence[Split]) -> None:
+        means = stage_means(soundnet, audio, input_scale)
+        for split in which:
+            found.setdefault(name, []).append(
+                {stage: squared_correlations(u, responses, split) for stage, u in means.items()}
+            )
+
+    score("random weights", untrained.build_soundnet(), untrained.card.input_scale, splits)
+    score("pretrained", before, scale, splits)
+    for seed, split in enumerate(splits):
+        for condition in conditions:
+            logger.info("%s, split %d", condition, seed)
+            recipe = alignment_recipe(prepared[condition], condition, start, seed)
+            run = fitted(recipe, work / "fits" / condition.replace(" ", "-") / str(seed))
+            after = aligned_soundnet(run)
+            for share in shares:
+                network = averaged(after, before, share)
+                score(f"{condition}, share {share:g}", network, scale, [split])
+    return _document(found, names, pretrained.hash, n_splits, shares)
+
+
+def halves(prepared: Prepared, seed: int) -> Split:
+    """Places of the sounds that a fit may learn from (validation included), and of its tests."""
+    split = split_of(prepared, seed)
+    places = {run: place for place, run in enumerate(prepared.runs)}
+    learned = sorted(places[run] for run in (*split.train, *split.validation))
+    return Split(np.array(learned), np.array(sorted(places[run] for run in split.test)))
+
+
+def _document(
+    found: Mapping[str, Sequence[Scores]],
+    names: Sequence[str],
+    start: str,
+    n_splits: int,
+    shares: Sequence[float],
+) -> dict[str, Any]:
+    tables = {
+        model: {stage: np.stack([each[stage] for each in scores]) for stage in scores[0]}
+        for model, scores in found.items()
+    }
+    rows = [
+        {"model": model, **{stage: _estimate(table) for stage, table in stages.items()}}
+        for model, stages in tables.items()
+    ]
+    best = max(STAGES, key=lambda stage: _estimate(tables["pretrained"][stage]))
+    at_best = []
+    for model, stages in tables.items():
+        table = stages[best]
+        gain = (table - tables["pretrained"][best]).mean(axis=1)
+        at_best.append(
+            {
+                "model": model,
+                "r²": _estimate(table),
+                **{name: float(np.median(table[:, i])) for i, name in enumerate(names)},
+                "gain over pretrained": float(gain.mean()),
+                "± over splits": float(gain.std(ddof=1)) if len(gain) > 1 else None,
+            }
+        )
+    return {
+        "title": "Alignment with responses to 165 natural sounds",
+        "command": "python -m benchmarks.default_checkpoint align --pretrained FILE --data DATA "
+        "--out WORK",
+        "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
+        "rows": rows,
+        "tables": [{"title": f"By component, from {best}", "rows": at_best}],
+        "settings": {
+            **SETTINGS,
+            "start": start,
+            "shares": list(shares),
+            "split": {"test": N_TEST, "validation": N_VALIDATION},
+        },
+        "notes": [
+            "Squared correlation on 82 sounds that neither fine-tuning nor read-out saw; median "
+            "over splits, mean over six components. Ridge on the mean over time of a stage's units "
+            "(equal variance), learned from the other 83.",
+            "Share: of the aligned network in the weighted mean with the pretrained one.",
+            "Permuted brain: responses exchanged between sounds. SpectroTemporal: principal "
+            "components of that baseline in place of the brain's, with the brain's variances.",
+            "The stage of the second table is the best of the pretrained network.",
+        ],
+        "details": {
+            "best stage": best,
+            "scores": {
+                model: {stage: table.tolist() for stage, table in stages.items()}
+                for model, stages in tables.items()
+            },
+        },
+    }
+
+
+def _estimate(table: NDArray[np.float64]) -> float:
+    return float(np.median(table, axis=0).mean())

@@ -1,0 +1,91 @@
+"""The command line: ``python -m benchmarks.default_checkpoint COMMAND``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.default_checkpoint.page import PAGE, RESULTS, write_page
+from benchmarks.results import read_result, write_result
+from hear_brainsoundnet.command_line import new_app, run_program
+
+PROGRAM = "python -m benchmarks.default_checkpoint"
+app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
+
+Pretrained = Annotated[Path, typer.Option(help="Checkpoint of the pretrained network.")]
+Data = Annotated[
+    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
+]
+Work = Annotated[Path, typer.Option(help="Folder for prepared data, fits and embeddings.")]
+Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
+
+
+@app.command()
+def align(pretrained: Pretrained, data: Data, out: Work, results: Results = RESULTS) -> None:
+    """Cross-validated alignment with responses to natural sounds, and its controls."""
+    from benchmarks.default_checkpoint.alignment import measure_alignment
+
+    typer.echo(write_result(results, "alignment", measure_alignment(pretrained, data, out)))
+
+
+@app.command()
+def tasks(
+    checkpoints: Annotated[list[str], typer.Argument(help="NAME=FILE each.")],
+    tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
+    out: Work,
+    scene: Annotated[list[str] | None, typer.Option(help="Scene expression; repeat it.")] = None,
+    results: Results = RESULTS,
+) -> None:
+    """Logistic regression on scene embeddings."""
+    from benchmarks.default_checkpoint.tasks import measure_tasks
+
+    wrong = [each for each in checkpoints if "=" not in each]
+    if wrong:
+        raise ValueError(f"expected NAME=FILE, got {wrong[0]!r}")
+    named = dict(each.split("=", 1) for each in checkpoints)
+    document = measure_tasks(named, scene or [""], tasks, out)
+    typer.echo(write_result(results, "tasks", document))
+
+
+@app.command()
+def ship(
+    pretrained: Pretrained,
+    data: Data,
+    out: Work,
+    file: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    share: Annotated[float, typer.Option(help="Of the aligned weights in the average.")],
+    results: Results = RESULTS,
+) -> None:
+    """Fit to all sounds and write the file that is shipped."""
+    from benchmarks.default_checkpoint.shipping import write_default
+
+    document = read_result(results, "alignment")
+    if document is None:
+        raise FileNotFoundError(f"{results} has no alignment.json; run {PROGRAM} align first")
+    row = next(
+        each for each in document["tables"][0]["rows"] if each["model"] == f"brain, share {share:g}"
+    )
+    digest = write_default(
+        pretrained, data, out, file, share=share, scores={"natsound165, other halves": row}
+    )
+    typer.echo(f"{file} written, hash {digest}")
+
+
+@app.command()
+def page(
+    results: Results = RESULTS,
+    out: Annotated[Path, typer.Option(help="The page.")] = PAGE,
+) -> None:
+    """Write the results page from the numbers alone."""
+    typer.echo(write_page(results, out))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; what goes wrong is one line and an exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("benchmarks.default_checkpoint").setLevel(logging.INFO)
+    run_program(app, PROGRAM, arguments)

@@ -1,0 +1,81 @@
+"""How well a network's units predict the response components of sounds that it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.correspondence.ridge import compact_units, fit_ridge
+from benchmarks.correspondence.splits import Split
+from hear_brainsoundnet.soundnet import SoundNet
+
+STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
+TOGETHER = "all of these"
+SOUNDS_AT_ONCE = 15
+
+
+@torch.no_grad()
+def stage_means(
+    soundnet: SoundNet, audio: Sequence[NDArray[np.float32]], input_scale: float
+) -> dict[str, NDArray[np.float64]]:
+    """Mean over time of every stage, ``(n_sounds, n_units)``, and of all of them side by side.
+
+    Parameters
+    ----------
+    soundnet : SoundNet
+        In inference mode.
+    audio : sequence of ndarray
+        Sounds of one length within [-1, 1].
+    input_scale : float
+        Of the checkpoint's card.
+    """
+    batches = []
+    for first in range(0, len(audio), SOUNDS_AT_ONCE):
+        sounds = torch.from_numpy(np.stack(audio[first : first + SOUNDS_AT_ONCE]))
+        stages = soundnet(sounds * input_scale, STAGES)
+        batches.append({name: frames.mean(dim=2).numpy() for name, frames in stages.items()})
+    means = {
+        name: np.concatenate([batch[name] for batch in batches]).astype(np.float64)
+        for name in STAGES
+    }
+    means[TOGETHER] = np.concatenate([means[name] for name in STAGES], axis=1)
+    return means
+
+
+def squared_correlations(
+    units: NDArray[np.floating], responses: NDArray[np.floating], split: Split
+) -> NDArray[np.float64]:
+    """Squared correlation of predicted and measured responses to the test sounds, by component.
+
+    Ridge regression as in :mod:`benchmarks.correspondence.ridge`, from units that all have the same
+    variance over the training sounds; the penalty of each component is chosen without its tests.
+
+    Parameters
+    ----------
+    units : ndarray
+        ``(n_sounds, n_units)``.
+    responses : ndarray
+        ``(n_sounds, n_components)``.
+    split : Split
+        What is learned from, and tested on.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((20, 3))
+    >>> split = Split(np.arange(12), np.arange(12, 20))
+    >>> squared_correlations(x, x[:, :1] * 2 + 1, split).round(4).tolist()
+    [1.0]
+    """
+    deviation = units[split.train].std(axis=0)
+    standard = np.asarray(units, np.float64) / np.where(deviation > 0, deviation, 1.0)
+    fit = fit_ridge(compact_units(standard), responses, split)
+    measured = responses[split.test]
+    return np.array(
+        [
+            np.corrcoef(predicted, wanted)[0, 1] ** 2 if predicted.std() > 0 else 0.0
+            for predicted, wanted in zip(fit.predicted.T, measured.T, strict=True)
+        ]
+    )

@@ -1,0 +1,60 @@
+"""What the network is aligned with: the brain, and three controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.correspondence.activations import activations_on
+from benchmarks.correspondence.baselines.spectrotemporal import SpectroTemporal
+from benchmarks.correspondence.data import SoundResponses
+from benchmarks.encoding.natsound165_models import prepare_sounds
+from training.preparation import PrepareRecipe, prepare
+from training.prepared import Prepared
+
+Condition = Literal["brain", "permuted brain", "SpectroTemporal"]
+CONDITIONS: tuple[Condition, ...] = ("brain", "permuted brain", "SpectroTemporal")
+
+
+def prepare_condition(
+    condition: Condition, targets: SoundResponses, folder: Path, work: Path
+) -> Prepared:
+    """The dataset that a condition is fitted to.
+
+    The permuted brain is that of the brain; the responses are exchanged by the fit. The responses
+    of "SpectroTemporal" are as many principal components of that baseline as the brain has
+    components, each with the brain's variance: an account of the sounds that owes nothing to a
+    brain.
+
+    Parameters
+    ----------
+    condition : str
+    targets : SoundResponses
+        The brain's.
+    folder : Path
+        natsound165.
+    work : Path
+        Folder for prepared data.
+    """
+    if condition != "SpectroTemporal":
+        return prepare_sounds(folder, work / "prepared")
+    model = SpectroTemporal()
+    activations = activations_on(model, targets.sounds, targets.read, work / "activations")
+    table = np.asarray(activations[model.stages[0]], np.float64)
+    left, _, _ = np.linalg.svd(table - table.mean(axis=0), full_matrices=False)
+    brain = targets.responses.mean(axis=0)
+    n_components = brain.shape[1]
+    components = left[:, :n_components] * np.sqrt(len(table)) * brain.std(axis=0)
+    path = work / "spectrotemporal.npz"
+    work.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        path,
+        R=components,
+        stim_names=np.array(targets.sounds),
+        component_names=np.array([f"SpectroTemporal {i + 1}" for i in range(n_components)]),
+    )
+    source = {"kind": "sound_responses", "sounds": folder / "sounds", "table": path}
+    recipe = {"name": "spectrotemporal", "out": work / "prepared-spectrotemporal", "source": source}
+    return prepare(PrepareRecipe.model_validate(recipe), progress=False)

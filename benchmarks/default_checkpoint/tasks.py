@@ -1,0 +1,89 @@
+"""How well embeddings serve where a logistic regression learns from all there is to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.hear.few_shot import labels_of, learned_splits, probe_accuracy, tested_splits
+from benchmarks.hear.model_identity import identify, takes_sample_rate
+from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.scene_embeddings import scene_embeddings
+from benchmarks.hear.task_folder import TaskFolder, find_tasks
+
+PLUGIN = "hear_brainsoundnet"
+BASELINES = {
+    "log-mel mean and std": "benchmarks.hear.logmel",
+    "modulation spectrum": "benchmarks.hear.modulation_spectrum",
+}
+
+
+def linear_accuracy(
+    module: str, checkpoint: str, options: Mapping[str, Any], task: TaskFolder, cache: Path
+) -> list[float]:
+    """Accuracy of a logistic regression on standardised scene embeddings, for each tested split."""
+    given = dict(options)
+    if takes_sample_rate(module):
+        given["sample_rate"] = common_sample_rate([task])
+    model = identify(module, checkpoint, given)
+    task.check_audio(model.sample_rate)
+    embeddings = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
+    labels = labels_of(task)
+    accuracies = []
+    for test in tested_splits(labels):
+        learned = learned_splits(labels, test)
+        x = np.concatenate([embeddings[split] for split in learned])
+        y = np.array([label for split in learned for label in labels[split]])
+        accuracies.append(probe_accuracy(x, y, embeddings[test], labels[test]))
+    return accuracies
+
+
+def measure_tasks(
+    checkpoints: Mapping[str, str],
+    presets: Sequence[str],
+    tasks_folder: Path,
+    work: Path,
+) -> dict[str, Any]:
+    """All checkpoints and the baselines on all tasks; the document of the page.
+
+    Parameters
+    ----------
+    checkpoints : mapping
+        Name for people to the name or path of a checkpoint.
+    presets : sequence of str
+        Scene expressions of the plugin, or names of presets.
+    tasks_folder : Path
+        Folder of tasks as ``python -m benchmarks.hear tasks`` makes them.
+    work : Path
+        Folder for embeddings.
+    """
+    tasks = find_tasks(tasks_folder, ())
+    contenders: list[tuple[str, str, str, str, dict[str, Any]]] = [
+        (name, "", module, "", {}) for name, module in BASELINES.items()
+    ]
+    contenders += [
+        (name, preset or "default", PLUGIN, path, {"scene": preset} if preset else {})
+        for name, path in checkpoints.items()
+        for preset in presets
+    ]
+    rows, folds = [], {}
+    for name, preset, module, checkpoint, options in contenders:
+        row: dict[str, Any] = {"model": name, "scene embedding": preset}
+        for task in tasks:
+            scores = linear_accuracy(module, checkpoint, options, task, work / "embeddings")
+            folds[f"{name} {preset} {task.name}"] = scores
+            row[task.name] = float(np.mean(scores))
+        rows.append(row)
+    return {
+        "title": "Logistic regression on scene embeddings",
+        "command": "python -m benchmarks.default_checkpoint tasks --tasks TASKS --out WORK "
+        "NAME=FILE ...",
+        "rows": rows,
+        "notes": [
+            "Accuracy, mean over the folds or the test set of each task; standardised units."
+        ],
+        "details": {"folds": folds},
+    }

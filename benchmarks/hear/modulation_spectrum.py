@@ -1,0 +1,88 @@
+"""A yardstick with the HEAR API: the 2-D modulation spectrum, with mean and std of log-mel bands.
+
+128 bands in frames of about 10 ms; up to 32 Hz upwards and downwards, averaged in 24 groups of
+spectral and 16 of temporal frequencies: 384 numbers, with 256 of mean and standard deviation 640.
+The definition was searched for on the sounds of natsound165, see
+:mod:`benchmarks.correspondence.yardsticks`. It describes a sound as a whole, so that its timestamps
+are those of :mod:`benchmarks.hear.logmel`.
+
+>>> model = load_model()
+>>> tuple(get_scene_embeddings(torch.zeros(2, 44_100), model).shape)
+(2, 640)
+"""
+
+from __future__ import annotations
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from benchmarks.hear import logmel
+from training.pretraining.targets import (
+    FASTEST_HZ,
+    FLOOR,
+    HOP,
+    N_BANDS,
+    N_FFT,
+    N_RATES,
+    N_SCALES,
+    SAMPLE_RATE,
+    modulation_spectrum,
+)
+
+
+class ModulationSpectrum(nn.Module):
+    """Descriptions of whole sounds of more than 1/4 s.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate of the audio in Hz; it is resampled to 22,050.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self.scene_embedding_size = N_SCALES * N_RATES + 2 * N_BANDS
+        self.timestamp_embedding_size = logmel.N_BANDS
+        self.resample = torchaudio.transforms.Resample(sample_rate, SAMPLE_RATE)
+        self.spectrogram = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_BANDS
+        )
+
+    def forward(self, audio: Tensor) -> Tensor:
+        """``(n_sounds, 640)`` of audio ``(n_sounds, n_samples)``."""
+        n_rates = round(FASTEST_HZ * audio.shape[1] / self.sample_rate)
+        if n_rates < N_RATES // 2:
+            raise ValueError(
+                f"a modulation spectrum needs sounds of {N_RATES / 2 / FASTEST_HZ:g} s or more, "
+                f"got {audio.shape[1] / self.sample_rate:g} s"
+            )
+        log_mel: Tensor = (self.spectrogram(self.resample(audio)) + FLOOR).log()
+        of_bands = torch.cat([log_mel.mean(dim=2), log_mel.std(dim=2)], dim=1)
+        return torch.cat([modulation_spectrum(log_mel, n_rates), of_bands], dim=1)
+
+
+def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> ModulationSpectrum:
+    """The model; there is no file to load.
+
+    Raises
+    ------
+    ValueError
+        If a file is named.
+    """
+    if model_file_path:
+        raise ValueError(f"there are no weights, got {model_file_path!r}; leave it out")
+    return ModulationSpectrum(sample_rate)
+
+
+def get_scene_embeddings(audio: Tensor, model: ModulationSpectrum) -> Tensor:
+    """Shape ``(n_sounds, 640)``."""
+    scene: Tensor = model(audio)
+    return scene
+
+
+def get_timestamp_embeddings(audio: Tensor, model: ModulationSpectrum) -> tuple[Tensor, Tensor]:
+    """Log-mel frames, see :func:`benchmarks.hear.logmel.get_timestamp_embeddings`."""
+    of_bands = logmel.load_model(sample_rate=model.sample_rate).to(audio.device)
+    return logmel.get_timestamp_embeddings(audio, of_bands)

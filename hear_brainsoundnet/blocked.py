@@ -1,0 +1,98 @@
+"""A strided convolution, and the pooling after it, as one matrix product.
+
+A convolution with few input channels starves the processor: conv1 reads one number per sample. But
+frames that are pooled together hear overlapping samples. Cut the input into blocks of
+``span = stride * pool`` samples; then all `pool` outputs of one pooling window depend on the same
+few neighbouring blocks, and one product of these blocks (a row per window) with a matrix that holds
+the kernel `pool` times, each time `stride` samples further down, gives them all. For conv1 that is
+80 samples by 8 x 16 outputs. Max-pooling becomes a maximum over `pool` neighbouring numbers, and
+the long output of the convolution never has to be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class BlockedKernel:
+    """The kernel of a convolution, arranged for products with blocks of its input.
+
+    Attributes
+    ----------
+    matrix : Tensor
+        ``(n_blocks * span * in_channels, pool * out_channels)``.
+    n_blocks : int
+        Neighbouring blocks that a pooling window hears.
+    span : int
+        Input frames per block, which is the hop of the pooling windows.
+    """
+
+    matrix: Tensor
+    n_blocks: int
+    span: int
+
+
+def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
+    """Arrange the kernel of a convolution whose outputs are pooled by `pool`.
+
+    Parameters
+    ----------
+    weight : Tensor
+        ``(out_channels, in_channels, kernel)``; gradients flow back to it.
+    stride, pool : int
+        Of the convolution, and outputs per pooling window.
+
+    Examples
+    --------
+    >>> blocked_kernel(torch.zeros(16, 1, 64), stride=2, pool=8).matrix.shape
+    torch.Size([80, 128])
+    """
+    out_channels, _, kernel = weight.shape
+    span = stride * pool
+    n_blocks = -(-(kernel + stride * (pool - 1)) // span)
+    taps = weight.permute(2, 1, 0)
+    n_after = n_blocks * span - kernel
+    shifted = [
+        F.pad(taps, (0, 0, 0, 0, stride * output, n_after - stride * output))
+        for output in range(pool)
+    ]
+    matrix = torch.stack(shifted, dim=2).reshape(-1, pool * out_channels)
+    return BlockedKernel(matrix, n_blocks, span)
+
+
+def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
+    """The input of the product: for each pooling window the blocks that it hears.
+
+    Parameters
+    ----------
+    frames : Tensor
+        ``(n_clips, n_frames, in_channels)``.
+    kernel : BlockedKernel
+        What they will be multiplied with.
+    padding : int
+        Zeros of the convolution before the first frame; behind the last as many as needed.
+    n_windows : int
+        Pooling windows that are wanted.
+
+    Returns
+    -------
+    Tensor
+        ``(n_clips, n_windows, n_blocks * span * in_channels)``.
+
+    Examples
+    --------
+    >>> kernel = blocked_kernel(torch.ones(1, 1, 3), stride=1, pool=2)
+    >>> x = blocked_frames(torch.arange(4.0).view(1, 4, 1), kernel, padding=1, n_windows=2)
+    >>> (x @ kernel.matrix).tolist()  # sums of three neighbours
+    [[[1.0, 3.0], [6.0, 5.0]]]
+    """
+    n_clips, n_frames, in_channels = frames.shape
+    n_needed = (n_windows + kernel.n_blocks - 1) * kernel.span
+    padded = F.pad(frames, (0, 0, padding, max(0, n_needed - n_frames - padding)))
+    blocks = padded[:, :n_needed].reshape(n_clips, -1, kernel.span * in_channels)
+    return torch.cat([blocks[:, i : i + n_windows] for i in range(kernel.n_blocks)], dim=2)

@@ -1,0 +1,132 @@
+"""The road to the default checkpoint at a small scale: pretraining, alignment, controls, file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import hear_brainsoundnet
+from benchmarks.correspondence.splits import Split
+from benchmarks.default_checkpoint import alignment, shipping
+from benchmarks.default_checkpoint.cli import app
+from benchmarks.default_checkpoint.components import (
+    STAGES,
+    TOGETHER,
+    squared_correlations,
+    stage_means,
+)
+from benchmarks.results import read_result, write_result
+from hear_brainsoundnet.soundnet import SoundNet
+from training.corpus.build import build
+from training.corpus.source import AudioFile, Source
+from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.loop import pretrain
+from training.pretraining.recipe import PretrainRecipe
+from training.pretraining.targets import SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two steps on noises."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    generator = np.random.default_rng(0)
+    files = []
+    for i in range(4):
+        noise = 0.1 * generator.standard_normal(2 * SAMPLE_RATE)
+        soundfile.write(folder / f"{i}.wav", noise, SAMPLE_RATE)
+        files.append(AudioFile(folder / f"{i}.wav", f"{i}.wav", "noise", "CC0-1.0"))
+    build([Source("noises", files=tuple(files))], folder / "corpus")
+    recipe = PretrainRecipe.model_validate(
+        {
+            "corpus": folder / "corpus",
+            "crops": {"seconds": 1, "recordings_per_step": 3},
+            "schedule": {"steps": 2, "calibration_steps": 1},
+        }
+    )
+    pretrain(recipe, folder / "run", progress=False)
+    write_pretrained(folder / "run", folder / "small.safetensors", name="small")
+    return folder / "small.safetensors"
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_from_pretraining_to_a_file_that_works(
+    pretrained: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {**alignment.SETTINGS["optimiser"], "max_epochs": 1}
+    settings = {**alignment.SETTINGS, "optimiser": quick}
+    for module in (alignment, shipping):
+        monkeypatch.setattr(module, "SETTINGS", settings)
+    document = alignment.measure_alignment(
+        pretrained,
+        data_folder,
+        tmp_path,
+        n_splits=1,
+        conditions=("brain", "permuted brain"),
+        shares=(0.5,),
+    )
+    write_result(tmp_path / "results", "alignment", document)
+    models = [row["model"] for row in document["rows"]]
+    aligned = ["brain, share 0.5", "permuted brain, share 0.5"]
+    assert models == ["random weights", "pretrained", *aligned]
+    scores = np.array([[row[stage] for stage in STAGES] for row in document["rows"]])
+    assert ((scores >= 0) & (scores < 1)).all()
+
+    out = tmp_path / "default.safetensors"
+    read_back = read_result(tmp_path / "results", "alignment")
+    assert read_back is not None
+    digest = shipping.write_default(
+        pretrained, data_folder, tmp_path, out, share=0.5, scores=read_back["rows"][0]
+    )
+    model = hear_brainsoundnet.load_model(str(out))
+    scene = hear_brainsoundnet.get_scene_embeddings(torch.zeros(1, model.sample_rate), model)
+    assert bool(scene.isfinite().all())
+    told = model.card.provenance
+    assert told["alignment"]["share of the aligned weights"] == 0.5  # type: ignore[index, call-overload]
+    assert told["pretraining"]["corpus"]["sources"][0]["name"] == "noises"  # type: ignore[index, call-overload]
+    assert model.checkpoint_hash == digest
+
+
+def test_scores_are_those_of_scikit_learn() -> None:
+    from sklearn.linear_model import RidgeCV
+
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((40, 5)) * [1, 10, 0.1, 1, 1]
+    y = x @ generator.standard_normal((5, 2)) / 5 + generator.standard_normal((40, 2))
+    split = Split(np.arange(25), np.arange(25, 40))
+    found = squared_correlations(x, y, split)
+    scaled = x / x[:25].std(axis=0)
+    for i in range(2):
+        ridge = RidgeCV(alphas=10.0 ** np.arange(-10, 11)).fit(scaled[:25], y[:25, i])
+        expected = np.corrcoef(ridge.predict(scaled[25:]), y[25:, i])[0, 1] ** 2
+        assert found[i] == pytest.approx(expected, abs=1e-6)
+
+
+def test_units_that_say_nothing_score_nothing() -> None:
+    split = Split(np.arange(6), np.arange(6, 10))
+    assert squared_correlations(np.ones((10, 3)), np.arange(10.0)[:, None], split).tolist() == [0]
+
+
+def test_means_are_those_of_single_sounds() -> None:
+    soundnet = SoundNet().eval()
+    sounds = list(np.random.default_rng(0).standard_normal((17, 22_050)).astype(np.float32))
+    means = stage_means(soundnet, sounds, 2.0)
+    with torch.no_grad():
+        alone = soundnet(2 * torch.from_numpy(sounds[16])[None], STAGES)
+    for stage in STAGES:
+        np.testing.assert_allclose(means[stage][16], alone[stage][0].mean(1), rtol=1e-3, atol=1e-5)
+    assert means[TOGETHER].shape == (17, sum(means[stage].shape[1] for stage in STAGES))
+
+
+def test_shipping_without_scores_is_refused(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    arguments = ["ship", "--pretrained", "a", "--data", "b", "--out", "c", "--file", "d"]
+    results = ["--share", "0.5", "--results", str(tmp_path)]
+    failed = CliRunner().invoke(app, [*arguments, *results])
+    assert isinstance(failed.exception, FileNotFoundError)
+    assert "run python -m benchmarks.default_checkpoint align first" in str(failed.exception)

@@ -1,0 +1,180 @@
+"""Pretraining end to end on a small corpus, interrupted and not, and its checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from hear_brainsoundnet.checkpoint import read_checkpoint
+from training.corpus.build import build
+from training.corpus.corpus import Corpus
+from training.corpus.source import AudioFile, Source
+from training.pretraining import loop
+from training.pretraining.augmentation import augment
+from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.crops import PairedCrops
+from training.pretraining.loop import pretrain
+from training.pretraining.objectives import nt_xent
+from training.pretraining.recipe import AugmentationSettings, CropSettings, PretrainRecipe
+from training.pretraining.run import PretrainFolder
+from training.pretraining.targets import SAMPLE_RATE
+
+SMALL = {
+    "crops": {"seconds": 0.7, "recordings_per_step": 3},
+    "schedule": {"steps": 4, "calibration_steps": 2},
+    "save_every": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tones and noises of 0.4 to 3 s; the pitch says which recording it is."""
+    folder = tmp_path_factory.mktemp("audio")
+    generator = np.random.default_rng(0)
+    files = []
+    for i in range(8):
+        time = np.arange(round((0.4 + 0.35 * i) * SAMPLE_RATE)) / SAMPLE_RATE
+        sound = 0.3 * np.sin(2 * np.pi * 200 * (i + 1) * time)
+        sound += 0.01 * generator.standard_normal(len(time))
+        path = folder / f"{i}.wav"
+        soundfile.write(path, sound, SAMPLE_RATE, subtype="PCM_16")
+        files.append(AudioFile(path, path.name, "tones" if i else "rare", "CC0-1.0"))
+    build([Source("tones", files=tuple(files))], folder / "corpus")
+    return folder / "corpus"
+
+
+def recipe(corpus: Path, **changes: Any) -> PretrainRecipe:
+    return PretrainRecipe.model_validate({"corpus": corpus, **SMALL, **changes})
+
+
+def state_of(run: Path) -> dict[str, torch.Tensor]:
+    state = PretrainFolder(run).read_state()
+    assert state is not None
+    return state.learner
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_run_is_the_same_as_an_uninterrupted_one(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(recipe(corpus), tmp_path / "whole", progress=False)
+    draw, steps = loop.learning_rate_at, []
+
+    def killed(step: int, schedule: Any) -> float:
+        steps.append(step)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return draw(step, schedule)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "learning_rate_at", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(recipe(corpus), tmp_path / "killed", progress=False)
+    stopped = PretrainFolder(tmp_path / "killed").read_state()
+    assert stopped is not None
+    assert stopped.step == 2
+    pretrain(recipe(corpus), tmp_path / "killed", resume=True, progress=False)
+    whole, resumed = state_of(tmp_path / "whole"), state_of(tmp_path / "killed")
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=1e-5, atol=1e-6, msg=name)
+
+
+@pytest.mark.slow
+def test_checkpoint_tells_where_it_comes_from_and_gives_what_was_trained(
+    corpus: Path, tmp_path: Path
+) -> None:
+    pretrain(recipe(corpus), tmp_path / "run", progress=False)
+    write_pretrained(tmp_path / "run", tmp_path / "one.safetensors", name="one")
+    checkpoint = read_checkpoint(tmp_path / "one.safetensors")
+    told = checkpoint.card.provenance
+    assert told["corpus"]["sources"][0]["licences"] == ["CC0-1.0"]  # type: ignore[index, call-overload]
+    assert told["seed"] == 0
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    trained = loop.trained_soundnet(tmp_path / "run")
+    audio = torch.randn(1, SAMPLE_RATE) * 30
+    with torch.no_grad():
+        expected = trained(audio, ["conv7"])["conv7"]
+        found = checkpoint.build_soundnet()(audio, ["conv7"])["conv7"]
+    assert float((found - expected).abs().max()) < 2e-3 * float(expected.abs().max())
+
+
+@pytest.mark.slow
+def test_training_lowers_every_loss(corpus: Path, tmp_path: Path) -> None:
+    settings = recipe(corpus, schedule={"steps": 40, "calibration_steps": 4}, save_every=10)
+    pretrain(settings, tmp_path / "run", progress=False)
+    state = PretrainFolder(tmp_path / "run").read_state()
+    assert state is not None
+    first, last = state.history[0].losses, state.history[-1].losses
+    for name in first:
+        assert last[name] < first[name], name
+
+
+def test_unfinished_run_gives_no_checkpoint(corpus: Path, tmp_path: Path) -> None:
+    PretrainFolder(tmp_path / "run").begin(recipe(corpus), resume=False)
+    with pytest.raises(ValueError, match="has not come to its end"):
+        write_pretrained(tmp_path / "run", tmp_path / "one.safetensors")
+    assert not (tmp_path / "one.safetensors").exists()
+
+
+def test_crops_are_pairs_of_one_recording(corpus: Path) -> None:
+    """Each recording is one tone, so the strongest frequency says where a crop comes from."""
+    crops = PairedCrops(
+        Corpus.open(corpus), CropSettings(seconds=0.5, recordings_per_step=8), speed=0.0
+    )
+    table = crops.draw(np.random.default_rng(0))
+    strongest = np.abs(np.fft.rfft(table, axis=1)).argmax(axis=1) / 0.5
+    pitches = (strongest / 200).round()
+    np.testing.assert_array_equal(pitches[:8], pitches[8:])
+    assert sorted(pitches[:8]) == list(range(1, 9))
+
+
+def test_speed_moves_both_crops_of_a_pair_by_the_same_factor(corpus: Path) -> None:
+    crops = PairedCrops(
+        Corpus.open(corpus), CropSettings(seconds=0.5, recordings_per_step=8), speed=0.5
+    )
+    table = crops.draw(np.random.default_rng(1))
+    strongest = np.abs(np.fft.rfft(table, axis=1)).argmax(axis=1) / 0.5
+    np.testing.assert_allclose(strongest[:8], strongest[8:], atol=8)
+    octaves = np.log2(strongest[:8] / 200)
+    off = octaves - np.log2((2**octaves).round())
+    assert off.std() > 0.05
+
+
+def test_kinds_are_drawn_equally_often_if_asked(corpus: Path) -> None:
+    settings = CropSettings(seconds=0.5, recordings_per_step=2)
+    crops = PairedCrops(Corpus.open(corpus), settings, speed=0.0)
+    kinds = crops.corpus.recordings["kind"].to_numpy()
+    assert crops.weights[kinds == "rare"].sum() == pytest.approx(0.5)
+
+
+def test_corpus_smaller_than_a_step_is_refused(corpus: Path) -> None:
+    with pytest.raises(ValueError, match=r"the corpus has 8; set crops.recordings_per_step"):
+        PairedCrops(Corpus.open(corpus), CropSettings(recordings_per_step=9), speed=0.0)
+
+
+def test_augmentation_sets_levels_and_the_signal_to_noise_ratio() -> None:
+    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+    tones = torch.sin(2 * torch.pi * 1000 * time).repeat(64, 1)
+    settings = AugmentationSettings(filter_db=0, mixing=0, noise=1, quietest_db=-40, loudest_db=-20)
+    changed = augment(tones, settings, np.random.default_rng(0))
+    decibels = 10 * changed.square().mean(1).log10()
+    assert -40.1 < decibels.min() < -35 and -25 < decibels.max() < -19.9  # noqa: PT018
+    power = torch.fft.rfft(changed).abs().square()
+    tone = power[:, 1000]
+    ratio = 10 * (tone / (power.sum(1) - tone)).log10()
+    assert 14.5 < ratio.min() < 22 and 50 < ratio.max() < 61.5  # noqa: PT018
+
+
+def test_contrast_against_brute_force() -> None:
+    table = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    unit = (table / table.norm(dim=1, keepdim=True)).numpy()
+    losses = []
+    for i in range(6):
+        others = [np.exp(unit[i] @ unit[j] / 0.3) for j in range(6) if j != i]
+        losses.append(-np.log(np.exp(unit[i] @ unit[(i + 3) % 6] / 0.3) / np.sum(others)))
+    assert float(nt_xent(table, 0.3)) == pytest.approx(np.mean(losses), rel=1e-5)

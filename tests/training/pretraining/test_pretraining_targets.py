@@ -1,0 +1,87 @@
+"""What crops are described by, against sounds whose modulation is known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from training.pretraining.targets import (
+    N_REPORTED_BANDS,
+    RATES_HZ,
+    SAMPLE_RATE,
+    SCALES,
+    Targets,
+)
+
+N_SAMPLES = 2 * SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def targets() -> Targets:
+    return Targets(N_SAMPLES)
+
+
+def powers(targets: Targets, audio: torch.Tensor) -> torch.Tensor:
+    """Modulation power as (scale, direction, rate, band)."""
+    table = targets.raw(audio[None])["modulation_power"][0]
+    return table.view(len(SCALES), 2 * len(RATES_HZ), N_REPORTED_BANDS).unflatten(1, (2, -1))
+
+
+@pytest.mark.parametrize("rate", RATES_HZ[1:])
+def test_noise_that_swells_is_strongest_at_its_rate(targets: Targets, rate: float) -> None:
+    time = torch.arange(N_SAMPLES) / SAMPLE_RATE
+    noise = torch.randn(N_SAMPLES, generator=torch.Generator().manual_seed(0))
+    swelling = noise * torch.exp(2 * torch.sin(2 * math.pi * rate * time)) * 0.02
+    found = powers(targets, swelling)[0].mean(dim=(0, 2))  # all bands swell together: no scale
+    assert RATES_HZ[int(found.argmax())] == rate
+
+
+def test_a_rising_ripple_and_a_falling_one_differ_in_direction(targets: Targets) -> None:
+    """A ripple is noise whose spectral envelope moves along the mel axis."""
+    window = torch.hann_window(1024)
+    noise = torch.stft(
+        torch.randn(N_SAMPLES, generator=torch.Generator().manual_seed(1)),
+        1024,
+        220,
+        window=window,
+        return_complex=True,
+    )
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, 513)
+    mel = 2595 * torch.log10(1 + hertz / 700)
+    time = torch.arange(noise.shape[1]) * 220 / SAMPLE_RATE
+    sides = {}
+    for name, sign in (("rising", -1), ("falling", 1)):
+        phase = 2 * math.pi * (6.0 * sign * time + mel[:, None] / mel[-1] * 8)
+        ripple = torch.istft(noise * torch.exp(1.5 * torch.sin(phase)), 1024, 220, window=window)
+        ripple = torch.nn.functional.pad(ripple, (0, N_SAMPLES - len(ripple))) * 0.1
+        sides[name] = powers(targets, ripple)[1:, :, RATES_HZ.index(6.0)].mean(dim=(0, 2))
+    rising, falling = sides["rising"], sides["falling"]
+    assert (rising - falling).abs().min() > 0.5
+    assert bool(rising[0] > rising[1]) != bool(falling[0] > falling[1])
+
+
+def test_descriptions_are_standardised_over_the_calibration(targets: Targets) -> None:
+    generator = torch.Generator().manual_seed(2)
+    gains = 10 ** torch.linspace(-2, 0, 12)[:, None]
+    audio = gains * torch.randn(12, N_SAMPLES, generator=generator)
+    targets.calibrate(audio)
+    for name, table in targets(audio).items():
+        values = table if table.ndim == 2 else table.transpose(1, 2).flatten(0, 1)
+        torch.testing.assert_close(
+            values.mean(0), torch.zeros(values.shape[1]), atol=1e-3, rtol=0, msg=name
+        )
+        assert values.std(0).max() < 1.001
+
+
+def test_bands_are_those_of_torchaudio(targets: Targets) -> None:
+    import torchaudio
+
+    audio = torch.randn(1, N_SAMPLES, generator=torch.Generator().manual_seed(3))
+    spectrogram = torchaudio.transforms.MelSpectrogram(
+        SAMPLE_RATE, n_fft=1024, hop_length=220, n_mels=128
+    )(audio)
+    decibels = (spectrogram + 1e-6).log()[..., :200]
+    expected = torch.cat([decibels.mean(2), decibels.std(2)], dim=1)
+    torch.testing.assert_close(targets.raw(audio)["bands"], expected)

@@ -1,0 +1,129 @@
+"""A network between two others: the weighted mean of their weights.
+
+A network that was fine-tuned and the one that it was fine-tuned from can be averaged weight by
+weight; the mean often keeps what the first has learned without losing what the second was good at
+(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from hear_brainsoundnet.soundnet import SoundNet
+
+
+def averaged(one: SoundNet, other: SoundNet, share: float) -> SoundNet:
+    """The network whose weights are `share` of `one` and the rest of `other`, in inference mode.
+
+    BatchNorm counts by what it does to a channel, a factor and an offset, so that statistics of
+    different size do not mix: both networks' statistics are folded into weight and bias first.
+
+    Parameters
+    ----------
+    one, other : SoundNet
+        Of the same layer table.
+    share : float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the tables differ or `share` is out of range.
+
+    Examples
+    --------
+    >>> network = averaged(SoundNet(), SoundNet(), 0.5)
+    >>> network.training
+    False
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share}")
+    if one.layers != other.layers:
+        raise ValueError("networks of different layer tables cannot be averaged")
+    mean = SoundNet(one.layers).eval()
+    with torch.no_grad():
+        for layer in one.layers:
+            blocks = [network.block(layer.name) for network in (one, other, mean)]
+            for tensor, first, second in zip(
+                [*blocks[2].conv.parameters(), *blocks[2].norm.parameters()],
+                _plain_affine(blocks[0]),
+                _plain_affine(blocks[1]),
+                strict=True,
+            ):
+                tensor.copy_(share * first + (1 - share) * second)
+            blocks[2].norm.reset_running_stats()
+            blocks[2].norm.get_buffer("running_var").fill_(1 - blocks[2].norm.eps)
+    return mean
+
+
+def _plain_affine(block: torch.nn.Module) -> list[torch.Tensor]:
+    """Kernel, bias, factor and offset of a block whose BatchNorm statistics are 0 and 1."""
+    conv, norm = block.get_submodule("conv"), block.get_submodule("norm")
+    deviation = (norm.get_buffer("running_var") + norm.eps).sqrt()  # type: ignore[operator]
+    kernel, bias = conv.get_parameter("weight"), conv.get_parameter("bias")
+    return [
+        kernel / deviation[:, None, None],
+        (bias - norm.get_buffer("running_mean")) / deviation,
+        norm.get_parameter("weight"),
+        norm.get_parameter("bias"),
+    ]
+
+
+def write_average(
+    one: str | Path, other: str | Path, out: str | Path, *, share: float, name: str = ""
+) -> str:
+    """Write the average of two checkpoints' networks; returns its hash.
+
+    Read-outs belong to one network and are left out: fit one to the average with
+    ``train_from: none``.
+
+    Parameters
+    ----------
+    one, other : path-like
+        Checkpoint files.
+    out : path-like
+        The ``.safetensors`` file.
+    share : float
+        Of `one`.
+    name : str
+        Of the checkpoint; that of the file by default.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is no checkpoint, or they differ in layers, rate or input scale.
+    """
+    first, second = read_checkpoint(one), read_checkpoint(other)
+    _refuse_unlike(first, second)
+    card = Card(
+        name=name or Path(out).stem,
+        trained=first.card.trained or second.card.trained,
+        input_scale=first.card.input_scale,
+        sample_rate=first.card.sample_rate,
+        layers=first.card.layers,
+        provenance={
+            "average": {
+                "share of the first": share,
+                "first": {"name": first.card.name, "hash": first.hash, **first.card.provenance},
+                "second": {"name": second.card.name, "hash": second.hash, **second.card.provenance},
+            },
+            "command": f"python -m training average ONE OTHER OUT --share {share:g}",
+        },
+        licence=first.card.licence,
+        use=first.card.use,
+    )
+    network = averaged(first.build_soundnet(), second.build_soundnet(), share)
+    return write_checkpoint(out, card, network, dtype=torch.float16)
+
+
+def _refuse_unlike(first: Checkpoint, second: Checkpoint) -> None:
+    for what in ("layers", "sample_rate", "input_scale"):
+        mine, theirs = getattr(first.card, what), getattr(second.card, what)
+        if mine != theirs:
+            raise ValueError(
+                f"{first.card.name} and {second.card.name} differ in {what} and cannot be averaged"
+            )

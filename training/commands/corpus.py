@@ -1,0 +1,119 @@
+"""Commands for corpora to pretrain on: ``corpus debian``, ``folder``, ``show`` and ``check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hear_brainsoundnet.command_line import new_app
+
+if TYPE_CHECKING:
+    from training.corpus.held_out import HeldOut
+
+app = new_app("corpus", "Corpora of sound to pretrain on.")
+
+Out = Annotated[Path, typer.Option(help="Folder of the corpus; must not exist.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that decode.")]
+Against = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of evaluation sounds, which are kept out; may be repeated. Else those of "
+        "the data that BRAINSOUNDNET_DATA names."
+    ),
+]
+CorpusFolder = Annotated[Path, typer.Argument(help="Folder of a corpus.")]
+
+
+@app.command()
+def debian(
+    out: Out,
+    cache: Annotated[Path, typer.Option(help="Folder of what is fetched and synthesised.")] = Path(
+        "corpus-cache"
+    ),
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A package, espeak-ng or fluidsynth, else all; may be repeated."),
+    ] = None,
+    against: Against = None,
+    workers: Workers = 2,
+) -> None:
+    """Build a corpus of Debian packages and of what free programs speak and play."""
+    from training.corpus.build import build
+    from training.corpus.debian import debian_sources
+
+    held_out = _held_out(against)
+    # All is fetched before hours are spent on decoding: a name that is wrong shows at once.
+    sources = list(debian_sources(cache, only or (), progress=True))
+    manifest = build(sources, out, held_out=held_out, workers=workers, progress=True)
+    typer.echo(f"{out}: {manifest.hours:.1f} hours from {len(manifest.sources)} sources")
+
+
+@app.command()
+def folder(
+    audio: Annotated[Path, typer.Argument(help="Folder of audio files.")],
+    out: Out,
+    licence: Annotated[str, typer.Option(help="Of the files, for the manifest.")] = "unknown",
+    kind: Annotated[str, typer.Option(help="What they hold: speech, music, ...")] = "any",
+    against: Against = None,
+    workers: Workers = 2,
+) -> None:
+    """Build a corpus of every audio file in a folder."""
+    from training.corpus.build import build
+    from training.corpus.source import folder_source
+
+    sources = [folder_source(audio, kind, licence)]
+    held_out = _held_out(against)
+    manifest = build(sources, out, held_out=held_out, workers=workers, progress=True)
+    typer.echo(f"{out}: {manifest.hours:.2f} hours")
+
+
+@app.command()
+def show(corpus: CorpusFolder) -> None:
+    """What a corpus is made of: hours by source, kind and licence."""
+    from training.corpus.corpus import Corpus
+    from training.corpus.table import describe
+
+    typer.echo(describe(Corpus.open(corpus)))
+
+
+@app.command()
+def check(
+    corpus: CorpusFolder,
+    against: Against = None,
+    hashes: Annotated[
+        Path | None, typer.Option(help="Write the hashes of the recordings here.")
+    ] = None,
+) -> None:
+    """Look for evaluation sounds in a corpus; exit status 1 if there are any."""
+    from training.corpus.corpus import Corpus
+    from training.corpus.hashes import write_hashes
+    from training.corpus.held_out import matches
+
+    opened = Corpus.open(corpus)
+    held_out = _held_out(against)
+    if held_out is None:
+        raise ValueError("no evaluation sounds to look for; name their folder with --against")
+    found = matches(opened, held_out, progress=True)
+    for i, reason in found.items():
+        row = opened.recordings.iloc[i]
+        typer.echo(f"recording {i} ({row['source']}, {row['file']}): {reason}")
+    if found:
+        raise ValueError(
+            f"{len(found)} of {len(opened)} recordings of {corpus} are held out; build it again"
+        )
+    if hashes is not None:
+        write_hashes(opened, hashes)
+    typer.echo(f"none of {len(held_out.names)} evaluation sounds is in {corpus}")
+
+
+def _held_out(against: list[Path] | None) -> HeldOut | None:
+    from training.corpus.held_out import HeldOut, evaluation_folders
+
+    if folders := evaluation_folders(against):
+        return HeldOut(folders)
+    typer.echo(
+        "no evaluation sounds are kept out: set BRAINSOUNDNET_DATA or give --against", err=True
+    )
+    return None

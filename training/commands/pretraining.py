@@ -1,0 +1,36 @@
+"""The command ``pretrain``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.commands.options import PROGRAM, Changes
+
+CHECKPOINT = "soundnet.safetensors"
+
+
+def pretrain(
+    recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    changes: Changes = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+) -> None:
+    """Train SoundNet on a corpus of sound without labels; leaves OUT/soundnet.safetensors."""
+    from training.config import read_recipe
+    from training.pretraining.checkpoint import write_pretrained
+    from training.pretraining.loop import pretrain
+    from training.pretraining.recipe import PretrainRecipe
+
+    settings = read_recipe(recipe, PretrainRecipe, changes or ())
+    try:
+        pretrain(settings, out, resume=resume)
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted; the same command with --resume goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    digest = write_pretrained(out, out / CHECKPOINT, name=name)
+    typer.echo(f"{out / CHECKPOINT} written, hash {digest}; see {out / 'curves.png'}")

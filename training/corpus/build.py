@@ -1,0 +1,240 @@
+"""Building a corpus: every file of every source is decoded and appended.
+
+Two workers decode while this process writes. The corpus is written into a folder beside its place
+and renamed at the end, so that what is interrupted leaves nothing that looks like a corpus.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from hear_brainsoundnet.files import write_atomically
+from training.corpus.corpus import (
+    AUDIO_FILE,
+    MANIFEST_FILE,
+    RECORDING_COLUMNS,
+    SAMPLE_RATE,
+    TABLE_FILE,
+)
+from training.corpus.decoding import CONVERSION, Recording, decode
+from training.corpus.held_out import HeldOut
+from training.corpus.manifest import LeftOut, Manifest, SourceEntry
+from training.corpus.source import AudioFile, Source
+from training.prepared import INT16_SCALE
+
+_log = logging.getLogger(__name__)
+
+_SECONDS_PER_HOUR = 3600
+
+
+def build(
+    sources: Iterable[Source],
+    out: Path,
+    *,
+    held_out: HeldOut | None = None,
+    workers: int = 1,
+    progress: bool = False,
+) -> Manifest:
+    """Write the corpus of all recordings of `sources`, in their order.
+
+    Of recordings with the same samples the first is kept. What cannot be decoded, is shorter than
+    0.2 s, or silent is left out and named in the manifest.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+    out : Path
+        Must not exist.
+    held_out : HeldOut, optional
+        Recordings that hold one of these sounds are left out, with a warning.
+    workers : int
+        Processes that decode; 1 decodes in this one. The result does not depend on it.
+    progress : bool
+        Show bars.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` exists.
+    ValueError
+        If nothing can be taken from the sources.
+    OSError
+        If it cannot be written.
+    """
+    if out.exists():
+        raise FileExistsError(f"{out} exists already; give another --out, or remove it")
+    with _whole_folder(out) as folder:
+        with (folder / AUDIO_FILE).open("wb") as audio, _decoder(workers) as decoded:
+            writer = _Writer(audio, held_out)
+            entries = []
+            for source in sources:
+                files = source.files
+                results = _shown(decoded(files), len(files), source.name, progress)
+                entries.append(writer.append(source, zip(files, results, strict=True)))
+        if not writer.rows:
+            raise ValueError("no recording could be taken from the sources; there is no corpus")
+        manifest = Manifest(
+            sample_rate=SAMPLE_RATE,
+            conversion=CONVERSION,
+            hours=round(sum(entry.hours for entry in entries), 4),
+            n_held_out_sounds=len(held_out.names) if held_out else 0,
+            sources=entries,
+        )
+        _write_tables(folder, writer.rows, manifest)
+    return manifest
+
+
+class _Writer:
+    """Appends recordings to the audio file and to the rows of the table."""
+
+    def __init__(self, audio: IO[bytes], held_out: HeldOut | None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self._audio = audio
+        self._held_out = held_out
+        self._known: set[str] = set()
+        self._n_samples = 0
+
+    def append(
+        self, source: Source, decoded: Iterable[tuple[AudioFile, Recording | str]]
+    ) -> SourceEntry:
+        """Append what can be taken of a source."""
+        left_out = list(source.left_out)
+        kinds: dict[str, float] = defaultdict(float)
+        licences = set()
+        n_recordings = n_duplicates = 0
+        for file, recording in decoded:
+            if isinstance(recording, str):
+                left_out.append(LeftOut(file=file.name, reason=recording))
+            elif recording.samples_sha256 in self._known:
+                n_duplicates += 1
+            elif reason := self._reason_against(recording):
+                _log.warning("%s, %s is left out; %s", source.name, file.name, reason)
+                left_out.append(LeftOut(file=file.name, reason=reason))
+            else:
+                self._write(source, file, recording)
+                n_recordings += 1
+                licences.add(file.licence)
+                kinds[file.kind] += len(recording.samples) / SAMPLE_RATE / _SECONDS_PER_HOUR
+        return SourceEntry(
+            name=source.name,
+            version=source.version,
+            sha256=source.sha256,
+            licences=sorted(licences),
+            kinds={kind: round(hours, 4) for kind, hours in sorted(kinds.items())},
+            hours=round(sum(kinds.values()), 4),
+            n_recordings=n_recordings,
+            n_duplicates=n_duplicates,
+            made_with=dict(source.made_with),
+            left_out=left_out,
+        )
+
+    def _reason_against(self, recording: Recording) -> str:
+        if self._held_out is None:
+            return ""
+        samples = recording.samples.astype(np.float32) / np.float32(INT16_SCALE)
+        return self._held_out.reason_against(samples, recording.sha256, recording.samples_sha256)
+
+    def _write(self, source: Source, file: AudioFile, recording: Recording) -> None:
+        self._audio.write(recording.samples.tobytes())
+        row = {
+            "start_sample": self._n_samples,
+            "n_samples": len(recording.samples),
+            "source": source.name,
+            "file": file.name,
+            "sha256": recording.sha256,
+            "samples_sha256": recording.samples_sha256,
+            "kind": file.kind,
+            "licence": file.licence,
+        }
+        self.rows.append(row)
+        self._known.add(recording.samples_sha256)
+        self._n_samples += len(recording.samples)
+
+
+def _write_tables(folder: Path, rows: list[dict[str, Any]], manifest: Manifest) -> None:
+    import pandas
+
+    table = pandas.DataFrame(rows).astype(RECORDING_COLUMNS)
+    table.to_parquet(folder / TABLE_FILE, index=False)
+    write_atomically(folder / MANIFEST_FILE, (manifest.model_dump_json(indent=1) + "\n").encode())
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, which takes its name at the end, or is removed."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.replace(temporary, out)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        raise OSError(
+            error.errno,
+            f"{out} cannot be written ({error.strerror}); make room, or choose another folder, "
+            "and start again",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _decoder(workers: int) -> Iterator[Any]:
+    """A function from files to their recordings, or to the reason why there is none, in order."""
+    if workers == 1:
+        yield lambda files: map(_decoded, files)
+        return
+    # Forked workers would inherit the locks of the threads that numpy and torch have started.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
+
+        def decoded(files: Sequence[AudioFile]) -> Iterator[Recording | str]:
+            # No more than a few decoded recordings wait at a time, so that memory does not grow.
+            waiting: list[Future[Recording | str]] = []
+            ahead = iter(files)
+            for file in islice(ahead, 4 * workers):
+                waiting.append(pool.submit(_decoded, file))
+            while waiting:
+                result = waiting.pop(0).result()
+                for file in islice(ahead, 1):
+                    waiting.append(pool.submit(_decoded, file))
+                yield result
+
+        try:
+            yield decoded
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches workers, too; the process that has started them ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _decoded(file: AudioFile) -> Recording | str:
+    try:
+        return decode(file.path)
+    except ValueError as error:
+        return str(error).replace(str(file.path), "the file")
+
+
+def _shown(results: Iterable[Any], n: int, name: str, progress: bool) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    shown: Iterable[Any] = tqdm(results, total=n, desc=name, disable=not progress, leave=False)
+    return shown

@@ -1,0 +1,82 @@
+"""A file of any format becomes int16 mono samples at the rate of the corpus, with its hashes.
+
+Channels are averaged, rates converted by soxr at high quality, and each sample rounded to the
+integer next to it, ties to even. Nothing is dithered: rounding noise at -98 dB is far below what
+these recordings hold, and without it equal files give equal samples. Of a file that ends early, as
+some in games do, what is there is taken: unlike stimuli, these sounds need not last as they should.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.corpus.corpus import SAMPLE_RATE, SAMPLE_TYPE
+from training.prepared import INT16_SCALE
+
+CONVERSION = (
+    f"mean of channels, soxr HQ to {SAMPLE_RATE} Hz, rounded to int16 without dither, clipped"
+)
+SHORTEST_S = 0.2
+SILENCE = 2**-10  # full scale is 1; what stays below -60 dB throughout is silence
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Samples, int16 ``(n_samples,)``, and the SHA-256 of the file and of the samples."""
+
+    samples: NDArray[np.int16]
+    sha256: str
+    samples_sha256: str
+
+
+def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE) -> Recording:
+    """Decode a file.
+
+    Parameters
+    ----------
+    path : Path
+    shortest : float
+        Duration in seconds below which it is refused.
+    silence : float
+        Largest amplitude up to which it counts as silent.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be decoded, is too short, or silent.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(Path(folder, "tone.wav"), np.full(44_100, 0.25), 44_100)
+    ...     recording = decode(Path(folder, "tone.wav"))
+    >>> recording.samples[11_025], len(recording.samples)
+    (np.int16(8192), 22050)
+    """
+    import soundfile
+    import soxr
+
+    try:
+        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, TypeError, OSError) as error:
+        raise ValueError(f"{path} cannot be decoded ({' '.join(str(error).split())})") from error
+    sound = channels.mean(axis=1)
+    if not np.isfinite(sound).all():
+        raise ValueError(f"{path} holds NaN or infinite samples")
+    if rate != SAMPLE_RATE:
+        sound = soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ")
+    if len(sound) == 0 or len(sound) < shortest * SAMPLE_RATE:
+        raise ValueError(f"{path} is shorter than {shortest} s")
+    if np.abs(sound).max() <= silence:
+        raise ValueError(f"{path} is silent")
+    scaled = np.rint(sound * np.float32(INT16_SCALE))
+    samples = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1).astype(SAMPLE_TYPE)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Recording(samples, sha256, hashlib.sha256(samples.tobytes()).hexdigest())

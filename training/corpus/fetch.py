@@ -1,0 +1,187 @@
+"""Debian packages: fetched with apt-get into a cache, checked, and unpacked without installing.
+
+What is in the cache with the right checksum is not fetched again, so that an interrupted command
+goes on where it stopped. Programs are called with lists of arguments, never through a shell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+
+UNPACKED = "unpacked"  # folder inside the cache
+ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # all of them zip files of games
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian policy, 5.6.1
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as apt knows it; `sha256` is that of the ``.deb`` file."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        """As ``apt-get download`` writes it.
+
+        Examples
+        --------
+        >>> Package("klettres-data", "4:22.12.3-1", "all", "").file_name
+        'klettres-data_4%3a22.12.3-1_all.deb'
+        """
+        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
+
+
+def find_package(names: Sequence[str]) -> Package:
+    """The first of `names` that apt knows, in the version it would install.
+
+    Raises
+    ------
+    ValueError
+        If apt knows none of them.
+    OSError
+        If there is no apt.
+    """
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a Debian package")
+        try:
+            known = _run(["apt-cache", "show", "--no-all-versions", name])
+        except subprocess.CalledProcessError:
+            continue
+        fields = dict(re.findall(r"^(\w[\w-]*): (.*)$", known, flags=re.MULTILINE))
+        if "SHA256" in fields:
+            return Package(
+                fields["Package"], fields["Version"], fields["Architecture"], fields["SHA256"]
+            )
+    raise ValueError(
+        f"apt knows no package {' or '.join(names)}; run apt-get update, or look for it under "
+        "another name"
+    )
+
+
+def fetch(package: Package, cache: Path) -> Path:
+    """The ``.deb`` file of a package in the folder `cache`, fetched unless it is there.
+
+    Raises
+    ------
+    ValueError
+        If what was fetched has another checksum than apt expects.
+    OSError
+        If it cannot be fetched or written.
+    """
+    deb = cache / package.file_name
+    if deb.is_file() and _sha256(deb) == package.sha256:
+        return deb
+    deb.unlink(missing_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    # As root, apt fetches as a user of its own, who may not write here, and says so at length.
+    options = ["-qq", "-o", "APT::Sandbox::User=root"]
+    try:
+        _run(["apt-get", "download", *options, f"{package.name}={package.version}"], cache)
+    except subprocess.CalledProcessError as error:
+        deb.unlink(missing_ok=True)
+        reasons = [line for line in error.stderr.splitlines() if line.startswith("E: ")]
+        reason = " ".join(reasons)[:300] or f"exit status {error.returncode}"
+        raise OSError(
+            f"{package.name} {package.version} cannot be fetched ({reason}); look after the "
+            "network and the disk, and start again: what is fetched is kept"
+        ) from error
+    if not deb.is_file() or _sha256(deb) != package.sha256:
+        deb.unlink(missing_ok=True)
+        raise ValueError(
+            f"{package.file_name}: what was fetched has not the checksum that apt tells; run "
+            "apt-get update and start again"
+        )
+    return deb
+
+
+def unpack(deb: Path) -> Path:
+    """The files of a package, unpacked in ``unpacked/`` beside it unless they are there.
+
+    Archives of games inside it are unpacked beside themselves, into folders of their name with
+    ``.d`` added.
+
+    Raises
+    ------
+    ValueError
+        If the package is damaged, or an archive in it names files outside its folder.
+    OSError
+        If there is no dpkg-deb, or no room.
+    """
+    target = deb.parent / UNPACKED / deb.stem
+    if target.is_dir():
+        return target
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        try:
+            _run(["dpkg-deb", "--extract", str(deb.resolve()), str(temporary)])
+        except subprocess.CalledProcessError as error:
+            reason = " ".join(error.stderr.split())[:300]
+            raise ValueError(f"{deb} cannot be unpacked ({reason})") from error
+        for archive in sorted(temporary.rglob("*")):
+            if archive.suffix.lower() in ARCHIVE_SUFFIXES and archive.is_file():
+                unzip(archive, archive.with_name(archive.name + ".d"))
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def unzip(archive: Path, target: Path) -> None:
+    """Unpack the audio files of a zip file into a folder.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or has an audio file outside the folder; nothing is then written.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            names = [each for each in members.namelist() if _suffix(each) in AUDIO_SUFFIXES]
+            for name in names:
+                path = PurePosixPath(name.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts:
+                    raise ValueError(
+                        f"{archive} has a file outside its folder, {name!r}; it is not unpacked"
+                    )
+            members.extractall(target, names)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{archive} is no zip file or damaged ({error})") from error
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(command: list[str], folder: Path | None = None) -> str:
+    """Standard output of a program."""
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}  # what is parsed must not be translated
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{command[0]} is missing: packages are fetched on Debian and its relatives only; "
+            "elsewhere build a corpus with python -m training corpus folder AUDIO --out CORPUS"
+        ) from error
+    return done.stdout

@@ -1,0 +1,148 @@
+"""Evaluation sounds, which no corpus may hold, and whether a recording holds one.
+
+A recording is recognised by the SHA-256 of its file or of its samples, and by its acoustic
+fingerprint, which also finds copies that were cut, resampled, coded or made softer.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.corpus.decoding import Recording, decode
+from training.corpus.fetch import unzip
+from training.corpus.fingerprints import HOP
+from training.corpus.index import Index
+from training.prepared import INT16_SCALE
+
+DATA_VARIABLE = "BRAINSOUNDNET_DATA"
+FOLDERS = ("audio", "fmri/natsound165/sounds")  # inside that folder
+
+# Least share of equal bits over n frames, as n grows, and what is added over the root of n, since
+# the fewer bits there are the better unrelated ones agree by chance. Copies of evaluation sounds
+# that were resampled to 8 kHz, made softer by 20 dB, coded as Vorbis and cut agree in 0.91 of their
+# bits (median); the best of 36 hours of other sounds in 0.80 over 6 frames and in 0.77 over 9.
+LEAST_AGREEMENT = 0.70
+SHORT_SOUNDS = 0.40
+
+_ARCHIVES = (".tar.gz", ".tgz", ".zip")
+
+
+class HeldOut:
+    """All evaluation sounds of some folders.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Searched with all folders in them; ``.zip`` and ``.tar.gz`` files are looked into.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the sounds.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one cannot be decoded.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.names: list[str] = []
+        self._hashes: dict[str, int] = {}
+        sounds = []
+        for folder in folders:
+            for name, path in _sounds(folder):
+                recording = _decoded(path)
+                for value in (recording.sha256, recording.samples_sha256):
+                    self._hashes.setdefault(value, len(self.names))
+                sounds.append(recording.samples)
+                self.names.append(name)
+        if not self.names:
+            raise ValueError(
+                f"no evaluation sound in {', '.join(map(str, folders))}; name the folder that "
+                "holds them"
+            )
+        self._index = Index(each.astype(np.float32) / np.float32(INT16_SCALE) for each in sounds)
+
+    def reason_against(self, samples: NDArray[np.float32], sha256: str, samples_sha256: str) -> str:
+        """Which evaluation sound a recording holds, in words; empty if it holds none.
+
+        Parameters
+        ----------
+        samples : ndarray
+            float32 ``(n_samples,)`` at the rate of the corpus.
+        sha256, samples_sha256 : str
+            Of its file and of its int16 samples.
+        """
+        for value, what in ((sha256, "file"), (samples_sha256, "samples")):
+            if value in self._hashes:
+                return f"held out: the same {what} as {self.names[self._hashes[value]]}"
+        for found in self._index.find(samples, LEAST_AGREEMENT, SHORT_SOUNDS):
+            seconds = found.n_frames * HOP / SAMPLE_RATE
+            return (
+                f"held out: sounds like {self.names[found.known]} ({found.agreement:.0%} of the "
+                f"fingerprint over {seconds:.2f} s, from {found.start * HOP / SAMPLE_RATE:.2f} s)"
+            )
+        return ""
+
+
+def matches(corpus: Corpus, held_out: HeldOut, *, progress: bool = False) -> dict[int, str]:
+    """The recordings of a corpus that hold an evaluation sound: their numbers, and which."""
+    from tqdm import tqdm
+
+    hashes = corpus.recordings[["sha256", "samples_sha256"]].to_numpy()
+    found = {}
+    for i in tqdm(range(len(corpus)), disable=not progress, leave=False):
+        if reason := held_out.reason_against(corpus.samples(i), *hashes[i]):
+            found[i] = reason
+    return found
+
+
+def evaluation_folders(given: Sequence[Path] | None = None) -> list[Path]:
+    """The folders `given`, or those of the data that ``BRAINSOUNDNET_DATA`` names, if any.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no folder.
+    """
+    folders = list(given or ())
+    if not folders and (data := os.environ.get(DATA_VARIABLE)):
+        folders = [Path(data, folder) for folder in FOLDERS]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder; expected one with evaluation sounds")
+    return folders
+
+
+def _decoded(path: Path) -> Recording:
+    try:
+        return decode(path, shortest=0.0, silence=-1.0)
+    except ValueError as error:
+        raise ValueError(f"evaluation sound: {error}") from error
+
+
+def _sounds(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Names and paths of the sounds in a folder; those from archives exist until the next."""
+    prefix = prefix or folder.name
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        name = f"{prefix}/{path.relative_to(folder).as_posix()}"
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            yield name, path
+        elif path.name.lower().endswith(_ARCHIVES):
+            with tempfile.TemporaryDirectory() as temporary:
+                if path.suffix.lower() == ".zip":
+                    unzip(path, Path(temporary))
+                else:
+                    with tarfile.open(path) as archive:
+                        archive.extractall(temporary, filter="data")
+                yield from _sounds(Path(temporary), name)

@@ -1,0 +1,132 @@
+"""The catalogue of Debian packages, ``packages.toml``: what is taken of each, and its licence."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from training.config import Settings
+from training.corpus.fetch import Package, fetch, find_package, unpack
+from training.corpus.manifest import LeftOut
+from training.corpus.source import AudioFile, Source
+
+CATALOGUE = Path(__file__).with_name("packages.toml")
+
+
+class PackageEntry(Settings):
+    """What is taken of one package.
+
+    In patterns, which are matched with the path inside the package, ``*`` stands for any
+    characters, slashes included. Of several that match the last counts.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The first that apt knows is meant: names may carry a version.
+    licence, kind : str
+        Of most of its sounds.
+    licences, kinds : dict
+        Of those that match a pattern.
+    take : tuple of str
+        Patterns.
+    leave : dict
+        Patterns of what is left out nevertheless, with the reason.
+    """
+
+    names: tuple[str, ...]
+    licence: str
+    kind: str
+    licences: dict[str, str] = Field(default_factory=dict)
+    kinds: dict[str, str] = Field(default_factory=dict)
+    take: tuple[str, ...] = ("*",)
+    leave: dict[str, str] = Field(default_factory=dict)
+
+
+class _Catalogue(Settings):
+    package: tuple[PackageEntry, ...]
+
+
+def read_catalogue(path: Path = CATALOGUE) -> tuple[PackageEntry, ...]:
+    """The packages of a corpus, in their order.
+
+    Raises
+    ------
+    ValueError
+        If it is no such catalogue.
+
+    Examples
+    --------
+    >>> read_catalogue()[0].names
+    ('asterisk-core-sounds-en-wav',)
+    """
+    try:
+        return _Catalogue.model_validate(tomllib.loads(path.read_text("utf-8"))).package
+    except (ValidationError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path} is no catalogue of packages: {error}") from error
+
+
+def package_source(entry: PackageEntry, cache: Path) -> Source:
+    """Fetch and unpack a package unless that is done, and list what is taken of it.
+
+    Raises
+    ------
+    ValueError
+        If apt does not know it, it is damaged, or nothing in it matches.
+    OSError
+        If it cannot be fetched.
+    """
+    package = find_package(entry.names)
+    folder = unpack(fetch(package, cache))
+    return source_of(entry, package, folder)
+
+
+def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
+    """List what is taken of a package that is unpacked in `folder`."""
+    files, left_out = [], []
+    paths = (each for each in folder.rglob("*") if each.suffix.lower() in AUDIO_SUFFIXES)
+    for path in sorted(each for each in paths if each.is_file() and not each.is_symlink()):
+        name = path.relative_to(folder).as_posix()
+        if not any(fnmatchcase(name, pattern) for pattern in entry.take):
+            continue
+        if reason := _matching(entry.leave, name, ""):
+            left_out.append(LeftOut(file=name, reason=reason))
+            continue
+        kind = _matching(entry.kinds, name, entry.kind)
+        licence = _matching(entry.licences, name, entry.licence)
+        files.append(AudioFile(path, name, kind, licence))
+    if not files:
+        raise ValueError(
+            f"{package.name} {package.version} holds no sound that {CATALOGUE.name} names; look "
+            "at what is in it and correct the entry"
+        )
+    return Source(
+        package.name, tuple(files), package.version, package.sha256, left_out=tuple(left_out)
+    )
+
+
+def choose(entries: Sequence[PackageEntry], only: Sequence[str]) -> list[PackageEntry]:
+    """The entries that `only` names, all if it names none.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the catalogue.
+    """
+    known = {name: entry for entry in entries for name in entry.names}
+    if unknown := [name for name in only if name not in known]:
+        raise ValueError(
+            f"{', '.join(unknown)}: not in {CATALOGUE.name}; known are {', '.join(sorted(known))}"
+        )
+    wanted = set(only)
+    return [entry for entry in entries if not wanted or wanted & set(entry.names)]
+
+
+def _matching(patterns: dict[str, str], name: str, otherwise: str) -> str:
+    """What the last of the patterns that match stands for."""
+    matching = [value for pattern, value in patterns.items() if fnmatchcase(name, pattern)]
+    return matching[-1] if matching else otherwise

@@ -1,0 +1,44 @@
+"""Calling the programs that synthesise sound."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def run_program(command: list[str], text: str | None = None) -> str:
+    """What a program says on standard output; `text` is its standard input.
+
+    Raises
+    ------
+    OSError
+        If it is not installed, or fails.
+    """
+    try:
+        done = subprocess.run(command, input=text or "", check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{command[0]} is missing; install it (apt-get install {command[0]}), or build the "
+            "corpus without it: --only names the sources that are wanted"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        reason = " ".join(error.stderr.split())[:300] or f"exit status {error.returncode}"
+        raise OSError(f"{command[0]} failed ({reason})") from error
+    return done.stdout
+
+
+def write_once(path: Path, command: list[str], text: str | None = None) -> None:
+    """Have a program write a file, unless it is there; it takes its name when it is whole.
+
+    `command` names the file as ``{out}``.
+    """
+    if path.is_file():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        run_program([str(temporary) if each == "{out}" else each for each in command], text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

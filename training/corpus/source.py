@@ -1,0 +1,65 @@
+"""What a corpus is built from: sources, which are lists of audio files with kind and licence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from training.corpus.manifest import LeftOut
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """A file to be taken.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        Its path inside the source, with forward slashes.
+    kind : str
+        What it holds: speech, letters, singing, music, notes, drums, effects, ambience, ...
+    licence : str
+        SPDX or Debian short name.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one origin; see :class:`training.corpus.manifest.SourceEntry` for the fields."""
+
+    name: str
+    files: tuple[AudioFile, ...]
+    version: str = ""
+    sha256: str = ""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def folder_source(folder: Path, kind: str, licence: str) -> Source:
+    """Every audio file under `folder`, in order of their names.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder; give a folder of audio files")
+    paths = sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO_SUFFIXES)
+    files = tuple(
+        AudioFile(each, each.relative_to(folder).as_posix(), kind, licence)
+        for each in paths
+        if each.is_file()
+    )
+    if not files:
+        known = ", ".join(sorted(AUDIO_SUFFIXES))
+        raise ValueError(f"{folder} holds no audio file; expected some of {known}")
+    return Source(folder.resolve().name, files)

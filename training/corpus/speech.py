@@ -1,0 +1,108 @@
+"""Speech that espeak-ng speaks: free texts in many languages, by many voices.
+
+Recording `i` is drawn by the seed and `i` alone: a language, a passage of its text, a variant of
+the voice, speed and pitch. Sayings are spoken as they stand; of lists of words some are drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.corpus.fetch import fetch, find_package, unpack
+from training.corpus.programs import run_program, write_once
+from training.corpus.source import AudioFile, Source
+from training.corpus.texts import passages_of, read_texts
+
+N_RECORDINGS = 2_000  # of some seven seconds each
+SEED = 0
+VOICE_LICENCE = "GPL-3+"
+
+_VARIANTS = (
+    *(f"f{i}" for i in range(1, 6)),
+    *(f"m{i}" for i in range(1, 9)),
+    *("klatt", "klatt2", "klatt3", "klatt4", "croak", "whisper", "whisperf", "Andy", "Annie"),
+    *("Gene", "Michael", "Mario", "adam", "anika", "announcer", "belinda", "boris", "david"),
+    *("edward", "grandma", "grandpa", "linda", "steph", "rob"),
+)
+_SPEEDS = (110, 230)  # words a minute
+_PITCHES = (15, 85)  # of 0 to 99
+_N_WORDS = (8, 25)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What is spoken, and how: `speed` in words a minute, `pitch` from 0 to 99."""
+
+    text: str
+    voice: str
+    speed: int
+    pitch: int
+
+
+def draw_utterance(passages: Mapping[str, Sequence[str]], seed: int, i: int) -> Utterance:
+    """Draw the `i`-th utterance.
+
+    Parameters
+    ----------
+    passages : mapping
+        From languages, as espeak-ng calls them, to passages or single words.
+    seed, i : int
+
+    Examples
+    --------
+    >>> draw_utterance({"de": ["Guten Morgen, wie geht es Ihnen?"]}, seed=0, i=0).text
+    'Guten Morgen, wie geht es Ihnen?'
+    """
+    rng = np.random.default_rng([seed, i])
+    language = sorted(passages)[int(rng.integers(len(passages)))]
+    choice = passages[language]
+    text = choice[int(rng.integers(len(choice)))]
+    if " " not in text:
+        words = rng.integers(len(choice), size=rng.integers(*_N_WORDS, endpoint=True)).tolist()
+        text = " ".join(choice[word] for word in words)
+    variant = _VARIANTS[rng.integers(len(_VARIANTS))]
+    return Utterance(
+        text,
+        f"{language}+{variant}",
+        int(rng.integers(*_SPEEDS, endpoint=True)),
+        int(rng.integers(*_PITCHES, endpoint=True)),
+    )
+
+
+def speech_source(cache: Path, n_recordings: int = N_RECORDINGS, seed: int = SEED) -> Source:
+    """Speak what is not in the cache yet.
+
+    Raises
+    ------
+    OSError
+        If espeak-ng is missing, or a text cannot be fetched.
+    """
+    version = run_program(["espeak-ng", "--version"]).split("  Data at")[0].split(": ")[-1].strip()
+    passages: dict[str, list[str]] = {}
+    packages, licences = [], set()
+    for entry in read_texts():
+        package = find_package(entry.names)
+        found = passages_of(entry, unpack(fetch(package, cache)))
+        passages.setdefault(entry.language, []).extend(found)
+        packages.append(f"{package.name} {package.version}")
+        licences.add(entry.licence)
+    key = hashlib.sha256(repr((version, packages, seed)).encode()).hexdigest()[:8]
+    folder = cache / "synthesised" / f"espeak-ng-{key}"
+    licence = f"{VOICE_LICENCE} (voices); {', '.join(sorted(licences))} (texts)"
+    files = []
+    for i in range(n_recordings):
+        utterance = draw_utterance(passages, seed, i)
+        path = folder / f"{i:05}.wav"
+        settings = ["-v", utterance.voice, "-s", str(utterance.speed), "-p", str(utterance.pitch)]
+        # The text goes in by standard input, so that none of it is taken for an option.
+        command = ["espeak-ng", *settings, "-b", "1", "-w", "{out}", "--stdin"]
+        write_once(path, command, utterance.text)
+        name = f"{utterance.voice}/{path.name}"
+        files.append(AudioFile(path, name, "speech", licence))
+    made_with = {"espeak-ng": version, "seed": str(seed), "texts": ", ".join(packages)}
+    return Source("espeak-ng", tuple(files), version, made_with=made_with)

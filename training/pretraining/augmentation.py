@@ -1,0 +1,83 @@
+"""Changes that leave what is heard recognisable: filter, mixture, noise, level."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.pretraining.recipe import AugmentationSettings
+from training.pretraining.targets import SAMPLE_RATE
+
+N_FILTER_POINTS = 8  # of the random filter, evenly on a logarithmic axis
+LOWEST_HZ = 20.0
+MIXING_DB = (5.0, 30.0)
+NOISE_DB = (15.0, 60.0)
+SMALLEST = 1e-6
+
+
+def augment(
+    crops: Tensor, settings: AugmentationSettings, generator: np.random.Generator
+) -> Tensor:
+    """Change crops, each in its own way.
+
+    Parameters
+    ----------
+    crops : Tensor
+        ``(n_crops, n_samples)``.
+    settings : AugmentationSettings
+        What is done.
+    generator : numpy Generator
+        Decides how.
+
+    Returns
+    -------
+    Tensor
+        ``(n_crops, n_samples)`` within [-1, 1].
+
+    Examples
+    --------
+    >>> quiet = AugmentationSettings(filter_db=0, mixing=0, noise=0, quietest_db=-20,
+    ...                              loudest_db=-20)
+    >>> changed = augment(torch.randn(2, 1000), quiet, np.random.default_rng(0))
+    >>> changed.square().mean(1).sqrt().numpy().round(3).tolist()
+    [0.10000000149011612, 0.10000000149011612]
+    """
+    n_crops = len(crops)
+
+    def column(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values.astype(np.float32))[:, None]
+
+    def gain_of(decibels: tuple[float, float]) -> Tensor:
+        return column(10 ** (-generator.uniform(*decibels, n_crops) / 20))
+
+    if settings.filter_db:
+        gains = _filters(n_crops, crops.shape[1], settings.filter_db, generator)
+        crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
+    if settings.mixing:
+        other = crops.roll(1 + int(generator.integers(0, max(1, n_crops // 2 - 1))), dims=0)
+        chosen = column(generator.random(n_crops) < settings.mixing)
+        scale = _level(crops) / _level(other)
+        crops = crops + chosen * scale * gain_of(MIXING_DB) * other
+    if settings.noise:
+        chosen = column(generator.random(n_crops) < settings.noise)
+        white = torch.from_numpy(generator.standard_normal(crops.shape, dtype=np.float32))
+        crops = crops + chosen * _level(crops) * gain_of(NOISE_DB) * white
+    level = gain_of((-settings.loudest_db, -settings.quietest_db))
+    return (crops * level / _level(crops)).clamp(-1, 1)
+
+
+def _level(crops: Tensor) -> Tensor:
+    return crops.square().mean(dim=1, keepdim=True).sqrt().clamp_min(SMALLEST)
+
+
+def _filters(
+    n_crops: int, n_samples: int, deviation_db: float, generator: np.random.Generator
+) -> Tensor:
+    """Gains at the frequencies of a real Fourier transform, linear in dB between a few points."""
+    hertz = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE)
+    octaves = np.log2(np.maximum(hertz, LOWEST_HZ) / LOWEST_HZ)
+    points = np.linspace(0, octaves[-1], N_FILTER_POINTS)
+    heights = generator.normal(0, deviation_db, (n_crops, N_FILTER_POINTS))
+    decibels = np.stack([np.interp(octaves, points, row) for row in heights])
+    return torch.from_numpy((10 ** (decibels / 20)).astype(np.float32))

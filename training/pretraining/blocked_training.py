@@ -1,0 +1,132 @@
+"""The stages of SoundNet in training, by matrix products where convolutions are slow.
+
+The same numbers as :meth:`SoundNet.forward` in training mode (but for conv outputs at the end of a
+crop that no pooling window uses, which are left out of BatchNorm's statistics here), in about half
+of the time on a processor. BatchNorm comes down to a factor and an offset per channel once mean and
+variance are known: the factor goes into the kernel, or into the frames before pooling, and the
+offset is added after it. For conv1, whose input needs no gradient, mean and variance follow from
+the covariance of the input's windows.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
+from hear_brainsoundnet.soundnet import Layer, SoundNet
+
+MOMENTUM = 0.1  # of running statistics, PyTorch's own
+
+
+def training_stages(soundnet: SoundNet, audio: Tensor) -> dict[str, Tensor]:
+    """All stages from pool2 upwards, ``(n_clips, channels, n_frames)`` each.
+
+    Parameters
+    ----------
+    soundnet : SoundNet
+        The published network, in training mode; its running statistics move, but for conv1 and
+        conv2 after :func:`freeze_lower`.
+    audio : Tensor
+        ``(n_clips, n_samples)``, scaled as the network expects it.
+
+    Examples
+    --------
+    >>> stages = training_stages(SoundNet().train(), torch.randn(2, 22050))
+    >>> list(stages)[:3], tuple(stages["conv4"].shape)
+    (['pool2', 'conv3', 'conv4'], (2, 128, 23))
+    """
+    first, second, *others = soundnet.layers
+    if soundnet.block(first.name).conv.weight.requires_grad:
+        frames = _pooled_from_audio(soundnet, first, audio)
+        frames = _pooled(soundnet, second, frames)
+    else:
+        with torch.no_grad():
+            frames = audio[..., None]
+            for layer in (first, second):
+                frames = _pooled_frozen(soundnet, layer, frames)
+    frames = frames.transpose(1, 2)
+    stages = {"pool2": frames}
+    for layer in others:
+        frames = soundnet.block(layer.name)(frames)
+        stages[layer.name] = frames
+        if layer.pool_name is not None:
+            frames = F.max_pool1d(frames, layer.pool)
+            stages[layer.pool_name] = frames
+    return stages
+
+
+def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tensor:
+    conv, norm = _parts(soundnet, layer)
+    weight = conv.weight
+    n_windows = _n_windows(layer, audio.shape[1])
+    plain = blocked_kernel(weight, layer.stride, layer.pool)
+    blocks = blocked_frames(audio[..., None], plain, layer.padding, n_windows).flatten(0, 1)
+    with torch.no_grad():
+        taps = [slice(layer.stride * o, layer.stride * o + layer.kernel) for o in range(layer.pool)]
+        sums, products = blocks.sum(0), blocks.T @ blocks
+        n = len(blocks) * layer.pool
+        centre = torch.stack([sums[tap] for tap in taps]).sum(0) / n
+        covariance = torch.stack([products[tap, tap] for tap in taps]).sum(0) / n
+        covariance -= torch.outer(centre, centre)
+    rows = weight[:, 0]
+    mean = rows @ centre
+    variance = ((rows @ covariance) * rows).sum(1).clamp_min(0)
+    scale = _normalise(norm, conv, mean, variance, n)
+    folded = blocked_kernel(weight * scale[:, None, None], layer.stride, layer.pool)
+    frames = (blocks @ folded.matrix).view(len(audio), n_windows, layer.pool, -1)
+    return F.relu(frames.max(dim=2).values + (norm.bias - mean * scale))
+
+
+def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
+    conv, norm = _parts(soundnet, layer)
+    n_windows = _n_windows(layer, frames.shape[1])
+    kernel = blocked_kernel(conv.weight, layer.stride, layer.pool)
+    blocks = blocked_frames(frames, kernel, layer.padding, n_windows).flatten(0, 1)
+    products = (blocks @ kernel.matrix).view(-1, layer.channels)
+    variance, mean = torch.var_mean(products, dim=0, unbiased=False)
+    scale = _normalise(norm, conv, mean, variance, len(products))
+    scaled = (products * scale).view(len(frames), n_windows, layer.pool, layer.channels)
+    return F.relu(scaled.max(dim=2).values + (norm.bias - mean * scale))
+
+
+def freeze_lower(soundnet: SoundNet) -> None:
+    """From now on conv1 and conv2 stay as they are, statistics included."""
+    for layer in soundnet.layers[:2]:
+        soundnet.block(layer.name).requires_grad_(False).eval()
+
+
+def _pooled_frozen(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
+    """With the running statistics, all folded into one product."""
+    conv, norm = _parts(soundnet, layer)
+    scale = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
+    bias = 0.0 if conv.bias is None else conv.bias
+    offset = norm.bias + (bias - norm.get_buffer("running_mean")) * scale
+    n_windows = _n_windows(layer, frames.shape[1])
+    kernel = blocked_kernel(conv.weight * scale[:, None, None], layer.stride, layer.pool)
+    products = blocked_frames(frames, kernel, layer.padding, n_windows) @ kernel.matrix
+    pooled = products.unflatten(2, (layer.pool, layer.channels)).max(dim=2).values
+    return F.relu(pooled + offset)
+
+
+def _parts(soundnet: SoundNet, layer: Layer) -> tuple[nn.Conv1d, nn.BatchNorm1d]:
+    block = soundnet.block(layer.name)
+    return block.conv, block.norm
+
+
+def _n_windows(layer: Layer, n_frames: int) -> int:
+    n_outputs = (n_frames + 2 * layer.padding - layer.kernel) // layer.stride + 1
+    return n_outputs // layer.pool
+
+
+def _normalise(
+    norm: nn.BatchNorm1d, conv: nn.Conv1d, mean: Tensor, variance: Tensor, n: int
+) -> Tensor:
+    """BatchNorm's factor; moves its running statistics, to which the bias of `conv` belongs."""
+    with torch.no_grad():
+        bias = 0.0 if conv.bias is None else conv.bias
+        norm.get_buffer("running_mean").lerp_(mean + bias, MOMENTUM)
+        norm.get_buffer("running_var").lerp_(variance * (n / max(1, n - 1)), MOMENTUM)
+        norm.get_buffer("num_batches_tracked").add_(1)
+    return norm.weight * torch.rsqrt(variance + norm.eps)

@@ -1,0 +1,214 @@
+"""The pretraining loop.
+
+A step: draw crops, change them, describe them, compare. Every draw comes from the recipe's seed and
+the number of the step, so that a run which was killed and resumed goes on exactly as it would have.
+Crops are drawn, changed and described by a thread while the step before is computed.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import send_to_device
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.soundnet import SoundNet
+from training.corpus.corpus import Corpus
+from training.pretraining.augmentation import augment
+from training.pretraining.blocked_training import freeze_lower, training_stages
+from training.pretraining.crops import PairedCrops
+from training.pretraining.curves import draw_losses
+from training.pretraining.objectives import Objectives, starting_network
+from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
+from training.pretraining.run import LossRow, PretrainFolder, PretrainState
+from training.pretraining.targets import Targets
+from training.provenance import git_revision, versions
+
+INPUT_SCALE = 256.0  # as the original SoundNet: full scale is +-256
+N_AHEAD = 2  # steps whose crops are prepared ahead
+
+
+class Learner(nn.Module):
+    """The network with the read-outs that it is trained by."""
+
+    def __init__(self, recipe: PretrainRecipe) -> None:
+        super().__init__()
+        self.soundnet = starting_network(recipe.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.objectives = Objectives(recipe.objectives)
+
+    def forward(self, audio: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Losses of crops by name."""
+        stages = training_stages(self.soundnet, audio * INPUT_SCALE)
+        losses: dict[str, Tensor] = self.objectives(stages, targets)
+        return losses
+
+
+def pretrain(
+    recipe: PretrainRecipe, out: str | Path, *, resume: bool = False, progress: bool = True
+) -> None:
+    """Train SoundNet on a corpus without labels.
+
+    Parameters
+    ----------
+    recipe : PretrainRecipe
+        All that decides the result.
+    out : path-like
+        Folder of the run, see :mod:`training.pretraining.run`.
+    resume : bool
+        Go on with the run in `out` if there is one.
+    progress : bool
+        Show a bar on standard error.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` holds something and `resume` is false.
+    FileNotFoundError, ValueError
+        If the corpus is missing, damaged or too small, or the loss is no longer finite.
+    """
+    accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
+    corpus = Corpus.open(recipe.corpus)
+    crops = PairedCrops(corpus, recipe.crops, recipe.augmentation.speed)
+    folder = PretrainFolder(out)
+    folder.begin(recipe, resume=resume)
+    folder.write_document(
+        "origin.json",
+        {
+            "corpus": corpus.manifest.model_dump(mode="json"),
+            "git": git_revision(),
+            "versions": versions(),
+        },
+    )
+    learner = Learner(recipe).to(accelerator.device)
+    targets = Targets(crops.n_samples)
+    optimiser = torch.optim.AdamW(
+        learner.parameters(),
+        lr=recipe.schedule.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=recipe.schedule.weight_decay,
+    )
+    state = folder.read_state()
+    if state is None:
+        first = [_audio(crops, recipe, -1 - i) for i in range(recipe.schedule.calibration_steps)]
+        targets.calibrate(torch.cat(first))
+        state = PretrainState(targets=targets.state_dict())
+    else:
+        learner.load_state_dict(state.learner)
+        optimiser.load_state_dict(state.optimiser)
+        targets.load_state_dict(state.targets)
+
+    def remember() -> None:
+        state.learner = learner.state_dict()
+        state.optimiser = optimiser.state_dict()
+        folder.write_state(state)
+        if state.history:
+            write_atomically(folder.path / "curves.png", draw_losses(state.history))
+
+    learner.train()
+    n_steps = recipe.schedule.steps
+    shown = tqdm(
+        _prepared_steps(crops, targets, recipe, range(state.step, n_steps)),
+        initial=state.step,
+        total=n_steps,
+        desc="pretrain",
+        disable=None if progress else True,
+        file=sys.stderr,
+    )
+    sums: dict[str, float] = {}
+    with shown:
+        for audio, described in shown:
+            if state.step >= recipe.schedule.lower_until * n_steps:
+                freeze_lower(learner.soundnet)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate_at(state.step, recipe.schedule)
+            with accelerator.autocast():
+                losses = learner(*send_to_device((audio, described), accelerator.device))
+            loss = torch.stack(list(losses.values())).sum()
+            accelerator.backward(loss)
+            nn.utils.clip_grad_norm_(learner.parameters(), recipe.schedule.gradient_clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            state.step += 1
+            for name, value in (*losses.items(), ("loss", loss)):
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            if state.step % recipe.save_every == 0 or state.step == n_steps:
+                n = state.step % recipe.save_every or recipe.save_every
+                means = {name: value / n for name, value in sums.items()}
+                sums = {}
+                if not math.isfinite(means["loss"]):
+                    raise ValueError(
+                        f"the loss is no longer finite before step {state.step}; lower "
+                        "schedule.learning_rate. The state before is kept"
+                    )
+                state.history.append(LossRow(state.step, means))
+                shown.set_postfix(loss=f"{means['loss']:.3f}")
+                remember()
+
+
+def learning_rate_at(step: int, schedule: ScheduleSettings) -> float:
+    """Linear warm-up, then half a cosine down to zero.
+
+    Examples
+    --------
+    >>> schedule = ScheduleSettings(steps=100, learning_rate=1.0, warm_up=0.1)
+    >>> [round(learning_rate_at(step, schedule), 3) for step in (0, 9, 55, 99)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    n_warm = round(schedule.warm_up * schedule.steps)
+    if step < n_warm:
+        return schedule.learning_rate * (step + 1) / n_warm
+    done = (step - n_warm) / max(1, schedule.steps - n_warm)
+    return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _audio(crops: PairedCrops, recipe: PretrainRecipe, step: int) -> Tensor:
+    """Crops of one step, changed; negative steps are those of the calibration."""
+    generator = np.random.default_rng([recipe.seed, int(step < 0), abs(step)])
+    return augment(torch.from_numpy(crops.draw(generator)), recipe.augmentation, generator)
+
+
+def _prepared_steps(
+    crops: PairedCrops, targets: Targets, recipe: PretrainRecipe, steps: range
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Crops of these steps and what is heard in them, prepared ahead by a thread."""
+
+    def prepare(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        audio = _audio(crops, recipe, step)
+        return audio, targets(audio)
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = [pool.submit(prepare, step) for step in steps[:N_AHEAD]]
+        for step in steps:
+            yield ahead.pop(0).result()
+            if step + N_AHEAD < steps.stop:
+                ahead.append(pool.submit(prepare, step + N_AHEAD))
+
+
+def trained_soundnet(out: str | Path) -> SoundNet:
+    """The network of a run as it stands, in inference mode."""
+    folder = PretrainFolder(out)
+    recipe = folder.recipe()
+    state = folder.read_state()
+    if state is None:
+        raise ValueError(f"{folder.path} has no state yet; run python -m training pretrain first")
+    soundnet = starting_network(recipe.seed)
+    prefix = "soundnet."
+    soundnet.load_state_dict(
+        {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state.learner.items()
+            if name.startswith(prefix)
+        }
+    )
+    return soundnet.eval()

@@ -1,0 +1,146 @@
+"""What a pretraining is decided by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from training.config import Settings
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class CropSettings(Settings):
+    """How crops are drawn.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of a crop; shorter recordings are surrounded by silence.
+    recordings_per_step : int
+        Recordings in a step, two crops of each.
+    balance_kinds : bool
+        Whether all kinds of the corpus (speech, music, ...) are drawn equally often; otherwise
+        every recording by the square root of its length.
+    """
+
+    seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
+    recordings_per_step: Annotated[int, Field(ge=2)] = 16
+    balance_kinds: bool = True
+
+
+class AugmentationSettings(Settings):
+    """How crops are changed; 0 leaves something out.
+
+    Attributes
+    ----------
+    speed : float
+        Largest change of speed (and pitch) in octaves, the same for both crops of a recording.
+    filter_db : float
+        Standard deviation of a random smooth filter.
+    mixing : float
+        Share of crops that another recording is mixed into, 5 to 30 dB below.
+    noise : float
+        Share of crops with white noise, 15 to 60 dB below.
+    quietest_db, loudest_db : float
+        Range of the root mean square of a crop, relative to full scale.
+    """
+
+    speed: Annotated[float, Field(ge=0, le=1)] = 0.25
+    filter_db: Weight = 4.0
+    mixing: Share = 0.3
+    noise: Share = 0.5
+    quietest_db: Annotated[float, Field(le=0)] = -40.0
+    loudest_db: Annotated[float, Field(le=0)] = -12.0
+
+
+class ObjectiveSettings(Settings):
+    """How much each objective counts; 0 leaves it out.
+
+    Attributes
+    ----------
+    frames : float
+        The log-mel spectrum at the time of each frame of conv4.
+    bands : float
+        Mean and standard deviation of the log-mel bands, from the mean of each described stage.
+    modulation_spectrum : float
+        The 2-D modulation spectrum, likewise.
+    modulation_power : float
+        The power of spectrotemporal modulations in each band, likewise.
+    contrast : float
+        Which two crops are of one recording (NT-Xent on conv7; Chen et al. 2020).
+    described_stages : tuple of str
+        Stages whose means over time are described.
+    temperature : float
+        Of the contrast.
+    """
+
+    frames: Weight = 0.5
+    bands: Weight = 1.0
+    modulation_spectrum: Weight = 1.0
+    modulation_power: Weight = 1.0
+    contrast: Weight = 0.1
+    described_stages: tuple[Literal["conv4", "conv5", "pool5", "conv6", "conv7"], ...] = (
+        "conv4",
+        "conv5",
+        "pool5",
+        "conv6",
+        "conv7",
+    )
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+
+
+class ScheduleSettings(Settings):
+    """Optimiser and schedule.
+
+    Attributes
+    ----------
+    steps : int
+        Steps in all.
+    learning_rate : float
+        The highest of AdamW: reached after `warm_up` of the steps, then down to zero by a cosine.
+    warm_up : float
+        Share of the steps.
+    weight_decay, gradient_clip : float
+        Of AdamW; largest norm of the gradient.
+    lower_until : float
+        Share of the steps in which conv1 and conv2 learn, which take most of the time.
+    calibration_steps : int
+        Steps before the first, whose crops give the descriptions their mean and deviation.
+    """
+
+    steps: Annotated[int, Field(ge=1)] = 5000
+    learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3
+    warm_up: Share = 0.1
+    weight_decay: Weight = 1e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 5.0
+    lower_until: Share = 0.35
+    calibration_steps: Annotated[int, Field(ge=1)] = 20
+
+
+class PretrainRecipe(Settings):
+    """All that decides the result of a pretraining.
+
+    Attributes
+    ----------
+    corpus : Path
+        Folder of a corpus, see :mod:`training.corpus`.
+    seed : int
+        Of weights, crops and augmentation.
+    mixed_precision : {"no", "bf16"}
+        Precision of the products; needs a processor or GPU that has it.
+    save_every : int
+        Steps between states that a killed run goes on from.
+    """
+
+    corpus: Path
+    crops: CropSettings = CropSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    objectives: ObjectiveSettings = ObjectiveSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    seed: int = 0
+    mixed_precision: Literal["no", "bf16"] = "no"
+    save_every: Annotated[int, Field(ge=1)] = 100

@@ -1,0 +1,132 @@
+"""A folder with a validated recipe and the results of what it describes.
+
+Each file appears under its name only when it is whole; tensors are read back without unpickling
+anything but tensors and plain values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+
+from hear_brainsoundnet.files import write_atomically
+from training.config import SettingsT, read_recipe, write_recipe
+
+# What torch.load raises for damaged files, and what a foreign content leads to.
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError)
+CONFIG_FILE = "config.yaml"
+
+
+class RecipeFolder(Generic[SettingsT]):
+    """The files of one run of something that a recipe describes.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+    kind : type
+        What its recipe has to be.
+    """
+
+    def __init__(self, path: str | Path, kind: type[SettingsT]) -> None:
+        self.path = Path(path)
+        self.kind = kind
+
+    def begin(self, recipe: SettingsT, *, resume: bool) -> None:
+        """Take possession of the folder for a recipe.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a run already and `resume` is false, or something that is no run.
+        ValueError
+            If the run to resume had another recipe.
+        """
+        config = self.path / CONFIG_FILE
+        if config.exists():
+            if not resume:
+                raise FileExistsError(
+                    f"{self.path} holds a run already; give --resume to go on with it, or another "
+                    "--out"
+                )
+            self._refuse_other_recipe(recipe)
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise FileExistsError(f"{self.path} is not empty and holds no run; give another --out")
+        write_atomically(config, write_recipe(recipe).encode())
+
+    def recipe(self) -> SettingsT:
+        """The recipe of the run."""
+        if not (self.path / CONFIG_FILE).exists():
+            raise FileNotFoundError(f"{self.path} holds no run (no {CONFIG_FILE})")
+        return read_recipe(self.path / CONFIG_FILE, self.kind)
+
+    def _refuse_other_recipe(self, recipe: SettingsT) -> None:
+        before = self.recipe().model_dump(mode="json")
+        now = recipe.model_dump(mode="json")
+        changed = sorted(key for key in now if now[key] != before[key])
+        if changed:
+            raise ValueError(
+                f"{self.path} was begun with another recipe ({', '.join(changed)} differ); resume "
+                "it with its own recipe, or give another --out"
+            )
+
+    def read_tensors(self, name: str) -> dict[str, Any] | None:
+        """Tensors and plain values of a file, or None where it has not been written.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(content, dict):
+                raise TypeError(f"{path} holds no names")
+        except UNREADABLE as error:
+            raise self.damaged(name) from error
+        return content
+
+    def damaged(self, name: str) -> ValueError:
+        """What to raise where a file of the folder makes no sense."""
+        return ValueError(f"{self.path / name} is damaged; begin the run anew in another folder")
+
+    def write_tensors(self, name: str, content: Mapping[str, Any]) -> None:
+        """Tensors and plain values; the file before stays until this one is whole."""
+        buffer = io.BytesIO()
+        torch.save(dict(content), buffer)
+        write_atomically(self.path / name, buffer.getvalue())
+
+    def write_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """A csv file; floats with all their digits."""
+        buffer = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        write_atomically(self.path / name, buffer.getvalue().encode())
+
+    def write_document(self, name: str, document: Mapping[str, Any]) -> None:
+        """A JSON file."""
+        write_atomically(self.path / name, json.dumps(document, indent=2).encode())
+
+    def read_document(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run."""
+        path = self.path / name
+        try:
+            document: dict[str, Any] = json.loads(path.read_text())
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path} is missing; has the run begun?") from error
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged") from error
+        return document
