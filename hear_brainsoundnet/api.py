@@ -23,6 +23,7 @@ def load_model(
     preset: str = "default",
     scene: str | None = None,
     timestamps: str | None = None,
+    reference: bool = False,
 ) -> EmbeddingModel:
     """Load a checkpoint as an embedding model.
 
@@ -40,6 +41,8 @@ def load_model(
     scene, timestamps : str, optional
         Stages and poolings in place of the preset's, for example
         ``scene="conv4:mean,std+conv7"`` and ``timestamps="conv4+conv5"``.
+    reference : bool
+        Compute by the plain network alone: equal but for rounding, and slower.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def load_model(
         preset=preset,
         scene=scene,
         timestamps=timestamps,
+        reference=reference,
     )
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from hear_brainsoundnet.audio import Sound, TensorSound
 from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.fast import FastSoundNet, can_be_fast
 from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool
@@ -66,6 +67,9 @@ class EmbeddingModel(nn.Module):
         Expressions of :mod:`hear_brainsoundnet.features` that replace those of the preset.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
+    reference : bool
+        Use the plain network throughout, instead of :mod:`hear_brainsoundnet.fast` where that can
+        be: equal but for rounding, and some times slower.
 
     Attributes
     ----------
@@ -87,6 +91,7 @@ class EmbeddingModel(nn.Module):
         scene: str | None = None,
         timestamps: str | None = None,
         samples_per_pass: int = SAMPLES_PER_PASS,
+        reference: bool = False,
     ) -> None:
         super().__init__()
         chosen = find_preset(preset)
@@ -98,6 +103,8 @@ class EmbeddingModel(nn.Module):
         self.sample_rate = sample_rate
         self.samples_per_pass = samples_per_pass
         self.soundnet = checkpoint.build_soundnet().requires_grad_(False)
+        is_fast = not reference and can_be_fast(self.soundnet)
+        self.network = FastSoundNet(self.soundnet) if is_fast else self.soundnet
         self.resampler = Resampler(sample_rate, self.card.sample_rate)
 
         geometry = stage_geometry(self.soundnet.layers)
@@ -177,7 +184,7 @@ class EmbeddingModel(nn.Module):
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
             audio, source_device = self._read(sound, resampler, clip, segment)
-            activations = self.soundnet(audio, wanted)
+            activations = self.network(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
                 pool.add(frames[pool.term.stage])

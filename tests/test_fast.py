@@ -1,0 +1,131 @@
+"""The fast way gives what the plain network gives."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.fast import FastSoundNet, can_be_fast
+from hear_brainsoundnet.soundnet import LAYERS, Layer, SoundNet, stage_names
+
+TOLERANCE = 1e-5  # of the range of the values
+
+
+def random_network(seed: int) -> SoundNet:
+    """Uneven statistics, factors of both signs."""
+    generator = torch.Generator().manual_seed(seed)
+    soundnet = SoundNet().eval().requires_grad_(False)
+    for layer in LAYERS:
+        norm = soundnet.block(layer.name).norm
+        for tensor in (norm.weight, norm.bias, norm.get_buffer("running_mean")):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+        variance = norm.get_buffer("running_var")
+        variance.copy_(0.2 + torch.rand(variance.shape, generator=generator))
+    return soundnet
+
+
+def assert_same(found: torch.Tensor, expected: torch.Tensor, name: str) -> None:
+    assert found.shape == expected.shape, name
+    if expected.numel():
+        extent = float(expected.max() - expected.min()) or 1.0
+        assert float((found - expected).abs().max()) <= TOLERANCE * extent, name
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n_samples=st.integers(1, 40_000),
+    n_sounds=st.integers(1, 3),
+    asked=st.sets(st.sampled_from(stage_names()), min_size=1),
+    seed=st.integers(0, 3),
+)
+def test_any_stages_of_any_length(
+    n_samples: int, n_sounds: int, asked: set[str], seed: int
+) -> None:
+    soundnet = random_network(seed)
+    audio = torch.randn(n_sounds, n_samples, generator=torch.Generator().manual_seed(n_samples))
+    names = sorted(asked)
+    try:
+        expected = soundnet(audio, names)
+    except RuntimeError:
+        return  # too short for the deepest stage
+    found = FastSoundNet(soundnet)(audio, names)
+    assert list(found) == names
+    for name in names:
+        assert_same(found[name], expected[name], name)
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    n_samples=st.integers(1, 150_000),
+    rate=st.sampled_from([16_000, 22_050, 44_100, 48_000]),
+    samples_per_pass=st.sampled_from([20_000, 50_000, 2**20]),
+)
+def test_embeddings_over_lengths_rates_and_pieces(
+    untrained_once: Checkpoint, n_samples: int, rate: int, samples_per_pass: int
+) -> None:
+    audio = torch.rand(2, n_samples, generator=torch.Generator().manual_seed(n_samples)) - 0.5
+    scene = "pool1:mean+conv2:max+conv4:mean,std+conv7:mean"
+    both = [
+        EmbeddingModel(
+            untrained_once,
+            sample_rate=rate,
+            scene=scene,
+            samples_per_pass=samples_per_pass,
+            reference=reference,
+        ).embed_tensor(audio)
+        for reference in (False, True)
+    ]
+    for kind in ("scene", "timestamps", "timestamps_ms"):
+        found, expected = (getattr(each, kind) for each in both)
+        assert_same(found, expected, kind)
+
+
+@pytest.fixture(scope="module")
+def untrained_once() -> Checkpoint:
+    from hear_brainsoundnet.named import load_checkpoint
+
+    return load_checkpoint("untrained")
+
+
+def test_changed_weights_are_noticed() -> None:
+    soundnet = random_network(0)
+    fast, audio = FastSoundNet(soundnet), torch.randn(1, 5000)
+    before = fast(audio, ["pool1"])["pool1"]
+    soundnet.conv1.norm.bias.add_(1.0)
+    after = fast(audio, ["pool1"])["pool1"]
+    assert not torch.equal(before, after)
+    assert_same(after, soundnet(audio, ["pool1"])["pool1"], "pool1")
+
+
+def test_a_copy_has_its_own_weights_and_doubles_work() -> None:
+    fast = FastSoundNet(random_network(0))
+    audio = torch.randn(1, 5000)
+    fast(audio, ["pool1"])
+    twin = copy.deepcopy(fast)
+    twin.soundnet.double()
+    found = twin(audio.double(), ["conv2"])["conv2"]
+    torch.testing.assert_close(found, twin.soundnet(audio.double(), ["conv2"])["conv2"])
+
+
+def test_gradients_of_the_audio_are_those_of_the_plain_network() -> None:
+    soundnet = random_network(1).double()
+    gradients = []
+    for network in (FastSoundNet(soundnet), soundnet):
+        audio = torch.randn(1, 3000, generator=torch.Generator().manual_seed(0)).double()
+        audio.requires_grad_()
+        network(audio, ["conv3"])["conv3"].square().sum().backward()
+        assert audio.grad is not None
+        gradients.append(audio.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_a_table_without_pooling_takes_the_plain_way() -> None:
+    assert can_be_fast(SoundNet())
+    plain = Layer("conv1", kernel=4, stride=2, padding=1, channels=3)
+    assert not can_be_fast(SoundNet([plain, *LAYERS[1:]]))
