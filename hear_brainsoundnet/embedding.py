@@ -104,7 +104,7 @@ class EmbeddingModel(nn.Module):
         self.samples_per_pass = samples_per_pass
         self.soundnet = checkpoint.build_soundnet().requires_grad_(False)
         is_fast = not reference and can_be_fast(self.soundnet)
-        self.network = FastSoundNet(self.soundnet) if is_fast else self.soundnet
+        self.fast = FastSoundNet(self.soundnet) if is_fast else None
         self.resampler = Resampler(sample_rate, self.card.sample_rate)
 
         geometry = stage_geometry(self.soundnet.layers)
@@ -184,7 +184,7 @@ class EmbeddingModel(nn.Module):
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
             audio, source_device = self._read(sound, resampler, clip, segment)
-            activations = self.network(audio, wanted)
+            activations = (self.fast or self.soundnet)(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
                 pool.add(frames[pool.term.stage])

@@ -125,6 +125,11 @@ def test_gradients_of_the_audio_are_those_of_the_plain_network() -> None:
     torch.testing.assert_close(*gradients)
 
 
+def test_fast_and_reference_have_the_same_state(untrained_once: Checkpoint) -> None:
+    states = [EmbeddingModel(untrained_once, reference=each).state_dict() for each in (True, False)]
+    assert states[0].keys() == states[1].keys()
+
+
 def test_a_table_without_pooling_takes_the_plain_way() -> None:
     assert can_be_fast(SoundNet())
     plain = Layer("conv1", kernel=4, stride=2, padding=1, channels=3)

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.correspondence.natsound165 import components
 from benchmarks.correspondence.splits import Split
 from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_means
 from benchmarks.default_checkpoint.conditions import CONDITIONS, Condition, prepare_condition
+from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.encoding.fits import Fitted, fitted
 from benchmarks.encoding.natsound165_models import N_TEST, N_VALIDATION, split_of, split_settings
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.averaging import averaged
-from training.prepared import INT16_SCALE, Prepared
+from training.prepared import Prepared
 from training.recipe import FitRecipe
 
 logger = logging.getLogger(__name__)
@@ -91,30 +91,26 @@ def measure_alignment(
     conditions, shares
         What is aligned with, the brain first; shares of the aligned network in averages.
     """
-    folder = data / "fmri" / "natsound165"
-    targets = components(folder)
-    responses = targets.responses.mean(axis=0)
-    names = targets.regions
+    sounds = natural_sounds(data, work)
     prepared = {
-        condition: prepare_condition(condition, targets, folder, work) for condition in conditions
+        condition: prepare_condition(condition, sounds, data, work) for condition in conditions
     }
-    brain = prepared["brain"]
-    order = [run.stimulus for run in brain.runs]
-    audio = [brain.audio(name).astype(np.float32) / np.float32(INT16_SCALE) for name in order]
-    responses = np.concatenate([brain.bold(run) for run in brain.runs]).astype(np.float64)
     pretrained = read_checkpoint(start)
     scale = pretrained.card.input_scale
     before = pretrained.build_soundnet()
     untrained = load_checkpoint("untrained")
 
-    splits = [halves(brain, seed) for seed in range(n_splits)]
+    splits = [halves(sounds.prepared, seed) for seed in range(n_splits)]
     found: dict[str, list[Scores]] = {}
 
     def score(name: str, soundnet: SoundNet, input_scale: float, which: Sequence[Split]) -> None:
-        means = stage_means(soundnet, audio, input_scale)
+        means = stage_means(soundnet, sounds.audio, input_scale)
         for split in which:
             found.setdefault(name, []).append(
-                {stage: squared_correlations(u, responses, split) for stage, u in means.items()}
+                {
+                    stage: squared_correlations(u, sounds.responses, split)
+                    for stage, u in means.items()
+                }
             )
 
     score("random weights", untrained.build_soundnet(), untrained.card.input_scale, splits)
@@ -128,7 +124,7 @@ def measure_alignment(
             for share in shares:
                 network = averaged(after, before, share)
                 score(f"{condition}, share {share:g}", network, scale, [split])
-    return _document(found, names, pretrained.hash, n_splits, shares)
+    return _document(found, sounds.components, pretrained.hash, n_splits, shares)
 
 
 def halves(prepared: Prepared, seed: int) -> Split:

@@ -25,6 +25,20 @@ Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON fi
 
 
 @app.command()
+def ablation(
+    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")],
+    data: Data,
+    tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
+    out: Work,
+    results: Results = RESULTS,
+) -> None:
+    """Short pretrainings in which one thing is left out each."""
+    from benchmarks.default_checkpoint.ablation import measure_ablation
+
+    typer.echo(write_result(results, "ablation", measure_ablation(corpus, data, tasks, out)))
+
+
+@app.command()
 def align(pretrained: Pretrained, data: Data, out: Work, results: Results = RESULTS) -> None:
     """Cross-validated alignment with responses to natural sounds, and its controls."""
     from benchmarks.default_checkpoint.alignment import measure_alignment

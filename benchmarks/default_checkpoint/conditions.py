@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.baselines.spectrotemporal import SpectroTemporal
-from benchmarks.correspondence.data import SoundResponses
-from benchmarks.encoding.natsound165_models import prepare_sounds
+from benchmarks.correspondence.natsound165 import components
+from benchmarks.default_checkpoint.sounds import FOLDER, NaturalSounds
 from training.preparation import PrepareRecipe, prepare
 from training.prepared import Prepared
 
@@ -19,7 +19,7 @@ CONDITIONS: tuple[Condition, ...] = ("brain", "permuted brain", "SpectroTemporal
 
 
 def prepare_condition(
-    condition: Condition, targets: SoundResponses, folder: Path, work: Path
+    condition: Condition, sounds: NaturalSounds, data: Path, work: Path
 ) -> Prepared:
     """The dataset that a condition is fitted to.
 
@@ -31,27 +31,26 @@ def prepare_condition(
     Parameters
     ----------
     condition : str
-    targets : SoundResponses
-        The brain's.
-    folder : Path
-        natsound165.
+    sounds : NaturalSounds
+        With the brain's responses.
+    data : Path
+        Folder of the real recordings.
     work : Path
         Folder for prepared data.
     """
     if condition != "SpectroTemporal":
-        return prepare_sounds(folder, work / "prepared")
+        return sounds.prepared
+    folder = data / FOLDER
+    targets = components(folder)
     model = SpectroTemporal()
     activations = activations_on(model, targets.sounds, targets.read, work / "activations")
     table = np.asarray(activations[model.stages[0]], np.float64)
     left, _, _ = np.linalg.svd(table - table.mean(axis=0), full_matrices=False)
-    brain = targets.responses.mean(axis=0)
-    n_components = brain.shape[1]
-    components = left[:, :n_components] * np.sqrt(len(table)) * brain.std(axis=0)
+    n_components = sounds.responses.shape[1]
     path = work / "spectrotemporal.npz"
-    work.mkdir(parents=True, exist_ok=True)
     np.savez(
         path,
-        R=components,
+        R=left[:, :n_components] * np.sqrt(len(table)) * sounds.responses.std(axis=0),
         stim_names=np.array(targets.sounds),
         component_names=np.array([f"SpectroTemporal {i + 1}" for i in range(n_components)]),
     )

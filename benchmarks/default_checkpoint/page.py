@@ -23,6 +23,6 @@ def write_page(results: Path, page: Path) -> Path:
             "numbers: the JSON files in the folder `results`. `make default-checkpoint` makes "
             "corpus, pretraining, alignment, controls, tables and file anew.",
         ],
-        names=("alignment", "tasks"),
+        names=("alignment", "tasks", "ablation"),
         missing="Not run yet",
     )

@@ -10,8 +10,9 @@ import torch
 from pydantic import JsonValue
 
 from benchmarks.default_checkpoint.alignment import SETTINGS, aligned_soundnet
+from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.encoding.fits import fitted
-from benchmarks.encoding.natsound165_models import N_VALIDATION, prepare_sounds
+from benchmarks.encoding.natsound165_models import N_VALIDATION
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from training.averaging import averaged
@@ -60,8 +61,7 @@ def write_default(
     seed : int
         Of the fit.
     """
-    folder = data / "fmri" / "natsound165"
-    prepared = prepare_sounds(folder, work / "prepared")
+    prepared = natural_sounds(data, work).prepared
     recipe = FitRecipe.model_validate(
         {
             **SETTINGS,

@@ -7,11 +7,13 @@ import pytest
 
 from training.config import read_recipe
 from training.preparation import PrepareRecipe
+from training.pretraining.recipe import PretrainRecipe
 from training.recipe import FitRecipe
 
 FOLDER = Path(__file__).parents[2] / "training" / "recipes"
 PREPARE = sorted(FOLDER.rglob("prepare_*.yaml"))
-FIT = sorted(set(FOLDER.rglob("*.yaml")) - set(PREPARE))
+PRETRAIN = sorted(FOLDER.rglob("pretrain*.yaml"))
+FIT = sorted(set(FOLDER.rglob("*.yaml")) - set(PREPARE) - set(PRETRAIN))
 
 # Freteault et al. (2025), as in the names of their checkpoints: window in TRs, delays, rate.
 PUBLISHED = {
@@ -42,6 +44,11 @@ def test_prepare_recipes_are_valid(path):
     assert not recipe.out.is_absolute()
 
 
+@pytest.mark.parametrize("path", PRETRAIN, ids=name_of)
+def test_pretrain_recipes_are_valid(path):
+    assert not read_recipe(path, PretrainRecipe).corpus.is_absolute()
+
+
 @pytest.mark.parametrize("path", FIT, ids=name_of)
 def test_fit_recipes_are_valid(path):
     recipe = read_recipe(path, FitRecipe)
@@ -56,7 +63,7 @@ def test_every_fit_has_a_recipe_that_prepares_its_data():
 
 
 def test_every_recipe_says_why():
-    bare = [path for path in (*PREPARE, *FIT) if not path.read_text().startswith("# ")]
+    bare = [path for path in (*PREPARE, *PRETRAIN, *FIT) if not path.read_text().startswith("# ")]
     assert bare == []
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
+from benchmarks.correspondence.external.redirections import without_redirections
 from benchmarks.correspondence.external.weights import load_weights, only_file
 from benchmarks.correspondence.hooks import Tap
 
@@ -22,8 +23,9 @@ N_BINS = N_FFT // 2 + 1
 
 def build(weights: Path | None) -> Network:
     """The network, with weights from a file of SpeechBrain or random."""
-    from speechbrain.lobes.models.MetricGAN import EnhancementGenerator
-    from speechbrain.processing.features import STFT, spectral_magnitude
+    with without_redirections():
+        from speechbrain.lobes.models.MetricGAN import EnhancementGenerator
+        from speechbrain.processing.features import STFT, spectral_magnitude
 
     module = EnhancementGenerator(input_size=N_BINS, hidden_size=N_HIDDEN, num_layers=2, dropout=0)
     if weights is not None:

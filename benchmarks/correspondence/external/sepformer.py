@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
+from benchmarks.correspondence.external.redirections import without_redirections
 from benchmarks.correspondence.external.weights import load_weights, only_file
 from benchmarks.correspondence.hooks import Tap
 
@@ -21,7 +22,12 @@ class Separator(nn.Module):
     """Encoder and mask network; the decoder comes after all stages and is left out."""
 
     def __init__(self) -> None:
-        from speechbrain.lobes.models.dual_path import Dual_Path_Model, Encoder, SBTransformerBlock
+        with without_redirections():
+            from speechbrain.lobes.models.dual_path import (
+                Dual_Path_Model,
+                Encoder,
+                SBTransformerBlock,
+            )
 
         def transformer() -> nn.Module:
             block: nn.Module = SBTransformerBlock(

@@ -1,6 +1,7 @@
 """Every network of the overview runs in its published shape, with the stages of the paper."""
 
 import logging
+import sys
 
 import pytest
 import torch
@@ -209,3 +210,11 @@ def test_silent_sound_is_refused_where_the_level_is_scaled() -> None:
     audio[1] = 0.0
     with pytest.raises(ValueError, match="sound 1 of 2 is silent"):
         load_external("VQ-VAE").activations(audio)
+
+
+@pytest.mark.parametrize("name", ["SepFormer", "MetricGAN"])
+def test_every_module_can_be_looked_at_afterwards(name: str) -> None:
+    """Test tools walk over all modules; none may raise when it is asked for its file."""
+    load_external(name)
+    for module in list(sys.modules.values()):
+        getattr(module, "__file__", None)
