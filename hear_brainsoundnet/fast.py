@@ -122,7 +122,7 @@ def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, T
     pieces, kept = [], []
     for piece in blocks.flatten(0, 1).split(WINDOWS_AT_ONCE):
         outputs = (piece @ matrix).unflatten(1, (layer.pool, layer.channels))
-        pieces.append(outputs.amax(dim=1))
+        pieces.append(_largest(outputs))
         if keep:
             kept.append(outputs)
     shape = (len(frames), n_windows)
@@ -132,3 +132,11 @@ def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, T
         return None, pooled
     conv = torch.cat(kept).reshape(len(frames), -1, layer.channels)[:, :n_outputs]
     return F.relu(conv + each.offset), pooled
+
+
+def _largest(outputs: Tensor) -> Tensor:
+    """Maximum over the outputs of a window, by halves: long rows are compared at once."""
+    while outputs.shape[1] % 2 == 0:
+        half = outputs.shape[1] // 2
+        outputs = torch.maximum(outputs[:, :half], outputs[:, half:])
+    return outputs.amax(dim=1)

@@ -1,9 +1,15 @@
-"""Embed many files into one folder: find them, a few at a time, keep what is done."""
+"""Embed many files into one folder: find them, a few at a time, keep what is done.
+
+Files are read in threads, ahead of the network. What is long is embedded there, file by file; what
+is short waits for others of its length (:mod:`hear_brainsoundnet.together`), which a thread of
+their own embeds. Results are written where they come together.
+"""
 
 from __future__ import annotations
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from importlib.metadata import version
@@ -23,8 +29,11 @@ from hear_brainsoundnet.progress import (
     Record,
     timestamps_path,
 )
+from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
 
 KINDS = ("scene", "timestamps", "both")
+
+Result = tuple[Entry, Record, Embeddings]
 
 
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
@@ -137,10 +146,15 @@ def embed_files(
         on_file(record)
     todo = [entry for entry in entries if entry.name not in progress.records]
 
-    def embed(entry: Entry) -> tuple[Record, Embeddings]:
+    def read(entry: Entry) -> tuple[Record, Embeddings | ShortClip]:
         return _embed_file(entry, model, kind)
 
-    for entry, (record, embeddings) in _in_threads(embed, todo, jobs):
+    def embed_group(group: Sequence[tuple[Entry, Record, ShortClip]]) -> list[Result]:
+        clips = [clip for _, _, clip in group]
+        found = embed_together(model, clips, scene=kind != "timestamps", timestamps=kind != "scene")
+        return [(entry, record, own) for (entry, record, _), own in zip(group, found, strict=True)]
+
+    for entry, record, embeddings in _in_groups(_in_threads(read, todo, jobs), embed_group):
         if embeddings.timestamps is not None and embeddings.timestamps_ms is not None:
             write_atomically(
                 timestamps_path(out, entry.name),
@@ -156,12 +170,20 @@ def embed_files(
     return progress.finish(entries)
 
 
-def _embed_file(entry: Entry, model: EmbeddingModel, kind: str) -> tuple[Record, Embeddings]:
+def _embed_file(
+    entry: Entry, model: EmbeddingModel, kind: str
+) -> tuple[Record, Embeddings | ShortClip]:
+    """Embeddings of a long file; a short one is only read."""
     modified = 0
+    embeddings: Embeddings | ShortClip | None
     try:
         modified = entry.path.stat().st_mtime_ns
         with AudioFile(entry.path) as sound:
-            embeddings = model.embed(sound, scene=kind != "timestamps", timestamps=kind != "scene")
+            embeddings = read_short(model, sound)
+            if embeddings is None:
+                embeddings = model.embed(
+                    sound, scene=kind != "timestamps", timestamps=kind != "scene"
+                )
             duration = sound.duration
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -169,21 +191,50 @@ def _embed_file(entry: Entry, model: EmbeddingModel, kind: str) -> tuple[Record,
     return Record(entry.name, modified, duration, "ok"), embeddings
 
 
+def _in_groups(
+    files: Iterable[tuple[Entry, tuple[Record, Embeddings | ShortClip]]],
+    embed_group: Callable[[Sequence[tuple[Entry, Record, ShortClip]]], list[Result]],
+) -> Iterator[Result]:
+    """Results of all files; the short ones are embedded in groups of one length."""
+    waiting: dict[int, list[tuple[Entry, Record, ShortClip]]] = {}
+    running: deque[Future[list[Result]]] = deque()
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as executor:
+        try:
+            for entry, (record, found) in files:
+                if isinstance(found, Embeddings):
+                    yield entry, record, found
+                    continue
+                group = waiting.setdefault(found.length, [])
+                group.append((entry, record, found))
+                if len(group) == CLIPS:
+                    running.append(executor.submit(embed_group, waiting.pop(found.length)))
+                while len(running) > 1 or (running and running[0].done()):
+                    yield from running.popleft().result()
+            running += [executor.submit(embed_group, group) for group in waiting.values()]
+            while running:
+                yield from running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
 def _in_threads(
-    embed: Callable[[Entry], tuple[Record, Embeddings]], entries: Iterable[Entry], jobs: int
-) -> Iterator[tuple[Entry, tuple[Record, Embeddings]]]:
-    """Results as they come, never more than a few files ahead of what was taken."""
+    read: Callable[[Entry], tuple[Record, Embeddings | ShortClip]],
+    entries: Iterable[Entry],
+    jobs: int,
+) -> Iterator[tuple[Entry, tuple[Record, Embeddings | ShortClip]]]:
+    """What comes of the files, as it comes, never more than a few files ahead of what was taken."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     n_threads = max(1, (n_cores or 1) // jobs)
     waiting = iter(entries)
     with ThreadPoolExecutor(
         jobs, initializer=torch.set_num_threads, initargs=(n_threads,)
     ) as executor:
-        running: dict[Future[tuple[Record, Embeddings]], Entry] = {}
+        running: dict[Future[tuple[Record, Embeddings | ShortClip]], Entry] = {}
         try:
             while True:
                 for entry in islice(waiting, 2 * jobs - len(running)):
-                    running[executor.submit(embed, entry)] = entry
+                    running[executor.submit(read, entry)] = entry
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)

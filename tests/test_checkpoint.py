@@ -3,6 +3,8 @@ import logging
 import os
 import stat
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -301,3 +303,11 @@ def test_written_file_is_readable_by_others(file):
 def test_checkpoint_without_read_out_has_no_encoder():
     with pytest.raises(ValueError, match="checkpoint 'test' has no read-out to fMRI"):
         checkpoint_of(SoundNet()).build_encoder()
+
+
+@pytest.mark.slow
+def test_loading_the_default_imports_nothing_heavy() -> None:
+    """PyTorch imports sympy (half a second) for some operations on tensors without memory."""
+    program = "import sys, hear_brainsoundnet as h; h.load_model(); print('sympy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.speed epoch | preparation | page``."""
+"""The command line: ``python -m benchmarks.speed embedding | long | folder | ... | page``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from benchmarks.results import write_result
-from benchmarks.speed.documents import epoch_document, preparation_document
+from benchmarks.speed.documents import (
+    embedding_document,
+    epoch_document,
+    folder_document,
+    leads_document,
+    long_document,
+    preparation_document,
+)
 from benchmarks.speed.machine import machine
 from benchmarks.speed.page import PAGE, RESULTS, write_page
 from hear_brainsoundnet.command_line import new_app, run_program
@@ -21,6 +28,77 @@ app = new_app(
 
 Rounds = Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")]
 Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
+Data = Annotated[
+    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
+]
+
+
+@app.command()
+def embedding(rounds: Rounds = 5, results: Results = RESULTS) -> None:
+    """Clips of several lengths, alone and in batches, against the earlier public recipe."""
+    import torch
+
+    from benchmarks.speed.embedding import BATCHES, DURATIONS, KINDS, measure_clips
+
+    at_work = machine()
+    speeds = [
+        measure_clips(kind, duration, n_clips, rounds)
+        for kind in KINDS
+        for duration in DURATIONS
+        for n_clips in BATCHES
+    ]
+    command = f"{PROGRAM} embedding --rounds {rounds}"
+    document = embedding_document(speeds, torch.get_num_threads(), command, at_work)
+    typer.echo(write_result(results, "embedding", document))
+
+
+@app.command("long")
+def long_(rounds: Rounds = 3, results: Results = RESULTS) -> None:
+    """Twenty minutes and two hours, and how memory grows with length and number of clips."""
+    import torch
+
+    from benchmarks.speed.embedding import KINDS
+    from benchmarks.speed.long_sounds import measure_long, measure_memories
+
+    at_work, n_threads = machine(), torch.get_num_threads()
+    memories = measure_memories(n_threads)
+    speeds = [measure_long(kind, rounds) for kind in KINDS]
+    command = f"{PROGRAM} long --rounds {rounds}"
+    document = long_document(speeds, memories, n_threads, command, at_work)
+    typer.echo(write_result(results, "long", document))
+
+
+@app.command()
+def folder(
+    data: Data,
+    rounds: Rounds = 3,
+    files: Annotated[int | None, typer.Option(min=1, help="Of each set; by default all.")] = None,
+    results: Results = RESULTS,
+) -> None:
+    """``hear-brainsoundnet embed`` on real recordings, against plain loops."""
+    from benchmarks.speed.folders import SETS, measure_folder, measure_start, recordings
+
+    at_work = machine()
+    sets = {name: recordings(data, name)[:files] for name in SETS}
+    starts = measure_start(next(iter(sets.values()))[0])
+    speeds = [measure_folder(name, paths, rounds) for name, paths in sets.items()]
+    command = f"{PROGRAM} folder --rounds {rounds}"
+    command += "" if files is None else f" --files {files}"
+    typer.echo(write_result(results, "folder", folder_document(speeds, starts, command, at_work)))
+
+
+@app.command()
+def leads(rounds: Rounds = 5, results: Results = RESULTS) -> None:
+    """Ideas for a faster network, one by one."""
+    import torch
+
+    from benchmarks.speed.leads import DURATIONS, measure_leads
+
+    at_work = machine()
+    measured = {duration: measure_leads(duration, rounds) for duration in DURATIONS}
+    command = f"{PROGRAM} leads --rounds {rounds}"
+    document = leads_document(measured, torch.get_num_threads(), command, at_work)
+    typer.echo(write_result(results, "leads", document))
 
 
 @app.command()

@@ -43,8 +43,8 @@ class EarlierNetwork(nn.Module):
         n_frozen = names.index(train_from)
         in_channels, blocks = 1, []
         for layer in soundnet.layers:
-            blocks.append(_block(layer, in_channels))
-            _copy_weights(soundnet, layer.name, blocks[-1])
+            blocks.append(block(layer, in_channels))
+            copy_weights(soundnet, layer.name, blocks[-1])
             in_channels = layer.channels
         self.frozen = nn.Sequential(*blocks[:n_frozen]).requires_grad_(False)
         self.learning = nn.Sequential(*blocks[n_frozen:])
@@ -105,8 +105,9 @@ class EarlierTraining:
         return losses
 
 
-def _block(layer: Layer, in_channels: int) -> nn.Sequential:
-    block = nn.Sequential(
+def block(layer: Layer, in_channels: int) -> nn.Sequential:
+    """A layer along the first of two axes, the second of length one."""
+    made = nn.Sequential(
         nn.Conv2d(
             in_channels,
             layer.channels,
@@ -118,13 +119,14 @@ def _block(layer: Layer, in_channels: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
     )
     if layer.pool:
-        block.append(nn.MaxPool2d((layer.pool, 1), stride=(layer.pool, 1)))
-    return block
+        made.append(nn.MaxPool2d((layer.pool, 1), stride=(layer.pool, 1)))
+    return made
 
 
-def _copy_weights(soundnet: SoundNet, name: str, block: nn.Sequential) -> None:
+def copy_weights(soundnet: SoundNet, name: str, copy: nn.Sequential) -> None:
+    """Give `copy` the weights of the block called `name`."""
     source = soundnet.block(name)
     conv = {key: value.clone() for key, value in source.conv.state_dict().items()}
     conv["weight"] = conv["weight"].unsqueeze(-1)
-    block[0].load_state_dict(conv)
-    block[1].load_state_dict(source.norm.state_dict())
+    copy[0].load_state_dict(conv)
+    copy[1].load_state_dict(source.norm.state_dict())

@@ -13,11 +13,13 @@ are not part of it. Three epochs of ours are measured:
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -42,7 +44,7 @@ from training.prepared import (
 from training.recipe import FitRecipe
 from training.starting_weights import set_training
 from training.stimuli import DEFAULT_SAMPLE_RATE
-from training.windows import Window, WindowLoader, draw_windows
+from training.windows import Batch, Window, WindowLoader, draw_windows
 
 TR = 1.49  # seconds
 SUBJECT = "sub-01"
@@ -63,6 +65,9 @@ class EpochSpeed:
         Length of each run.
     first, later, crop : Comparison
         Of our epochs, as told above, with one of the earlier recipe.
+    loading : float or None
+        Share of a later epoch in which the loader prepares batches and nothing is learnt; the
+        larger one of both alignments.
     """
 
     n_runs: int
@@ -74,6 +79,7 @@ class EpochSpeed:
     first: Comparison
     later: Comparison
     crop: Comparison
+    loading: float | None = None
 
 
 def measure_epoch(
@@ -116,7 +122,32 @@ def measure_epoch(
             "crop": lambda: cropped.epoch(windows),
         }
         compared = take_turns(lambda: earlier.epoch(windows), contenders, n_rounds)
-    return EpochSpeed(n_runs, len(windows), n_trs, n_targets, n_threads, minutes, **compared)
+        loading = max(loading_share(ours, windows), loading_share(cropped, windows))
+    return EpochSpeed(
+        n_runs, len(windows), n_trs, n_targets, n_threads, minutes, **compared, loading=loading
+    )
+
+
+def loading_share(training: OurTraining, windows: Sequence[Window]) -> float:
+    """Share of an epoch's time that is spent in the loader."""
+    loader, spent = training.predictor.loader, 0.0
+    batches = loader.batches
+
+    def clocked(some: Sequence[Window]) -> Iterator[Batch]:
+        nonlocal spent
+        given = batches(some)
+        while True:
+            began = time.perf_counter()
+            batch = next(given, None)
+            spent += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+
+    with mock.patch.object(loader, "batches", clocked):
+        began = time.perf_counter()
+        training.epoch(windows)
+        return spent / (time.perf_counter() - began)
 
 
 def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) -> FitRecipe:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.results_page import write_results_page
+from benchmarks.correspondence.page import RESULTS as CORRESPONDENCE_RESULTS
+from benchmarks.correspondence.page import SPEED
+from benchmarks.results import read_result
+from benchmarks.results_page import format_table, write_results_page
+from benchmarks.speed.goals import goal_rows
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
-MEASUREMENTS = ("epoch", "preparation")
+MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "leads")
 
 
-def write_page(results: Path, page: Path) -> Path:
-    """Write the page; see :func:`write_results_page`."""
+def write_page(results: Path, page: Path, ridge_results: Path = CORRESPONDENCE_RESULTS) -> Path:
+    """Write the page; see :func:`write_results_page`.
+
+    Parameters
+    ----------
+    ridge_results : Path
+        Where ``python -m benchmarks.correspondence speed`` wrote its numbers.
+    """
+    documents = {name: read_result(results, name) for name in MEASUREMENTS}
+    ridge = read_result(ridge_results, SPEED)
+    goals = format_table(goal_rows({**documents, "ridge": ridge}))
     return write_results_page(
         results,
         page,
@@ -22,6 +35,14 @@ def write_page(results: Path, page: Path) -> Path:
             "",
             "Written by `python -m benchmarks.speed page`; not to be edited. The times of all "
             "rounds: the JSON files in the folder `results`.",
+            "",
+            "## Goals",
+            "",
+            *goals,
+            "",
+            "Two CPU cores, float32. The ridge regression is measured by `python -m "
+            "benchmarks.correspondence speed`. The GPU part was not measured: there the same code "
+            "runs, and its paths are tested on the CPU alone.",
         ],
         names=MEASUREMENTS,
         missing="Not measured yet",

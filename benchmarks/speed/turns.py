@@ -55,6 +55,30 @@ class Comparison:
     def cpu_ratio(self) -> float:
         return median(self.cpu_ratios)
 
+    @property
+    def speedups(self) -> tuple[float, ...]:
+        """The plain time over the contender's of the same round; above 1 it is faster."""
+        return _divided(self.plain_seconds, self.seconds)
+
+    @property
+    def speedup(self) -> float:
+        """Median over rounds."""
+        return median(self.speedups)
+
+    def speedup_cells(self) -> dict[str, object]:
+        """Cells of the results page: times faster than the plain way, with the extremes.
+
+        Examples
+        --------
+        >>> Comparison((2.0, 1.0), (4.0, 4.0), (1.0, 1.0), (1.0, 1.0)).speedup_cells()
+        {'times faster': 3.0, 'from': 2.0, 'to': 4.0}
+        """
+        return {
+            "times faster": self.speedup,
+            "from": min(self.speedups),
+            "to": max(self.speedups),
+        }
+
     def row(self, work: str) -> dict[str, object]:
         """A line of the results page: medians, and the smallest and largest of the ratios."""
         return {

@@ -1,0 +1,227 @@
+"""How fast clips are embedded, against the earlier public recipe, from 48 kHz tensors.
+
+Four contenders take turns on the same clips: the earlier recipe (:mod:`.earlier_embedding`), the
+plain network of this package, its fast way with the outputs of the earlier recipe (preset "paper"),
+and its fast way with its own default preset. A product of large matrices takes its turn as well, so
+that the share of the machine's rate is one of the same minutes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import geometric_mean, median
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.speed.earlier_embedding import EarlierEmbedding
+from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
+from benchmarks.speed.turns import Comparison, take_turns
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.named import load_checkpoint
+
+RATE = 48_000  # Hz
+Kind = Literal["scene", "timestamps"]
+KINDS: tuple[Kind, ...] = ("scene", "timestamps")
+DEEPEST = {"scene": "conv7", "timestamps": "conv4"}  # of the preset "paper"
+DURATIONS = (1.0, 4.0, 10.0, 60.0)  # s
+BATCHES = (1, 16)
+AUDIO_PER_TURN = 60.0  # s; short clips are embedded again and again until so much was heard
+LONG = 10.0  # s; from here on the share of the matrix rate has a goal
+EQUAL = 1e-5  # of the range of the embeddings
+
+
+@dataclass(frozen=True)
+class ClipSpeed:
+    """Speed on clips of one length, in batches of one size, for one kind of embedding.
+
+    Attributes
+    ----------
+    kind : str
+        {"scene", "timestamps"}.
+    duration : float
+        Of a clip, in seconds.
+    n_clips, n_repeats : int
+        Clips per batch; batches per turn.
+    fast, default, reference : Comparison
+        Of the fast way with the preset "paper", with the default preset, and of the plain network
+        with the preset "paper", each with the earlier recipe.
+    matrix_seconds : tuple of float
+        Of the product of matrices, in each round.
+    difference : float
+        Largest difference between the fast way and the plain network, as a share of the range of
+        the embeddings; the larger one of both presets.
+    """
+
+    kind: Kind
+    duration: float
+    n_clips: int
+    n_repeats: int
+    fast: Comparison
+    default: Comparison
+    reference: Comparison
+    matrix_seconds: tuple[float, ...]
+    difference: float
+
+    @property
+    def audio_seconds(self) -> float:
+        """Seconds of audio per turn."""
+        return self.duration * self.n_clips * self.n_repeats
+
+    def throughput(self, seconds: Sequence[float]) -> float:
+        """Seconds of audio per second, median over rounds."""
+        return self.audio_seconds / median(seconds)
+
+    @property
+    def share(self) -> float:
+        """Of the measured rate of matrix products that the convolutions reach; median."""
+        flop = flop_per_second_of_audio(DEEPEST[self.kind]) * self.audio_seconds
+        return median(
+            (flop / mine) / (flop_of_product() / product)
+            for mine, product in zip(self.fast.seconds, self.matrix_seconds, strict=True)
+        )
+
+    def row(self) -> dict[str, object]:
+        """A line of the results page."""
+        return {
+            "kind": self.kind,
+            "clip (s)": f"{self.duration:g}",
+            "batch": self.n_clips,
+            **self.fast.speedup_cells(),
+            "audio s/s": round(self.throughput(self.fast.seconds)),
+            "earlier": round(self.throughput(self.fast.plain_seconds)),
+            "plain network": round(self.throughput(self.reference.seconds)),
+            "default preset": round(self.throughput(self.default.seconds)),
+            "share of matrix rate": self.share,
+            "difference / range": f"{self.difference:.1e}",
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the goals are about.
+
+    Attributes
+    ----------
+    mean, smallest : float
+        Times faster than the earlier recipe: geometric mean and minimum over all cases.
+    share : float or None
+        Smallest share of the matrix rate at 10 s and longer; none where no such clip was measured.
+    difference : float
+        Largest difference from the plain network, as a share of the range.
+    """
+
+    mean: float
+    smallest: float
+    share: float | None
+    difference: float
+
+
+def summarise(speeds: Sequence[ClipSpeed]) -> Summary:
+    """Mean and extremes over all cases."""
+    times = [speed.fast.speedup for speed in speeds]
+    shares = [speed.share for speed in speeds if speed.duration >= LONG]
+    return Summary(
+        geometric_mean(times),
+        min(times),
+        min(shares, default=None),
+        max(speed.difference for speed in speeds),
+    )
+
+
+def measure_clips(
+    kind: Kind, duration: float, n_clips: int, n_rounds: int = 5, seed: int = 0
+) -> ClipSpeed:
+    """Time the contenders in turn on clips of noise, and compare what they give.
+
+    Raises
+    ------
+    ValueError
+        If there is no round, or the fast way differs from the plain network by more than 1e-5 of
+        the range: no speed without equality.
+    """
+    checkpoint = load_checkpoint("untrained")
+    earlier = EarlierEmbedding(checkpoint)
+    models = {
+        "fast": EmbeddingModel(checkpoint, sample_rate=RATE, preset="paper"),
+        "default": EmbeddingModel(checkpoint, sample_rate=RATE),
+        "reference": EmbeddingModel(checkpoint, sample_rate=RATE, preset="paper", reference=True),
+    }
+    plain_default = EmbeddingModel(checkpoint, sample_rate=RATE, reference=True)
+    audio = noise(n_clips, duration, seed)
+    with torch.no_grad():
+        difference = max(
+            relative_difference(
+                embed(models["fast"], audio, kind), embed(models["reference"], audio, kind)
+            ),
+            relative_difference(
+                embed(models["default"], audio, kind), embed(plain_default, audio, kind)
+            ),
+        )
+    if not difference <= EQUAL:
+        raise ValueError(
+            f"expected {kind} embeddings of the fast way within {EQUAL} of the range of those of "
+            f"the plain network, got {difference:.1e} for {n_clips} clips of {duration:g} s"
+        )
+    n_repeats = math.ceil(AUDIO_PER_TURN / (n_clips * duration))
+
+    def again(work: Callable[[], object]) -> Callable[[], None]:
+        def repeated() -> None:
+            with torch.no_grad():
+                for _ in range(n_repeats):
+                    work()
+
+        return repeated
+
+    way = earlier.scene if kind == "scene" else earlier.timestamps
+    contenders: dict[str, Callable[[], object]] = {
+        name: again(lambda model=model: embed(model, audio, kind))  # type: ignore[misc]
+        for name, model in models.items()
+    }
+    product = MatrixProduct()
+    compared = take_turns(
+        again(lambda: way(audio, RATE)), {**contenders, "product": product}, n_rounds
+    )
+    seconds = compared.pop("product").seconds
+    return ClipSpeed(
+        kind,
+        duration,
+        n_clips,
+        n_repeats,
+        **compared,
+        matrix_seconds=seconds,
+        difference=difference,
+    )
+
+
+def noise(n_clips: int, duration: float, seed: int) -> Tensor:
+    """Clips ``(n_clips, n_samples)`` at 48 kHz, the loudness of each second its own."""
+    generator = np.random.default_rng(seed)
+    n_samples = round(duration * RATE)
+    loudness = generator.uniform(0.01, 0.2, (n_clips, math.ceil(duration), 1))
+    samples = loudness * generator.standard_normal((n_clips, math.ceil(duration), RATE))
+    return torch.from_numpy(samples.reshape(n_clips, -1)[:, :n_samples].astype(np.float32))
+
+
+def embed(model: EmbeddingModel, audio: Tensor, kind: Kind) -> Tensor:
+    """The embeddings of one kind."""
+    found = model.embed_tensor(audio, scene=kind == "scene", timestamps=kind == "timestamps")
+    wanted = found.scene if kind == "scene" else found.timestamps
+    assert wanted is not None
+    return wanted
+
+
+def relative_difference(found: Tensor, expected: Tensor) -> float:
+    """Largest difference as a share of the range of what is expected.
+
+    Examples
+    --------
+    >>> relative_difference(torch.tensor([0.0, 5.0]), torch.tensor([0.0, 4.0]))
+    0.25
+    """
+    extent = float(expected.max() - expected.min()) or 1.0
+    return float((found - expected).abs().max()) / extent

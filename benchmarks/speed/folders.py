@@ -1,0 +1,150 @@
+"""``hear-brainsoundnet embed`` on folders of real recordings, from start to end.
+
+Contenders are processes: the command, and plain loops of reading, embedding and saving
+(:mod:`.plain_loop`). They take turns on the same files; imports and loading the model count.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.speed.plain_loop import WAYS
+from benchmarks.speed.turns import Comparison, take_turns
+
+SETS = {"FSDD": "audio/fsdd/recordings", "ESC-10": "audio/esc10"}  # within the data folder
+SUFFIXES = (".wav", ".ogg")
+
+
+@dataclass(frozen=True)
+class FolderSpeed:
+    """Times on one folder.
+
+    Attributes
+    ----------
+    name : str
+        Of the set of recordings.
+    n_files : int
+        How many there are.
+    earlier, own : Comparison
+        Of the command with the plain loop of either kind.
+    """
+
+    name: str
+    n_files: int
+    earlier: Comparison
+    own: Comparison
+
+    def rows(self) -> list[dict[str, object]]:
+        """Lines of the results page."""
+        words = {"earlier": "the earlier recipe", "own": "this package's model"}
+        return [
+            {
+                "recordings": f"{self.n_files} files of {self.name}",
+                "plain loop with": words[way],
+                **compared.speedup_cells(),
+                "command (s)": median(compared.seconds),
+                "plain loop (s)": median(compared.plain_seconds),
+            }
+            for way, compared in (("earlier", self.earlier), ("own", self.own))
+        ]
+
+
+def recordings(data_folder: Path, name: str) -> list[Path]:
+    """The files of a set.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
+    folder = data_folder / SETS[name]
+    found = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    if not found:
+        raise FileNotFoundError(
+            f"no recordings in {folder}; name the folder with the real data by --data or "
+            "BRAINSOUNDNET_DATA"
+        )
+    return found
+
+
+def measure_folder(name: str, paths: Sequence[Path], n_rounds: int = 3) -> FolderSpeed:
+    """Time the command and both plain loops in turn on these files.
+
+    Raises
+    ------
+    ValueError
+        If there is no round.
+    ChildProcessError
+        If one of the processes fails.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        sounds = Path(place, "sounds")
+        sounds.mkdir()
+        for path in paths:
+            (sounds / path.name).symlink_to(path.resolve())
+        results = _Results(Path(place))
+        command = _command(sounds, results)
+        loops: dict[str, Callable[[], object]] = {
+            way: lambda way=way: _call(  # type: ignore[misc]
+                "benchmarks.speed.plain_loop", way, str(sounds), str(results.new())
+            )
+            for way in WAYS
+        }
+        # Here the command is the one that the loops are compared with, so that it runs once.
+        compared = take_turns(command, loops, n_rounds)
+    return FolderSpeed(name, len(paths), *(_turned(compared[way]) for way in WAYS))
+
+
+def measure_start(path: Path, n_rounds: int = 5) -> list[float]:
+    """Seconds from the start of the command to its end, when all it embeds is one short file."""
+    with tempfile.TemporaryDirectory() as place:
+        command = _command(path, _Results(Path(place)))
+        command()  # files come into the cache
+        seconds = []
+        for _ in range(n_rounds):
+            began = time.perf_counter()
+            command()
+            seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+class _Results:
+    """A new folder for the results of each run."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.n_given = 0
+
+    def new(self) -> Path:
+        self.n_given += 1
+        return self.place / f"results-{self.n_given}"
+
+
+def _command(sounds: Path, results: _Results) -> Callable[[], None]:
+    return lambda: _call("hear_brainsoundnet", "embed", str(sounds), "-o", str(results.new()))
+
+
+def _call(module: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], capture_output=True, text=True
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ChildProcessError(f"python -m {module} failed: {last}")
+
+
+def _turned(compared: Comparison) -> Comparison:
+    """The same times with the contender and the plain way in each other's place."""
+    return Comparison(
+        compared.plain_seconds,
+        compared.seconds,
+        compared.plain_cpu_seconds,
+        compared.cpu_seconds,
+    )

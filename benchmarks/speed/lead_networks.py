@@ -1,0 +1,43 @@
+"""The plain network in two other forms: normalisation folded in, and two-dimensional."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from benchmarks.speed.earlier_recipe import block, copy_weights
+from hear_brainsoundnet.fast import N_LOWER
+from hear_brainsoundnet.soundnet import SoundNet
+
+
+def fold_upper(soundnet: SoundNet) -> SoundNet:
+    """A copy with BatchNorm folded into the convolutions from conv3 on."""
+    folded = copy.deepcopy(soundnet)
+    for layer in folded.layers[N_LOWER:]:
+        each = folded.block(layer.name)
+        each.conv = fuse_conv_bn_eval(each.conv, each.norm)
+        each.norm = torch.nn.Identity()  # type: ignore[assignment]
+    return folded
+
+
+def two_dimensional(
+    soundnet: SoundNet,
+) -> tuple[torch.nn.Module, Callable[[Tensor], Tensor]]:
+    """The network with a dummy axis and its channels last, and what shapes its input so."""
+    blocks, in_channels = [], 1
+    for layer in soundnet.layers:
+        made = block(layer, in_channels)
+        copy_weights(soundnet, layer.name, made)
+        blocks.append(made)
+        in_channels = layer.channels
+    network = torch.nn.Sequential(*blocks).eval().requires_grad_(False)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def shaped(audio: Tensor) -> Tensor:
+        return audio[:, None, :, None].contiguous(memory_format=torch.channels_last)
+
+    return network, shaped

@@ -1,0 +1,154 @@
+"""Peak memory of one piece of work, in a process of its own.
+
+Memory that was used once is often not given back, so that only a fresh process tells what a piece
+of work needs. The sounds and the model are there before the measurement begins, and one second of
+sound was embedded; what is told is how far the memory in use then rises above that.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+MEGABYTE = 1e6
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is embedded in the process: clips of noise from memory.
+
+    Attributes
+    ----------
+    who : str
+        {"fast", "earlier"}.
+    kind : str
+        {"scene", "timestamps"}.
+    duration : float
+        Of a clip, in seconds.
+    n_clips, n_threads : int
+        How many.
+    preset : str
+        Of the fast way.
+    """
+
+    who: Literal["fast", "earlier"]
+    kind: Literal["scene", "timestamps"]
+    duration: float
+    n_clips: int
+    n_threads: int
+    preset: str = "default"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a task took.
+
+    Attributes
+    ----------
+    peak : int
+        Bytes above the loaded model and the sounds.
+    result : int
+        Bytes of these that the embeddings themselves take.
+    """
+
+    task: Task
+    peak: int
+    result: int
+
+    def row(self) -> dict[str, object]:
+        """A line of the results page."""
+        return {
+            "who": self.task.who,
+            "kind": self.task.kind,
+            "clip (s)": f"{self.task.duration:g}",
+            "clips": self.task.n_clips,
+            "peak (MB)": round(self.peak / MEGABYTE),
+            "of these the result (MB)": f"{self.result / MEGABYTE:.1f}",
+        }
+
+
+def measure_memory(task: Task) -> Memory:
+    """Run the task in a process of its own.
+
+    Raises
+    ------
+    ChildProcessError
+        If the process fails, for example because there is not enough memory.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, json.dumps(asdict(task))],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ChildProcessError(f"{task} failed in its process: {last}")
+    peak, result = json.loads(done.stdout.splitlines()[-1])
+    return Memory(task, peak, result)
+
+
+def memory_in_use() -> int:
+    """Bytes of this process that are in memory now; where the system does not tell, the peak."""
+    return _status("VmRSS")
+
+
+def peak_memory() -> int:
+    """Most bytes that were in memory since :func:`forget_peak`, or since the process began."""
+    return _status("VmHWM")
+
+
+def forget_peak() -> None:
+    """The peak begins anew (Linux); elsewhere nothing happens, and peaks are those of all time."""
+    if _CLEAR_REFS.exists():
+        _CLEAR_REFS.write_text("5")
+
+
+def _status(name: str) -> int:
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _run(task: Task) -> tuple[int, int]:
+    import torch
+
+    from benchmarks.speed.earlier_embedding import EarlierEmbedding
+    from benchmarks.speed.embedding import RATE, embed, noise
+    from hear_brainsoundnet.embedding import EmbeddingModel
+    from hear_brainsoundnet.named import load_checkpoint
+
+    torch.set_num_threads(task.n_threads)
+    checkpoint = load_checkpoint("untrained")
+    model = EmbeddingModel(checkpoint, sample_rate=RATE, preset=task.preset)
+    earlier = EarlierEmbedding(checkpoint)
+    n_samples = round(task.duration * RATE)
+    some = noise(1, min(task.duration, 10.0), seed=0)
+    audio = some.repeat(task.n_clips, -(-n_samples // some.shape[1]))[:, :n_samples]
+
+    def work(sounds: torch.Tensor) -> int:
+        with torch.no_grad():
+            if task.who == "fast":
+                found = embed(model, sounds, task.kind)
+                return found.numel() * found.element_size()
+            way = earlier.scene if task.kind == "scene" else earlier.timestamps
+            return way(sounds, RATE).nbytes
+
+    work(audio[:1, :RATE])
+    before = memory_in_use()
+    forget_peak()
+    n_bytes = work(audio)
+    return max(0, peak_memory() - before), n_bytes
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_run(Task(**json.loads(sys.argv[1])))) + "\n")

@@ -1,0 +1,82 @@
+"""The plain way to embed a folder: read a file, embed it, save it, the next one.
+
+``python -m benchmarks.speed.plain_loop earlier|own FOLDER OUT``, a process of its own, as is the
+command that it is compared with. "earlier" embeds as the earlier public recipe does, "own" by this
+package's model, one call per file.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.float32]]
+WAYS = ("earlier", "own")
+
+
+def embed_folder(way: str, folder: Path, out: Path) -> int:
+    """One ``.npz`` file with scene and timestamp embeddings for each sound; how many there were.
+
+    Raises
+    ------
+    ValueError
+        For a way that is none of :data:`WAYS`.
+    """
+    if way not in WAYS:
+        raise ValueError(f"way must be one of {', '.join(WAYS)}, got {way!r}")
+    embed = _earlier() if way == "earlier" else _own()
+    out.mkdir(parents=True, exist_ok=True)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".ogg"))
+    for path in paths:
+        np.savez(out / f"{path.name}.npz", allow_pickle=False, **embed(path))
+    return len(paths)
+
+
+def _earlier() -> Callable[[Path], Arrays]:
+    import soundfile
+    import torch
+
+    from benchmarks.speed.earlier_embedding import EarlierEmbedding
+    from hear_brainsoundnet.geometry import stage_geometry
+    from hear_brainsoundnet.named import load_checkpoint
+
+    checkpoint = load_checkpoint("untrained")
+    model = EarlierEmbedding(checkpoint)
+    # It cannot take less than the deepest layer needs: silence follows.
+    shortest = stage_geometry()["conv7"].shortest_input() / checkpoint.card.sample_rate
+
+    def embed(path: Path) -> Arrays:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = samples.mean(axis=1)
+        mono = np.pad(mono, (0, max(0, math.ceil(shortest * rate) - len(mono))))
+        found = model.activations(torch.from_numpy(mono)[None], rate)
+        return {"scene": found["conv7"].mean(axis=2), "timestamps": found["conv4"]}
+
+    return embed
+
+
+def _own() -> Callable[[Path], Arrays]:
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.embedding import EmbeddingModel
+    from hear_brainsoundnet.named import load_checkpoint
+
+    checkpoint = load_checkpoint("untrained")
+    model = EmbeddingModel(checkpoint, sample_rate=checkpoint.card.sample_rate)
+
+    def embed(path: Path) -> Arrays:
+        with AudioFile(path) as sound:
+            found = model.embed(sound)
+        assert found.scene is not None
+        assert found.timestamps is not None
+        return {"scene": found.scene.numpy(), "timestamps": found.timestamps.numpy()}
+
+    return embed
+
+
+if __name__ == "__main__":
+    embed_folder(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

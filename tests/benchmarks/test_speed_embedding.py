@@ -1,0 +1,274 @@
+"""Speed of embeddings: the arithmetic of the measurement, and that contenders do the same work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.results import write_result
+from benchmarks.speed import documents, embedding, folders
+from benchmarks.speed.earlier_embedding import EarlierEmbedding
+from benchmarks.speed.embedding import ClipSpeed, measure_clips, noise, summarise
+from benchmarks.speed.folders import FolderSpeed, measure_folder, measure_start, recordings
+from benchmarks.speed.goals import goal_rows, numbers
+from benchmarks.speed.lead_networks import fold_upper
+from benchmarks.speed.lead_pieces import pooling_ways, upper_ways
+from benchmarks.speed.leads import measure_leads, network_leads
+from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
+from benchmarks.speed.long_sounds import LongSpeed, measure_long, memory_tasks
+from benchmarks.speed.machine import Machine
+from benchmarks.speed.memory import Memory, Task, measure_memory
+from benchmarks.speed.page import write_page
+from benchmarks.speed.plain_loop import embed_folder
+from benchmarks.speed.turns import Comparison
+from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+
+IDLE = Machine("Pentium", 2, 0.1)
+
+
+def comparison(seconds: float, plain_seconds: float) -> Comparison:
+    return Comparison((seconds,) * 3, (plain_seconds,) * 3, (seconds,) * 3, (plain_seconds,) * 3)
+
+
+def clip_speed(seconds: float, plain_seconds: float, duration: float = 10.0) -> ClipSpeed:
+    ours = comparison(seconds, plain_seconds)
+    return ClipSpeed("scene", duration, 2, 3, ours, ours, ours, (0.1, 0.1, 0.1), 2e-6)
+
+
+def test_operations_are_those_that_torch_counts() -> None:
+    """Over ten minutes, in which the frames that padding adds do not matter; without memory."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        SoundNet().eval()(torch.zeros(1, 600 * 22_050), ["conv7"])
+    assert flop_per_second_of_audio("conv7") == pytest.approx(counter.get_total_flops() / 600, 1e-3)
+
+
+def test_operations_of_the_first_layer_by_hand() -> None:
+    # 11,025 frames a second of 16 numbers, each of 64 products and 64 sums
+    assert flop_per_second_of_audio("conv1") == 11_025 * 16 * 2 * 64
+    with pytest.raises(ValueError, match=r"expected one of conv1, .*, got 'pool1'"):
+        flop_per_second_of_audio("pool1")
+
+
+def test_operations_of_a_product() -> None:
+    product = MatrixProduct(32)
+    with FlopCounterMode(display=False) as counter:
+        product()
+    assert flop_of_product(32) == counter.get_total_flops()
+
+
+def test_times_faster_is_one_over_the_ratio() -> None:
+    each = Comparison((1.0, 2.0, 4.0), (4.0, 4.0, 4.0), (1.0,) * 3, (1.0,) * 3)
+    assert each.speedups == (4.0, 2.0, 1.0)
+    assert each.speedup == 1 / each.ratio == 2.0
+    assert each.speedup_cells() == {"times faster": 2.0, "from": 1.0, "to": 4.0}
+
+
+def test_summary_and_share_by_hand() -> None:
+    speeds = [clip_speed(1.0, 2.0), clip_speed(1.0, 8.0, duration=1.0)]
+    summary = summarise(speeds)
+    assert summary.mean == pytest.approx(4.0)  # the root of 2 x 8
+    assert summary.smallest == 2.0
+    # 60 s of audio in a second, and a product in 0.1 s; clips of 1 s do not count
+    share = flop_per_second_of_audio("conv7") * 60 / (flop_of_product() / 0.1)
+    assert summary.share == pytest.approx(share)
+    assert speeds[0].throughput(speeds[0].fast.seconds) == 60.0
+    assert summarise(speeds[1:]).share is None
+
+
+def test_two_hours_are_compared_by_second_of_audio() -> None:
+    speed = LongSpeed("scene", 10.0, 60.0, comparison(1.0, 4.0), comparison(6.0, 4.0))
+    assert speed.speedups == (4.0, 4.0)
+    assert [row["times faster"] for row in speed.rows()] == [4.0, 4.0]
+    assert [row["audio s/s"] for row in speed.rows()] == [10, 10]
+    assert len(set(memory_tasks(1))) == len(memory_tasks(1))
+
+
+@pytest.mark.parametrize("kind", embedding.KINDS)
+def test_the_earlier_recipe_gives_what_the_preset_paper_gives(
+    untrained: Checkpoint, kind: embedding.Kind
+) -> None:
+    """The same work: else the comparison would mean nothing."""
+    audio = noise(2, 3.0, seed=1)
+    model = EmbeddingModel(untrained, sample_rate=embedding.RATE, preset="paper")
+    earlier = EarlierEmbedding(untrained)
+    found = getattr(earlier, kind)(audio, embedding.RATE)
+    expected = embedding.embed(model, audio, kind).numpy()
+    if kind == "timestamps":  # ours leaves out what lies before and after the clip
+        within = model.stages["conv4"].frames_within(3 * 22_050)
+        found = found[:, within.start : within.stop]
+    assert found.shape == expected.shape
+    # Its resampler makes its kernel in single precision.
+    assert np.abs(found - expected).max() <= 1e-4 * np.ptp(expected)
+
+
+def test_clips_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "AUDIO_PER_TURN", 1.0)
+    speed = measure_clips("timestamps", 0.4, 2, n_rounds=2)
+    assert (speed.n_repeats, speed.audio_seconds) == (2, pytest.approx(1.6))
+    assert len(speed.matrix_seconds) == len(speed.fast.speedups) == 2
+    assert 0 < speed.share < 1
+    assert speed.difference <= 1e-5
+
+
+def test_no_speed_without_equality(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "EQUAL", 0.0)
+    with pytest.raises(ValueError, match="expected scene embeddings of the fast way within"):
+        measure_clips("scene", 0.4, 1, n_rounds=1)
+
+
+def test_folded_layers_give_the_same() -> None:
+    soundnet = SoundNet().eval().requires_grad_(False)
+    for layer in LAYERS:
+        norm = soundnet.block(layer.name).norm
+        norm.get_buffer("running_mean").normal_()
+        norm.get_buffer("running_var").uniform_(0.5, 2)
+    audio = torch.randn(1, 22_050)
+    torch.testing.assert_close(
+        fold_upper(soundnet)(audio, ["conv7"]), soundnet(audio, ["conv7"]), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_leads_give_what_the_plain_network_gives() -> None:
+    audio = (torch.randn(1, 22_050) * 1000).round() / 32_768
+    with torch.no_grad():
+        leads = {lead.name: lead for lead in network_leads(audio)}
+        expected = leads["plain network"].run()
+        assert expected is not None
+        for name, lead in leads.items():
+            found = lead.run()
+            assert found is not None
+            share = 0.2 if name == "bfloat16" else 1e-5
+            assert embedding.relative_difference(found.float(), expected) <= share, name
+    assert sum(lead.in_use for lead in leads.values()) == 2
+
+
+def test_steps_give_the_same_in_both_ways() -> None:
+    by_amax, by_halves = pooling_ways()
+    assert torch.equal(by_amax(), by_halves())
+    as_convolution, as_product = upper_ways(SoundNet().eval().requires_grad_(False), 2.0)
+    torch.testing.assert_close(as_product(), as_convolution(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_every_lead_is_measured() -> None:
+    speeds, failed = measure_leads(0.5, n_rounds=1, compiled=False)
+    assert failed == []
+    assert {speed.against for speed in speeds} >= {"plain network", "blocked products"}
+    rows = [speed.row() for speed in speeds]
+    assert all(row["times faster"] > 0 for row in rows)
+    assert [row["lead"] for row in rows if row["in use"] == "yes"] == [
+        "blocked products",
+        "4096 windows per product",
+        "resampler built once",
+    ]
+
+
+@pytest.mark.slow
+def test_long_sounds_and_their_memory_are_measured() -> None:
+    speed = measure_long("timestamps", 1, shorter=1.0, longer=2.0)
+    assert min(speed.speedups) > 0
+    earlier = measure_memory(Task("earlier", "scene", 20.0, 2, 1))
+    assert earlier.result == 2 * 1024 * 4
+    # The first layer alone, before and after normalisation, for 40 s of sound
+    assert earlier.peak > 2 * 40 * 11_025 * 16 * 4
+    fast = measure_memory(Task("fast", "timestamps", 20.0, 2, 1, preset="paper"))
+    assert fast.result == 2 * 430 * 128 * 4  # 430 frames of conv4 lie within 20 s
+    assert fast.peak < earlier.peak
+    with pytest.raises(ChildProcessError, match=r"Task.*failed in its process"):
+        measure_memory(Task("fast", "scene", 1.0, 1, 0))
+
+
+@pytest.mark.slow
+def test_folders_are_measured(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.wav" for i in range(2)]
+    for path in paths:
+        soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(4000), 8000)
+    speed = measure_folder("FSDD", paths, n_rounds=1)
+    assert speed.n_files == 2
+    assert speed.earlier.seconds == speed.own.seconds
+    assert speed.earlier.plain_seconds != speed.own.plain_seconds
+
+
+def test_start_up_is_one_file_in_a_new_folder_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(folders, "_call", lambda *arguments: calls.append(arguments))
+    assert len(measure_start(Path("dog.wav"), n_rounds=3)) == 3
+    assert {call[:4] for call in calls} == {("hear_brainsoundnet", "embed", "dog.wav", "-o")}
+    assert len({call[4] for call in calls}) == 4  # the first one does not count
+
+
+@pytest.mark.parametrize("way", ["earlier", "own"])
+def test_plain_loops_embed_every_file(tmp_path: Path, way: str) -> None:
+    (tmp_path / "deep").mkdir()
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1200, 2))
+    soundfile.write(tmp_path / "a.wav", samples, 8000)
+    soundfile.write(tmp_path / "deep" / "b.ogg", samples, 8000)
+    assert embed_folder(way, tmp_path, tmp_path / "out") == 2
+    for name in ("a.wav", "b.ogg"):
+        with np.load(tmp_path / "out" / f"{name}.npz") as found:
+            assert set(found) == {"scene", "timestamps"}
+    with pytest.raises(ValueError, match="way must be one of earlier, own, got 'other'"):
+        embed_folder("other", tmp_path, tmp_path / "out")
+
+
+def test_recordings_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no recordings in .*fsdd.*--data"):
+        recordings(tmp_path, "FSDD")
+
+
+@pytest.mark.realdata
+def test_the_sets_are_as_large_as_the_issue_says(data_folder: Path) -> None:
+    assert len(recordings(data_folder, "FSDD")) == 3000
+    assert len(recordings(data_folder, "ESC-10")) == 400
+
+
+def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
+    speeds = [clip_speed(1.0, 2.0), clip_speed(1.0, 8.0, duration=1.0)]
+    long = LongSpeed("scene", 1200.0, 7200.0, comparison(1.0, 5.0), comparison(6.0, 3.0))
+    memories = [Memory(Task("fast", "scene", 7200.0, 1, 2), 150_000_000, 100)]
+    folder = FolderSpeed("FSDD", 3000, comparison(1.0, 3.5), comparison(1.0, 2.0))
+    for name, document in {
+        "embedding": documents.embedding_document(speeds, 2, "command", IDLE),
+        "long": documents.long_document([long], memories, 2, "command", IDLE),
+        "folder": documents.folder_document([folder], [2.1, 2.0, 2.3], "command", IDLE),
+        "leads": documents.leads_document({10.0: ([], ["x: no compiler"])}, 2, "command", IDLE),
+    }.items():
+        write_result(tmp_path, name, document)
+    correspondence = tmp_path / "correspondence"
+    write_result(
+        correspondence,
+        "speed",
+        {"title": "t", "command": "c", "rows": [{"times faster": 31.0}], "notes": []},
+    )
+    text = write_page(tmp_path, tmp_path / "page.md", correspondence).read_text()
+    for line in (
+        "| 2.5 times the earlier recipe, geometric mean | 4.00 times | yes |",
+        "| 4 times the earlier recipe | 3.00 times | no |",
+        "| below 200 MB | 150 MB | yes |",
+        "| 3 times a plain loop with the earlier recipe | 3.50 times | yes |",
+        "| 3 times a plain loop with our own model | 2.00 times | no |",
+        "| below 2.5 s | 2.10 s | yes |",
+        "| 20 times one RidgeCV per voxel | 31 times | yes |",
+        "| 2 times the earlier recipe | not measured |  |",
+        "- Does not work here, 10 s: x: no compiler.",
+        "The GPU part was not measured",
+        "Not measured yet: no `epoch.json`.",
+    ):
+        assert line in text
+    details = json.loads((tmp_path / "embedding.json").read_text())["details"]["speeds"][0]
+    assert details["fast"]["seconds"] == [1.0, 1.0, 1.0]
+
+
+def test_the_slowest_row_decides() -> None:
+    rows = [{"ratio": 0.1}, {"ratio": 0.5}]
+    assert numbers("epoch", {"rows": rows})["epoch"] == 2.0
+    assert numbers("preparation", {"rows": rows})["preparation"] == 0.5
+    assert {row["measured"] for row in goal_rows({"epoch": None})} == {"not measured"}
