@@ -134,7 +134,7 @@ class EmbeddingModel(nn.Module):
         self, audio: Tensor, *, scene: bool = True, timestamps: bool = True
     ) -> Embeddings:
         """Embed sounds in memory, as many at a time as one pass may hold; see :meth:`embed`."""
-        n_samples = self._clip(TensorSound(audio, self.sample_rate), self.resampler).n_padded
+        n_samples = self.padded_clip(TensorSound(audio, self.sample_rate), self.resampler).n_padded
         parts = [
             self.embed(TensorSound(part, self.sample_rate), scene=scene, timestamps=timestamps)
             for part in audio.split(max(1, self.samples_per_pass // n_samples))
@@ -172,7 +172,7 @@ class EmbeddingModel(nn.Module):
         resampler = self.resampler
         if sound.sample_rate != self.sample_rate:
             resampler = cached_resampler(sound.sample_rate, self.card.sample_rate)
-        clip = self._clip(sound, resampler)
+        clip = self.padded_clip(sound, resampler)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
         tracks = [
@@ -183,7 +183,7 @@ class EmbeddingModel(nn.Module):
 
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
-            audio, source_device = self._read(sound, resampler, clip, segment)
+            audio, source_device = self.read_segment(sound, resampler, clip, segment)
             activations = (self.fast or self.soundnet)(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
@@ -210,7 +210,7 @@ class EmbeddingModel(nn.Module):
             )
         return embeddings
 
-    def _clip(self, sound: Sound, resampler: Resampler) -> _Clip:
+    def padded_clip(self, sound: Sound, resampler: Resampler) -> PaddedClip:
         """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
         within = self.grid.frames_within(sound.n_samples * Fraction(resampler.new, resampler.old))
         n_samples = resampler.n_out(sound.n_samples)
@@ -219,16 +219,16 @@ class EmbeddingModel(nn.Module):
             self.grid.shortest_input(within.stop),
             *(stage.shortest_input() for stage in self.stages.values()),
         )
-        return _Clip(n_samples, n_padded, within)
+        return PaddedClip(n_samples, n_padded, within)
 
-    def _track(self, name: str, clip: _Clip) -> FrameTrack:
+    def _track(self, name: str, clip: PaddedClip) -> FrameTrack:
         stage = self.stages[name]
         if stage is self.grid:
             return FrameTrack(stage, clip.within.start, clip.within.stop)
         return FrameTrack(stage, 0, stage.n_frames(clip.n_padded))
 
-    def _read(
-        self, sound: Sound, resampler: Resampler, clip: _Clip, segment: Segment
+    def read_segment(
+        self, sound: Sound, resampler: Resampler, clip: PaddedClip, segment: Segment
     ) -> tuple[Tensor, torch.device]:
         """Samples of one segment, ready for the network, and the device that they came from."""
         weight = next(self.soundnet.parameters())
@@ -247,7 +247,7 @@ class EmbeddingModel(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Clip:
+class PaddedClip:
     """Lengths at the network's rate, and the frames of the time grid that lie within the clip."""
 
     n_samples: int

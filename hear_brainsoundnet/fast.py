@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.blocked import BlockedKernel, blocked_frames, blocked_kernel
+from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 WINDOWS_AT_ONCE = 4096  # pooling windows per product: 2 MB of conv1 in float32
@@ -101,6 +102,11 @@ def can_be_fast(soundnet: SoundNet) -> bool:
     return len(soundnet.layers) > N_LOWER and all(layer.pool for layer in soundnet.layers[:N_LOWER])
 
 
+def n_conv_outputs(layer: Layer, n_frames: int) -> int:
+    """Frames of a layer's convolution, before pooling."""
+    return Window(layer.kernel, layer.stride, layer.padding).n_out(n_frames)
+
+
 @torch.no_grad()
 def _fold(soundnet: SoundNet, layer: Layer) -> _Folded:
     block = soundnet.block(layer.name)
@@ -115,7 +121,7 @@ def _fold(soundnet: SoundNet, layer: Layer) -> _Folded:
 def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, Tensor]:
     """Frames of the convolution if they are kept, and pooled ones; channels last."""
     layer, matrix = each.layer, each.kernel.matrix
-    n_outputs = (frames.shape[1] + 2 * layer.padding - layer.kernel) // layer.stride + 1
+    n_outputs = n_conv_outputs(layer, frames.shape[1])
     n_pooled = n_outputs // layer.pool
     n_windows = -(-n_outputs // layer.pool) if keep else n_pooled
     blocks = blocked_frames(frames, each.kernel, layer.padding, n_windows)

@@ -62,10 +62,10 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
         If the sound contains NaN or infinity.
     """
     resampler = cached_resampler(sound.sample_rate, model.card.sample_rate)
-    clip = model._clip(sound, resampler)
+    clip = model.padded_clip(sound, resampler)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
-    audio, _ = model._read(sound, resampler, clip, Segment(0, clip.n_padded, {}, {}))
+    audio, _ = model.read_segment(sound, resampler, clip, Segment(0, clip.n_padded, {}, {}))
     return ShortClip(audio[0], clip.within)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +9,9 @@ import typer
 
 from benchmarks.calibration.page import PAGE, RESULTS, write_page
 from benchmarks.calibration.sizes import SIZES, SizeName
+from benchmarks.command_line import run_benchmark
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import new_app, run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.calibration"
 
@@ -53,6 +52,4 @@ def page(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what goes wrong is one line and an exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("benchmarks.calibration").setLevel(logging.INFO)
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)

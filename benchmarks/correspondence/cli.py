@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.command_line import run_benchmark
 from benchmarks.correspondence.page import PAGE, RESULTS, SPEED, YARDSTICKS, write_page
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.correspondence"
 
-app = typer.Typer(
-    name=PROGRAM,
-    help="How well the stages of a network predict responses of the brain to the same sounds.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+app = new_app(
+    PROGRAM, "How well the stages of a network predict responses of the brain to the same sounds."
 )
 
 Data = Annotated[
@@ -96,6 +90,4 @@ def page(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what goes wrong is one line and an exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("benchmarks.correspondence").setLevel(logging.INFO)
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.figures import new_figure, png_of
+
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 BLUE, ORANGE, GREY = "#3b6fb6", "#d9822b", "0.6"
 
@@ -23,7 +24,7 @@ def draw_models(details: Details) -> bytes:
         name: ("noise-corrected R²" if scores["noise_corrected"] else "r²", name)
         for name, scores in details[0]["regression"].items()
     }
-    figure = _figure(3.1 * (len(panels) + 1) + 1.2, 0.34 * len(names) + 1.3)
+    figure = new_figure(3.1 * (len(panels) + 1) + 1.2, 0.34 * len(names) + 1.3)
     axes_of = figure.subplots(1, len(panels) + 1, sharey=True)
     for axes, (name, (label, title)) in zip(axes_of, panels.items(), strict=False):
         values = [each["regression"][name]["best"] for each in details]
@@ -39,7 +40,7 @@ def draw_models(details: Details) -> bytes:
         last.axvline(ceiling, color="k", linestyle=":", linewidth=1)
     axes_of[0].set_yticks(range(len(names)), names)
     axes_of[0].invert_yaxis()
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_profiles(details: Details) -> bytes:
@@ -53,7 +54,7 @@ def draw_profiles(details: Details) -> bytes:
     if not found:
         return b""
     most = max(float(np.max(list(profiles.values()))) for _, _, profiles in found)
-    figure = _figure(8.5, sum(0.26 * len(profiles) + 0.9 for _, _, profiles in found) + 0.4)
+    figure = new_figure(8.5, sum(0.26 * len(profiles) + 0.9 for _, _, profiles in found) + 0.4)
     heights = [len(profiles) for _, _, profiles in found]
     axes_of = figure.subplots(len(found), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (model, stages, profiles) in zip(axes_of, found, strict=True):
@@ -66,12 +67,12 @@ def draw_profiles(details: Details) -> bytes:
         axes.set_title(model, fontsize=9)
         axes.spines[:].set_visible(False)
     figure.colorbar(image, ax=list(axes_of), label="score of the stage (dot: the best)", shrink=0.8)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_similarity(details: Details) -> bytes:
     """Similarity of every stage over its position; a model with one stage is a line across."""
-    figure = _figure(8.5, 3.6)
+    figure = new_figure(8.5, 3.6)
     axes = figure.subplots()
     singles = 0
     for each in details:
@@ -88,18 +89,4 @@ def draw_similarity(details: Details) -> bytes:
     axes.set_xlabel("position of the stage (0: first, 1: last)")
     axes.set_ylabel("Spearman's r of distances")
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _png(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90, metadata={"Software": None})
-    return buffer.getvalue()
+    return png_of(figure)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.command_line import run_benchmark
 from benchmarks.default_checkpoint.page import PAGE, RESULTS, write_page
 from benchmarks.results import read_result, write_result
-from hear_brainsoundnet.command_line import new_app, run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.default_checkpoint"
 app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
@@ -100,6 +99,4 @@ def page(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what goes wrong is one line and an exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("benchmarks.default_checkpoint").setLevel(logging.INFO)
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hear.few_shot import labels_of, learned_splits, probe_accuracy, tested_splits
+from benchmarks.hear.few_shot import labels_of, learned_examples, probe_accuracy, tested_splits
 from benchmarks.hear.model_identity import identify, takes_sample_rate
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.scene_embeddings import scene_embeddings
@@ -34,9 +34,7 @@ def linear_accuracy(
     labels = labels_of(task)
     accuracies = []
     for test in tested_splits(labels):
-        learned = learned_splits(labels, test)
-        x = np.concatenate([embeddings[split] for split in learned])
-        y = np.array([label for split in learned for label in labels[split]])
+        x, y = learned_examples(embeddings, labels, test)
         accuracies.append(probe_accuracy(x, y, embeddings[test], labels[test]))
     return accuracies
 

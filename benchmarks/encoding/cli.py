@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.command_line import run_benchmark
 from benchmarks.encoding.page import PAGE, RESULTS, write_page
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import new_app, run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.encoding"
 
@@ -79,6 +78,4 @@ def page(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what goes wrong is one line and an exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("benchmarks.encoding").setLevel(logging.INFO)
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)

@@ -144,9 +144,7 @@ def few_shot_accuracy(
     tests = tested_splits(labels)
     for draw in tqdm(range(n_draws), desc="draws", leave=False, disable=not progress):
         for number, test in enumerate(tests):
-            learned = learned_splits(labels, test)
-            x = np.concatenate([embeddings[split] for split in learned])
-            y = np.array([label for split in learned for label in labels[split]])
+            x, y = learned_examples(embeddings, labels, test)
             order = draw_order(y, np.random.default_rng([seed, draw, number]))
             for n in examples:
                 chosen = np.concatenate([own[:n] for own in order.values()])
@@ -220,3 +218,12 @@ def tested_splits(labels: Mapping[str, Sequence[str]]) -> list[str]:
 def learned_splits(labels: Mapping[str, Sequence[str]], test: str) -> list[str]:
     """Which splits are learned from when `test` is tested: other folds, or the training set."""
     return ["train"] if "train" in labels else [split for split in labels if split != test]
+
+
+def learned_examples(
+    embeddings: Mapping[str, NDArray[np.floating]], labels: Mapping[str, Sequence[str]], test: str
+) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
+    """Embeddings and labels of all that is learned from when `test` is tested."""
+    learned = learned_splits(labels, test)
+    x = np.concatenate([embeddings[split] for split in learned])
+    return x, np.array([label for split in learned for label in labels[split]])

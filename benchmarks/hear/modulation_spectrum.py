@@ -13,6 +13,8 @@ are those of :mod:`benchmarks.hear.logmel`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torchaudio
 from torch import Tensor, nn
@@ -84,5 +86,9 @@ def get_scene_embeddings(audio: Tensor, model: ModulationSpectrum) -> Tensor:
 
 def get_timestamp_embeddings(audio: Tensor, model: ModulationSpectrum) -> tuple[Tensor, Tensor]:
     """Log-mel frames, see :func:`benchmarks.hear.logmel.get_timestamp_embeddings`."""
-    of_bands = logmel.load_model(sample_rate=model.sample_rate).to(audio.device)
-    return logmel.get_timestamp_embeddings(audio, of_bands)
+    return logmel.get_timestamp_embeddings(audio, _bands(model.sample_rate).to(audio.device))
+
+
+@lru_cache(maxsize=8)
+def _bands(sample_rate: int) -> logmel.LogMel:
+    return logmel.load_model(sample_rate=sample_rate)

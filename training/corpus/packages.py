@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from hear_brainsoundnet.audio import AUDIO_SUFFIXES
 from training.config import Settings
+from training.corpus.catalogue import read_catalogue_of
 from training.corpus.fetch import Package, fetch, find_package, unpack
 from training.corpus.manifest import LeftOut
 from training.corpus.source import AudioFile, Source
@@ -64,10 +64,7 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[PackageEntry, ...]:
     >>> read_catalogue()[0].names
     ('asterisk-core-sounds-en-wav',)
     """
-    try:
-        return _Catalogue.model_validate(tomllib.loads(path.read_text("utf-8"))).package
-    except (ValidationError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path} is no catalogue of packages: {error}") from error
+    return read_catalogue_of(path, _Catalogue, "packages").package
 
 
 def package_source(entry: PackageEntry, cache: Path) -> Source:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from training.config import Settings
+from training.corpus.catalogue import read_catalogue_of
 
 CATALOGUE = Path(__file__).with_name("texts.toml")
 
@@ -53,10 +51,7 @@ def read_texts(path: Path = CATALOGUE) -> tuple[TextEntry, ...]:
     >>> read_texts()[0].language
     'en-us'
     """
-    try:
-        return _Catalogue.model_validate(tomllib.loads(path.read_text("utf-8"))).text
-    except (ValidationError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path} is no catalogue of texts: {error}") from error
+    return read_catalogue_of(path, _Catalogue, "texts").text
 
 
 def passages_of(entry: TextEntry, folder: Path) -> list[str]:

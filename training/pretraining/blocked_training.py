@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
+from hear_brainsoundnet.fast import N_LOWER, FastSoundNet, n_conv_outputs
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 MOMENTUM = 0.1  # of running statistics, PyTorch's own
@@ -37,30 +38,23 @@ def training_stages(soundnet: SoundNet, audio: Tensor) -> dict[str, Tensor]:
     >>> list(stages)[:3], tuple(stages["conv4"].shape)
     (['pool2', 'conv3', 'conv4'], (2, 128, 23))
     """
-    first, second, *others = soundnet.layers
+    first, second = soundnet.layers[:N_LOWER]
+    last = second.pool_name
+    assert last is not None
     if soundnet.block(first.name).conv.weight.requires_grad:
-        frames = _pooled_from_audio(soundnet, first, audio)
-        frames = _pooled(soundnet, second, frames)
+        frames = _pooled(soundnet, second, _pooled_from_audio(soundnet, first, audio))
+        frames = frames.transpose(1, 2)
     else:
         with torch.no_grad():
-            frames = audio[..., None]
-            for layer in (first, second):
-                frames = _pooled_frozen(soundnet, layer, frames)
-    frames = frames.transpose(1, 2)
-    stages = {"pool2": frames}
-    for layer in others:
-        frames = soundnet.block(layer.name)(frames)
-        stages[layer.name] = frames
-        if layer.pool_name is not None:
-            frames = F.max_pool1d(frames, layer.pool)
-            stages[layer.pool_name] = frames
-    return stages
+            frames = FastSoundNet(soundnet)(audio, [last])[last]
+    above = soundnet.stage_names[soundnet.stage_names.index(last) + 1 :]
+    return {last: frames, **soundnet.continue_from(last, frames, above)}
 
 
 def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tensor:
     conv, norm = _parts(soundnet, layer)
     weight = conv.weight
-    n_windows = _n_windows(layer, audio.shape[1])
+    n_windows = n_conv_outputs(layer, audio.shape[1]) // layer.pool
     plain = blocked_kernel(weight, layer.stride, layer.pool)
     blocks = blocked_frames(audio[..., None], plain, layer.padding, n_windows).flatten(0, 1)
     with torch.no_grad():
@@ -81,7 +75,7 @@ def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tenso
 
 def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
     conv, norm = _parts(soundnet, layer)
-    n_windows = _n_windows(layer, frames.shape[1])
+    n_windows = n_conv_outputs(layer, frames.shape[1]) // layer.pool
     kernel = blocked_kernel(conv.weight, layer.stride, layer.pool)
     blocks = blocked_frames(frames, kernel, layer.padding, n_windows).flatten(0, 1)
     products = (blocks @ kernel.matrix).view(-1, layer.channels)
@@ -93,31 +87,13 @@ def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
 
 def freeze_lower(soundnet: SoundNet) -> None:
     """From now on conv1 and conv2 stay as they are, statistics included."""
-    for layer in soundnet.layers[:2]:
+    for layer in soundnet.layers[:N_LOWER]:
         soundnet.block(layer.name).requires_grad_(False).eval()
-
-
-def _pooled_frozen(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
-    """With the running statistics, all folded into one product."""
-    conv, norm = _parts(soundnet, layer)
-    scale = norm.weight * torch.rsqrt(norm.get_buffer("running_var") + norm.eps)
-    bias = 0.0 if conv.bias is None else conv.bias
-    offset = norm.bias + (bias - norm.get_buffer("running_mean")) * scale
-    n_windows = _n_windows(layer, frames.shape[1])
-    kernel = blocked_kernel(conv.weight * scale[:, None, None], layer.stride, layer.pool)
-    products = blocked_frames(frames, kernel, layer.padding, n_windows) @ kernel.matrix
-    pooled = products.unflatten(2, (layer.pool, layer.channels)).max(dim=2).values
-    return F.relu(pooled + offset)
 
 
 def _parts(soundnet: SoundNet, layer: Layer) -> tuple[nn.Conv1d, nn.BatchNorm1d]:
     block = soundnet.block(layer.name)
     return block.conv, block.norm
-
-
-def _n_windows(layer: Layer, n_frames: int) -> int:
-    n_outputs = (n_frames + 2 * layer.padding - layer.kernel) // layer.stride + 1
-    return n_outputs // layer.pool
 
 
 def _normalise(

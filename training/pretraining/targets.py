@@ -16,7 +16,9 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 
-SAMPLE_RATE = 22_050
+from training.stimuli import DEFAULT_SAMPLE_RATE
+
+SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 N_FFT, HOP, N_BANDS = 1024, 220, 128
 FLOOR = 1e-6
 POWER_FLOOR = 1e-2  # of modulation power: ripples of a tenth of a neper

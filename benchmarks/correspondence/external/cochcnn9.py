@@ -10,14 +10,13 @@ from torch.nn import functional
 
 from benchmarks.correspondence.baselines.cochleagram import SAMPLE_RATE
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
-from benchmarks.correspondence.external.cochdnn_input import CochleagramInput
+from benchmarks.correspondence.external.cochdnn_input import CochleagramInput, at_level
 from benchmarks.correspondence.external.cochdnn_tasks import (
     NORMALISATION,
     REMARKS,
     TASKS,
     weights_of,
 )
-from benchmarks.correspondence.external.levels import to_rms
 from benchmarks.correspondence.external.weights import load_weights
 from benchmarks.correspondence.hooks import Tap
 
@@ -122,11 +121,7 @@ def build(weights: Path | None) -> Network:
     if weights is not None:
         load_weights(module, weights, ignored=("classification.",))
     taps = {stage: Tap(stage, time_axis=None if stage == "relufc" else -1) for stage in _N_UNITS}
-    return Network(module, taps, _prepare, batch_size=4)
-
-
-def _prepare(audio: Tensor) -> Tensor:
-    return to_rms(audio, 0.1)
+    return Network(module, taps, at_level, batch_size=4)
 
 
 # Channels by filters left: 211 filters go to 71, 36, 18, 9 and 5.

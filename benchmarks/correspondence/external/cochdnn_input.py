@@ -17,6 +17,7 @@ from benchmarks.correspondence.baselines.cochleagram import (
     SAMPLE_RATE,
     filter_bank,
 )
+from benchmarks.correspondence.external.levels import to_rms
 
 N_SAMPLES = 2 * SAMPLE_RATE  # the networks take sounds of 2 s
 RATIO = SAMPLE_RATE // ENVELOPE_RATE
@@ -62,3 +63,8 @@ class CochleagramInput(nn.Module):
         frames = nn.functional.conv1d(envelopes.flatten(0, 1)[:, None], self.low_pass, stride=RATIO)
         compressed = (frames.clamp(min=0.0) + OFFSET) ** COMPRESSION
         return compressed.reshape(len(audio), 1, len(self.filters), -1)
+
+
+def at_level(audio: Tensor) -> Tensor:
+    """Each sound as the networks expect it: mean 0 and a root mean square of 0.1."""
+    return to_rms(audio, 0.1)

@@ -9,14 +9,13 @@ from torch import Tensor, nn
 
 from benchmarks.correspondence.baselines.cochleagram import SAMPLE_RATE
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
-from benchmarks.correspondence.external.cochdnn_input import CochleagramInput
+from benchmarks.correspondence.external.cochdnn_input import CochleagramInput, at_level
 from benchmarks.correspondence.external.cochdnn_tasks import (
     NORMALISATION,
     REMARKS,
     TASKS,
     weights_of,
 )
-from benchmarks.correspondence.external.levels import to_rms
 from benchmarks.correspondence.external.weights import load_weights
 from benchmarks.correspondence.hooks import Tap
 
@@ -91,11 +90,7 @@ def build(weights: Path | None) -> Network:
         load_weights(module, weights, ignored=("fc.",))
     paths = {"conv1_relu1": "relu", "maxpool1": "maxpool"}
     taps = {stage: Tap(paths.get(stage, stage)) for stage in _N_UNITS}
-    return Network(module, taps, _prepare, batch_size=4)
-
-
-def _prepare(audio: Tensor) -> Tensor:
-    return to_rms(audio, 0.1)
+    return Network(module, taps, at_level, batch_size=4)
 
 
 # Channels by filters left: 211 filters go to 106, 53, 27, 14 and 7.
