@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.correspondence.splits import random_splits
-from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_means
+from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_summaries
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import linear_accuracy
 from benchmarks.hear.task_folder import find_tasks
@@ -76,10 +76,11 @@ def measure_ablation(
             path = _trained(name, changes, seed, steps, corpus, work)
             checkpoint = read_checkpoint(path)
             soundnet, scale = checkpoint.build_soundnet(), checkpoint.card.input_scale
-            means = stage_means(soundnet, sounds.audio, scale)
+            summaries = stage_summaries(soundnet, sounds.audio, scale)
             for stage in STAGES:
                 table = [
-                    squared_correlations(means[stage], sounds.responses, each) for each in splits
+                    squared_correlations(summaries[stage], sounds.responses, each)
+                    for each in splits
                 ]
                 score = float(np.median(np.stack(table), axis=0).mean())
                 scores.setdefault(f"r² {stage}", []).append(score)
@@ -102,8 +103,9 @@ def measure_ablation(
         "settings": {"steps": steps, "ablations": {k: dict(v) for k, v in ablations.items()}},
         "notes": [
             f"Runs of {steps} steps, a fraction of the default's; mean and standard deviation over "
-            "seeds. r²: six components of the responses to 165 natural sounds, ridge on the mean "
-            "of a stage's units, median over ten splits. Tasks: logistic regression on "
+            "seeds. r²: six components of the responses to 165 natural sounds, ridge on mean and "
+            "standard deviation of a stage's units, median over ten splits. Tasks: logistic "
+            "regression on "
             f"`{SCENE}`.",
         ],
     }

@@ -6,18 +6,26 @@ The aligned network is averaged with the one that it started from, in several sh
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.correspondence.splits import Split
-from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_means
+from benchmarks.default_checkpoint.components import (
+    STAGES,
+    TOGETHER,
+    squared_correlations,
+    stage_summaries,
+)
 from benchmarks.default_checkpoint.conditions import CONDITIONS, Condition, prepare_condition
 from benchmarks.default_checkpoint.sounds import natural_sounds
+from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.encoding.fits import Fitted, fitted
 from benchmarks.encoding.natsound165_models import N_TEST, N_VALIDATION, split_of, split_settings
 from hear_brainsoundnet.checkpoint import read_checkpoint
@@ -26,6 +34,7 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.averaging import averaged
 from training.prepared import Prepared
 from training.recipe import FitRecipe
+from training.stimuli import DEFAULT_SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 
@@ -103,18 +112,23 @@ def measure_alignment(
     splits = [halves(sounds.prepared, seed) for seed in range(n_splits)]
     found: dict[str, list[Scores]] = {}
 
-    def score(name: str, soundnet: SoundNet, input_scale: float, which: Sequence[Split]) -> None:
-        means = stage_means(soundnet, sounds.audio, input_scale)
+    def score(name: str, tables: Mapping[str, NDArray[Any]], which: Sequence[Split]) -> None:
         for split in which:
             found.setdefault(name, []).append(
                 {
-                    stage: squared_correlations(u, sounds.responses, split)
-                    for stage, u in means.items()
+                    stage: squared_correlations(table, sounds.responses, split)
+                    for stage, table in tables.items()
                 }
             )
 
-    score("random weights", untrained.build_soundnet(), untrained.card.input_scale, splits)
-    score("pretrained", before, scale, splits)
+    def summaries(soundnet: SoundNet, input_scale: float = scale) -> Mapping[str, NDArray[Any]]:
+        return stage_summaries(soundnet, sounds.audio, input_scale)
+
+    for name, module in BASELINES.items():
+        score(name, {TOGETHER: scene_embeddings_of(module, sounds.audio)}, splits)
+    drawn = summaries(untrained.build_soundnet(), untrained.card.input_scale)
+    score("random weights", drawn, splits)
+    score("pretrained", summaries(before), splits)
     for seed, split in enumerate(splits):
         for condition in conditions:
             logger.info("%s, split %d", condition, seed)
@@ -122,9 +136,17 @@ def measure_alignment(
             run = fitted(recipe, work / "fits" / condition.replace(" ", "-") / str(seed))
             after = aligned_soundnet(run)
             for share in shares:
-                network = averaged(after, before, share)
-                score(f"{condition}, share {share:g}", network, scale, [split])
+                tables = summaries(averaged(after, before, share))
+                score(f"{condition}, share {share:g}", tables, [split])
     return _document(found, sounds.components, pretrained.hash, n_splits, shares)
+
+
+def scene_embeddings_of(module: str, audio: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """What a baseline with the HEAR API says of sounds of one length, ``(n_sounds, size)``."""
+    baseline = importlib.import_module(module)
+    model = baseline.load_model(sample_rate=DEFAULT_SAMPLE_RATE)
+    scene: torch.Tensor = baseline.get_scene_embeddings(torch.from_numpy(np.stack(audio)), model)
+    return scene.double().numpy()
 
 
 def halves(prepared: Prepared, seed: int) -> Split:
@@ -147,15 +169,20 @@ def _document(
         for model, scores in found.items()
     }
     rows = [
-        {"model": model, **{stage: _estimate(table) for stage, table in stages.items()}}
+        {
+            "model": model,
+            **{
+                stage: _estimate(stages[stage]) if stage in stages else ""
+                for stage in (*STAGES, TOGETHER)
+            },
+        }
         for model, stages in tables.items()
     ]
-    best = max(STAGES, key=lambda stage: _estimate(tables["pretrained"][stage]))
-    at_best = []
+    together = []
     for model, stages in tables.items():
-        table = stages[best]
-        gain = (table - tables["pretrained"][best]).mean(axis=1)
-        at_best.append(
+        table = stages[TOGETHER]
+        gain = (table - tables["pretrained"][TOGETHER]).mean(axis=1)
+        together.append(
             {
                 "model": model,
                 "r²": _estimate(table),
@@ -170,7 +197,7 @@ def _document(
         "--out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
         "rows": rows,
-        "tables": [{"title": f"By component, from {best}", "rows": at_best}],
+        "tables": [{"title": "By component, from all stages together", "rows": together}],
         "settings": {
             **SETTINGS,
             "start": start,
@@ -179,15 +206,13 @@ def _document(
         },
         "notes": [
             "Squared correlation on 82 sounds that neither fine-tuning nor read-out saw; median "
-            "over splits, mean over six components. Ridge on the mean over time of a stage's units "
-            "(equal variance), learned from the other 83.",
+            "over splits, mean over six components. Ridge on mean and standard deviation over time "
+            "of a stage's units (equal variance), learned from the other 83.",
             "Share: of the aligned network in the weighted mean with the pretrained one.",
             "Permuted brain: responses exchanged between sounds. SpectroTemporal: principal "
             "components of that baseline in place of the brain's, with the brain's variances.",
-            "The stage of the second table is the best of the pretrained network.",
         ],
         "details": {
-            "best stage": best,
             "scores": {
                 model: {stage: table.tolist() for stage, table in stages.items()}
                 for model, stages in tables.items()

@@ -18,10 +18,10 @@ SOUNDS_AT_ONCE = 15
 
 
 @torch.no_grad()
-def stage_means(
+def stage_summaries(
     soundnet: SoundNet, audio: Sequence[NDArray[np.float32]], input_scale: float
 ) -> dict[str, NDArray[np.float64]]:
-    """Mean over time of every stage, ``(n_sounds, n_units)``, and of all of them side by side.
+    """Mean and standard deviation over time of every stage, and of all stages side by side.
 
     Parameters
     ----------
@@ -31,18 +31,27 @@ def stage_means(
         Sounds of one length within [-1, 1].
     input_scale : float
         Of the checkpoint's card.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``(n_sounds, 2 * n_units)`` each, as the scene embedding ``"conv4:mean,std"``.
     """
     batches = []
     for first in range(0, len(audio), SOUNDS_AT_ONCE):
         sounds = torch.from_numpy(np.stack(audio[first : first + SOUNDS_AT_ONCE]))
         stages = soundnet(sounds * input_scale, STAGES)
-        batches.append({name: frames.mean(dim=2).numpy() for name, frames in stages.items()})
-    means = {
-        name: np.concatenate([batch[name] for batch in batches]).astype(np.float64)
-        for name in STAGES
+        batches.append(
+            {
+                name: torch.cat([frames.mean(dim=2), frames.std(dim=2, correction=0)], dim=1)
+                for name, frames in stages.items()
+            }
+        )
+    summaries = {
+        name: torch.cat([batch[name] for batch in batches]).double().numpy() for name in STAGES
     }
-    means[TOGETHER] = np.concatenate([means[name] for name in STAGES], axis=1)
-    return means
+    summaries[TOGETHER] = np.concatenate([summaries[name] for name in STAGES], axis=1)
+    return summaries
 
 
 def squared_correlations(

@@ -17,7 +17,7 @@ from benchmarks.default_checkpoint.components import (
     STAGES,
     TOGETHER,
     squared_correlations,
-    stage_means,
+    stage_summaries,
 )
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.soundnet import SoundNet
@@ -72,8 +72,9 @@ def test_from_pretraining_to_a_file_that_works(
     write_result(tmp_path / "results", "alignment", document)
     models = [row["model"] for row in document["rows"]]
     aligned = ["brain, share 0.5", "permuted brain, share 0.5"]
-    assert models == ["random weights", "pretrained", *aligned]
-    scores = np.array([[row[stage] for stage in STAGES] for row in document["rows"]])
+    baselines = ["log-mel mean and std", "modulation spectrum"]
+    assert models == [*baselines, "random weights", "pretrained", *aligned]
+    scores = np.array([[row[stage] for stage in STAGES] for row in document["rows"][2:]])
     assert ((scores >= 0) & (scores < 1)).all()
 
     out = tmp_path / "default.safetensors"
@@ -111,15 +112,17 @@ def test_units_that_say_nothing_score_nothing() -> None:
     assert squared_correlations(np.ones((10, 3)), np.arange(10.0)[:, None], split).tolist() == [0]
 
 
-def test_means_are_those_of_single_sounds() -> None:
+def test_summaries_are_those_of_single_sounds() -> None:
     soundnet = SoundNet().eval()
     sounds = list(np.random.default_rng(0).standard_normal((17, 22_050)).astype(np.float32))
-    means = stage_means(soundnet, sounds, 2.0)
+    summaries = stage_summaries(soundnet, sounds, 2.0)
     with torch.no_grad():
         alone = soundnet(2 * torch.from_numpy(sounds[16])[None], STAGES)
     for stage in STAGES:
-        np.testing.assert_allclose(means[stage][16], alone[stage][0].mean(1), rtol=1e-3, atol=1e-5)
-    assert means[TOGETHER].shape == (17, sum(means[stage].shape[1] for stage in STAGES))
+        frames = alone[stage][0].numpy()
+        expected = np.concatenate([frames.mean(1), frames.std(1)])
+        np.testing.assert_allclose(summaries[stage][16], expected, rtol=1e-3, atol=1e-5)
+    assert summaries[TOGETHER].shape == (17, sum(summaries[stage].shape[1] for stage in STAGES))
 
 
 def test_shipping_without_scores_is_refused(tmp_path: Path) -> None:

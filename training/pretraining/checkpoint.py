@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import write_checkpoint
-from training.pretraining.loop import INPUT_SCALE, trained_soundnet
+from training.pretraining.loop import trained_soundnet
 from training.pretraining.run import PretrainFolder
 
 USE = (
@@ -50,6 +50,7 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
     origin = folder.read_document("origin.json")
     provenance: dict[str, JsonValue] = {
         "corpus": _summary(origin["corpus"]),
+        "start": origin["start"],
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
         "git": origin["git"],
@@ -59,7 +60,7 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
     card = Card(
         name=name or folder.path.resolve().name,
         trained=True,
-        input_scale=INPUT_SCALE,
+        input_scale=origin["input_scale"],
         provenance=provenance,
         scores={"losses": dict(state.history[-1].losses)},
         use=USE,

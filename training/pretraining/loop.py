@@ -27,29 +27,29 @@ from training.pretraining.augmentation import augment
 from training.pretraining.blocked_training import freeze_lower, training_stages
 from training.pretraining.crops import PairedCrops
 from training.pretraining.curves import draw_losses
-from training.pretraining.objectives import Objectives, starting_network
+from training.pretraining.objectives import Objectives
 from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
 from training.pretraining.run import LossRow, PretrainFolder, PretrainState
+from training.pretraining.start import Start, find_start
 from training.pretraining.targets import Targets
 from training.provenance import git_revision, versions
 
-INPUT_SCALE = 256.0  # as the original SoundNet: full scale is +-256
 N_AHEAD = 2  # steps whose crops are prepared ahead
 
 
 class Learner(nn.Module):
     """The network with the read-outs that it is trained by."""
 
-    def __init__(self, recipe: PretrainRecipe) -> None:
+    def __init__(self, start: Start, recipe: PretrainRecipe) -> None:
         super().__init__()
-        self.soundnet = starting_network(recipe.seed)
+        self.soundnet, self.input_scale = start.soundnet, start.input_scale
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.objectives = Objectives(recipe.objectives)
 
     def forward(self, audio: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Losses of crops by name."""
-        stages = training_stages(self.soundnet, audio * INPUT_SCALE)
+        stages = training_stages(self.soundnet, audio * self.input_scale)
         losses: dict[str, Tensor] = self.objectives(stages, targets)
         return losses
 
@@ -75,10 +75,11 @@ def pretrain(
     FileExistsError
         If `out` holds something and `resume` is false.
     FileNotFoundError, ValueError
-        If the corpus is missing, damaged or too small, or the loss is no longer finite.
+        If the corpus or the start is missing, damaged or unfit, or the loss is no longer finite.
     """
     accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
     corpus = Corpus.open(recipe.corpus)
+    start = find_start(recipe.start, recipe.seed)
     crops = PairedCrops(corpus, recipe.crops, recipe.augmentation.speed)
     folder = PretrainFolder(out)
     folder.begin(recipe, resume=resume)
@@ -86,11 +87,13 @@ def pretrain(
         "origin.json",
         {
             "corpus": corpus.manifest.model_dump(mode="json"),
+            "start": start.provenance,
+            "input_scale": start.input_scale,
             "git": git_revision(),
             "versions": versions(),
         },
     )
-    learner = Learner(recipe).to(accelerator.device)
+    learner = Learner(start, recipe).to(accelerator.device)
     targets = Targets(crops.n_samples)
     optimiser = torch.optim.AdamW(
         learner.parameters(),
@@ -198,11 +201,10 @@ def _prepared_steps(
 def trained_soundnet(out: str | Path) -> SoundNet:
     """The network of a run as it stands, in inference mode."""
     folder = PretrainFolder(out)
-    recipe = folder.recipe()
     state = folder.read_state()
     if state is None:
         raise ValueError(f"{folder.path} has no state yet; run python -m training pretrain first")
-    soundnet = starting_network(recipe.seed)
+    soundnet = SoundNet()
     prefix = "soundnet."
     soundnet.load_state_dict(
         {

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.geometry import stage_geometry
-from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+from hear_brainsoundnet.soundnet import LAYERS
 from training.pretraining.recipe import ObjectiveSettings
 from training.pretraining.targets import HOP, Targets
 
 FRAME_STAGE = "conv4"
 CONTRAST_STAGE = "conv7"
 HIDDEN, PROJECTED = 512, 128
+SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 class Objectives(nn.Module):
@@ -39,10 +40,12 @@ class Objectives(nn.Module):
             if getattr(settings, name)
         }
         n_numbers = sum(sizes[name] for name in self.described)
+        n_pooled = {stage: width * len(settings.described_by) for stage, width in widths.items()}
         self.descriptions = nn.ModuleDict(
             {
                 stage: nn.Sequential(
-                    nn.BatchNorm1d(widths[stage], affine=False), nn.Linear(widths[stage], n_numbers)
+                    nn.BatchNorm1d(n_pooled[stage], affine=False),
+                    nn.Linear(n_pooled[stage], n_numbers),
                 )
                 for stage in (settings.described_stages if self.described else ())
             }
@@ -73,7 +76,7 @@ class Objectives(nn.Module):
         """
         losses: dict[str, Tensor] = {}
         for stage, read_out in self.descriptions.items():
-            predicted = read_out(stages[stage].mean(dim=2))
+            predicted = read_out(pooled(stages[stage], self.settings.described_by))
             at = 0
             for name, weight in self.described.items():
                 wanted = targets[name]
@@ -91,6 +94,21 @@ class Objectives(nn.Module):
                 projected, self.settings.temperature
             )
         return losses
+
+
+def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
+    """Mean and standard deviation over time, side by side.
+
+    Examples
+    --------
+    >>> pooled(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), ("mean", "std")).round(decimals=2)
+    tensor([[2.0000, 5.0000, 1.0000, 0.0100]])
+    """
+    parts = {
+        "mean": lambda: frames.mean(dim=2),
+        "std": lambda: (frames.var(dim=2, unbiased=False) + SMALLEST_VARIANCE).sqrt(),
+    }
+    return torch.cat([parts[pooling]() for pooling in poolings], dim=1)
 
 
 def at_frames(log_mel: Tensor, n_frames: int) -> Tensor:
@@ -144,16 +162,3 @@ def nt_xent(projected: Tensor, temperature: float) -> Tensor:
     )
     partners = torch.arange(2 * n, device=unit.device).roll(n)
     return F.cross_entropy(similarity, partners)
-
-
-def starting_network(seed: int) -> SoundNet:
-    """SoundNet with He's initialisation for rectifiers, drawn from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        soundnet = SoundNet()
-        for module in soundnet.modules():
-            if isinstance(module, nn.Conv1d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-    return soundnet

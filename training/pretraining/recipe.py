@@ -65,7 +65,7 @@ class ObjectiveSettings(Settings):
     frames : float
         The log-mel spectrum at the time of each frame of conv4.
     bands : float
-        Mean and standard deviation of the log-mel bands, from the mean of each described stage.
+        Mean and standard deviation of the log-mel bands, from each described stage.
     modulation_spectrum : float
         The 2-D modulation spectrum, likewise.
     modulation_power : float
@@ -73,7 +73,9 @@ class ObjectiveSettings(Settings):
     contrast : float
         Which two crops are of one recording (NT-Xent on conv7; Chen et al. 2020).
     described_stages : tuple of str
-        Stages whose means over time are described.
+        Stages that descriptions are read from.
+    described_by : tuple of {"mean", "std"}
+        What over time of a stage's units descriptions are read from.
     temperature : float
         Of the contrast.
     """
@@ -89,6 +91,10 @@ class ObjectiveSettings(Settings):
         "pool5",
         "conv6",
         "conv7",
+    )
+    described_by: Annotated[tuple[Literal["mean", "std"], ...], Field(min_length=1)] = (
+        "mean",
+        "std",
     )
     temperature: Annotated[float, Field(gt=0)] = 0.2
 
@@ -128,6 +134,8 @@ class PretrainRecipe(Settings):
     ----------
     corpus : Path
         Folder of a corpus, see :mod:`training.corpus`.
+    start : Path or None
+        Checkpoint to go on from, a name of the package's or a file; random weights without it.
     seed : int
         Of weights, crops and augmentation.
     mixed_precision : {"no", "bf16"}
@@ -137,6 +145,7 @@ class PretrainRecipe(Settings):
     """
 
     corpus: Path
+    start: Path | None = None
     crops: CropSettings = CropSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     objectives: ObjectiveSettings = ObjectiveSettings()

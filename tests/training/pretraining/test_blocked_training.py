@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
 from training.pretraining.blocked_training import freeze_lower, training_stages
-from training.pretraining.objectives import starting_network
+from training.pretraining.start import random_network
 
 # Every output of conv1 and conv2 falls into a pooling window, so that both take the same statistics
 N_SAMPLES = 256 * 80 - 34
@@ -19,7 +19,7 @@ N_SAMPLES = 256 * 80 - 34
 def trained_step(way: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Stages and gradients of one step of a network with uneven BatchNorm weights, in float64."""
     generator = torch.Generator().manual_seed(0)
-    soundnet = starting_network(0).double().train()
+    soundnet = random_network(0).double().train()
     for layer in soundnet.layers:
         norm = soundnet.block(layer.name).norm
         norm.weight.data = torch.randn(norm.weight.shape, generator=generator).double()
@@ -67,7 +67,7 @@ def test_product_of_blocks_is_the_convolution(
 
 
 def test_frozen_lower_stages_are_those_of_inference() -> None:
-    soundnet = starting_network(2).double().train()
+    soundnet = random_network(2).double().train()
     audio = 20 * torch.randn(2, 30_000, dtype=torch.float64)
     training_stages(soundnet, audio)
     freeze_lower(soundnet)
@@ -78,7 +78,7 @@ def test_frozen_lower_stages_are_those_of_inference() -> None:
 
 
 def test_running_statistics_count_the_steps() -> None:
-    soundnet = starting_network(1).train()
+    soundnet = random_network(1).train()
     before = copy.deepcopy(soundnet.conv1.norm.num_batches_tracked)
     training_stages(soundnet, torch.randn(2, 22050))
     assert soundnet.conv1.norm.num_batches_tracked == before + 1

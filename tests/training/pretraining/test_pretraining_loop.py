@@ -10,7 +10,9 @@ import pytest
 import soundfile
 import torch
 
-from hear_brainsoundnet.checkpoint import read_checkpoint
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
+from hear_brainsoundnet.soundnet import Layer, SoundNet
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
@@ -101,6 +103,35 @@ def test_checkpoint_tells_where_it_comes_from_and_gives_what_was_trained(
         expected = trained(audio, ["conv7"])["conv7"]
         found = checkpoint.build_soundnet()(audio, ["conv7"])["conv7"]
     assert float((found - expected).abs().max()) < 2e-3 * float(expected.abs().max())
+
+
+@pytest.mark.slow
+def test_started_from_a_checkpoint_it_goes_on_from_there(corpus: Path, tmp_path: Path) -> None:
+    pretrain(recipe(corpus), tmp_path / "first", progress=False)
+    first = write_pretrained(tmp_path / "first", tmp_path / "first.safetensors")
+    schedule = {**SMALL["schedule"], "lower_until": 0, "learning_rate": 1e-3}
+    further = recipe(corpus, start=tmp_path / "first.safetensors", schedule=schedule, seed=1)
+    pretrain(further, tmp_path / "second", progress=False)
+    write_pretrained(tmp_path / "second", tmp_path / "second.safetensors")
+    card = read_checkpoint(tmp_path / "second.safetensors").card
+    assert card.provenance["start"]["hash"] == first  # type: ignore[index, call-overload]
+    before, after = (
+        read_checkpoint(tmp_path / f"{name}.safetensors").build_soundnet().state_dict()
+        for name in ("first", "second")
+    )
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"conv3", "conv4", "conv5", "conv6", "conv7"}
+    change = (after["conv4.conv.weight"] - before["conv4.conv.weight"]).norm()
+    assert change < 0.2 * before["conv4.conv.weight"].norm()
+
+
+def test_start_of_other_layers_is_refused(corpus: Path, tmp_path: Path) -> None:
+    narrow = SoundNet((Layer("conv1", 64, 2, 32, 8, 8),))
+    card = Card(name="narrow", trained=True, input_scale=1.0, layers=narrow.layers)
+    write_checkpoint(tmp_path / "narrow.safetensors", card, narrow)
+    with pytest.raises(ValueError, match="layers"):
+        pretrain(recipe(corpus, start=tmp_path / "narrow.safetensors"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

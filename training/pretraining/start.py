@@ -1,0 +1,59 @@
+"""The network that a pretraining begins with: random weights, or those of a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+from torch import nn
+
+from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+
+INPUT_SCALE = 256.0  # of random weights, as the original SoundNet: full scale is +-256
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network, what audio within [-1, 1] is multiplied by for it, and where it comes from."""
+
+    soundnet: SoundNet
+    input_scale: float = INPUT_SCALE
+    provenance: JsonValue = None
+
+
+def find_start(start: Path | None, seed: int) -> Start:
+    """Weights of the checkpoint `start`, or weights drawn from `seed`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such checkpoint, or its layers are not those of SoundNet.
+
+    Examples
+    --------
+    >>> find_start(None, seed=0).input_scale
+    256.0
+    """
+    if start is None:
+        return Start(random_network(seed))
+    checkpoint = load_checkpoint(start)
+    if checkpoint.card.layers != LAYERS:
+        raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
+    told: JsonValue = {"hash": checkpoint.hash, **checkpoint.card.provenance}
+    return Start(checkpoint.build_soundnet(), checkpoint.card.input_scale, told)
+
+
+def random_network(seed: int) -> SoundNet:
+    """SoundNet with He's initialisation for rectifiers, drawn from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        soundnet = SoundNet()
+        for module in soundnet.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+    return soundnet
