@@ -117,16 +117,12 @@ class Targets(nn.Module):
         """By Parseval's theorem power over time is a sum over rates: no way back to time."""
         bands = F.avg_pool1d(log_mel.transpose(1, 2), N_BANDS // N_POWER_BANDS).transpose(1, 2)
         bands = (bands - bands.mean(dim=2, keepdim=True)) * self.get_buffer("taper")
-        upwards = torch.fft.rfft(bands, n=2 * N_POWER_BANDS, dim=1)[:, :N_POWER_BANDS]
-        spectrum = torch.fft.fft(upwards, dim=2)
-        filtered = torch.fft.ifft(
-            spectrum[:, None] * self.get_buffer("scales")[:, :, None], n=2 * N_POWER_BANDS, dim=2
-        )[:, :, :N_POWER_BANDS]
+        filtered = self.get_buffer("scales").flatten(0, 1) @ torch.fft.fft(bands, dim=2)
         power = (
             torch.view_as_real(filtered).square().sum(-1)
             @ self.get_buffer("rates")
             / bands.shape[2]
-        )
+        ).unflatten(1, (len(SCALES), N_POWER_BANDS))
         pooled = F.avg_pool2d(power, (N_POWER_BANDS // N_REPORTED_BANDS, 1))
         return (pooled.transpose(2, 3) + POWER_FLOOR).log().flatten(1)
 
@@ -166,14 +162,15 @@ def modulation_filters(n_frames: int) -> tuple[Tensor, Tensor]:
         ``(n_frames, 2 * len(RATES_HZ))``: squared gain at each temporal frequency, first those
         that go one way, then the other; an octave wide at half of the power.
     scales : Tensor
-        ``(len(SCALES), N_POWER_BANDS)``: gain at each spectral frequency from zero up; without the
+        ``(len(SCALES), N_POWER_BANDS, N_POWER_BANDS)``, complex: a matrix that filters all bands at
+        once, with silence beyond the edges. Spectral frequencies are kept from zero up; without the
         negative ones the sign of the temporal frequency is the direction. The first is a low-pass.
 
     Examples
     --------
     >>> rates, scales = modulation_filters(200)
     >>> rates.shape, scales.shape
-    (torch.Size([200, 12]), torch.Size([5, 64]))
+    (torch.Size([200, 12]), torch.Size([5, 64, 64]))
     """
     hertz = torch.fft.fftfreq(n_frames, HOP / SAMPLE_RATE)
     width = 0.5 / math.sqrt(2 * math.log(2))  # octaves, as a standard deviation
@@ -190,4 +187,8 @@ def modulation_filters(n_frames: int) -> tuple[Tensor, Tensor]:
         else:
             gain = torch.exp(-0.25 * ((cycles.clamp_min(1e-9) / scale).log2() / width) ** 2)
         gains.append(gain)
-    return torch.stack(columns, dim=1), torch.stack(gains)
+    filters = torch.zeros(len(SCALES), 2 * N_POWER_BANDS)
+    filters[:, :N_POWER_BANDS] = torch.stack(gains)
+    responses = torch.fft.ifft(filters, dim=1)
+    band = torch.arange(N_POWER_BANDS)
+    return torch.stack(columns, dim=1), responses[:, band[:, None] - band]
