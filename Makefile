@@ -36,19 +36,22 @@ DEFAULT := default-checkpoint
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
 SHARE ?= 0.5
-SCENE ?= default
+SCENES ?= --scene default --scene paper
 default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
-	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/pretrained
-	$(MADE) align --pretrained $(DEFAULT)/pretrained/soundnet.safetensors --out $(DEFAULT)
-	$(MADE) ship --pretrained $(DEFAULT)/pretrained/soundnet.safetensors --out $(DEFAULT) \
-	  --share $(SHARE) --file $(DEFAULT)/soundnet-natural-sounds.safetensors
+	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/first
+	$(TRAINING) pretrain training/recipes/pretrain_further.yaml --resume --out $(DEFAULT)/further \
+	  --name soundnet-pretrained
+	$(MADE) align --pretrained $(DEFAULT)/further/soundnet.safetensors --out $(DEFAULT)
+	$(MADE) fit-all --pretrained $(DEFAULT)/further/soundnet.safetensors --out $(DEFAULT) \
+	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
 	  make-speech-commands; do \
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
-	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) --scene $(SCENE) \
-	  "random weights=untrained" "pretrained=$(DEFAULT)/pretrained/soundnet.safetensors" \
-	  "aligned=$(DEFAULT)/soundnet-natural-sounds.safetensors"
+	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(SCENES) "random weights=untrained" \
+	  "pretrained=$(DEFAULT)/further/soundnet.safetensors" "aligned=$(DEFAULT)/aligned.safetensors"
+	$(MADE) ship --pretrained $(DEFAULT)/further/soundnet.safetensors \
+	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE)
 	$(MADE) page
 
 picture: demo

@@ -144,15 +144,17 @@ def embed(
 def info(
     checkpoint: Annotated[str, typer.Argument(help="A file or a name.")] = "default",
     markdown: Annotated[bool, typer.Option("--markdown", help="Only the table of stages.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of the card, as JSON.")] = False,
 ) -> None:
-    """Print the card of a checkpoint: stages, rates, provenance, scores, licence, hash."""
-    from hear_brainsoundnet.describe import describe, stage_table
+    """Print the card of a checkpoint: stages, rates, scores, licence, hash, provenance."""
+    from hear_brainsoundnet.describe import card_as_json, describe, stage_table
     from hear_brainsoundnet.named import load_checkpoint
 
     loaded = load_checkpoint(checkpoint)
-    typer.echo(
-        stage_table(loaded.card.layers, loaded.card.sample_rate) if markdown else describe(loaded)
-    )
+    if markdown:
+        typer.echo(stage_table(loaded.card.layers, loaded.card.sample_rate))
+    else:
+        typer.echo(card_as_json(loaded) if as_json else describe(loaded))
 
 
 @app.command()

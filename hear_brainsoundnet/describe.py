@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+
+from pydantic import JsonValue
 
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.geometry import stage_geometry
@@ -63,15 +66,54 @@ def describe(checkpoint: Checkpoint) -> str:
             f"{read_out.n_delays} TRs of {read_out.tr:g} s, alignment {read_out.alignment}, "
             f"weights {', '.join(read_out.names)}"
         )
-    for title, values in (("provenance", card.provenance), ("scores", card.scores)):
-        lines.append(f"{title}" + ("" if values else "    none"))
-        lines += [f"  {key}: {_plain(value)}" for key, value in values.items()]
     table = [list(STAGE_COLUMNS), *stage_rows(card.layers, card.sample_rate)]
     widths = [max(len(row[i]) for row in table) for i in range(len(STAGE_COLUMNS))]
     lines.append("stages")
     lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+    for title, values in (("scores", card.scores), ("provenance", card.provenance)):
+        lines.append(f"{title}" + ("" if values else "    none"))
+        lines += outline(values)
     return "\n".join(lines)
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def card_as_json(checkpoint: Checkpoint) -> str:
+    """The whole card with the hash, for programs."""
+    return json.dumps(
+        {"hash": checkpoint.hash, **checkpoint.card.model_dump(mode="json")}, indent=1
+    )
+
+
+def outline(values: Mapping[str, JsonValue], indent: str = "  ") -> list[str]:
+    """Nested values as indented lines; hashes are cut short.
+
+    Examples
+    --------
+    >>> sources = [{"name": "voices", "hours": 1.25}, {"name": "games", "hours": 2.0}]
+    >>> print("\\n".join(outline({"seed": 0, "corpus": {"sources": sources}})))
+      seed: 0
+      corpus
+        sources
+          - name: voices, hours: 1.25
+          - name: games, hours: 2
+    """
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{key}", *outline(value, indent + "  ")]
+        elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
+            lines += [f"{indent}{key}", *(f"{indent}  - {_on_a_line(each)}" for each in value)]
+        else:
+            lines.append(f"{indent}{key}: {_on_a_line(value)}")
+    return lines
+
+
+def _on_a_line(value: JsonValue) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_on_a_line(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return " ".join(_on_a_line(each) for each in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return value[:12] if re.fullmatch("[0-9a-f]{40,64}", value) else value
+    return "none" if value is None else str(value)

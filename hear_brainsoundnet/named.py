@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from hear_brainsoundnet.checkpoint import Checkpoint, read_checkpoint
-
-logger = logging.getLogger(__name__)
 
 CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
 
@@ -56,9 +52,7 @@ def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:
     """
     name = os.fspath(name_or_path)
     if name in ("", "default"):
-        checkpoint = _load_named(DEFAULT)
-        _announce_default(checkpoint)
-        return checkpoint
+        return _load_named(DEFAULT)
     if name in NAMED:
         return _load_named(name)
     if not Path(name).exists():
@@ -78,16 +72,3 @@ def _load_named(name: str) -> Checkpoint:
             f"{named.hash[:12]}: it was replaced; install the package anew"
         )
     return checkpoint
-
-
-@lru_cache(maxsize=1)
-def _say_once(message: str) -> None:
-    logger.warning(message)
-
-
-def _announce_default(checkpoint: Checkpoint) -> None:
-    if not checkpoint.card.trained:
-        _say_once(
-            "hear_brainsoundnet: loading the embedded default checkpoint, which is UNTRAINED "
-            "(random weights); convert SoundNet or brain-aligned weights for real use"
-        )

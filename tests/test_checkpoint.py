@@ -16,7 +16,7 @@ from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import NAMED, load_checkpoint
-from hear_brainsoundnet.soundnet import HEADS, Layer, SoundNet
+from hear_brainsoundnet.soundnet import HEADS, LAYERS, Layer, SoundNet
 
 # A small network with the same structure, so that files are small.
 SMALL = (
@@ -106,16 +106,21 @@ def test_embedded_checkpoints_are_sound(name):
     assert checkpoint.build_soundnet().stage_names[-1] == "conv7"
 
 
-def test_default_says_once_that_it_is_untrained(caplog):
-    named_module._say_once.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        for name in ("", "default", ""):
-            assert not load_checkpoint(name).card.trained
-        load_checkpoint("untrained")
-    assert [record.message for record in caplog.records if "UNTRAINED" in record.message] == [
-        record.message for record in caplog.records
-    ]
-    assert len(caplog.records) == 1
+def test_default_is_trained_and_silent(caplog):
+    with caplog.at_level(logging.INFO):
+        for name in ("", "default"):
+            assert load_checkpoint(name).card.trained
+    assert not caplog.records
+    assert not load_checkpoint("untrained").card.trained
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_embedded_checkpoints_stay_small(name):
+    path = named_module.CHECKPOINT_FOLDER / NAMED[name].file
+    assert path.stat().st_size <= 12e6
+    soundnet = load_checkpoint(name).build_soundnet()
+    assert soundnet.layers == LAYERS
+    assert sum(parameter.numel() for parameter in soundnet.parameters()) < 3e6
 
 
 def test_a_replaced_named_checkpoint_is_refused(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The command line as a user meets it: one line per error, no traceback, the right exit status."""
 
+import json
 import re
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.cli import main
+from hear_brainsoundnet.named import load_checkpoint
 
 
 @pytest.fixture
@@ -36,7 +39,9 @@ def run(capsys, caplog):
 def test_embed(run, wav, tmp_path):
     status, output, error = run("embed", wav, "-o", tmp_path / "out")
     assert status == 0
-    assert re.search(r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-untrained", output)
+    assert re.search(
+        r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-natural-sounds", output
+    )
     assert "Traceback" not in error
     assert np.load(tmp_path / "out" / "scene.npy").shape[0] == 1
 
@@ -103,9 +108,22 @@ def test_a_wrong_call_is_one_line_and_status_2(run, wav, tmp_path, arguments, me
 def test_info_prints_the_card(run):
     status, output, _ = run("info")
     assert status == 0
+    assert "soundnet-natural-sounds" in output
+    assert "responses of auditory cortex to 165 natural sounds" in output
+    status, output, _ = run("info", "untrained")
+    assert status == 0
     assert "soundnet-untrained  (UNTRAINED: random weights)" in output
     assert re.search(r"conv4 +128 +46\.44 ms +34\.0 ms +373 ms +222 samples", output)
     assert re.search(r"hash +[0-9a-f]{64}", output)
+
+
+def test_info_as_json_is_the_whole_card(run):
+    status, output, _ = run("info", "--json")
+    assert status == 0
+    told = json.loads(output)
+    checkpoint = load_checkpoint()
+    assert told.pop("hash") == checkpoint.hash
+    assert Card.model_validate(told) == checkpoint.card
 
 
 def test_info_of_nothing(run):

@@ -88,7 +88,7 @@ def measure_ablation(
                 found = linear_accuracy(
                     "hear_brainsoundnet", str(path), {"scene": SCENE}, task, work / "embeddings"
                 )
-                scores.setdefault(task.name, []).append(float(np.mean(found)))
+                scores.setdefault(task.name, []).append(found.mean)
         row: dict[str, Any] = {"pretraining": name}
         for measure, values in scores.items():
             spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""

@@ -11,8 +11,10 @@ from benchmarks.command_line import run_benchmark
 from benchmarks.default_checkpoint.page import PAGE, RESULTS, write_page
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.command_line import new_app
+from hear_brainsoundnet.named import CHECKPOINT_FOLDER
 
 PROGRAM = "python -m benchmarks.default_checkpoint"
+Share = Annotated[float, typer.Option(help="Of the aligned weights in the average.")]
 app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
 
 Pretrained = Annotated[Path, typer.Option(help="Checkpoint of the pretrained network.")]
@@ -64,28 +66,42 @@ def tasks(
     typer.echo(write_result(results, "tasks", document))
 
 
-@app.command()
-def ship(
+@app.command("fit-all")
+def fit_all(
     pretrained: Pretrained,
     data: Data,
     out: Work,
     file: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
-    share: Annotated[float, typer.Option(help="Of the aligned weights in the average.")],
+    share: Share,
+) -> None:
+    """Align with all sounds, with the settings that cross-validation chose."""
+    from benchmarks.default_checkpoint import shipping
+
+    digest = shipping.fit_all(pretrained, data, out, file, share=share)
+    typer.echo(f"{file} written, hash {digest}")
+
+
+@app.command()
+def ship(
+    aligned: Annotated[Path, typer.Option(help="What fit-all has written.")],
+    pretrained: Pretrained,
+    share: Share,
+    folder: Annotated[Path, typer.Option(help="Where to.")] = CHECKPOINT_FOLDER,
     results: Results = RESULTS,
 ) -> None:
-    """Fit to all sounds and write the file that is shipped."""
-    from benchmarks.default_checkpoint.shipping import write_default
+    """Write both networks with names, licences and measured scores into the package."""
+    from benchmarks.default_checkpoint import shipping
 
-    document = read_result(results, "alignment")
-    if document is None:
-        raise FileNotFoundError(f"{results} has no alignment.json; run {PROGRAM} align first")
-    row = next(
-        each for each in document["tables"][0]["rows"] if each["model"] == f"brain, share {share:g}"
-    )
-    digest = write_default(
-        pretrained, data, out, file, share=share, scores={"natsound165, other halves": row}
-    )
-    typer.echo(f"{file} written, hash {digest}")
+    found = {}
+    for name, command in (("alignment", "align"), ("tasks", "tasks")):
+        document = read_result(results, name)
+        if document is None:
+            raise FileNotFoundError(f"{results} has no {name}.json; run {PROGRAM} {command} first")
+        found[name] = document
+    for kind, path in (("aligned", aligned), ("pretrained", pretrained)):
+        scores = shipping.scores_of(kind, share, found["alignment"], found["tasks"])
+        digest = shipping.ship(path, kind, scores, folder)
+        typer.echo(f"{shipping.NAMES[kind]} {digest}")
 
 
 @app.command()

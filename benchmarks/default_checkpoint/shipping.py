@@ -1,4 +1,4 @@
-"""The file that is shipped: fitted to all sounds with the settings that cross-validation chose."""
+"""The files that are shipped: the network fitted to all sounds, and the one before any brain."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from training.averaging import averaged
 from training.provenance import git_revision, versions
 from training.recipe import FitRecipe
 
-NAME = "soundnet-natural-sounds"
+NAMES = {"aligned": "soundnet-natural-sounds", "pretrained": "soundnet-pretrained"}
+COMMAND = "make default-checkpoint"
 LICENCE = "CC BY 4.0; learned from sounds under the licences that the provenance lists"
-USE = (
-    "Embeddings of sound, and a start for fits to brain responses. Pretrained without labels on "
-    "free sound, then aligned with group responses of auditory cortex to 165 natural sounds, "
-    "presented in blocks; not with one person's responses to film, as the published brain-aligned "
-    "networks. Good at telling kinds of sound, speakers and materials apart; weaker at words. For "
-    "stronger ones convert the original or the published weights (hear-brainsoundnet convert), or "
-    "fit your own fMRI (python -m training fit). No medical product."
+STRONGER = (
+    "For stronger ones convert the original or the published weights (hear-brainsoundnet convert), "
+    "or fit your own fMRI (python -m training fit). No medical product."
 )
+USES = {
+    "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
+    "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "
+    "sounds, presented in blocks; not with one person's responses to film, as the published "
+    "brain-aligned networks. Good at telling kinds of sound, speakers and materials apart; weak at "
+    f"words. {STRONGER}",
+    "pretrained": "The network that the default was aligned from: the control for what a brain "
+    "brings, and a start for fits that must not have seen another brain. It learned from sound "
+    f"alone, without labels. {STRONGER}",
+}
 
 
-def write_default(
-    pretrained: Path,
-    data: Path,
-    work: Path,
-    out: Path,
-    *,
-    share: float,
-    scores: Mapping[str, JsonValue],
-    seed: int = 0,
+def fit_all(
+    pretrained: Path, data: Path, work: Path, out: Path, *, share: float, seed: int = 0
 ) -> str:
-    """Align with all sounds and write the file; returns its hash.
+    """Align with all sounds and write the network; returns its hash.
 
     Of the 165 sounds twelve decide when training stops, the others are learned from; none is kept
     for a test, which cross-validation has done.
@@ -56,8 +56,6 @@ def write_default(
         The ``.safetensors`` file.
     share : float
         Of the aligned network in the average with the pretrained one.
-    scores : mapping
-        For the card.
     seed : int
         Of the fit.
     """
@@ -84,17 +82,71 @@ def write_default(
             "git": git_revision(),
             "versions": versions(),
         },
-        "command": "make default-checkpoint",
+        "command": COMMAND,
     }
-    card = Card(
-        name=NAME,
-        trained=True,
-        input_scale=before.card.input_scale,
-        sample_rate=before.card.sample_rate,
-        provenance=told,
-        scores=dict(scores),
-        licence=LICENCE,
-        use=USE,
+    card = before.card.model_copy(
+        update={"name": NAMES["aligned"], "provenance": told, "scores": {}, "licence": LICENCE}
     )
     network = averaged(aligned_soundnet(run), before.build_soundnet(), share)
     return write_checkpoint(out, card, network, dtype=torch.float16)
+
+
+def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: Path) -> str:
+    """Write a network with its name, licence, use and scores into the package; returns its hash.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        The network.
+    kind : {"aligned", "pretrained"}
+        Which of the two it is.
+    scores : mapping
+        For the card.
+    folder : Path
+        Where files of the package lie.
+    """
+    before = read_checkpoint(checkpoint)
+    fields = before.card.model_dump() | {
+        "name": NAMES[kind],
+        "scores": dict(scores),
+        "licence": LICENCE,
+        "use": USES[kind],
+    }
+    out = folder / f"{NAMES[kind]}.safetensors"
+    return write_checkpoint(
+        out, Card.model_validate(fields), before.build_soundnet(), dtype=torch.float16
+    )
+
+
+def scores_of(
+    kind: str, share: float, alignment: Mapping[str, Any], tasks: Mapping[str, Any]
+) -> dict[str, JsonValue]:
+    """What the results say of one of the two networks, for its card.
+
+    Raises
+    ------
+    KeyError
+        If the results do not hold it.
+    """
+    model = f"brain, share {share:g}" if kind == "aligned" else kind
+    components = _row(alignment["tables"][0]["rows"], model)
+    told: dict[str, JsonValue] = {
+        "natsound165, six components, squared correlation on other halves": components
+    }
+    for row in tasks["rows"]:
+        if row["model"] == kind:
+            told[f"logistic regression, scene {row['scene embedding']}"] = {
+                name: value
+                for name, value in row.items()
+                if name not in ("model", "scene embedding")
+            }
+    if len(told) == 1:
+        raise KeyError(f"tasks.json has no row {kind!r}")
+    return told
+
+
+def _row(rows: list[dict[str, Any]], model: str) -> JsonValue:
+    found = next((row for row in rows if row["model"] == model), None)
+    if found is None:
+        raise KeyError(f"alignment.json has no row {model!r}")
+    return {name: value for name, value in found.items() if name != "model"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from benchmarks.hear.few_shot import labels_of, learned_examples, probe_accuracy, tested_splits
 from benchmarks.hear.model_identity import identify, takes_sample_rate
@@ -21,10 +23,40 @@ BASELINES = {
 }
 
 
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of right answers in each tested split, and how many clips it has.
+
+    Examples
+    --------
+    >>> accuracy = Accuracy((0.8, 0.9), (50, 50))
+    >>> round(accuracy.mean, 3), str(accuracy)
+    (0.85, '0.850 (0.767 to 0.907)')
+    """
+
+    splits: tuple[float, ...]
+    n_clips: tuple[int, ...]
+
+    @property
+    def mean(self) -> float:
+        """Over splits."""
+        return float(np.mean(self.splits))
+
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the share of right answers over all tested clips."""
+        n_right = sum(round(a * n) for a, n in zip(self.splits, self.n_clips, strict=True))
+        found = binomtest(n_right, sum(self.n_clips)).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
+
+    def __str__(self) -> str:
+        low, high = self.interval()
+        return f"{self.mean:.3f} ({low:.3f} to {high:.3f})"
+
+
 def linear_accuracy(
     module: str, checkpoint: str, options: Mapping[str, Any], task: TaskFolder, cache: Path
-) -> list[float]:
-    """Accuracy of a logistic regression on standardised scene embeddings, for each tested split."""
+) -> Accuracy:
+    """Accuracy of a logistic regression on standardised scene embeddings."""
     given = dict(options)
     if takes_sample_rate(module):
         given["sample_rate"] = common_sample_rate([task])
@@ -32,11 +64,11 @@ def linear_accuracy(
     task.check_audio(model.sample_rate)
     embeddings = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
     labels = labels_of(task)
-    accuracies = []
-    for test in tested_splits(labels):
+    accuracies, tested = [], tested_splits(labels)
+    for test in tested:
         x, y = learned_examples(embeddings, labels, test)
         accuracies.append(probe_accuracy(x, y, embeddings[test], labels[test]))
-    return accuracies
+    return Accuracy(tuple(accuracies), tuple(len(labels[test]) for test in tested))
 
 
 def measure_tasks(
@@ -71,9 +103,9 @@ def measure_tasks(
     for name, preset, module, checkpoint, options in contenders:
         row: dict[str, Any] = {"model": name, "scene embedding": preset}
         for task in tasks:
-            scores = linear_accuracy(module, checkpoint, options, task, work / "embeddings")
-            folds[f"{name} {preset} {task.name}"] = scores
-            row[task.name] = float(np.mean(scores))
+            accuracy = linear_accuracy(module, checkpoint, options, task, work / "embeddings")
+            folds[f"{name} {preset} {task.name}"] = list(accuracy.splits)
+            row[task.name] = str(accuracy)
         rows.append(row)
     return {
         "title": "Logistic regression on scene embeddings",
@@ -81,7 +113,8 @@ def measure_tasks(
         "NAME=FILE ...",
         "rows": rows,
         "notes": [
-            "Accuracy, mean over the folds or the test set of each task; standardised units."
+            "Accuracy, mean over the folds or the test set of each task, with Wilson's 95 % "
+            "interval over all tested clips; standardised units, C = 1.",
         ],
         "details": {"folds": folds},
     }

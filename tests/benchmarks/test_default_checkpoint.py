@@ -20,6 +20,7 @@ from benchmarks.default_checkpoint.components import (
     stage_summaries,
 )
 from benchmarks.results import read_result, write_result
+from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
 from training.corpus.source import AudioFile, Source
@@ -77,19 +78,24 @@ def test_from_pretraining_to_a_file_that_works(
     scores = np.array([[row[stage] for stage in STAGES] for row in document["rows"][2:]])
     assert ((scores >= 0) & (scores < 1)).all()
 
-    out = tmp_path / "default.safetensors"
+    fitted = tmp_path / "fitted.safetensors"
+    shipping.fit_all(pretrained, data_folder, tmp_path, fitted, share=0.5)
     read_back = read_result(tmp_path / "results", "alignment")
     assert read_back is not None
-    digest = shipping.write_default(
-        pretrained, data_folder, tmp_path, out, share=0.5, scores=read_back["rows"][0]
-    )
+    tasks = {"rows": [{"model": "aligned", "scene embedding": "default", "esc10": "0.9"}]}
+    scores = shipping.scores_of("aligned", 0.5, read_back, tasks)
+    digest = shipping.ship(fitted, "aligned", scores, tmp_path)
+    out = tmp_path / "soundnet-natural-sounds.safetensors"
     model = hear_brainsoundnet.load_model(str(out))
     scene = hear_brainsoundnet.get_scene_embeddings(torch.zeros(1, model.sample_rate), model)
     assert bool(scene.isfinite().all())
     told = model.card.provenance
     assert told["alignment"]["share of the aligned weights"] == 0.5  # type: ignore[index, call-overload]
     assert told["pretraining"]["corpus"]["sources"][0]["name"] == "noises"  # type: ignore[index, call-overload]
+    assert model.card.scores["logistic regression, scene default"] == {"esc10": "0.9"}
     assert model.checkpoint_hash == digest
+    kept, written = (read_checkpoint(path).tensors for path in (fitted, out))
+    assert all(torch.equal(kept[name], written[name]) for name in kept)
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
@@ -128,7 +134,7 @@ def test_summaries_are_those_of_single_sounds() -> None:
 def test_shipping_without_scores_is_refused(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    arguments = ["ship", "--pretrained", "a", "--data", "b", "--out", "c", "--file", "d"]
+    arguments = ["ship", "--pretrained", "a", "--aligned", "b", "--folder", str(tmp_path)]
     results = ["--share", "0.5", "--results", str(tmp_path)]
     failed = CliRunner().invoke(app, [*arguments, *results])
     assert isinstance(failed.exception, FileNotFoundError)

@@ -73,8 +73,8 @@ def validator(request, tmp_path_factory) -> tuple[str, list[str]]:
 
 def test_looks_good(validator, modules):
     version, path = validator
-    embedded = CHECKPOINT_FOLDER / NAMED["untrained"].file
-    cases = ["hear_brainsoundnet", f"hear_brainsoundnet={embedded}"]
+    cases = ["hear_brainsoundnet"]
+    cases += [f"hear_brainsoundnet={CHECKPOINT_FOLDER / each.file}" for each in NAMED.values()]
     cases += [f"hear_brainsoundnet={modules / 'aligned.safetensors'}"]
     cases += [
         module.stem

@@ -12,6 +12,7 @@ from hear_brainsoundnet.checkpoint import write_checkpoint
 from training.pretraining.loop import trained_soundnet
 from training.pretraining.run import PretrainFolder
 
+SAME = "the same"
 USE = (
     "Embeddings of sound, and a start for fits to brain responses. It learned from sound alone, "
     "without labels and without any brain."
@@ -48,9 +49,12 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
             "first"
         )
     origin = folder.read_document("origin.json")
+    corpus, start = _summary(origin["corpus"]), origin["start"]
+    if isinstance(start, dict) and start.get("corpus") == corpus:
+        start = {**start, "corpus": SAME}
     provenance: dict[str, JsonValue] = {
-        "corpus": _summary(origin["corpus"]),
-        "start": origin["start"],
+        "start": start,
+        "corpus": corpus,
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
         "git": origin["git"],
