@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.ridge import compact_units, fit_ridge
 from benchmarks.correspondence.splits import Split
+from hear_brainsoundnet.features import PRESETS, parse_scene
+from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
 
 STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
 TOGETHER = "all of these"
+PRESET = "default preset"
 SOUNDS_AT_ONCE = 15
 
 
@@ -21,7 +24,7 @@ SOUNDS_AT_ONCE = 15
 def stage_summaries(
     soundnet: SoundNet, audio: Sequence[NDArray[np.float32]], input_scale: float
 ) -> dict[str, NDArray[np.float64]]:
-    """Mean and standard deviation over time of every stage, and of all stages side by side.
+    """Mean and standard deviation over time of every stage, of all, and the default scene.
 
     Parameters
     ----------
@@ -35,23 +38,33 @@ def stage_summaries(
     Returns
     -------
     dict of str to ndarray
-        ``(n_sounds, 2 * n_units)`` each, as the scene embedding ``"conv4:mean,std"``.
+        ``(n_sounds, 2 * n_units)`` each, as the scene embedding ``"conv4:mean,std"``; under
+        ``PRESET`` the scene embedding of the default preset.
     """
+    terms = parse_scene(PRESETS["default"].scene, stage_geometry(soundnet.layers))
+    stages = dict.fromkeys((*STAGES, *(term.stage for term in terms)))
     batches = []
     for first in range(0, len(audio), SOUNDS_AT_ONCE):
         sounds = torch.from_numpy(np.stack(audio[first : first + SOUNDS_AT_ONCE]))
-        stages = soundnet(sounds * input_scale, STAGES)
-        batches.append(
-            {
-                name: torch.cat([frames.mean(dim=2), frames.std(dim=2, correction=0)], dim=1)
-                for name, frames in stages.items()
-            }
-        )
+        frames = soundnet(sounds * input_scale, stages)
+        batches.append({name: _pooled(each) for name, each in frames.items()})
+    pooled = {
+        (name, pooling): torch.cat([batch[name][pooling] for batch in batches]).double().numpy()
+        for name in stages
+        for pooling in ("mean", "std")
+    }
     summaries = {
-        name: torch.cat([batch[name] for batch in batches]).double().numpy() for name in STAGES
+        name: np.concatenate([pooled[name, "mean"], pooled[name, "std"]], axis=1) for name in STAGES
     }
     summaries[TOGETHER] = np.concatenate([summaries[name] for name in STAGES], axis=1)
+    summaries[PRESET] = np.concatenate(
+        [pooled[term.stage, pooling] for term in terms for pooling in term.poolings], axis=1
+    )
     return summaries
+
+
+def _pooled(frames: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"mean": frames.mean(dim=2), "std": frames.std(dim=2, correction=0)}
 
 
 def squared_correlations(

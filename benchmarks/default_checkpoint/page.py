@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.results_page import write_results_page
+from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.results import read_result
+from benchmarks.results_page import format_table, write_results_page
+from hear_brainsoundnet.named import load_checkpoint
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
+TRIED = PAGE.with_name("tried.md")
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page from the numbers alone."""
+    """Write the page from the numbers, the card of the default, and what was tried."""
+    told = load_checkpoint().card.provenance.get("alignment")
+    share = told.get("share of the aligned weights", 1.0) if isinstance(told, dict) else 1.0
+    assert isinstance(share, float | int)
+    documents = {name: read_result(results, name) for name in ("alignment", "tasks")}
     return write_results_page(
         results,
         page,
@@ -19,9 +27,19 @@ def write_page(results: Path, page: Path) -> Path:
         heading=[
             "# The default checkpoint",
             "",
-            "Written by `python -m benchmarks.default_checkpoint page`; not to be edited. All "
-            "numbers: the JSON files in the folder `results`. `make default-checkpoint` makes "
-            "corpus, pretraining, alignment, controls, tables and file anew.",
+            "Written by `python -m benchmarks.default_checkpoint page`; not to be edited, but for "
+            f"[{TRIED.name}]({TRIED.name}). All numbers: the JSON files in the folder "
+            "`results`. `make default-checkpoint` makes corpus, pretraining, alignment, controls, "
+            "tables and files anew.",
+            "",
+            "## Goals",
+            "",
+            *format_table(goal_rows(documents["alignment"], documents["tasks"], share)),
+            "",
+            "Others with the best scene embedding that was tried, the default with its own preset. "
+            "The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
+            "",
+            *TRIED.read_text().strip().splitlines(),
         ],
         names=("alignment", "tasks", "ablation"),
         missing="Not run yet",

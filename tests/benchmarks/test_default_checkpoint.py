@@ -19,6 +19,7 @@ from benchmarks.default_checkpoint.components import (
     squared_correlations,
     stage_summaries,
 )
+from benchmarks.default_checkpoint.goals import goal_rows
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
@@ -139,3 +140,20 @@ def test_shipping_without_scores_is_refused(tmp_path: Path) -> None:
     failed = CliRunner().invoke(app, [*arguments, *results])
     assert isinstance(failed.exception, FileNotFoundError)
     assert "run python -m benchmarks.default_checkpoint align first" in str(failed.exception)
+
+
+def test_a_goal_is_reached_by_the_default_preset_alone() -> None:
+    names = ("log-mel mean and std", "modulation spectrum", "random weights", "pretrained")
+    rows = [
+        {"model": name, "scene embedding": "default", "esc10-1.0.0-full": "0.850 (0.8 to 0.9)"}
+        for name in names
+    ]
+    rows.append({"model": "aligned", "scene embedding": "paper", "esc10-1.0.0-full": "0.990 (a)"})
+    rows.append({"model": "aligned", "scene embedding": "default", "esc10-1.0.0-full": "0.86 (a)"})
+    found = {row["measure"]: row for row in goal_rows(None, {"rows": rows}, 0.5)}
+    assert found["ESC-10, 5 folds"]["default"] == "0.860"
+    assert found["ESC-10, 5 folds"]["reached"] == "yes, aim not"
+    assert found["FSDD speakers"]["reached"] == ""
+    rows[0]["esc10-1.0.0-full"] = "0.870 (b)"
+    again = {row["measure"]: row for row in goal_rows(None, {"rows": rows}, 0.5)}
+    assert again["ESC-10, 5 folds"]["reached"] == "no, aim not"

@@ -1,0 +1,90 @@
+"""What the default checkpoint should reach, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.default_checkpoint.components import PRESET, STAGES
+
+BASELINES = ("log-mel mean and std", "modulation spectrum")
+CONTENDERS = (*BASELINES, "random weights", "pretrained", "default")
+COMPONENTS = "natsound165, mean of 6 components, test R²"
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A number that would be good, where the least is to be better than all other rows."""
+
+    title: str
+    number: float | None = None
+
+
+TASKS = {
+    "esc10": Aim("ESC-10, 5 folds", 0.92),
+    "fsdd_digit_by_speaker": Aim("FSDD digits by held-out speaker"),
+    "fsdd_speaker_by_index": Aim("FSDD speakers"),
+    "speech_commands_mini": Aim("Speech Commands mini"),
+}
+
+
+def goal_rows(
+    alignment: Mapping[str, Any] | None, tasks: Mapping[str, Any] | None, share: float
+) -> list[dict[str, str]]:
+    """One row for each measure; the least is to be above every other row of the table.
+
+    Parameters
+    ----------
+    alignment, tasks : mapping or None
+        Documents of the measurements.
+    share : float
+        Of the aligned weights in the default checkpoint.
+    """
+    rows = [_row(Aim(COMPONENTS, 0.70), _components(alignment, share))]
+    for name, aim in TASKS.items():
+        rows.append(_row(aim, _task(tasks, name)))
+    return rows
+
+
+def _row(aim: Aim, scores: Mapping[str, float]) -> dict[str, str]:
+    shown = {name: f"{scores[name]:.3f}" if name in scores else NOT_MEASURED for name in CONTENDERS}
+    reached = ""
+    if all(name in scores for name in CONTENDERS):
+        others = max(value for name, value in scores.items() if name != "default")
+        reached = "yes" if scores["default"] > others else "no"
+        if aim.number is not None:
+            reached += ", aim too" if scores["default"] >= aim.number else ", aim not"
+    goal = "best of all" + (f"; aim {aim.number:.2f}" if aim.number is not None else "")
+    return {"measure": aim.title, **shown, "goal": goal, "reached": reached}
+
+
+def _components(document: Mapping[str, Any] | None, share: float) -> dict[str, float]:
+    if document is None:
+        return {}
+    by_model = {row["model"]: row for row in document["rows"]}
+    names = {name: name for name in (*BASELINES, "pretrained")}
+    names["default"] = f"brain, share {share:g}"
+    scores = {
+        name: float(by_model[model][PRESET]) for name, model in names.items() if model in by_model
+    }
+    if "random weights" in by_model:
+        drawn = by_model["random weights"]
+        scores["random weights"] = max(float(drawn[stage]) for stage in (*STAGES, PRESET))
+    return scores
+
+
+def _task(document: Mapping[str, Any] | None, task: str) -> dict[str, float]:
+    """Best presets for the others, the default preset for the default."""
+    scores: dict[str, float] = {}
+    for row in document["rows"] if document else ():
+        name = {"aligned": "default"}.get(row["model"], row["model"])
+        is_default = row["scene embedding"] in ("", "default")
+        if name not in CONTENDERS or (name == "default" and not is_default):
+            continue
+        for measured, value in row.items():
+            if measured.startswith(f"{task}-"):  # followed by version and size
+                score = float(str(value).split()[0])
+                scores[name] = max(score, scores.get(name, 0.0))
+    return scores
