@@ -58,6 +58,7 @@ def run_alice(
     data: Path,
     out: Path,
     *,
+    start: str = START,
     stages: Sequence[str] = STAGES,
     n_listeners: int | None = None,
     tuned_epochs: int = TUNED_EPOCHS,
@@ -71,6 +72,8 @@ def run_alice(
     out : Path
         Folder for the story, the prepared data and the runs; finished runs there are not made
         again.
+    start : str
+        The checkpoint that fits start from.
     stages : sequence of str
         Among which validation chooses.
     n_listeners : int, optional
@@ -96,7 +99,11 @@ def run_alice(
         ]
         sides = {side: recordings(prepared, side) for side in SEGMENTS}
         models, chosen = fit_models(
-            prepared, out / slug, stages, tuned_epochs if bold == "as published" else 0
+            prepared,
+            start,
+            out / start / slug,
+            stages,
+            tuned_epochs if bold == "as published" else 0,
         )
         validation += [
             {
@@ -140,11 +147,11 @@ def run_alice(
     n_heard, n_trs, _ = sides["test"].measured.shape
     n_shifts = n_trs - 1
     return {
-        "title": f"alice: six regions of {n_heard} listeners to a story",
-        "command": "python -m benchmarks.encoding alice --data DATA --out WORK",
+        "title": f"alice from {start}: six regions of {n_heard} listeners to a story",
+        "command": f"python -m benchmarks.encoding alice --start {start} --data DATA --out WORK",
         "seeds": {"fits": [0]},
         "settings": {
-            "start": START,
+            "start": start,
             "stages": list(stages),
             "segments_s": {name: list(segment) for name, segment in SEGMENTS.items()},
             "tr": TR,
@@ -166,29 +173,29 @@ def run_alice(
             {"title": "Differences, paired over listeners", "rows": differences},
             {"title": "Validation, by which the stage is chosen", "rows": validation},
         ],
-        "notes": _notes(n_heard, n_trs, n_shifts, cut_short, tuned_epochs),
+        "notes": _notes(start, n_heard, n_trs, n_shifts, cut_short, tuned_epochs),
         "details": details,
     }
 
 
 def fit_models(
-    prepared: Prepared, out: Path, stages: Sequence[str], tuned_epochs: int
+    prepared: Prepared, start: str, out: Path, stages: Sequence[str], tuned_epochs: int
 ) -> tuple[dict[tuple[str, str], Fitted], Fitted]:
     """All fits by name and stage, and the frozen one that validation chooses."""
-    frozen = {stage: fit_story(prepared, stage, out / stage) for stage in stages}
+    frozen = {stage: fit_story(prepared, start, stage, out / stage) for stage in stages}
     models = {(FROZEN, stage): run for stage, run in frozen.items()}
     if tuned_epochs:
         baseline = models.get((FROZEN, TUNED_STAGE))
         models[FROZEN, TUNED_STAGE] = baseline or fit_story(
-            prepared, TUNED_STAGE, out / TUNED_STAGE
+            prepared, start, TUNED_STAGE, out / TUNED_STAGE
         )
         models[FINE_TUNED, TUNED_STAGE] = fit_story(
-            prepared, TUNED_STAGE, out / "tuned", epochs=tuned_epochs
+            prepared, start, TUNED_STAGE, out / "tuned", epochs=tuned_epochs
         )
     return models, max(frozen.values(), key=lambda run: run.validation_r)
 
 
-def fit_story(prepared: Prepared, stage: str, out: Path, *, epochs: int = 0) -> Fitted:
+def fit_story(prepared: Prepared, start: str, stage: str, out: Path, *, epochs: int = 0) -> Fitted:
     """One network, a read-out for each listener; `epochs` of training both from conv6 on."""
     optimiser: dict[str, Any] = {"max_epochs": epochs}
     if epochs:
@@ -198,7 +205,7 @@ def fit_story(prepared: Prepared, stage: str, out: Path, *, epochs: int = 0) -> 
         {
             "data": prepared.folder,
             "model": "multi_subject",
-            "start": START,
+            "start": start,
             "train_from": TUNED["train_from"] if epochs else "none",
             "read_out": {"stage": stage, "n_delays": N_DELAYS, "initial": "ridge"},
             "windows": {"n_trs": TUNED_WINDOW_TRS, "batch_size": TUNED_WINDOWS_PER_STEP},
@@ -265,7 +272,7 @@ def _difference(of_listeners: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _notes(
-    n_listeners: int, n_trs: int, n_shifts: int, cut_short: float, tuned_epochs: int
+    start: str, n_listeners: int, n_trs: int, n_shifts: int, cut_short: float, tuned_epochs: int
 ) -> list[str]:
     return [
         "The story's audio is not at hand. Every word was spoken by espeak-ng at its published "
@@ -289,5 +296,5 @@ def _notes(
         f"Fine-tuned: conv6 and conv7 with all read-outs, {tuned_epochs} epochs; the rate of "
         f"{TUNED['learning_rate']:g} was chosen because at 1e-4 the validation loss rose at once. "
         "Epoch 0, the frozen model, is kept where validation finds none better.",
-        "The network's weights are random (the untrained checkpoint).",
+        f"Fits start from the checkpoint {start!r} of the package.",
     ]

@@ -12,6 +12,7 @@ from benchmarks.command_line import run_benchmark
 from benchmarks.encoding.page import PAGE, RESULTS, write_page
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
+from hear_brainsoundnet.named import NAMED
 
 PROGRAM = "python -m benchmarks.encoding"
 
@@ -26,22 +27,41 @@ Out = Annotated[
     Path, typer.Option(help="Folder for prepared data and runs; finished runs are not made again.")
 ]
 Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
+Start = Annotated[str, typer.Option(help="The checkpoint of the package to start from.")]
+UNTRAINED = "untrained"
+
+
+def named_after(experiment: str, start: str) -> str:
+    """What the numbers of an experiment are called; those of random weights have its name alone.
+
+    Raises
+    ------
+    ValueError
+        If no checkpoint of the package has that name.
+    """
+    if start not in ("default", *NAMED):
+        raise ValueError(f"--start must be one of default, {', '.join(NAMED)}, got {start!r}")
+    return experiment if start == UNTRAINED else f"{experiment}-{start}"
 
 
 @app.command()
-def natsound165(data: Data, out: Out, results: Results = RESULTS) -> None:
+def natsound165(data: Data, out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
     """Six response components to 165 natural sounds."""
     from benchmarks.encoding.natsound165 import run_natsound165
 
-    typer.echo(write_result(results, "natsound165", run_natsound165(data, out)))
+    name = named_after("natsound165", start)
+    document = run_natsound165(data, out, start=start)
+    typer.echo(write_result(results, name, document))
 
 
 @app.command()
-def alice(data: Data, out: Out, results: Results = RESULTS) -> None:
+def alice(data: Data, out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
     """Six regions of 27 listeners to a story."""
     from benchmarks.encoding.alice import run_alice
 
-    typer.echo(write_result(results, "alice", run_alice(data, out)))
+    name = named_after("alice", start)
+    document = run_alice(data, out, start=start)
+    typer.echo(write_result(results, name, document))
 
 
 @app.command()

@@ -27,7 +27,7 @@ from benchmarks.encoding.natsound165_models import (
     N_VALIDATION,
     PATIENCE,
     SOUNDS_PER_STEP,
-    START,
+    STARTS,
     TUNED_STAGE,
     Features,
     Pair,
@@ -48,6 +48,16 @@ STAGES = ("pool5", "conv3", "conv4", "conv5", "conv7")  # the first one for the 
 N_PERMUTATIONS = 99
 
 # Measured beside the data, on other random splits of the same size, trained on 83 sounds.
+START_NOTES = {
+    "untrained": [
+        "The network's weights are random (the untrained checkpoint): nothing here says what a "
+        "trained SoundNet does."
+    ],
+    "pretrained": [
+        "The network learned from sound alone, without labels and without a brain. The default "
+        "checkpoint is not used here: it has been aligned with these very sounds."
+    ],
+}
 YARDSTICKS = {
     "mean and std of 128 log-mel bands": 0.295,
     "2-D modulation spectrum and the above": 0.633,
@@ -60,6 +70,7 @@ def run_natsound165(
     data: Path,
     out: Path,
     *,
+    start: str = STARTS[0],
     n_splits: int = 10,
     stages: Sequence[str] = STAGES,
     candidates: Sequence[Mapping[str, Any]] = CANDIDATES,
@@ -75,11 +86,16 @@ def run_natsound165(
         Folder of the real recordings.
     out : Path
         Folder for the prepared data and the runs; finished runs there are not made again.
+    start : {"untrained", "pretrained"}
+        The checkpoint that fits start from.
     n_splits, stages, candidates, max_epochs, learned_epochs, n_permutations
         How much is done.
     """
+    if start not in STARTS:
+        raise ValueError(f"--start must be one of {', '.join(STARTS)}, got {start!r}")
     folder = data / "fmri" / "natsound165"
     prepared = prepare_sounds(folder, out / "prepared")
+    runs_folder = out / start
     components = prepared.info.target_names
     seeds = range(n_splits)
     splits = [split_of(prepared, seed) for seed in seeds]
@@ -88,7 +104,7 @@ def run_natsound165(
     features: dict[str, Features] = {}
     disagreement = 0.0
     for stage in stages:
-        run = fit_frozen(prepared, stage, seed=0, out=out / "frozen")
+        run = fit_frozen(prepared, start, stage, seed=0, out=runs_folder / "frozen")
         tables = run.parts().predictor.features_of_runs(prepared.runs)
         features[stage] = dict(zip(prepared.runs, tables, strict=True))
         r2_of_fit = scores_of([run])[1]
@@ -96,10 +112,16 @@ def run_natsound165(
         disagreement = max(disagreement, float(np.abs(r2_of_fit - r2).max()))
     frozen = {stage: ridge_scores(prepared, table, splits) for stage, table in features.items()}
     learned = scores_of(
-        [fit_learned(prepared, learned_epochs, seed, out / "learned") for seed in seeds]
+        [
+            fit_learned(prepared, start, learned_epochs, seed, runs_folder / "learned")
+            for seed in seeds
+        ]
     )
     fits = [
-        [fit_tuned(prepared, each, max_epochs, seed, out / "tuned") for each in candidates]
+        [
+            fit_tuned(prepared, start, each, max_epochs, seed, runs_folder / "tuned")
+            for each in candidates
+        ]
         for seed in seeds
     ]
     chosen = [int(np.argmax([run.validation_r for run in of_split])) for of_split in fits]
@@ -131,11 +153,12 @@ def run_natsound165(
     ]
     control = permuted_control(prepared, features[stages[0]], splits, n_permutations)
     return {
-        "title": "natsound165: six components of the responses to 165 natural sounds",
-        "command": "python -m benchmarks.encoding natsound165 --data DATA --out WORK",
+        "title": f"natsound165 from {start}: six components of the responses to 165 natural sounds",
+        "command": f"python -m benchmarks.encoding natsound165 --start {start} --data DATA "
+        "--out WORK",
         "seeds": {"splits": list(seeds), "fits": list(seeds), "shuffles": [0]},
         "settings": {
-            "start": START,
+            "start": start,
             "stages": list(stages),
             "split": {"test": N_TEST, "validation": N_VALIDATION, "train": N_TRAIN},
             "tuned_stage": TUNED_STAGE,
@@ -166,7 +189,7 @@ def run_natsound165(
                 "rows": [{"features": name, "r²": value} for name, value in YARDSTICKS.items()],
             },
         ],
-        "notes": _notes(n_permutations, float(frozen[TUNED_STAGE][1].mean(axis=1).min())),
+        "notes": _notes(start, n_permutations, float(frozen[TUNED_STAGE][1].mean(axis=1).min())),
         "details": {
             "components": list(components),
             "scores": per_split,
@@ -235,7 +258,7 @@ def _deviation(values: NDArray[np.float64]) -> float | None:
     return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
-def _notes(n_permutations: int, least_r2: float) -> list[str]:
+def _notes(start: str, n_permutations: int, least_r2: float) -> list[str]:
     return [
         "r² is Pearson's r squared, R² is 1 - residual/total; they are different things. Both are "
         "medians over splits for each component, then means over the six.",
@@ -252,8 +275,7 @@ def _notes(n_permutations: int, least_r2: float) -> list[str]:
         "smaller scale; made as loud as the others, those that are all but silent in the training "
         "sounds spoil the few test sounds that they answer to (least R² of frozen "
         f"{TUNED_STAGE} in a split, mean over components: {least_r2:.2f}).",
-        "The network's weights are random (the untrained checkpoint): nothing here says what a "
-        "trained SoundNet does.",
+        *START_NOTES[start],
         "Which candidate is used is decided in each split by the mean r of its validation sounds. "
         "The candidates themselves were narrowed down by validation scores of two further splits "
         "(seeds 100 and 101) of the same 165 sounds.",

@@ -11,8 +11,10 @@ RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
 EXPERIMENTS = (
     "natsound165",
+    "natsound165-pretrained",
     "natsound165-commands",
     "alice",
+    "alice-default",
     "alice-commands",
     "simulated",
 )
