@@ -30,9 +30,11 @@ class Preset:
 PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
     "paper": Preset(scene="conv7", timestamps="conv4"),
-    # The choice that measured best on real tasks: benchmarks/hear/results.md.
+    # The choice that measured best with the default checkpoint, over responses of auditory cortex
+    # and tasks together: benchmarks/default_checkpoint/results.md.
     "default": Preset(
-        scene="conv2:mean,std+conv3:mean,std+conv4:mean,std", timestamps="conv3+conv4"
+        scene="pool2:mean,std+conv3:mean,std+conv4:mean,std+conv5:mean,std+conv7",
+        timestamps="conv3+conv4",
     ),
 }
 

@@ -22,7 +22,7 @@ def test_the_python_examples_run():
     names: dict[str, object] = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
-    assert names["scene"].shape == (4, 2 * 128 + 1024)
+    assert names["scene"].shape == (4, 2 * (32 + 64 + 128 + 256) + 1024)
     assert names["frames"].shape[:2] == names["milliseconds"].shape
 
 

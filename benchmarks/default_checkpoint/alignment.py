@@ -40,18 +40,18 @@ from training.stimuli import DEFAULT_SAMPLE_RATE
 logger = logging.getLogger(__name__)
 
 N_SPLITS = 10
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the aligned network in the average
+SHARES = (0.5, 1.0)  # of the aligned network in the average
 SETTINGS: Mapping[str, Any] = {
     "train_from": "conv4",
     "batchnorm": "frozen",
-    "read_out": {"stage": "pool5", "initial": "ridge"},
-    "loss": "correlation",
+    "read_out": {"stage": "conv7", "initial": "zero"},
+    "loss": "mse",
     "windows": {"batch_size": 16},
     "optimiser": {
-        "learning_rate": 1e-4,
-        "read_out_learning_rate": 1e-6,
-        "max_epochs": 20,
-        "patience": 20,
+        "learning_rate": 1e-3,
+        "read_out_learning_rate": 3e-3,
+        "max_epochs": 40,
+        "patience": 40,
         "plateau_patience": 5,
     },
 }

@@ -18,6 +18,7 @@ STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
 TOGETHER = "all of these"
 PRESET = "default preset"
 SOUNDS_AT_ONCE = 15
+QUIETEST = 0.1  # deviation of a unit, relative to the root mean square of all, that counts as one
 
 
 @torch.no_grad()
@@ -73,7 +74,9 @@ def squared_correlations(
     """Squared correlation of predicted and measured responses to the test sounds, by component.
 
     Ridge regression as in :mod:`benchmarks.correspondence.ridge`, from units that all have the same
-    variance over the training sounds; the penalty of each component is chosen without its tests.
+    variance over the training sounds; but those that are all but silent there stay small, because
+    the few test sounds that they answer to would rule. The penalty of each component is chosen
+    without its tests.
 
     Parameters
     ----------
@@ -92,6 +95,8 @@ def squared_correlations(
     [1.0]
     """
     deviation = units[split.train].std(axis=0)
+    least = QUIETEST * np.sqrt(np.mean(np.square(deviation)))
+    deviation = np.maximum(deviation, least)
     standard = np.asarray(units, np.float64) / np.where(deviation > 0, deviation, 1.0)
     fit = fit_ridge(compact_units(standard), responses, split)
     measured = responses[split.test]
