@@ -20,12 +20,14 @@ class Named:
 
 
 NAMED = {
+    "natural-sounds": Named("soundnet-natural-sounds.safetensors", "TO-BE-SHIPPED-1"),
+    "pretrained": Named("soundnet-pretrained.safetensors", "TO-BE-SHIPPED-2"),
     "untrained": Named(
         "soundnet-untrained.safetensors",
         "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",
     ),
 }
-DEFAULT = "untrained"
+DEFAULT = "natural-sounds"
 
 
 def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:

@@ -52,7 +52,9 @@ def tasks(
     checkpoints: Annotated[list[str], typer.Argument(help="NAME=FILE each.")],
     tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
     out: Work,
-    scene: Annotated[list[str] | None, typer.Option(help="Scene expression; repeat it.")] = None,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="Scene expression or preset; repeat it.")
+    ] = None,
     results: Results = RESULTS,
 ) -> None:
     """Logistic regression on scene embeddings."""
@@ -62,7 +64,7 @@ def tasks(
     if wrong:
         raise ValueError(f"expected NAME=FILE, got {wrong[0]!r}")
     named = dict(each.split("=", 1) for each in checkpoints)
-    document = measure_tasks(named, scene or [""], tasks, out)
+    document = measure_tasks(named, scene or ["default"], tasks, out)
     typer.echo(write_result(results, "tasks", document))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from benchmarks.hear.model_identity import identify, takes_sample_rate
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
+from hear_brainsoundnet.features import PRESETS
+
+logger = logging.getLogger(__name__)
 
 PLUGIN = "hear_brainsoundnet"
 BASELINES = {
@@ -95,12 +99,13 @@ def measure_tasks(
         (name, "", module, "", {}) for name, module in BASELINES.items()
     ]
     contenders += [
-        (name, preset or "default", PLUGIN, path, {"scene": preset} if preset else {})
+        (name, preset, PLUGIN, path, {"preset" if preset in PRESETS else "scene": preset})
         for name, path in checkpoints.items()
         for preset in presets
     ]
     rows, folds = [], {}
     for name, preset, module, checkpoint, options in contenders:
+        logger.info("%s %s", name, preset)
         row: dict[str, Any] = {"model": name, "scene embedding": preset}
         for task in tasks:
             accuracy = linear_accuracy(module, checkpoint, options, task, work / "embeddings")
