@@ -35,8 +35,8 @@ test: $(VENV)/.with-tests espeak chromium
 DEFAULT := default-checkpoint
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
-SHARE ?= 0.5
-SCENES ?= --scene default --scene paper
+SHARE ?= 1
+SCENES ?= --scene default --scene "conv2:mean,std+conv3:mean,std+conv4:mean,std"
 default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
 	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/first

@@ -202,7 +202,11 @@ def _document(
             {
                 "title": "By component, from the scene embedding of the default preset",
                 "rows": together,
-            }
+            },
+            {
+                "title": "The brain against its controls, paired over the splits",
+                "rows": _comparisons(tables, max(shares)),
+            },
         ],
         "settings": {
             **SETTINGS,
@@ -214,6 +218,7 @@ def _document(
             "Squared correlation on 82 sounds that neither fine-tuning nor read-out saw; median "
             "over splits, mean over six components. Ridge on mean and standard deviation over time "
             "of a stage's units (equal variance), learned from the other 83.",
+            "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
             "Share: of the aligned network in the weighted mean with the pretrained one.",
             "Permuted brain: responses exchanged between sounds. SpectroTemporal: principal "
@@ -226,6 +231,23 @@ def _document(
             },
         },
     }
+
+
+def _comparisons(
+    tables: Mapping[str, Mapping[str, NDArray[np.float64]]], share: float
+) -> list[dict[str, Any]]:
+    brain = tables[f"brain, share {share:g}"]
+    rows = []
+    for other in ("pretrained", *(f"{each}, share {share:g}" for each in CONDITIONS[1:])):
+        if other not in tables:
+            continue
+        row: dict[str, Any] = {"r² of the brain minus": other}
+        for stage in (*STAGES, TOGETHER, PRESET):
+            gain = (brain[stage] - tables[other][stage]).mean(axis=1)
+            spread = f" ± {gain.std(ddof=1):.3f}" if len(gain) > 1 else ""
+            row[stage] = f"{gain.mean():+.3f}{spread} ({(gain > 0).sum()} of {len(gain)} above 0)"
+        rows.append(row)
+    return rows
 
 
 def _estimate(table: NDArray[np.float64]) -> float:
