@@ -20,8 +20,14 @@ class Named:
 
 
 NAMED = {
-    "natural-sounds": Named("soundnet-natural-sounds.safetensors", "TO-BE-SHIPPED-1"),
-    "pretrained": Named("soundnet-pretrained.safetensors", "TO-BE-SHIPPED-2"),
+    "natural-sounds": Named(
+        "soundnet-natural-sounds.safetensors",
+        "56ace8364f82b8ed039d20c1d796dc1225d2ac0b4b9fa75b6500dc746a57be43",
+    ),
+    "pretrained": Named(
+        "soundnet-pretrained.safetensors",
+        "9d509d25be3ce3682325ee52470047e305f770f722f4e6e710f38486cb93d198",
+    ),
     "untrained": Named(
         "soundnet-untrained.safetensors",
         "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",

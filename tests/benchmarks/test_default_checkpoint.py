@@ -103,7 +103,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
     from sklearn.linear_model import RidgeCV
 
     generator = np.random.default_rng(0)
-    x = generator.standard_normal((40, 5)) * [1, 10, 0.1, 1, 1]
+    x = generator.standard_normal((40, 5)) * [1, 3, 0.5, 1, 1]
     y = x @ generator.standard_normal((5, 2)) / 5 + generator.standard_normal((40, 2))
     split = Split(np.arange(25), np.arange(25, 40))
     found = squared_correlations(x, y, split)
@@ -112,6 +112,19 @@ def test_scores_are_those_of_scikit_learn() -> None:
         ridge = RidgeCV(alphas=10.0 ** np.arange(-10, 11)).fit(scaled[:25], y[:25, i])
         expected = np.corrcoef(ridge.predict(scaled[25:]), y[25:, i])[0, 1] ** 2
         assert found[i] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_unit_that_is_all_but_silent_in_training_does_not_rule() -> None:
+    generator = np.random.default_rng(0)
+    split = Split(np.arange(40), np.arange(40, 80))
+    heard = generator.standard_normal((80, 3))
+    y = heard.sum(axis=1, keepdims=True)
+    silent = np.full((80, 1), 1.0)
+    silent[:40, 0] += 1e-6 * y[:40, 0]  # seems to tell all
+    silent[60] = 2.0
+    found = squared_correlations(np.hstack([heard, silent]), y, split)
+    assert found[0] == pytest.approx(squared_correlations(heard, y, split)[0], abs=0.02)
+    assert found[0] > 0.95
 
 
 def test_units_that_say_nothing_score_nothing() -> None:
