@@ -154,7 +154,13 @@ def test_ctrl_c_and_going_on(tmp_path):
         soundfile.write(sounds / f"{i:02}.wav", audio, 22_050)
     command = [sys.executable, "-m", "hear_brainsoundnet", "embed", sounds, "--jobs", "1", "-o"]
     parts = tmp_path / "parts"
-    process = subprocess.Popen([*command, parts], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, parts],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells start background work with SIGINT ignored, which programs inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     journal = parts / ".progress" / "records.jsonl"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
