@@ -32,16 +32,20 @@ class ScenePool:
 
     def __init__(self, term: Term) -> None:
         self.term = term
-        self.n_frames = 0
+        self.n_frames: Tensor | int = 0
         self.sum: Tensor | float = 0.0
         self.sum_of_squares: Tensor | float = 0.0
         self.max: Tensor | None = None
 
-    def add(self, frames: Tensor) -> None:
-        """Take in frames, shape ``(n_sounds, channels, n_frames)``; there may be none."""
+    def add(self, frames: Tensor, numbers: Tensor | None = None) -> None:
+        """Take in frames, shape ``(n_sounds, channels, n_frames)``; there may be none.
+
+        Where sounds have fewer frames than others, `numbers`, shape ``(n_sounds,)``, says how many,
+        and what is beyond them is zero.
+        """
         if frames.shape[2] == 0:
             return
-        self.n_frames += frames.shape[2]
+        self.n_frames = self.n_frames + (frames.shape[2] if numbers is None else numbers[:, None])
         if "mean" in self.term.poolings or "std" in self.term.poolings:
             frames64 = frames.double()
             self.sum = self.sum + frames64.sum(dim=2)

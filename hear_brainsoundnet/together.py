@@ -25,6 +25,7 @@ from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings, cached_resa
 from hear_brainsoundnet.features import Term
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.pooling import ScenePool
 from hear_brainsoundnet.streaming import Segment
 
 CLIPS = 16  # per pass
@@ -177,16 +178,9 @@ def _rounded_up(n_samples: int) -> int:
 
 
 def _pooled(frames: Tensor, numbers: Tensor, term: Term) -> Tensor:
-    """As :class:`hear_brainsoundnet.pooling.ScenePool`, over frames that are zero past the end."""
-    frames64 = frames.double()
-    mean = frames64.sum(dim=2) / numbers[:, None]
-    results = {"mean": mean}
-    if "std" in term.poolings:
-        variance = frames64.square().sum(dim=2) / numbers[:, None] - mean.square()
-        results["std"] = variance.clamp(min=0).sqrt()
-    if "max" in term.poolings:  # no frame is below zero after the ReLU
-        results["max"] = frames64.amax(dim=2)
-    return torch.cat([results[pooling] for pooling in term.poolings], dim=1)
+    pool = ScenePool(term)
+    pool.add(frames, numbers)  # no frame is below the zeros at the end, which ReLU has seen to
+    return pool.result()
 
 
 def _held(frames: Tensor, numbers: Tensor, stage: StageGeometry, times: Tensor) -> Tensor:
