@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.default_checkpoint.components import PRESET, STAGES
+from benchmarks.hear.model_scores import MeasuredModel
+from hear_brainsoundnet.named import DEFAULT, NAMED
 
 BASELINES = ("log-mel mean and std", "modulation spectrum")
 CONTENDERS = (*BASELINES, "random weights", "pretrained", "default")
@@ -31,7 +33,10 @@ TASKS = {
 
 
 def goal_rows(
-    alignment: Mapping[str, Any] | None, tasks: Mapping[str, Any] | None, share: float
+    alignment: Mapping[str, Any] | None,
+    tasks: Mapping[str, Any] | None,
+    share: float,
+    probes: Sequence[MeasuredModel] = (),
 ) -> list[dict[str, str]]:
     """One row for each measure; the least is to be above every other row of the table.
 
@@ -41,11 +46,32 @@ def goal_rows(
         Documents of the measurements.
     share : float
         Of the aligned weights in the default checkpoint.
+    probes : sequence of MeasuredModel
+        Scores of the HEAR eval kit.
     """
     rows = [_row(Aim(COMPONENTS, 0.70), _components(alignment, share))]
     for name, aim in TASKS.items():
         rows.append(_row(aim, _task(tasks, name)))
+    by_task: dict[str, dict[str, float]] = {}
+    for model in probes:
+        name = _contender(model)
+        for task, score in model.scores.items() if name else ():
+            scores = by_task.setdefault(f"HEAR eval kit: {task}, {score.score}", {})
+            scores[name] = max(score.mean, scores.get(name, 0.0))
+    rows += [_row(Aim(title), scores) for title, scores in by_task.items()]
     return rows
+
+
+def _contender(model: MeasuredModel) -> str:
+    """What a model of the HEAR eval kit is called here, "" if it is none of the contenders."""
+    for module, name in zip(("logmel", "modulation_spectrum"), BASELINES, strict=True):
+        if model.name.startswith(f"benchmarks.hear.{module}"):
+            return name
+    hashes = {named.hash: key for key, named in NAMED.items()}
+    key = hashes.get(model.checkpoint_hash, "")
+    if key == DEFAULT:  # with its own preset alone
+        return "" if "preset=paper" in model.name or "scene=" in model.name else "default"
+    return {"untrained": "random weights"}.get(key, key)
 
 
 def _row(aim: Aim, scores: Mapping[str, float]) -> dict[str, str]:

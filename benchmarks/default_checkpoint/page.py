@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.hear.model_scores import read_models
 from benchmarks.results import read_result
 from benchmarks.results_page import format_table, write_results_page
 from hear_brainsoundnet.named import load_checkpoint
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
+HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
 TRIED = PAGE.with_name("tried.md")
 
 
@@ -20,6 +22,9 @@ def write_page(results: Path, page: Path) -> Path:
     share = told.get("share of the aligned weights", 1.0) if isinstance(told, dict) else 1.0
     assert isinstance(share, float | int)
     documents = {name: read_result(results, name) for name in ("alignment", "tasks")}
+    goals = goal_rows(
+        documents["alignment"], documents["tasks"], share, read_models([HEAR_RESULTS])
+    )
     return write_results_page(
         results,
         page,
@@ -34,7 +39,7 @@ def write_page(results: Path, page: Path) -> Path:
             "",
             "## Goals",
             "",
-            *format_table(goal_rows(documents["alignment"], documents["tasks"], share)),
+            *format_table(goals),
             "",
             "Others with the best scene embedding that was tried, the default with its own preset. "
             "The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",

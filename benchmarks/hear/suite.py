@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from benchmarks.hear.few_shot import run_few_shot
 from benchmarks.hear.results import write_page_of
@@ -14,10 +15,24 @@ from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
 
 FEW_EXAMPLES = (1, 5, 10, 30)  # ESC-10 has 32 of each class outside the tested fold
-MODELS: Sequence[tuple[str, dict[str, Any]]] = (
-    ("hear_brainsoundnet", {"preset": "paper"}),
-    ("hear_brainsoundnet", {"preset": "default"}),
-    ("benchmarks.hear.logmel", {}),
+PLUGIN = "hear_brainsoundnet"
+
+
+class Contender(NamedTuple):
+    """A module with the HEAR API, its checkpoint, and keywords for its ``load_model``."""
+
+    module: str
+    checkpoint: str = ""
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+MODELS = (
+    Contender(PLUGIN, options={"preset": "default"}),
+    Contender(PLUGIN, options={"preset": "paper"}),
+    Contender(PLUGIN, "pretrained"),
+    Contender(PLUGIN, "untrained"),
+    Contender("benchmarks.hear.logmel"),
+    Contender("benchmarks.hear.modulation_spectrum"),
 )
 
 
@@ -43,28 +58,31 @@ def run_suite(
         The page.
     """
     tasks = out / "tasks"
+    esc10 = make_esc10(data_folder, tasks).name
     names = [make_spoken_digit(data_folder, tasks).name, make_onsets(data_folder, tasks).name]
     collected = [
         run_model(
-            module,
+            model.module,
             tasks,
             out / "results",
-            options=options,
-            task_names=names,
+            checkpoint=model.checkpoint,
+            options=model.options,
+            task_names=[*names, esc10],
             n_seeds=n_seeds,
             keep=keep,
         )
-        for module, options in MODELS
+        for model in MODELS
     ]
     few_shot = [
         run_few_shot(
-            module,
+            model.module,
             tasks,
             out / "results",
-            options=options,
-            task_names=[make_esc10(data_folder, tasks).name],
+            checkpoint=model.checkpoint,
+            options=model.options,
+            task_names=[esc10],
             examples=FEW_EXAMPLES,
         )
-        for module, options in MODELS
+        for model in MODELS
     ]
     return write_page_of(collected, few_shot, page)

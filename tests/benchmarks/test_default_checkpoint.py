@@ -20,8 +20,10 @@ from benchmarks.default_checkpoint.components import (
     stage_summaries,
 )
 from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.hear.model_scores import MeasuredModel, TaskScore
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.checkpoint import read_checkpoint
+from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
 from training.corpus.source import AudioFile, Source
@@ -170,3 +172,24 @@ def test_a_goal_is_reached_by_the_default_preset_alone() -> None:
     rows[0]["esc10-1.0.0-full"] = "0.870 (b)"
     again = {row["measure"]: row for row in goal_rows(None, {"rows": rows}, 0.5)}
     assert again["ESC-10, 5 folds"]["reached"] == "no, aim not"
+
+
+def test_probes_of_the_eval_kit_are_told_apart_by_their_checkpoint() -> None:
+    def measured(name: str, key: str, score: float) -> MeasuredModel:
+        digest = NAMED[key].hash if key else "none"
+        runs = TaskScore("f1", score, np.nan, np.nan, np.array([score]), (), 1, None, "t")
+        return MeasuredModel(name, digest, {"onsets": runs})
+
+    probes = [
+        measured("benchmarks.hear.logmel", "", 0.1),
+        measured("benchmarks.hear.modulation_spectrum", "", 0.2),
+        measured("hear_brainsoundnet (soundnet-untrained)", "untrained", 0.3),
+        measured("hear_brainsoundnet preset=paper (soundnet-untrained)", "untrained", 0.35),
+        measured("hear_brainsoundnet (soundnet-pretrained)", "pretrained", 0.4),
+        measured("hear_brainsoundnet preset=paper (soundnet)", DEFAULT, 0.9),
+        measured("hear_brainsoundnet preset=default (soundnet)", DEFAULT, 0.5),
+    ]
+    row = goal_rows(None, None, 1.0, probes)[-1]
+    assert row["measure"] == "HEAR eval kit: onsets, f1"
+    assert list(row.values())[1:6] == ["0.100", "0.200", "0.350", "0.400", "0.500"]
+    assert row["reached"] == "yes"
