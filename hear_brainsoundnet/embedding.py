@@ -24,6 +24,7 @@ from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestam
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool
 from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import Segment, segments
 
 SAMPLES_PER_PASS = 2**20
@@ -120,6 +121,11 @@ class EmbeddingModel(nn.Module):
         self.timestamp_embedding_size = sum(stage.channels for stage in timestamp_stages)
         self.eval()
 
+    @property
+    def network(self) -> FastSoundNet | SoundNet:
+        """What computes the stages: the fast way where there is one, or the plain network."""
+        return self.fast or self.soundnet
+
     def train(self, mode: bool = True) -> EmbeddingModel:
         """Stay in evaluation mode: embeddings do not depend on what was called before."""
         return super().train(False)
@@ -184,7 +190,7 @@ class EmbeddingModel(nn.Module):
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
             audio, source_device = self.read_segment(sound, resampler, clip, segment)
-            activations = (self.fast or self.soundnet)(audio, wanted)
+            activations = self.network(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
                 pool.add(frames[pool.term.stage])

@@ -133,7 +133,7 @@ def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, T
     pieces, kept = [], []
     for piece in blocks.flatten(0, 1).split(WINDOWS_AT_ONCE):
         outputs = (piece @ matrix).unflatten(1, (layer.pool, layer.channels))
-        pieces.append(_largest(outputs))
+        pieces.append(largest(outputs))
         if keep:
             kept.append(outputs)
     shape = (len(frames), n_windows)
@@ -145,8 +145,14 @@ def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, T
     return F.relu(conv + each.offset), pooled
 
 
-def _largest(outputs: Tensor) -> Tensor:
-    """Maximum over the outputs of a window, by halves: long rows are compared at once."""
+def largest(outputs: Tensor) -> Tensor:
+    """Maximum over the outputs of a window, by halves: long rows are compared at once.
+
+    Examples
+    --------
+    >>> largest(torch.tensor([[[1.0, 8.0], [3.0, 2.0]]]))
+    tensor([[3., 8.]])
+    """
     while outputs.shape[1] % 2 == 0:
         half = outputs.shape[1] // 2
         outputs = torch.maximum(outputs[:, :half], outputs[:, half:])

@@ -158,7 +158,7 @@ def masked_frames(
         if below is not None:
             frames = soundnet.continue_from(*below, [name])[name]
         elif name in wanted or name == bottom:
-            frames = (model.fast or soundnet)(audio, [name])[name]
+            frames = model.network(audio, [name])[name]
         else:  # a long output that nobody asked for
             continue
         numbers = torch.tensor([stage.n_frames(n) for n in n_samples], device=frames.device)

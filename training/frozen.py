@@ -8,13 +8,15 @@ frames instead of at the sound, and give the same numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import BrainEncoder
-from hear_brainsoundnet.fast import fastest
+from hear_brainsoundnet.fast import FastSoundNet, fastest
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import segments
@@ -54,17 +56,15 @@ class FrozenStages:
             self._frames[stimulus] = self._compute(self.prepared.audio(stimulus))
         return self._frames[stimulus]
 
-    @torch.no_grad()
     def _compute(self, audio: np.ndarray) -> Tensor:
         device = next(self.encoder.parameters()).device
+
+        def read(start: int, stop: int) -> Tensor:
+            piece = torch.from_numpy(audio[start:stop].astype(np.float32)) * self.scale
+            return F.pad(piece, (0, stop - start - len(piece)))[None].to(device)
+
         n_samples = max(len(audio), self.encoder.stage.shortest_input())
-        pieces = []
-        for segment in segments(n_samples, [self.stage], SAMPLES_PER_PASS):
-            piece = torch.from_numpy(audio[segment.start : segment.stop].astype(np.float32))
-            piece = F.pad(piece * self.scale, (0, segment.stop - segment.start - len(piece)))
-            frames = self.soundnet(piece[None].to(device), [self.stage.name])
-            pieces.append(frames[self.stage.name][0, :, segment.kept[self.stage.name]].cpu())
-        return torch.cat(pieces, dim=1)
+        return frames_in_pieces(self.soundnet, self.stage, n_samples, read)[0].cpu()
 
 
 def deepest_without_gradient(encoder: BrainEncoder) -> StageGeometry | None:
@@ -82,27 +82,35 @@ def deepest_without_gradient(encoder: BrainEncoder) -> StageGeometry | None:
 
 
 @torch.no_grad()
-def frames_in_pieces(soundnet: SoundNet, stage: StageGeometry, sound: Tensor) -> Tensor:
-    """Frames of a stage that does not learn, for sounds whose frames cannot be kept.
+def frames_in_pieces(
+    network: SoundNet | FastSoundNet,
+    stage: StageGeometry,
+    n_samples: int,
+    read: Callable[[int, int], Tensor],
+) -> Tensor:
+    """Frames of a stage that does not learn.
 
     The same frames, but for rounding, as those of the plain network and the whole at once.
 
     Parameters
     ----------
-    soundnet : SoundNet
+    network : SoundNet or FastSoundNet
         In evaluation mode up to the stage.
     stage : StageGeometry
         Which one.
-    sound : Tensor
-        ``(n_sounds, n_samples)``, at the network's amplitude scale.
+    n_samples : int
+        Of each sound.
+    read : callable
+        Samples `start` to `stop` of all sounds, ``(n_sounds, stop - start)``, at the network's
+        amplitude scale.
 
     Returns
     -------
     Tensor
         ``(n_sounds, channels, n_frames)``.
     """
-    network, pieces = fastest(soundnet), []
-    for segment in segments(sound.shape[1], [stage], SAMPLES_PER_PASS):
-        frames = network(sound[:, segment.start : segment.stop], [stage.name])[stage.name]
+    pieces = []
+    for segment in segments(n_samples, [stage], SAMPLES_PER_PASS):
+        frames = network(read(segment.start, segment.stop), [stage.name])[stage.name]
         pieces.append(frames[:, :, segment.kept[stage.name]])
     return torch.cat(pieces, dim=2)

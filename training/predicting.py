@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.fast import fastest
 from training.frozen import deepest_without_gradient, frames_in_pieces
 from training.prepared import Run
 from training.starting_weights import head_name
@@ -56,6 +57,7 @@ class Predictor:
 
     def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:
         self.encoder = encoder
+        self.frozen_network = fastest(encoder.soundnet)
         self.loader = loader
         self.n_trs = n_trs
 
@@ -102,7 +104,10 @@ class Predictor:
             lower = deepest_without_gradient(self.encoder)
             if lower is None:
                 return self.encoder.features(sound, batch.n_trs, start=batch.start)
-            stage, frames = lower, frames_in_pieces(self.encoder.soundnet, lower, sound)
+            stage = lower
+            frames = frames_in_pieces(
+                self.frozen_network, lower, sound.shape[1], lambda start, stop: sound[:, start:stop]
+            )
         return self.encoder.features_from(
             stage.name, frames, batch.n_samples, batch.n_trs, start=batch.start
         )

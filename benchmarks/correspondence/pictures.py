@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmarks.figures import new_figure, png_of
-
-if TYPE_CHECKING:
-    pass
 
 BLUE, ORANGE, GREY = "#3b6fb6", "#d9822b", "0.6"
 

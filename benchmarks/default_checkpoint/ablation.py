@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.correspondence.splits import random_splits
 from benchmarks.default_checkpoint.components import STAGES, squared_correlations, stage_summaries
 from benchmarks.default_checkpoint.sounds import natural_sounds
-from benchmarks.default_checkpoint.tasks import linear_accuracy
+from benchmarks.default_checkpoint.tasks import PLUGIN, linear_accuracy
 from benchmarks.hear.task_folder import find_tasks
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from training.pretraining.checkpoint import write_pretrained
@@ -86,7 +86,7 @@ def measure_ablation(
                 scores.setdefault(f"r² {stage}", []).append(score)
             for task in tasks:
                 found = linear_accuracy(
-                    "hear_brainsoundnet", str(path), {"scene": SCENE}, task, work / "embeddings"
+                    PLUGIN, str(path), {"scene": SCENE}, task, work / "embeddings"
                 )
                 scores.setdefault(task.name, []).append(found.mean)
         row: dict[str, Any] = {"pretraining": name}

@@ -47,7 +47,6 @@ from benchmarks.encoding.natsound165_models import (
 STAGES = ("pool5", "conv3", "conv4", "conv5", "conv7")  # the first one for the control
 N_PERMUTATIONS = 99
 
-# Measured beside the data, on other random splits of the same size, trained on 83 sounds.
 START_NOTES = {
     "untrained": [
         "The network's weights are random (the untrained checkpoint): nothing here says what a "
@@ -58,6 +57,7 @@ START_NOTES = {
         "checkpoint is not used here: it has been aligned with these very sounds."
     ],
 }
+# Measured beside the data, on other random splits of the same size, trained on 83 sounds.
 YARDSTICKS = {
     "mean and std of 128 log-mel bands": 0.295,
     "2-D modulation spectrum and the above": 0.633,

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.speed.earlier_recipe import block, copy_weights
+from benchmarks.speed.earlier_recipe import two_dimensional_blocks
 from hear_brainsoundnet.checkpoint import Checkpoint
 
 Activations = dict[str, NDArray[np.float32]]
@@ -45,14 +45,7 @@ class EarlierEmbedding:
     def __init__(self, checkpoint: Checkpoint) -> None:
         soundnet = checkpoint.build_soundnet()
         self.card = checkpoint.card
-        self.blocks = nn.ModuleDict()
-        in_channels = 1
-        for layer in soundnet.layers:
-            made = block(layer, in_channels)
-            copy_weights(soundnet, layer.name, made)
-            self.blocks[layer.name] = made
-            in_channels = layer.channels
-        self.blocks.eval()
+        self.blocks = nn.ModuleDict(two_dimensional_blocks(soundnet)).eval()
 
     @torch.no_grad()
     def activations(self, audio: Tensor, sample_rate: int) -> Activations:
@@ -66,6 +59,11 @@ class EarlierEmbedding:
             frames = layer(frames)
             copies[name] = frames[..., 0].numpy().copy()
         return copies
+
+    def embed(self, audio: Tensor, sample_rate: int, kind: str) -> NDArray[np.float32]:
+        """Embeddings of one kind, {"scene", "timestamps"}."""
+        way = self.scene if kind == "scene" else self.timestamps
+        return way(audio, sample_rate)
 
     def scene(self, audio: Tensor, sample_rate: int) -> NDArray[np.float32]:
         """``(n_sounds, 1024)``."""

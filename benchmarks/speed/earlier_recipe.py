@@ -39,16 +39,12 @@ class EarlierNetwork(nn.Module):
 
     def __init__(self, soundnet: SoundNet, n_targets: int, n_delays: int, train_from: str) -> None:
         super().__init__()
-        names = [layer.name for layer in soundnet.layers]
-        n_frozen = names.index(train_from)
-        in_channels, blocks = 1, []
-        for layer in soundnet.layers:
-            blocks.append(block(layer, in_channels))
-            copy_weights(soundnet, layer.name, blocks[-1])
-            in_channels = layer.channels
+        by_name = two_dimensional_blocks(soundnet)
+        n_frozen, blocks = list(by_name).index(train_from), list(by_name.values())
         self.frozen = nn.Sequential(*blocks[:n_frozen]).requires_grad_(False)
         self.learning = nn.Sequential(*blocks[n_frozen:])
-        self.read_out = nn.Conv2d(in_channels, n_targets, (n_delays, 1), padding=(n_delays - 1, 0))
+        n_channels = soundnet.layers[-1].channels
+        self.read_out = nn.Conv2d(n_channels, n_targets, (n_delays, 1), padding=(n_delays - 1, 0))
 
     def forward(self, sound: Tensor, n_trs: int) -> Tensor:
         """Sound ``(1, 1, n_samples, 1)`` to responses ``(n_trs, n_targets)``."""
@@ -105,7 +101,17 @@ class EarlierTraining:
         return losses
 
 
-def block(layer: Layer, in_channels: int) -> nn.Sequential:
+def two_dimensional_blocks(soundnet: SoundNet) -> dict[str, nn.Sequential]:
+    """The layers of a network with its weights, by name, along the first of two axes."""
+    blocks, in_channels = {}, 1
+    for layer in soundnet.layers:
+        blocks[layer.name] = _block(layer, in_channels)
+        _copy_weights(soundnet, layer.name, blocks[layer.name])
+        in_channels = layer.channels
+    return blocks
+
+
+def _block(layer: Layer, in_channels: int) -> nn.Sequential:
     """A layer along the first of two axes, the second of length one."""
     made = nn.Sequential(
         nn.Conv2d(
@@ -123,7 +129,7 @@ def block(layer: Layer, in_channels: int) -> nn.Sequential:
     return made
 
 
-def copy_weights(soundnet: SoundNet, name: str, copy: nn.Sequential) -> None:
+def _copy_weights(soundnet: SoundNet, name: str, copy: nn.Sequential) -> None:
     """Give `copy` the weights of the block called `name`."""
     source = soundnet.block(name)
     conv = {key: value.clone() for key, value in source.conv.state_dict().items()}

@@ -177,15 +177,13 @@ def measure_clips(
 
         return repeated
 
-    way = earlier.scene if kind == "scene" else earlier.timestamps
     contenders: dict[str, Callable[[], object]] = {
         name: again(lambda model=model: embed(model, audio, kind))  # type: ignore[misc]
         for name, model in models.items()
     }
     product = MatrixProduct()
-    compared = take_turns(
-        again(lambda: way(audio, RATE)), {**contenders, "product": product}, n_rounds
-    )
+    plain = again(lambda: earlier.embed(audio, RATE, kind))
+    compared = take_turns(plain, {**contenders, "product": product}, n_rounds)
     seconds = compared.pop("product").seconds
     return ClipSpeed(
         kind,
@@ -205,6 +203,12 @@ def noise(n_clips: int, duration: float, seed: int) -> Tensor:
     loudness = generator.uniform(0.01, 0.2, (n_clips, math.ceil(duration), 1))
     samples = loudness * generator.standard_normal((n_clips, math.ceil(duration), RATE))
     return torch.from_numpy(samples.reshape(n_clips, -1)[:, :n_samples].astype(np.float32))
+
+
+def long_noise(n_clips: int, duration: float) -> Tensor:
+    """Clips that repeat ten seconds of noise, all the same; quickly made, however long."""
+    some, n_samples = noise(1, min(duration, 10.0), seed=0), round(duration * RATE)
+    return some.repeat(n_clips, -(-n_samples // some.shape[1]))[:, :n_samples]
 
 
 def embed(model: EmbeddingModel, audio: Tensor, kind: Kind) -> Tensor:

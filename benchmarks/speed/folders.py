@@ -6,8 +6,6 @@ Contenders are processes: the command, and plain loops of reading, embedding and
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.speed.plain_loop import WAYS
+from benchmarks.speed.plain_loop import SUFFIXES, WAYS
+from benchmarks.speed.processes import run_module
 from benchmarks.speed.turns import Comparison, take_turns
 
 SETS = {"FSDD": "audio/fsdd/recordings", "ESC-10": "audio/esc10"}  # within the data folder
-SUFFIXES = (".wav", ".ogg")
 
 
 @dataclass(frozen=True)
@@ -132,12 +130,7 @@ def _command(sounds: Path, results: _Results) -> Callable[[], None]:
 
 
 def _call(module: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, text=True
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ChildProcessError(f"python -m {module} failed: {last}")
+    run_module(module, arguments, f"python -m {module} failed")
 
 
 def _turned(compared: Comparison) -> Comparison:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from benchmarks.speed.earlier_recipe import block, copy_weights
+from benchmarks.speed.earlier_recipe import two_dimensional_blocks
 from hear_brainsoundnet.fast import N_LOWER
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -28,12 +28,7 @@ def two_dimensional(
     soundnet: SoundNet,
 ) -> tuple[torch.nn.Module, Callable[[Tensor], Tensor]]:
     """The network with a dummy axis and its channels last, and what shapes its input so."""
-    blocks, in_channels = [], 1
-    for layer in soundnet.layers:
-        made = block(layer, in_channels)
-        copy_weights(soundnet, layer.name, made)
-        blocks.append(made)
-        in_channels = layer.channels
+    blocks = two_dimensional_blocks(soundnet).values()
     network = torch.nn.Sequential(*blocks).eval().requires_grad_(False)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
-from hear_brainsoundnet.fast import N_LOWER, WINDOWS_AT_ONCE
+from hear_brainsoundnet.fast import N_LOWER, WINDOWS_AT_ONCE, largest, n_conv_outputs
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -30,31 +30,8 @@ def pooling_ways(seed: int = 0) -> tuple[Callable[[], Tensor], Callable[[], Tens
     """
     layer = SoundNet().layers[0]
     generator = torch.Generator().manual_seed(seed)
-    outputs = torch.randn(WINDOWS_AT_ONCE, layer.pool * layer.channels, generator=generator)
-
-    def by_amax() -> Tensor:
-        return outputs.unflatten(1, (layer.pool, layer.channels)).amax(dim=1)
-
-    return by_amax, lambda: maximum_by_halves(outputs, layer.channels)
-
-
-def maximum_by_halves(outputs: Tensor, n_channels: int) -> Tensor:
-    """The larger of the first and the second half of the columns, until `n_channels` are left.
-
-    Parameters
-    ----------
-    outputs : Tensor
-        ``(n_windows, pool * n_channels)``; `pool` is a power of two.
-
-    Examples
-    --------
-    >>> maximum_by_halves(torch.tensor([[1.0, 8.0, 3.0, 2.0]]), 2)
-    tensor([[3., 8.]])
-    """
-    while outputs.shape[1] > n_channels:
-        first, second = outputs.chunk(2, dim=1)
-        outputs = torch.maximum(first, second)
-    return outputs
+    outputs = torch.randn(WINDOWS_AT_ONCE, layer.pool, layer.channels, generator=generator)
+    return lambda: outputs.amax(dim=1), lambda: largest(outputs)
 
 
 def upper_ways(
@@ -81,7 +58,7 @@ def upper_ways(
     conv = soundnet.block(layer.name).conv
     assert conv.bias is not None
     bias, kernel = conv.bias, blocked_kernel(conv.weight, layer.stride, 1)
-    n_windows = (n_frames + 2 * layer.padding - layer.kernel) // layer.stride + 1
+    n_windows = n_conv_outputs(layer, n_frames)
     generator = torch.Generator().manual_seed(seed)
     channels_last = torch.randn(1, n_frames, below.channels, generator=generator)
 

@@ -215,8 +215,8 @@ def piece_leads(duration: float) -> list[Lead]:
     as_convolution, as_product = upper_ways(soundnet, duration)
     amax, convolution = "pooling of pool1 by amax", "conv3 as a convolution"
     return [
-        Lead(amax, by_amax, in_use=True, against=amax),
-        Lead("pooling of pool1 by halves", by_halves, against=amax),
+        Lead(amax, by_amax, against=amax),
+        Lead("pooling of pool1 by halves", by_halves, in_use=True, against=amax),
         Lead(convolution, as_convolution, in_use=True, against=convolution),
         Lead("conv3 as a product of blocks", as_product, against=convolution),
     ]

@@ -13,7 +13,7 @@ from statistics import median
 import torch
 
 from benchmarks.speed.earlier_embedding import EarlierEmbedding
-from benchmarks.speed.embedding import RATE, Kind, embed, noise
+from benchmarks.speed.embedding import RATE, Kind, embed, long_noise
 from benchmarks.speed.memory import Memory, Task, measure_memory
 from benchmarks.speed.turns import Comparison, take_turns
 from hear_brainsoundnet.embedding import EmbeddingModel
@@ -81,11 +81,8 @@ def measure_long(
     checkpoint = load_checkpoint("untrained")
     model = EmbeddingModel(checkpoint, sample_rate=RATE, preset="paper")
     earlier = EarlierEmbedding(checkpoint)
-    some = noise(1, min(shorter, 10.0), seed=0)
-    n_samples = round(longer * RATE)
-    audio = some.repeat(1, -(-n_samples // some.shape[1]))[:, :n_samples]
+    audio = long_noise(1, longer)
     beginning = audio[:, : round(shorter * RATE)]
-    way = earlier.scene if kind == "scene" else earlier.timestamps
 
     def fast(sound: torch.Tensor) -> Callable[[], object]:
         def work() -> object:
@@ -95,7 +92,7 @@ def measure_long(
         return work
 
     contenders = {"at_shorter": fast(beginning), "at_longer": fast(audio)}
-    compared = take_turns(lambda: way(beginning, RATE), contenders, n_rounds)
+    compared = take_turns(lambda: earlier.embed(beginning, RATE, kind), contenders, n_rounds)
     return LongSpeed(kind, shorter, longer, **compared)
 
 

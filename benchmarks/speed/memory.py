@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+
+from benchmarks.speed.processes import run_module
 
 MEGABYTE = 1e6
 _STATUS = Path("/proc/self/status")
@@ -82,15 +83,8 @@ def measure_memory(task: Task) -> Memory:
     ChildProcessError
         If the process fails, for example because there is not enough memory.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, json.dumps(asdict(task))],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ChildProcessError(f"{task} failed in its process: {last}")
-    peak, result = json.loads(done.stdout.splitlines()[-1])
+    told = run_module(__name__, [json.dumps(asdict(task))], f"{task} failed in its process")
+    peak, result = json.loads(told.splitlines()[-1])
     return Memory(task, peak, result)
 
 
@@ -123,7 +117,7 @@ def _run(task: Task) -> tuple[int, int]:
     import torch
 
     from benchmarks.speed.earlier_embedding import EarlierEmbedding
-    from benchmarks.speed.embedding import RATE, embed, noise
+    from benchmarks.speed.embedding import RATE, embed, long_noise
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.named import load_checkpoint
 
@@ -131,17 +125,14 @@ def _run(task: Task) -> tuple[int, int]:
     checkpoint = load_checkpoint("untrained")
     model = EmbeddingModel(checkpoint, sample_rate=RATE, preset=task.preset)
     earlier = EarlierEmbedding(checkpoint)
-    n_samples = round(task.duration * RATE)
-    some = noise(1, min(task.duration, 10.0), seed=0)
-    audio = some.repeat(task.n_clips, -(-n_samples // some.shape[1]))[:, :n_samples]
+    audio = long_noise(task.n_clips, task.duration)
 
     def work(sounds: torch.Tensor) -> int:
         with torch.no_grad():
             if task.who == "fast":
                 found = embed(model, sounds, task.kind)
                 return found.numel() * found.element_size()
-            way = earlier.scene if task.kind == "scene" else earlier.timestamps
-            return way(sounds, RATE).nbytes
+            return earlier.embed(sounds, RATE, task.kind).nbytes
 
     work(audio[:1, :RATE])
     before = memory_in_use()

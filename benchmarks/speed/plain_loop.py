@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[np.float32]]
 WAYS = ("earlier", "own")
+SUFFIXES = (".wav", ".ogg")
 
 
 def embed_folder(way: str, folder: Path, out: Path) -> int:
@@ -31,7 +32,7 @@ def embed_folder(way: str, folder: Path, out: Path) -> int:
         raise ValueError(f"way must be one of {', '.join(WAYS)}, got {way!r}")
     embed = _earlier() if way == "earlier" else _own()
     out.mkdir(parents=True, exist_ok=True)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".ogg"))
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
     for path in paths:
         np.savez(out / f"{path.name}.npz", allow_pickle=False, **embed(path))
     return len(paths)

@@ -105,11 +105,12 @@ def test_scores_are_those_of_scikit_learn() -> None:
     from sklearn.linear_model import RidgeCV
 
     generator = np.random.default_rng(0)
-    x = generator.standard_normal((40, 5)) * [1, 3, 0.5, 1, 1]
+    x = generator.standard_normal((40, 5)) * [1, 10, 0.1, 1, 1]
     y = x @ generator.standard_normal((5, 2)) / 5 + generator.standard_normal((40, 2))
     split = Split(np.arange(25), np.arange(25, 40))
     found = squared_correlations(x, y, split)
-    scaled = x / x[:25].std(axis=0)
+    deviation = x[:25].std(axis=0)
+    scaled = x / np.maximum(deviation, 0.1 * np.sqrt((deviation**2).mean()))
     for i in range(2):
         ridge = RidgeCV(alphas=10.0 ** np.arange(-10, 11)).fit(scaled[:25], y[:25, i])
         expected = np.corrcoef(ridge.predict(scaled[25:]), y[25:, i])[0, 1] ** 2

@@ -56,8 +56,9 @@ def test_demo_finds_the_other_chord_and_the_other_speakers(tmp_path):
     names, scene = read_scene(tmp_path / "embeddings")
     nearest = (similarities(scene) - 3 * np.eye(len(names))).argmax(axis=1)
     kinds = [name.split("-")[0] for name in names]
-    for kind in ("chord", "speech"):
+    related = {"chord": {"chord"}, "speech": {"speech"}, "tone": {"tone", "chord"}}
+    for kind, neighbours in related.items():
         for i, name in enumerate(names):
             if kinds[i] == kind:
-                assert kinds[nearest[i]] == kind, name
+                assert kinds[nearest[i]] in neighbours, name
     assert (tmp_path / "neighbours.png").stat().st_size > 10_000

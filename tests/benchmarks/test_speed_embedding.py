@@ -168,6 +168,7 @@ def test_every_lead_is_measured() -> None:
         "blocked products",
         "4096 windows per product",
         "resampler built once",
+        "pooling of pool1 by halves",
     ]
 
 
@@ -225,7 +226,7 @@ def test_recordings_that_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_the_sets_are_as_large_as_the_issue_says(data_folder: Path) -> None:
+def test_the_sets_are_complete(data_folder: Path) -> None:
     assert len(recordings(data_folder, "FSDD")) == 3000
     assert len(recordings(data_folder, "ESC-10")) == 400
 
