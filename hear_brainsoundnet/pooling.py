@@ -73,6 +73,13 @@ class ScenePool:
         return torch.where(varies, torch.where(varies, variance, 1.0).sqrt(), 0.0)
 
 
+def pooled(frames: Tensor, numbers: Tensor | None, term: Term) -> Tensor:
+    """The poolings of frames that are all there; see :meth:`ScenePool.add`."""
+    pool = ScenePool(term)
+    pool.add(frames, numbers)
+    return pool.result()
+
+
 class FrameTrack:
     """Frames `first` to `stop` of one stage, kept in order of time.
 

@@ -22,10 +22,9 @@ from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings, cached_resampler
-from hear_brainsoundnet.features import Term
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.interpolation import frames_at
-from hear_brainsoundnet.pooling import ScenePool
+from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.streaming import Segment
 
 CLIPS = 16  # per pass
@@ -108,8 +107,9 @@ def embed_together(
     frames = masked_frames(model, audio, n_samples, {term.stage for term in terms})
     found = [Embeddings() for _ in clips]
     if scene:
-        pooled = [_pooled(*frames[term.stage], term) for term in model.scene_terms]
-        table = torch.cat(pooled, dim=1).float().cpu()
+        # No maximum is below the zeros beyond the end, which the ReLU has seen to.
+        parts = [pooled(*frames[term.stage], term) for term in model.scene_terms]
+        table = torch.cat(parts, dim=1).float().cpu()
         found = [Embeddings(scene=table[i : i + 1]) for i in range(len(clips))]
     if timestamps:
         first, last = clips[0].within.start, max(clip.within.stop for clip in clips)
@@ -175,12 +175,6 @@ def masked_frames(
 
 def _rounded_up(n_samples: int) -> int:
     return -(-n_samples // LENGTH_STEP) * LENGTH_STEP
-
-
-def _pooled(frames: Tensor, numbers: Tensor, term: Term) -> Tensor:
-    pool = ScenePool(term)
-    pool.add(frames, numbers)  # no frame is below the zeros at the end, which ReLU has seen to
-    return pool.result()
 
 
 def _held(frames: Tensor, numbers: Tensor, stage: StageGeometry, times: Tensor) -> Tensor:

@@ -24,7 +24,12 @@ from benchmarks.default_checkpoint.components import (
     squared_correlations,
     stage_summaries,
 )
-from benchmarks.default_checkpoint.conditions import CONDITIONS, Condition, prepare_condition
+from benchmarks.default_checkpoint.conditions import (
+    CONDITIONS,
+    Condition,
+    averaged_name,
+    prepare_condition,
+)
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.encoding.fits import Fitted, fitted
@@ -138,7 +143,7 @@ def measure_alignment(
             after = aligned_soundnet(run)
             for share in shares:
                 tables = summaries(averaged(after, before, share))
-                score(f"{condition}, share {share:g}", tables, [split])
+                score(averaged_name(condition, share), tables, [split])
     return _document(found, sounds.components, pretrained.hash, n_splits, shares)
 
 
@@ -236,9 +241,9 @@ def _document(
 def _comparisons(
     tables: Mapping[str, Mapping[str, NDArray[np.float64]]], share: float
 ) -> list[dict[str, Any]]:
-    brain = tables[f"brain, share {share:g}"]
+    brain = tables[averaged_name("brain", share)]
     rows = []
-    for other in ("pretrained", *(f"{each}, share {share:g}" for each in CONDITIONS[1:])):
+    for other in ("pretrained", *(averaged_name(each, share) for each in CONDITIONS[1:])):
         if other not in tables:
             continue
         row: dict[str, Any] = {"r² of the brain minus": other}

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.ridge import compact_units, fit_ridge
 from benchmarks.correspondence.splits import Split
-from hear_brainsoundnet.features import PRESETS, parse_scene
+from hear_brainsoundnet.features import PRESETS, Term, parse_scene
 from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.soundnet import SoundNet
 
 STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
@@ -42,30 +43,17 @@ def stage_summaries(
         ``(n_sounds, 2 * n_units)`` each, as the scene embedding ``"conv4:mean,std"``; under
         ``PRESET`` the scene embedding of the default preset.
     """
-    terms = parse_scene(PRESETS["default"].scene, stage_geometry(soundnet.layers))
-    stages = dict.fromkeys((*STAGES, *(term.stage for term in terms)))
-    batches = []
+    terms: dict[str, tuple[Term, ...]] = {name: (Term(name, ("mean", "std")),) for name in STAGES}
+    terms[TOGETHER] = tuple(term for own in terms.values() for term in own)
+    terms[PRESET] = parse_scene(PRESETS["default"].scene, stage_geometry(soundnet.layers))
+    stages = dict.fromkeys(term.stage for own in terms.values() for term in own)
+    batches: dict[str, list[torch.Tensor]] = {name: [] for name in terms}
     for first in range(0, len(audio), SOUNDS_AT_ONCE):
         sounds = torch.from_numpy(np.stack(audio[first : first + SOUNDS_AT_ONCE]))
         frames = soundnet(sounds * input_scale, stages)
-        batches.append({name: _pooled(each) for name, each in frames.items()})
-    pooled = {
-        (name, pooling): torch.cat([batch[name][pooling] for batch in batches]).double().numpy()
-        for name in stages
-        for pooling in ("mean", "std")
-    }
-    summaries = {
-        name: np.concatenate([pooled[name, "mean"], pooled[name, "std"]], axis=1) for name in STAGES
-    }
-    summaries[TOGETHER] = np.concatenate([summaries[name] for name in STAGES], axis=1)
-    summaries[PRESET] = np.concatenate(
-        [pooled[term.stage, pooling] for term in terms for pooling in term.poolings], axis=1
-    )
-    return summaries
-
-
-def _pooled(frames: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"mean": frames.mean(dim=2), "std": frames.std(dim=2, correction=0)}
+        for name, own in terms.items():
+            batches[name].append(torch.cat([pooled(frames[t.stage], None, t) for t in own], dim=1))
+    return {name: torch.cat(tables).numpy() for name, tables in batches.items()}
 
 
 def squared_correlations(

@@ -18,6 +18,17 @@ Condition = Literal["brain", "permuted brain", "SpectroTemporal"]
 CONDITIONS: tuple[Condition, ...] = ("brain", "permuted brain", "SpectroTemporal")
 
 
+def averaged_name(condition: Condition, share: float) -> str:
+    """What results call the network of a condition, averaged with the one before.
+
+    Examples
+    --------
+    >>> averaged_name("brain", 0.5)
+    'brain, share 0.5'
+    """
+    return f"{condition}, share {share:g}"
+
+
 def prepare_condition(
     condition: Condition, sounds: NaturalSounds, data: Path, work: Path
 ) -> Prepared:

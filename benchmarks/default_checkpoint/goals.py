@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.default_checkpoint.components import PRESET, STAGES
+from benchmarks.default_checkpoint.conditions import averaged_name
+from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear.model_scores import MeasuredModel
 from hear_brainsoundnet.named import DEFAULT, NAMED
 
-BASELINES = ("log-mel mean and std", "modulation spectrum")
 CONTENDERS = (*BASELINES, "random weights", "pretrained", "default")
 COMPONENTS = "natsound165, mean of 6 components, test R²"
 NOT_MEASURED = "not measured"
@@ -64,8 +65,8 @@ def goal_rows(
 
 def _contender(model: MeasuredModel) -> str:
     """What a model of the HEAR eval kit is called here, "" if it is none of the contenders."""
-    for module, name in zip(("logmel", "modulation_spectrum"), BASELINES, strict=True):
-        if model.name.startswith(f"benchmarks.hear.{module}"):
+    for name, module in BASELINES.items():
+        if model.name.startswith(module):
             return name
     hashes = {named.hash: key for key, named in NAMED.items()}
     key = hashes.get(model.checkpoint_hash, "")
@@ -91,7 +92,7 @@ def _components(document: Mapping[str, Any] | None, share: float) -> dict[str, f
         return {}
     by_model = {row["model"]: row for row in document["rows"]}
     names = {name: name for name in (*BASELINES, "pretrained")}
-    names["default"] = f"brain, share {share:g}"
+    names["default"] = averaged_name("brain", share)
     scores = {
         name: float(by_model[model][PRESET]) for name, model in names.items() if model in by_model
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.default_checkpoint.shipping import share_of
 from benchmarks.hear.model_scores import read_models
 from benchmarks.results import read_result
 from benchmarks.results_page import format_table, write_results_page
@@ -18,9 +19,7 @@ TRIED = PAGE.with_name("tried.md")
 
 def write_page(results: Path, page: Path) -> Path:
     """Write the page from the numbers, the card of the default, and what was tried."""
-    told = load_checkpoint().card.provenance.get("alignment")
-    share = told.get("share of the aligned weights", 1.0) if isinstance(told, dict) else 1.0
-    assert isinstance(share, float | int)
+    share = share_of(load_checkpoint().card)
     documents = {name: read_result(results, name) for name in ("alignment", "tasks")}
     goals = goal_rows(
         documents["alignment"], documents["tasks"], share, read_models([HEAR_RESULTS])

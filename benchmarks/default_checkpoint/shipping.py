@@ -10,6 +10,7 @@ import torch
 from pydantic import JsonValue
 
 from benchmarks.default_checkpoint.alignment import SETTINGS, aligned_soundnet
+from benchmarks.default_checkpoint.conditions import averaged_name
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.encoding.fits import fitted
 from benchmarks.encoding.natsound165_models import N_VALIDATION
@@ -20,6 +21,7 @@ from training.provenance import git_revision, versions
 from training.recipe import FitRecipe
 
 NAMES = {"aligned": "soundnet-natural-sounds", "pretrained": "soundnet-pretrained"}
+SHARE = "share of the aligned weights"  # in the card
 COMMAND = "make default-checkpoint"
 LICENCE = "CC BY 4.0; learned from sounds under the licences that the provenance lists"
 STRONGER = (
@@ -76,7 +78,7 @@ def fit_all(
         "alignment": {
             "data": "165 natural sounds and the six response components of Norman-Haignere, "
             "Kanwisher & McDermott 2015 (Neuron 88, 1281-1296)",
-            "share of the aligned weights": share,
+            SHARE: share,
             "epoch": run.best_epoch,
             "recipe": recipe.model_dump(mode="json", exclude={"data", "start"}),
             "git": git_revision(),
@@ -118,6 +120,21 @@ def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: P
     )
 
 
+def share_of(card: Card) -> float:
+    """Of the aligned weights in a network that :func:`fit_all` made.
+
+    Raises
+    ------
+    ValueError
+        If the card does not say it.
+    """
+    told = card.provenance.get("alignment")
+    share = told.get(SHARE) if isinstance(told, dict) else None
+    if not isinstance(share, float | int):
+        raise ValueError(f"the card of {card.name} does not tell the {SHARE}; is it aligned?")
+    return share
+
+
 def scores_of(
     kind: str, share: float, alignment: Mapping[str, Any], tasks: Mapping[str, Any]
 ) -> dict[str, JsonValue]:
@@ -128,7 +145,7 @@ def scores_of(
     KeyError
         If the results do not hold it.
     """
-    model = f"brain, share {share:g}" if kind == "aligned" else kind
+    model = averaged_name("brain", share) if kind == "aligned" else kind
     components = _row(alignment["tables"][0]["rows"], model)
     told: dict[str, JsonValue] = {
         "natsound165, six components, squared correlation on other halves": components
