@@ -33,6 +33,7 @@ test: $(VENV)/.with-tests espeak chromium
 	$(BIN)/python -m pytest -m timing tests
 
 DEFAULT := default-checkpoint
+PRETRAINED := $(DEFAULT)/third/soundnet.safetensors
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
 SHARE ?= 1
@@ -40,17 +41,18 @@ SCENES ?= --scene default --scene "conv2:mean,std+conv3:mean,std+conv4:mean,std"
 default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
 	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/first
-	$(TRAINING) pretrain training/recipes/pretrain_further.yaml --resume --out $(DEFAULT)/further \
+	$(TRAINING) pretrain training/recipes/pretrain_second.yaml --resume --out $(DEFAULT)/second
+	$(TRAINING) pretrain training/recipes/pretrain_third.yaml --resume --out $(DEFAULT)/third \
 	  --name soundnet-pretrained
-	$(MADE) align --pretrained $(DEFAULT)/further/soundnet.safetensors --out $(DEFAULT)
-	$(MADE) fit-all --pretrained $(DEFAULT)/further/soundnet.safetensors --out $(DEFAULT) \
+	$(MADE) align --pretrained $(PRETRAINED) --out $(DEFAULT)
+	$(MADE) fit-all --pretrained $(PRETRAINED) --out $(DEFAULT) \
 	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
 	  make-speech-commands; do \
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
 	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(SCENES) "random weights=untrained" \
-	  "pretrained=$(DEFAULT)/further/soundnet.safetensors" "aligned=$(DEFAULT)/aligned.safetensors"
-	$(MADE) ship --pretrained $(DEFAULT)/further/soundnet.safetensors \
+	  "pretrained=$(PRETRAINED)" "aligned=$(DEFAULT)/aligned.safetensors"
+	$(MADE) ship --pretrained $(PRETRAINED) \
 	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE)
 	$(MADE) page
 
