@@ -30,11 +30,14 @@ class BlockedKernel:
         Neighbouring blocks that a pooling window hears.
     span : int
         Input frames per block, which is the hop of the pooling windows.
+    n_outputs : int
+        Outputs of the convolution per pooling window.
     """
 
     matrix: Tensor
     n_blocks: int
     span: int
+    n_outputs: int
 
 
 def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
@@ -62,7 +65,7 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
         for output in range(pool)
     ]
     matrix = torch.stack(shifted, dim=2).reshape(-1, pool * out_channels)
-    return BlockedKernel(matrix, n_blocks, span)
+    return BlockedKernel(matrix, n_blocks, span, pool)
 
 
 def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
@@ -82,7 +85,7 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
     Returns
     -------
     Tensor
-        ``(n_clips, n_windows, n_blocks * span * in_channels)``.
+        ``(n_clips, n_windows, n_blocks * span * in_channels)``; a view in which windows overlap.
 
     Examples
     --------
@@ -91,8 +94,8 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
     >>> (x @ kernel.matrix).tolist()  # sums of three neighbours
     [[[1.0, 3.0], [6.0, 5.0]]]
     """
-    n_clips, n_frames, in_channels = frames.shape
+    _, n_frames, in_channels = frames.shape
     n_needed = (n_windows + kernel.n_blocks - 1) * kernel.span
     padded = F.pad(frames, (0, 0, padding, max(0, n_needed - n_frames - padding)))
-    blocks = padded[:, :n_needed].reshape(n_clips, -1, kernel.span * in_channels)
-    return torch.cat([blocks[:, i : i + n_windows] for i in range(kernel.n_blocks)], dim=2)
+    hop = kernel.span * in_channels
+    return padded[:, :n_needed].flatten(1).unfold(1, kernel.n_blocks * hop, hop)

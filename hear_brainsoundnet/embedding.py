@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hear_brainsoundnet.audio import Sound, TensorSound
 from hear_brainsoundnet.checkpoint import Checkpoint
-from hear_brainsoundnet.fast import FastSoundNet, can_be_fast
+from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool
@@ -69,8 +69,8 @@ class EmbeddingModel(nn.Module):
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
     reference : bool
-        Use the plain network throughout, instead of :mod:`hear_brainsoundnet.fast` where that can
-        be: equal but for rounding, and some times slower.
+        Use the plain network instead of :mod:`hear_brainsoundnet.fast`: equal but for rounding,
+        and some times slower.
 
     Attributes
     ----------
@@ -104,8 +104,7 @@ class EmbeddingModel(nn.Module):
         self.sample_rate = sample_rate
         self.samples_per_pass = samples_per_pass
         self.soundnet = checkpoint.build_soundnet().requires_grad_(False)
-        is_fast = not reference and can_be_fast(self.soundnet)
-        self.fast = FastSoundNet(self.soundnet) if is_fast else None
+        self.fast = None if reference else FastSoundNet(self.soundnet)
         self.resampler = Resampler(sample_rate, self.card.sample_rate)
 
         geometry = stage_geometry(self.soundnet.layers)
@@ -123,7 +122,7 @@ class EmbeddingModel(nn.Module):
 
     @property
     def network(self) -> FastSoundNet | SoundNet:
-        """What computes the stages: the fast way where there is one, or the plain network."""
+        """What computes the stages: the fast way, or the plain network where that was asked for."""
         return self.fast or self.soundnet
 
     def train(self, mode: bool = True) -> EmbeddingModel:
@@ -267,7 +266,8 @@ def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
 
 
 def check_samples(samples: Tensor) -> None:
-    peak = float(samples.detach().abs().amax())  # NaN is larger than any number
+    lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
+    peak = float(torch.maximum(-lowest, highest))
     if not math.isfinite(peak):
         what = "NaN" if bool(samples.isnan().any()) else "infinity"
         raise ValueError(

@@ -1,11 +1,13 @@
-"""The fast way through conv1 and conv2, for inference.
+"""The fast way through the network, for inference on a processor.
 
-These two stages take nine tenths of the time as plain convolutions. Here BatchNorm is folded into
-the kernel, and all outputs of a pooling window come from one matrix product over the few blocks of
-samples that it hears (:mod:`hear_brainsoundnet.blocked`), a few thousand windows at a time so that
-they stay in the processor's cache. Pooling is then a maximum, and unless conv1 or conv2 itself is
-asked for, their long outputs never exist. From pool2 on the plain network goes on; it is also the
-reference that every test compares with.
+Plain convolutions leave most of a processor idle here: conv1 reads a single channel, the upper
+stages have a handful of frames. So every stage is a product of matrices
+(:mod:`hear_brainsoundnet.blocked`): BatchNorm is folded into the kernel, a row holds what one
+output hears, or what a whole pooling window hears where that is hardly more arithmetic (conv1 and
+conv2). Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is
+asked for, their long outputs never exist. Rows are multiplied some thousand at a time, so that
+they stay in the processor's cache. The plain network is the reference that every test compares
+with.
 """
 
 from __future__ import annotations
@@ -21,13 +23,23 @@ from hear_brainsoundnet.blocked import BlockedKernel, blocked_frames, blocked_ke
 from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
-WINDOWS_AT_ONCE = 4096  # pooling windows per product: 2 MB of conv1 in float32
-N_LOWER = 2  # stages that are computed in this way
+ROWS_AT_ONCE = 2048  # per product: 1 MB of conv1 in float32
+MOST_EXTRA = 2.0  # times the arithmetic of the convolution that a product of windows may take
 
 
 @dataclass(frozen=True)
 class _Folded:
-    """A stage with BatchNorm in its kernel; the offset is added after pooling."""
+    """A stage with BatchNorm in its kernel; the offset is added after pooling.
+
+    Attributes
+    ----------
+    layer : Layer
+        Of the table.
+    kernel : BlockedKernel
+        For whole pooling windows, or for single outputs.
+    offset : Tensor
+        ``(channels,)``.
+    """
 
     layer: Layer
     kernel: BlockedKernel
@@ -43,7 +55,7 @@ class FastSoundNet:
     Parameters
     ----------
     soundnet : SoundNet
-        In inference mode; see :func:`can_be_fast`.
+        Taken as it is in inference mode.
 
     Examples
     --------
@@ -57,54 +69,54 @@ class FastSoundNet:
 
     def __init__(self, soundnet: SoundNet) -> None:
         self.soundnet = soundnet
-        self._state: tuple[object, ...] = ()
-        self._lower: list[_Folded] = []
+        self._folded: dict[str, tuple[tuple[object, ...], _Folded]] = {}
 
     def __call__(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
         """Activations of the named stages; as :meth:`SoundNet.forward`."""
-        wanted = list(stages)
-        found: dict[str, Tensor] = {}
-        frames = audio[..., None]
-        lower = self._folded()
-        names = [(each.layer.name, each.layer.pool_name) for each in lower]
-        deepest = max((i for i, pair in enumerate(names) if set(pair) & set(wanted)), default=-1)
-        above = [name for name in wanted if not any(name in pair for pair in names)]
-        for i, each in enumerate(lower):
-            if not above and i > deepest:
-                break
-            conv, pooled = _run(each, frames, keep=each.layer.name in wanted)
-            frames = pooled
-            for name, value in zip(names[i], (conv, pooled), strict=True):
-                if name in wanted and value is not None:
-                    found[name] = value.transpose(1, 2)
-        if above:
-            last = lower[-1].layer.pool_name
-            assert last is not None
-            found |= self.soundnet.continue_from(last, frames.transpose(1, 2), above)
-        return {name: found[name] for name in wanted}
+        return self._run(audio[..., None], 0, list(stages))
 
-    def _folded(self) -> list[_Folded]:
-        layers = self.soundnet.layers[:N_LOWER]
-        tensors = [
-            tensor
-            for layer in layers
-            for tensor in self.soundnet.block(layer.name).state_dict(keep_vars=True).values()
-        ]
+    def continue_from(self, stage: str, frames: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
+        """Activations above a stage that is known; as :meth:`SoundNet.continue_from`."""
+        return self._run(frames.transpose(1, 2), self.soundnet.place_after(stage), list(stages))
+
+    def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
+        """`frames`, channels last, through the stages from number `first` to the deepest wanted."""
+        soundnet = self.soundnet
+        path = soundnet.path(first, wanted)
+        known: dict[str, Tensor] = {}
+        if first:
+            known[soundnet.stage_names[first - 1]] = frames
+        for name in path:
+            if name in known:  # pooled in the product of the stage below
+                frames = known[name]
+            elif name in soundnet.pool_widths:
+                frames = _max_pool(frames, soundnet.pool_widths[name], name)
+            else:
+                folded = self._fold(name)
+                pool = folded.layer.pool_name
+                keep = name in wanted or pool not in path
+                conv, pooled = _multiply(folded, frames, keep=keep)
+                if conv is not None:
+                    frames = conv
+                if pool is not None and pooled is not None:
+                    known[pool] = pooled
+            known[name] = frames
+        found = {name: known[name].transpose(1, 2) for name in wanted if name in known}
+        top = frames.transpose(1, 2)
+        return {
+            name: found[name] if name in found else soundnet.heads[name](top) for name in wanted
+        }
+
+    def _fold(self, name: str) -> _Folded:
+        block = self.soundnet.block(name)
+        tensors = (*block.parameters(), *block.buffers())
         state = tuple((t.data_ptr(), t._version, t.dtype, t.device) for t in tensors)
-        if state != self._state:
-            self._lower = [_fold(self.soundnet, layer) for layer in layers]
-            self._state = state
-        return self._lower
-
-
-def can_be_fast(soundnet: SoundNet) -> bool:
-    """Whether its first stages are pooled, as those of the published network are."""
-    return len(soundnet.layers) > N_LOWER and all(layer.pool for layer in soundnet.layers[:N_LOWER])
-
-
-def fastest(soundnet: SoundNet) -> FastSoundNet | SoundNet:
-    """The fast way through a network in inference mode where there is one, else the network."""
-    return FastSoundNet(soundnet) if can_be_fast(soundnet) else soundnet
+        before = self._folded.get(name)
+        if before is not None and before[0] == state:
+            return before[1]
+        folded = _fold(self.soundnet, name)
+        self._folded[name] = state, folded
+        return folded
 
 
 def n_conv_outputs(layer: Layer, n_frames: int) -> int:
@@ -113,47 +125,76 @@ def n_conv_outputs(layer: Layer, n_frames: int) -> int:
 
 
 @torch.no_grad()
-def _fold(soundnet: SoundNet, layer: Layer) -> _Folded:
-    block = soundnet.block(layer.name)
+def _fold(soundnet: SoundNet, name: str) -> _Folded:
+    (layer,) = (each for each in soundnet.layers if each.name == name)
+    block = soundnet.block(name)
     conv, norm = block.conv, block.norm
     variance, mean = norm.get_buffer("running_var"), norm.get_buffer("running_mean")
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     bias = 0.0 if conv.bias is None else conv.bias
-    kernel = blocked_kernel(conv.weight * scale[:, None, None], layer.stride, layer.pool)
+    weight = conv.weight * scale[:, None, None]
+    kernel = blocked_kernel(weight, layer.stride, max(1, layer.pool))
+    if kernel.n_blocks * kernel.span > MOST_EXTRA * layer.kernel:
+        kernel = blocked_kernel(weight, layer.stride, 1)
     return _Folded(layer, kernel, norm.bias + (bias - mean) * scale)
 
 
-def _run(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, Tensor]:
-    """Frames of the convolution if they are kept, and pooled ones; channels last."""
-    layer, matrix = each.layer, each.kernel.matrix
+def _multiply(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, Tensor | None]:
+    """Frames of the convolution, and pooled ones where the product is of pooling windows.
+
+    Frames have their channels last. The first are None where they are not kept and the others
+    are there.
+    """
+    layer, per_row = each.layer, each.kernel.n_outputs
+    keep = keep or per_row == 1
     n_outputs = n_conv_outputs(layer, frames.shape[1])
-    n_pooled = n_outputs // layer.pool
-    n_windows = -(-n_outputs // layer.pool) if keep else n_pooled
-    blocks = blocked_frames(frames, each.kernel, layer.padding, n_windows)
+    n_pooled = n_outputs // per_row
+    n_rows = -(-n_outputs // per_row) if keep else n_pooled
+    _check_length(n_rows, layer.name, frames)
+    rows = blocked_frames(frames, each.kernel, layer.padding, n_rows)
     pieces, kept = [], []
-    for piece in blocks.flatten(0, 1).split(WINDOWS_AT_ONCE):
-        outputs = (piece @ matrix).unflatten(1, (layer.pool, layer.channels))
-        pieces.append(largest(outputs))
+    for piece in rows.split(max(1, ROWS_AT_ONCE // len(frames)), dim=1):
+        products = piece @ each.kernel.matrix
         if keep:
-            kept.append(outputs)
-    shape = (len(frames), n_windows)
-    pooled = torch.cat(pieces) if pieces else blocks.new_zeros(0, layer.channels)
-    pooled = F.relu(pooled.unflatten(0, shape)[:, :n_pooled] + each.offset)
-    if not keep:
-        return None, pooled
-    conv = torch.cat(kept).reshape(len(frames), -1, layer.channels)[:, :n_outputs]
-    return F.relu(conv + each.offset), pooled
+            kept.append(products)
+        if per_row > 1:
+            pieces.append(largest(products.unflatten(2, (per_row, layer.channels))))
+    conv = pooled = None
+    if keep:
+        conv = _joined(kept).reshape(len(frames), -1, layer.channels)[:, :n_outputs]
+        conv = F.relu(conv + each.offset)
+    if per_row > 1:
+        pooled = F.relu(_joined(pieces)[:, :n_pooled] + each.offset)
+    return conv, pooled
+
+
+def _joined(pieces: list[Tensor]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+def _check_length(n_frames: int, name: str, frames: Tensor) -> None:
+    if n_frames < 1:
+        raise ValueError(
+            f"{name} needs more than the {frames.shape[1]} frames or samples that it was given; "
+            "pad the sound to the stage's shortest input"
+        )
+
+
+def _max_pool(frames: Tensor, width: int, name: str) -> Tensor:
+    n_windows = frames.shape[1] // width
+    _check_length(n_windows, name, frames)
+    return largest(frames[:, : n_windows * width].unflatten(1, (n_windows, width)))
 
 
 def largest(outputs: Tensor) -> Tensor:
-    """Maximum over the outputs of a window, by halves: long rows are compared at once.
+    """Maximum over the last axis but one, by halves: long rows are compared at once.
 
     Examples
     --------
     >>> largest(torch.tensor([[[1.0, 8.0], [3.0, 2.0]]]))
     tensor([[3., 8.]])
     """
-    while outputs.shape[1] % 2 == 0:
-        half = outputs.shape[1] // 2
-        outputs = torch.maximum(outputs[:, :half], outputs[:, half:])
-    return outputs.amax(dim=1)
+    while outputs.shape[-2] % 2 == 0:
+        half = outputs.shape[-2] // 2
+        outputs = torch.maximum(outputs[..., :half, :], outputs[..., half:, :])
+    return outputs.amax(dim=-2)

@@ -192,36 +192,51 @@ class SoundNet(nn.Module):
         >>> torch.equal(above["conv5"], known["conv5"])
         True
         """
-        self._check_names([stage])
-        return self._run(frames, self.stage_names.index(stage) + 1, list(stages))
+        return self._run(frames, self.place_after(stage), list(stages))
 
-    def _check_names(self, names: Iterable[str]) -> None:
-        for name in names:
+    def place_after(self, stage: str) -> int:
+        """Number of the stage that follows one, for :meth:`path`."""
+        if stage not in self.stage_names:
+            raise ValueError(f"unknown stage {stage!r}; choose from {', '.join(self.stage_names)}")
+        return self.stage_names.index(stage) + 1
+
+    def path(self, first: int, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Stages to be computed, from number `first` to the deepest that is wanted.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a stage or head of this network, or lies below the stage before
+            `first`.
+        """
+        for name in wanted:
             if name not in self.stage_names and name not in self.heads:
                 known = ", ".join((*self.stage_names, *self.heads))
                 raise ValueError(f"unknown stage {name!r}; this network has {known}")
-
-    def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
-        """`frames` through the stages from number `first` to the deepest that is wanted."""
-        self._check_names(wanted)
         depths = [self.stage_names.index(name) for name in wanted if name in self.stage_names]
-        heads = [name for name in wanted if name in self.heads]
-        deepest = len(self.stage_names) - 1 if heads else max(depths, default=-1)
+        has_heads = len(depths) < len(wanted)
+        deepest = len(self.stage_names) - 1 if has_heads else max(depths, default=-1)
         if min(depths, default=deepest) < first - 1:
             raise ValueError(
                 f"{self.stage_names[min(depths)]} lies below {self.stage_names[first - 1]}, from "
                 "which the network is to continue"
             )
+        return self.stage_names[first : deepest + 1]
+
+    def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
+        """`frames` through the stages from number `first` to the deepest that is wanted."""
+        path = self.path(first, wanted)
         outputs: dict[str, Tensor] = {}
         if first and self.stage_names[first - 1] in wanted:
             outputs[self.stage_names[first - 1]] = frames
-        for name in self.stage_names[first : deepest + 1]:
+        for name in path:
             if name in self.pool_widths:
                 frames = F.max_pool1d(frames, self.pool_widths[name])
             else:
                 frames = self.block(name)(frames)
             if name in wanted:
                 outputs[name] = frames
-        for name in heads:
-            outputs[name] = self.heads[name](frames)
+        for name in wanted:
+            if name in self.heads:
+                outputs[name] = self.heads[name](frames)
         return outputs

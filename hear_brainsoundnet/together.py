@@ -156,7 +156,7 @@ def masked_frames(
     below: tuple[str, Tensor] | None = None
     for name, stage in stage_geometry(soundnet.layers).items():
         if below is not None:
-            frames = soundnet.continue_from(*below, [name])[name]
+            frames = model.network.continue_from(*below, [name])[name]
         elif name in wanted or name == bottom:
             frames = model.network(audio, [name])[name]
         else:  # a long output that nobody asked for

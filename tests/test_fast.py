@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.fast import FastSoundNet, can_be_fast
-from hear_brainsoundnet.soundnet import LAYERS, Layer, SoundNet, stage_names
+from hear_brainsoundnet.fast import FastSoundNet
+from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet, stage_names
 
 TOLERANCE = 1e-5  # of the range of the values
 
@@ -130,7 +130,37 @@ def test_fast_and_reference_have_the_same_state(untrained_once: Checkpoint) -> N
     assert states[0].keys() == states[1].keys()
 
 
-def test_a_table_without_pooling_takes_the_plain_way() -> None:
-    assert can_be_fast(SoundNet())
-    plain = Layer("conv1", kernel=4, stride=2, padding=1, channels=3)
-    assert not can_be_fast(SoundNet([plain, *LAYERS[1:]]))
+@pytest.mark.parametrize("known", ["pool1", "conv2", "conv3", "conv5", "pool5"])
+def test_it_goes_on_from_any_stage(known: str) -> None:
+    soundnet, audio = random_network(2), torch.randn(2, 30_000)
+    names = stage_names()[stage_names().index(known) :]
+    expected = soundnet(audio, names)
+    found = FastSoundNet(soundnet).continue_from(known, expected[known], names)
+    assert list(found) == list(names)
+    for name in names:
+        assert_same(found[name], expected[name], name)
+
+
+def test_other_tables_and_heads() -> None:
+    torch.manual_seed(0)
+    layers = [
+        Layer("conv1", kernel=5, stride=1, padding=1, channels=3),
+        Layer("conv2", kernel=4, stride=3, padding=0, channels=5, pool=3),
+        Layer("conv3", kernel=7, stride=2, padding=3, channels=4, pool=2),
+    ]
+    soundnet = SoundNet(layers, [Head("kinds", kernel=2, stride=1, channels=6)]).eval()
+    audio = torch.randn(3, 200)
+    names = ["kinds", *stage_names(layers)]
+    with torch.no_grad():
+        expected, found = soundnet(audio, names), FastSoundNet(soundnet)(audio, names)
+    assert list(found) == names
+    for name in names:
+        assert_same(found[name], expected[name], name)
+
+
+@pytest.mark.parametrize(("stage", "n_samples"), [("pool1", 13), ("pool2", 221), ("pool5", 4573)])
+def test_too_little_sound_is_refused(stage: str, n_samples: int) -> None:
+    fast = FastSoundNet(SoundNet().eval())
+    assert fast(torch.zeros(1, n_samples + 1), [stage])[stage].shape[2] == 1
+    with pytest.raises(ValueError, match=f"{stage} needs more|{stage.replace('pool', 'conv')}"):
+        fast(torch.zeros(1, n_samples), [stage])

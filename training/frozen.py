@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import BrainEncoder
-from hear_brainsoundnet.fast import FastSoundNet, fastest
+from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import segments
@@ -44,7 +44,7 @@ class FrozenStages:
         self, encoder: BrainEncoder, stage: str, prepared: Prepared, input_scale: float
     ) -> None:
         self.encoder = encoder
-        self.soundnet = fastest(encoder.soundnet)
+        self.soundnet = FastSoundNet(encoder.soundnet)
         self.stage: StageGeometry = stage_geometry(encoder.soundnet.layers)[stage]
         self.prepared = prepared
         self.scale = input_scale / INT16_SCALE

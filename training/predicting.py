@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hear_brainsoundnet.encoder import BrainEncoder
-from hear_brainsoundnet.fast import fastest
+from hear_brainsoundnet.fast import FastSoundNet
 from training.frozen import deepest_without_gradient, frames_in_pieces
 from training.prepared import Run
 from training.starting_weights import head_name
@@ -57,7 +57,7 @@ class Predictor:
 
     def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:
         self.encoder = encoder
-        self.frozen_network = fastest(encoder.soundnet)
+        self.frozen_network = FastSoundNet(encoder.soundnet)
         self.loader = loader
         self.n_trs = n_trs
 

@@ -1,4 +1,4 @@
-"""The plain network in two other forms: normalisation folded in, and two-dimensional."""
+"""The network in two other forms: plain from some stage on, and two-dimensional."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from torch import Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmarks.speed.earlier_recipe import two_dimensional_blocks
-from hear_brainsoundnet.fast import N_LOWER
+from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.soundnet import SoundNet
 
 
-def fold_upper(soundnet: SoundNet) -> SoundNet:
-    """A copy with BatchNorm folded into the convolutions from conv3 on."""
-    folded = copy.deepcopy(soundnet)
-    for layer in folded.layers[N_LOWER:]:
-        each = folded.block(layer.name)
+def plain_above(soundnet: SoundNet, known: str, last: str) -> Callable[[Tensor], Tensor]:
+    """Blocked products up to a stage, and convolutions with BatchNorm folded in above it."""
+    lower, upper = FastSoundNet(soundnet), copy.deepcopy(soundnet)
+    for layer in upper.layers:
+        each = upper.block(layer.name)
         each.conv = fuse_conv_bn_eval(each.conv, each.norm)
         each.norm = torch.nn.Identity()  # type: ignore[assignment]
-    return folded
+
+    def run(audio: Tensor) -> Tensor:
+        return upper.continue_from(known, lower(audio, [known])[known], [last])[last]
+
+    return run
 
 
 def two_dimensional(

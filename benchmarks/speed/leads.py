@@ -15,20 +15,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.embedding import relative_difference
-from benchmarks.speed.lead_networks import fold_upper, two_dimensional
-from benchmarks.speed.lead_pieces import pooling_ways, upper_ways
+from benchmarks.speed.lead_networks import plain_above, two_dimensional
+from benchmarks.speed.lead_pieces import pooling_ways, resampling_in_one
 from benchmarks.speed.turns import Comparison, take_turns
 from hear_brainsoundnet import fast
 from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, EmbeddingModel
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.named import load_checkpoint
-from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.resampling import PHASES_AT_ONCE, Resampler
 from training.prepared import INT16_SCALE
 
 RATE = 22_050  # Hz, the network's own
 HEAR_RATE = 48_000  # Hz
 LAST = "conv7"
-WINDOWS = (2**10, 2**12, 2**14, 2**16, 2**20)  # per product
+ROWS = (2**9, 2**11, 2**13, 2**16, 2**20)  # per product
 PASSES = (2**16, 2**18, 2**20, 2**22)  # samples per pass
 DURATIONS = (10.0, 60.0)  # s
 
@@ -103,7 +103,7 @@ def measure_leads(
     generator = torch.Generator().manual_seed(seed)
     noise = 0.1 * torch.randn(1, round(duration * RATE), generator=generator)
     audio = (noise * INT16_SCALE).round() / INT16_SCALE  # so that 16 bits lose nothing
-    leads = [*network_leads(audio), *surrounding_leads(duration), *piece_leads(duration)]
+    leads = [*network_leads(audio), *surrounding_leads(duration), *piece_leads()]
     if compiled:
         leads += compiled_leads(audio)
     found, failed = [], []
@@ -129,16 +129,16 @@ def measure_leads(
 def network_leads(audio: Tensor) -> list[Lead]:
     """Other ways through the same layers."""
     soundnet = load_checkpoint("untrained").build_soundnet().eval().requires_grad_(False)
-    blocked, folded = FastSoundNet(soundnet), FastSoundNet(fold_upper(soundnet))
+    blocked, mixed = FastSoundNet(soundnet), plain_above(soundnet, "pool2", LAST)
     half = FastSoundNet(copy.deepcopy(soundnet).bfloat16())
     integers = (audio * INT16_SCALE).round().to(torch.int16)
     flat, last = two_dimensional(soundnet)
     n_threads = torch.get_num_threads()
     two = "blocked products"
 
-    def with_windows(n_windows: int) -> Callable[[], Tensor]:
+    def with_rows(n_rows: int) -> Callable[[], Tensor]:
         def run() -> Tensor:
-            with _windows_at_once(n_windows):
+            with _rows_at_once(n_rows):
                 return blocked(audio, [LAST])[LAST]
 
         return run
@@ -148,16 +148,16 @@ def network_leads(audio: Tensor) -> list[Lead]:
         Lead(two, lambda: blocked(audio, [LAST])[LAST], in_use=True),
         *(
             Lead(
-                f"{n_windows} windows per product",
-                with_windows(n_windows),
-                in_use=n_windows == fast.WINDOWS_AT_ONCE,
+                f"{n_rows} rows per product",
+                with_rows(n_rows),
+                in_use=n_rows == fast.ROWS_AT_ONCE,
                 against=two,
             )
-            for n_windows in WINDOWS
+            for n_rows in ROWS
         ),
         Lead(
-            "BatchNorm folded in conv3 to conv7, too",
-            lambda: folded(audio, [LAST])[LAST],
+            "convolutions from conv3 on, BatchNorm folded",
+            lambda: mixed(audio),
             against=two,
         ),
         Lead(
@@ -193,6 +193,7 @@ def surrounding_leads(duration: float) -> list[Lead]:
         return Resampler(HEAR_RATE, RATE)(audio)
 
     whole = f"{SAMPLES_PER_PASS} samples per pass"
+    in_one = "resampling in one convolution"
     return [
         *(
             Lead(f"{n} samples per pass", scene(n), in_use=n == SAMPLES_PER_PASS, against=whole)
@@ -205,20 +206,23 @@ def surrounding_leads(duration: float) -> list[Lead]:
             in_use=True,
             against="resampler built at each call",
         ),
+        Lead(in_one, lambda: resampling_in_one(fixed, audio), against=in_one),
+        Lead(
+            f"resampling by products of {PHASES_AT_ONCE} phases",
+            lambda: fixed(audio),
+            in_use=True,
+            against=in_one,
+        ),
     ]
 
 
-def piece_leads(duration: float) -> list[Lead]:
+def piece_leads() -> list[Lead]:
     """Single steps of the fast way, by themselves."""
-    soundnet = load_checkpoint("untrained").build_soundnet().eval().requires_grad_(False)
     by_amax, by_halves = pooling_ways()
-    as_convolution, as_product = upper_ways(soundnet, duration)
-    amax, convolution = "pooling of pool1 by amax", "conv3 as a convolution"
+    amax = "pooling of pool1 by amax"
     return [
         Lead(amax, by_amax, against=amax),
         Lead("pooling of pool1 by halves", by_halves, in_use=True, against=amax),
-        Lead(convolution, as_convolution, in_use=True, against=convolution),
-        Lead("conv3 as a product of blocks", as_product, against=convolution),
     ]
 
 
@@ -241,10 +245,10 @@ def _on_threads(n_threads: int, run: Callable[[], Tensor], before: int) -> Calla
 
 
 @contextmanager
-def _windows_at_once(n_windows: int) -> Iterator[None]:
-    before = fast.WINDOWS_AT_ONCE
-    fast.WINDOWS_AT_ONCE = n_windows
+def _rows_at_once(n_rows: int) -> Iterator[None]:
+    before = fast.ROWS_AT_ONCE
+    fast.ROWS_AT_ONCE = n_rows
     try:
         yield
     finally:
-        fast.WINDOWS_AT_ONCE = before
+        fast.ROWS_AT_ONCE = before

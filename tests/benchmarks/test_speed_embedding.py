@@ -17,8 +17,8 @@ from benchmarks.speed.earlier_embedding import EarlierEmbedding
 from benchmarks.speed.embedding import ClipSpeed, measure_clips, noise, summarise
 from benchmarks.speed.folders import FolderSpeed, measure_folder, measure_start, recordings
 from benchmarks.speed.goals import goal_rows, numbers
-from benchmarks.speed.lead_networks import fold_upper
-from benchmarks.speed.lead_pieces import pooling_ways, upper_ways
+from benchmarks.speed.lead_networks import plain_above
+from benchmarks.speed.lead_pieces import pooling_ways, resampling_in_one
 from benchmarks.speed.leads import measure_leads, network_leads
 from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
 from benchmarks.speed.long_sounds import LongSpeed, measure_long, memory_tasks
@@ -29,6 +29,7 @@ from benchmarks.speed.plain_loop import embed_folder
 from benchmarks.speed.turns import Comparison
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.soundnet import LAYERS, SoundNet
 
 IDLE = Machine("Pentium", 2, 0.1)
@@ -131,9 +132,9 @@ def test_folded_layers_give_the_same() -> None:
         norm.get_buffer("running_mean").normal_()
         norm.get_buffer("running_var").uniform_(0.5, 2)
     audio = torch.randn(1, 22_050)
-    torch.testing.assert_close(
-        fold_upper(soundnet)(audio, ["conv7"]), soundnet(audio, ["conv7"]), rtol=1e-4, atol=1e-4
-    )
+    plain = soundnet(audio, ["conv7"])["conv7"]
+    mixed = plain_above(soundnet, "pool2", "conv7")(audio)
+    torch.testing.assert_close(mixed, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_leads_give_what_the_plain_network_gives() -> None:
@@ -153,8 +154,9 @@ def test_leads_give_what_the_plain_network_gives() -> None:
 def test_steps_give_the_same_in_both_ways() -> None:
     by_amax, by_halves = pooling_ways()
     assert torch.equal(by_amax(), by_halves())
-    as_convolution, as_product = upper_ways(SoundNet().eval().requires_grad_(False), 2.0)
-    torch.testing.assert_close(as_product(), as_convolution(), rtol=1e-4, atol=1e-5)
+    audio, resampler = torch.randn(2, 30_000), Resampler(44_100, 16_000)
+    in_one = resampling_in_one(resampler, audio)
+    torch.testing.assert_close(in_one, resampler(audio), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -166,8 +168,9 @@ def test_every_lead_is_measured() -> None:
     assert all(row["times faster"] > 0 for row in rows)
     assert [row["lead"] for row in rows if row["in use"] == "yes"] == [
         "blocked products",
-        "4096 windows per product",
+        "2048 rows per product",
         "resampler built once",
+        "resampling by products of 37 phases",
         "pooling of pool1 by halves",
     ]
 

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
-from hear_brainsoundnet.fast import N_LOWER, FastSoundNet, n_conv_outputs
+from hear_brainsoundnet.fast import FastSoundNet, n_conv_outputs
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
+N_LOWER = 2  # stages whose convolutions are slow in training
 MOMENTUM = 0.1  # of running statistics, PyTorch's own
 
 
