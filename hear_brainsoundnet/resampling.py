@@ -26,7 +26,7 @@ from torch import Tensor, nn
 ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
 LARGEST_KERNEL = 2**22  # weights; 16 MiB
-PHASES_AT_ONCE = 37  # a quarter of those from 48 kHz to 22,050 Hz
+N_BANDS = 4  # products of matrices
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
 
@@ -142,7 +142,7 @@ class Resampler(nn.Module):
 
 def _bands(kernel: Tensor) -> Iterator[tuple[slice, slice]]:
     """Taps that are not zero, of some neighbouring phases at a time."""
-    for part in torch.arange(kernel.shape[1]).split(PHASES_AT_ONCE):
+    for part in torch.arange(kernel.shape[1]).chunk(N_BANDS):
         phases = slice(int(part[0]), int(part[-1]) + 1)
         taps = kernel[:, phases].any(dim=1).nonzero()
         yield slice(int(taps[0]), int(taps[-1]) + 1), phases

@@ -57,7 +57,11 @@ def draw_alice(document: Mapping[str, Any]) -> bytes:
     return png_of(figure)
 
 
+NATSOUND165 = ("Squared test correlation of every model", draw_natsound165)
+ALICE = ("Correlation with 27 listeners, and of shifted predictions", draw_alice)
 PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
-    "natsound165": ("Squared test correlation of every model", draw_natsound165),
-    "alice": ("Correlation with 27 listeners, and of shifted predictions", draw_alice),
+    "natsound165": NATSOUND165,
+    "natsound165-pretrained": NATSOUND165,
+    "alice": ALICE,
+    "alice-default": ALICE,
 }

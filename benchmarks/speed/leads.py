@@ -22,7 +22,7 @@ from hear_brainsoundnet import fast
 from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, EmbeddingModel
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.named import load_checkpoint
-from hear_brainsoundnet.resampling import PHASES_AT_ONCE, Resampler
+from hear_brainsoundnet.resampling import N_BANDS, Resampler
 from training.prepared import INT16_SCALE
 
 RATE = 22_050  # Hz, the network's own
@@ -208,7 +208,7 @@ def surrounding_leads(duration: float) -> list[Lead]:
         ),
         Lead(in_one, lambda: resampling_in_one(fixed, audio), against=in_one),
         Lead(
-            f"resampling by products of {PHASES_AT_ONCE} phases",
+            f"resampling by products of {N_BANDS} bands",
             lambda: fixed(audio),
             in_use=True,
             against=in_one,

@@ -170,7 +170,7 @@ def test_every_lead_is_measured() -> None:
         "blocked products",
         "2048 rows per product",
         "resampler built once",
-        "resampling by products of 37 phases",
+        "resampling by products of 4 bands",
         "pooling of pool1 by halves",
     ]
 
