@@ -36,7 +36,7 @@ DEFAULT := default-checkpoint
 PRETRAINED := $(DEFAULT)/third/soundnet.safetensors
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
-SHARE ?= 1
+SHARE ?= 0.5
 SCENES ?= --scene default --scene "conv2:mean,std+conv3:mean,std+conv4:mean,std"
 default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
