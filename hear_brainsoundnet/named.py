@@ -22,11 +22,11 @@ class Named:
 NAMED = {
     "natural-sounds": Named(
         "soundnet-natural-sounds.safetensors",
-        "56ace8364f82b8ed039d20c1d796dc1225d2ac0b4b9fa75b6500dc746a57be43",
+        "556b8eb9394db6f602a1ab2aa2883aca99d9ae674de900291fe8b6d3a8e4e7ca",
     ),
     "pretrained": Named(
         "soundnet-pretrained.safetensors",
-        "9d509d25be3ce3682325ee52470047e305f770f722f4e6e710f38486cb93d198",
+        "8a285a2e18233188aa7bc91084fd9ecac6c9f1119c0de94e228bbfac794d589f",
     ),
     "untrained": Named(
         "soundnet-untrained.safetensors",
