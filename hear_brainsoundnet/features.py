@@ -33,7 +33,7 @@ PRESETS = {
     # The choice that measured best with the default checkpoint, over responses of auditory cortex
     # and tasks together: benchmarks/default_checkpoint/results.md.
     "default": Preset(
-        scene="pool2:mean,std+conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7",
+        scene="conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7",
         timestamps="conv3+conv4",
     ),
 }
