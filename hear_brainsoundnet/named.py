@@ -22,11 +22,11 @@ class Named:
 NAMED = {
     "natural-sounds": Named(
         "soundnet-natural-sounds.safetensors",
-        "556b8eb9394db6f602a1ab2aa2883aca99d9ae674de900291fe8b6d3a8e4e7ca",
+        "1f32654931d589569fac6d4df18886099f828e8c1a36a97460b252174a611f31",
     ),
     "pretrained": Named(
         "soundnet-pretrained.safetensors",
-        "8a285a2e18233188aa7bc91084fd9ecac6c9f1119c0de94e228bbfac794d589f",
+        "4e8ce68a9c84e26e784f1c2f648c6a45fe9dacdf6cf4bad6b25cde145d09e757",
     ),
     "untrained": Named(
         "soundnet-untrained.safetensors",

@@ -22,8 +22,10 @@ def test_the_python_examples_run():
     names: dict[str, object] = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), names)
-    assert names["scene"].shape == (4, 2 * (32 + 64 + 128 + 256) + 1024)
+    assert names["scene"].shape == (4, 3 * (64 + 128 + 256) + 1024)
+    assert f"a scene is {names['scene'].shape[1]:,} numbers" in README
     assert names["frames"].shape[:2] == names["milliseconds"].shape
+    assert f"a moment {names['frames'].shape[2]} " in README
 
 
 def test_every_linked_file_exists():
