@@ -6,7 +6,7 @@ stages have a handful of frames. So every stage is a product of matrices
 output hears, or what a whole pooling window hears where that is hardly more arithmetic (conv1 and
 conv2). Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is
 asked for, their long outputs never exist. Rows are multiplied some thousand at a time, so that
-they stay in the processor's cache. The plain network is the reference that every test compares
+memory does not grow with them. The plain network is the reference that every test compares
 with.
 """
 
@@ -23,7 +23,7 @@ from hear_brainsoundnet.blocked import BlockedKernel, blocked_frames, blocked_ke
 from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
-ROWS_AT_ONCE = 2048  # per product: 1 MB of conv1 in float32
+NUMBERS_AT_ONCE = 2**20  # of rows and what comes of them, per product: 4 MB in float32
 MOST_EXTRA = 2.0  # times the arithmetic of the convolution that a product of windows may take
 
 
@@ -153,8 +153,10 @@ def _multiply(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | No
     _check_length(n_rows, layer.name, frames)
     rows = blocked_frames(frames, each.kernel, layer.padding, n_rows)
     pieces, kept = [], []
-    for piece in rows.split(max(1, ROWS_AT_ONCE // len(frames)), dim=1):
-        products = piece @ each.kernel.matrix
+    per_window = sum(each.kernel.matrix.shape) * len(frames)
+    for piece in rows.split(max(1, NUMBERS_AT_ONCE // per_window), dim=1):
+        # One product for all clips: of three axes torch would make one for each clip.
+        products = (piece.flatten(0, 1) @ each.kernel.matrix).unflatten(0, piece.shape[:2])
         if keep:
             kept.append(products)
         if per_row > 1:
@@ -197,4 +199,4 @@ def largest(outputs: Tensor) -> Tensor:
     while outputs.shape[-2] % 2 == 0:
         half = outputs.shape[-2] // 2
         outputs = torch.maximum(outputs[..., :half, :], outputs[..., half:, :])
-    return outputs.amax(dim=-2)
+    return outputs[..., 0, :] if outputs.shape[-2] == 1 else outputs.amax(dim=-2)

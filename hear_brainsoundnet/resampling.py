@@ -113,10 +113,13 @@ class Resampler(nn.Module):
         if self.has_kernel:
             kernel, n_taps = self.kernel.to(audio), len(self.kernel)
             windows = audio.unfold(1, n_taps, self.old)
-            parts = [windows[..., taps] @ kernel[taps, phases] for taps, phases in self._bands]
-            blocks = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+            parts = [
+                windows[..., taps].flatten(0, 1) @ kernel[taps, phases]
+                for taps, phases in self._bands
+            ]
+            blocks = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
             offset = first_block * self.new
-            return blocks.flatten(1)[:, start - offset : stop - offset]
+            return blocks.reshape(len(audio), -1)[:, start - offset : stop - offset]
         return self._interpolate(audio, begin, start, stop)
 
     def _interpolate(self, audio: Tensor, begin: int, start: int, stop: int) -> Tensor:

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.fast import ROWS_AT_ONCE, largest
+from hear_brainsoundnet.fast import largest
 from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.soundnet import SoundNet
+
+N_WINDOWS = 4096
 
 
 def pooling_ways(seed: int = 0) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
@@ -29,7 +31,7 @@ def pooling_ways(seed: int = 0) -> tuple[Callable[[], Tensor], Callable[[], Tens
     """
     layer = SoundNet().layers[0]
     generator = torch.Generator().manual_seed(seed)
-    outputs = torch.randn(ROWS_AT_ONCE, layer.pool, layer.channels, generator=generator)
+    outputs = torch.randn(N_WINDOWS, layer.pool, layer.channels, generator=generator)
     return lambda: outputs.amax(dim=1), lambda: largest(outputs)
 
 

@@ -28,7 +28,7 @@ from training.prepared import INT16_SCALE
 RATE = 22_050  # Hz, the network's own
 HEAR_RATE = 48_000  # Hz
 LAST = "conv7"
-ROWS = (2**9, 2**11, 2**13, 2**16, 2**20)  # per product
+NUMBERS = (2**14, 2**16, 2**18, 2**20, 2**22, 2**24)  # per product
 PASSES = (2**16, 2**18, 2**20, 2**22)  # samples per pass
 DURATIONS = (10.0, 60.0)  # s
 
@@ -136,9 +136,9 @@ def network_leads(audio: Tensor) -> list[Lead]:
     n_threads = torch.get_num_threads()
     two = "blocked products"
 
-    def with_rows(n_rows: int) -> Callable[[], Tensor]:
+    def with_numbers(n_numbers: int) -> Callable[[], Tensor]:
         def run() -> Tensor:
-            with _rows_at_once(n_rows):
+            with _numbers_at_once(n_numbers):
                 return blocked(audio, [LAST])[LAST]
 
         return run
@@ -148,12 +148,12 @@ def network_leads(audio: Tensor) -> list[Lead]:
         Lead(two, lambda: blocked(audio, [LAST])[LAST], in_use=True),
         *(
             Lead(
-                f"{n_rows} rows per product",
-                with_rows(n_rows),
-                in_use=n_rows == fast.ROWS_AT_ONCE,
+                f"{n_numbers} numbers per product",
+                with_numbers(n_numbers),
+                in_use=n_numbers == fast.NUMBERS_AT_ONCE,
                 against=two,
             )
-            for n_rows in ROWS
+            for n_numbers in NUMBERS
         ),
         Lead(
             "convolutions from conv3 on, BatchNorm folded",
@@ -245,10 +245,10 @@ def _on_threads(n_threads: int, run: Callable[[], Tensor], before: int) -> Calla
 
 
 @contextmanager
-def _rows_at_once(n_rows: int) -> Iterator[None]:
-    before = fast.ROWS_AT_ONCE
-    fast.ROWS_AT_ONCE = n_rows
+def _numbers_at_once(n_numbers: int) -> Iterator[None]:
+    before = fast.NUMBERS_AT_ONCE
+    fast.NUMBERS_AT_ONCE = n_numbers
     try:
         yield
     finally:
-        fast.ROWS_AT_ONCE = before
+        fast.NUMBERS_AT_ONCE = before

@@ -168,7 +168,7 @@ def test_every_lead_is_measured() -> None:
     assert all(row["times faster"] > 0 for row in rows)
     assert [row["lead"] for row in rows if row["in use"] == "yes"] == [
         "blocked products",
-        "2048 rows per product",
+        f"{2**20} numbers per product",
         "resampler built once",
         "resampling by products of 4 bands",
         "pooling of pool1 by halves",
