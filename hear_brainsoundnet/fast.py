@@ -92,10 +92,10 @@ class FastSoundNet:
             elif name in soundnet.pool_widths:
                 frames = _max_pool(frames, soundnet.pool_widths[name], name)
             else:
-                folded = self._fold(name)
-                pool = folded.layer.pool_name
-                keep = name in wanted or pool not in path
-                conv, pooled = _multiply(folded, frames, keep=keep)
+                folded = self._current(name)
+                pool = folded.layer.pool_name if folded.layer.pool_name in path else None
+                keep = name in wanted or pool is None
+                conv, pooled = _multiply(folded, frames, keep=keep, pool=pool is not None)
                 if conv is not None:
                     frames = conv
                 if pool is not None and pooled is not None:
@@ -107,7 +107,7 @@ class FastSoundNet:
             name: found[name] if name in found else soundnet.heads[name](top) for name in wanted
         }
 
-    def _fold(self, name: str) -> _Folded:
+    def _current(self, name: str) -> _Folded:
         block = self.soundnet.block(name)
         tensors = (*block.parameters(), *block.buffers())
         state = tuple((t.data_ptr(), t._version, t.dtype, t.device) for t in tensors)
@@ -139,14 +139,16 @@ def _fold(soundnet: SoundNet, name: str) -> _Folded:
     return _Folded(layer, kernel, norm.bias + (bias - mean) * scale)
 
 
-def _multiply(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | None, Tensor | None]:
-    """Frames of the convolution, and pooled ones where the product is of pooling windows.
+def _multiply(
+    each: _Folded, frames: Tensor, *, keep: bool, pool: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Frames of the convolution, and pooled ones; None for what is not asked for.
 
-    Frames have their channels last. The first are None where they are not kept and the others
-    are there.
+    Frames have their channels last. Where rows are of single outputs, those of the convolution are
+    what there is, and are yet to be pooled.
     """
     layer, per_row = each.layer, each.kernel.n_outputs
-    keep = keep or per_row == 1
+    keep, pool = keep or per_row == 1, pool and per_row > 1
     n_outputs = n_conv_outputs(layer, frames.shape[1])
     n_pooled = n_outputs // per_row
     n_rows = -(-n_outputs // per_row) if keep else n_pooled
@@ -159,13 +161,13 @@ def _multiply(each: _Folded, frames: Tensor, *, keep: bool) -> tuple[Tensor | No
         products = (piece.flatten(0, 1) @ each.kernel.matrix).unflatten(0, piece.shape[:2])
         if keep:
             kept.append(products)
-        if per_row > 1:
+        if pool:
             pieces.append(largest(products.unflatten(2, (per_row, layer.channels))))
     conv = pooled = None
     if keep:
         conv = _joined(kept).reshape(len(frames), -1, layer.channels)[:, :n_outputs]
         conv = F.relu(conv + each.offset)
-    if per_row > 1:
+    if pool:
         pooled = F.relu(_joined(pieces)[:, :n_pooled] + each.offset)
     return conv, pooled
 

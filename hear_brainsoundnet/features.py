@@ -30,8 +30,8 @@ class Preset:
 PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
     "paper": Preset(scene="conv7", timestamps="conv4"),
-    # The choice that measured best with the default checkpoint, over responses of auditory cortex
-    # and tasks together: benchmarks/default_checkpoint/results.md.
+    # Chosen with the default checkpoint, over responses of auditory cortex and tasks together:
+    # benchmarks/default_checkpoint/results.md.
     "default": Preset(
         scene="conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7",
         timestamps="conv3+conv4",

@@ -151,16 +151,16 @@ def masked_frames(
         For each of them frames ``(n_clips, channels, n_frames)`` and numbers ``(n_clips,)``.
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
-    soundnet = model.soundnet
-    bottom = soundnet.layers[0].pool_name or soundnet.layers[0].name
+    layers = model.soundnet.layers
+    pooled_at_once = {layer.name for layer in layers if layer.pool} - wanted
     below: tuple[str, Tensor] | None = None
-    for name, stage in stage_geometry(soundnet.layers).items():
-        if below is not None:
-            frames = model.network.continue_from(*below, [name])[name]
-        elif name in wanted or name == bottom:
-            frames = model.network(audio, [name])[name]
-        else:  # a long output that nobody asked for
+    for name, stage in stage_geometry(layers).items():
+        if name in pooled_at_once:  # whole windows lie within a clip: nothing to set to zero yet
             continue
+        if below is None:
+            frames = model.network(audio, [name])[name]
+        else:
+            frames = model.network.continue_from(*below, [name])[name]
         numbers = torch.tensor([stage.n_frames(n) for n in n_samples], device=frames.device)
         places = torch.arange(frames.shape[2], device=frames.device)
         frames = frames.masked_fill((places >= numbers[:, None])[:, None], 0)
@@ -168,8 +168,7 @@ def masked_frames(
             found[name] = frames, numbers
         if len(found) == len(wanted):
             break
-        if below is not None or name == bottom:
-            below = name, frames
+        below = name, frames
     return found
 
 
