@@ -29,6 +29,12 @@ VIEW_STYLE = (
     "<style>body { margin: 0; overflow: hidden; font: 14px system-ui, sans-serif; }"
     " select { font: inherit; margin: 4px 8px; }</style>"
 )
+# nilearn's page draws itself anew when its window changes, which fails where the window has no size:
+# on paper, where the view is hidden, and while it is closed.
+NO_SIZE_NO_DRAWING = (
+    "<script>window.addEventListener('resize', event => "
+    "{ if (!innerWidth || !innerHeight) event.stopImmediatePropagation(); });</script>"
+)
 GAP = 12.0  # mm between the hemispheres of the turning view
 
 
@@ -158,4 +164,6 @@ def turning_view(
         colorbar_fontsize=13,
     )
     # The one address that nilearn's page would load from is that of its icon.
-    return re.sub(r"<link\b[^>]*>", "", view.html).replace("</head>", f"{VIEW_STYLE}</head>", 1)
+    page = re.sub(r"<link\b[^>]*>", "", view.html)
+    page = page.replace("<head>", f"<head>{NO_SIZE_NO_DRAWING}", 1)
+    return page.replace("</head>", f"{VIEW_STYLE}</head>", 1)

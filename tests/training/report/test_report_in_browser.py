@@ -104,6 +104,21 @@ def test_the_map_turns_and_nothing_is_asked_of_the_network(open_page, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_view_that_is_hidden_draws_nothing_and_is_there_again(open_page):
+    opened, events = open_page
+    page = opened(1280)
+    frame = page.locator("iframe")
+    frame.scroll_into_view_if_needed()
+    page.frame_locator("iframe").locator("canvas").first.wait_for(timeout=20_000)
+    frame.evaluate("frame => { frame.style.height = 0; }")
+    page.wait_for_timeout(500)
+    frame.evaluate("frame => { frame.style.height = ''; }")
+    page.wait_for_timeout(500)
+    assert page.frame_locator("iframe").locator("canvas").first.bounding_box()["height"] > 100
+    assert not any("error" in event for event in events)
+
+
+@pytest.mark.slow
 def test_hostile_names_are_seen_and_run_nothing(open_page):
     opened, events = open_page
     page = opened(1280)
