@@ -23,6 +23,7 @@ def load_model(
     preset: str = "default",
     scene: str | None = None,
     timestamps: str | None = None,
+    level: float | None = None,
     reference: bool = False,
 ) -> EmbeddingModel:
     """Load a checkpoint as an embedding model.
@@ -37,10 +38,14 @@ def load_model(
         tasks come at 48 kHz.
     preset : str
         {"default", "paper"}. "paper" is the published choice: conv7 averaged over time for
-        scenes, conv4 frames for timestamps.
+        scenes, conv4 frames for timestamps, of sounds as they are; "default" brings each sound to
+        one level first.
     scene, timestamps : str, optional
         Stages and poolings in place of the preset's, for example
         ``scene="conv4:mean,std+conv7"`` and ``timestamps="conv4+conv5"``.
+    level : float, optional
+        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that each sound as a whole is
+        brought to first, in place of the preset's; 0 leaves sounds as they are.
     reference : bool
         Compute by the plain network alone: equal but for rounding, and slower.
 
@@ -55,8 +60,8 @@ def load_model(
     FileNotFoundError
         If there is no such checkpoint.
     ValueError
-        For a rate that HEAR does not allow, an unknown preset, stage or pooling, or a file that
-        is not a sound checkpoint.
+        For a rate that HEAR does not allow, an unknown preset, stage or pooling, a level
+        outside 0 to 1, or a file that is not a sound checkpoint.
 
     Examples
     --------
@@ -75,6 +80,7 @@ def load_model(
         preset=preset,
         scene=scene,
         timestamps=timestamps,
+        level=level,
         reference=reference,
     )
 
@@ -128,6 +134,9 @@ def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tens
         Centres of the frames in milliseconds, shape ``(n_sounds, n_timestamps)``, float32:
         exactly the frames whose centre lies within the sound. A sound that is shorter than the
         first centre (34 ms for conv4) has none.
+
+    A frame depends on the sound within its receptive field, and on the level of the whole sound
+    where ``model.level`` is not 0.
 
     Raises
     ------

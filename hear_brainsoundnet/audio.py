@@ -37,6 +37,10 @@ class Sound(Protocol):
         """Samples `start` to `stop`, shape ``(n_sounds, stop - start)``; starts never decrease."""
         ...
 
+    def rewind(self) -> None:
+        """Go back to the front, to be read once more."""
+        ...
+
 
 class TensorSound:
     """Sounds in memory, shape ``(n_sounds, n_samples)``."""
@@ -48,6 +52,9 @@ class TensorSound:
 
     def read(self, start: int, stop: int) -> Tensor:
         return self.audio[:, start:stop]
+
+    def rewind(self) -> None:
+        pass
 
 
 def check_audio(audio: object) -> Tensor:
@@ -127,13 +134,21 @@ class AudioFile:
     n_sounds = 1
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        import soundfile
-
         self.path = Path(path)
         if not self.path.exists():
             raise FileNotFoundError(f"no such audio file: {self.path}")
         if self.path.is_file() and self.path.stat().st_size == 0:
             raise ValueError(f"{self.path} is empty (0 bytes)")
+        self._open()
+        self.sample_rate = int(self._file.samplerate)
+        self.n_samples = int(self._file.frames)
+        if self.n_samples == 0:
+            self.close()
+            raise ValueError(f"{self.path} contains no samples")
+
+    def _open(self) -> None:
+        import soundfile
+
         try:
             self._file = soundfile.SoundFile(self.path)
         except (soundfile.SoundFileError, TypeError, OSError) as error:
@@ -141,13 +156,12 @@ class AudioFile:
                 f"{self.path} cannot be read as audio ({_one_line(error)}); expected WAV, FLAC, "
                 "Ogg, MP3 or another format of libsndfile"
             ) from error
-        self.sample_rate = int(self._file.samplerate)
-        self.n_samples = int(self._file.frames)
         self._held = torch.zeros(1, 0)
         self._held_start = 0
-        if self.n_samples == 0:
-            self.close()
-            raise ValueError(f"{self.path} contains no samples")
+
+    def rewind(self) -> None:
+        self.close()
+        self._open()
 
     @property
     def duration(self) -> float:

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hear_brainsoundnet.padding import between_zeros
+
 
 @dataclass(frozen=True)
 class BlockedKernel:
@@ -73,14 +75,8 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
 
     Parameters
     ----------
-    frames : Tensor
-        ``(n_clips, n_frames, in_channels)``.
-    kernel : BlockedKernel
-        What they will be multiplied with.
-    padding : int
-        Zeros of the convolution before the first frame; behind the last as many as needed.
-    n_windows : int
-        Pooling windows that are wanted.
+    frames, kernel, padding, n_windows
+        As for :func:`padded_blocks`.
 
     Returns
     -------
@@ -94,8 +90,36 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
     >>> (x @ kernel.matrix).tolist()  # sums of three neighbours
     [[[1.0, 3.0], [6.0, 5.0]]]
     """
-    _, n_frames, in_channels = frames.shape
-    n_needed = (n_windows + kernel.n_blocks - 1) * kernel.span
-    padded = F.pad(frames, (0, 0, padding, max(0, n_needed - n_frames - padding)))
-    hop = kernel.span * in_channels
-    return padded[:, :n_needed].flatten(1).unfold(1, kernel.n_blocks * hop, hop)
+    blocks = padded_blocks(frames, kernel, padding, n_windows)
+    width = blocks.shape[2]
+    return blocks.flatten(1).unfold(1, kernel.n_blocks * width, width)
+
+
+def padded_blocks(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
+    """The blocks that a number of pooling windows hear, one after the other.
+
+    Parameters
+    ----------
+    frames : Tensor
+        ``(n_clips, n_frames, in_channels)``.
+    kernel : BlockedKernel
+        What they will be multiplied with.
+    padding : int
+        Zeros of the convolution before the first frame; behind the last as many as needed.
+    n_windows : int
+        Pooling windows that are wanted.
+
+    Returns
+    -------
+    Tensor
+        ``(n_clips, n_windows + n_blocks - 1, span * in_channels)``, contiguous.
+
+    Examples
+    --------
+    >>> kernel = blocked_kernel(torch.ones(1, 1, 3), stride=1, pool=2)
+    >>> padded_blocks(torch.arange(4.0).view(1, 4, 1), kernel, padding=1, n_windows=2).tolist()
+    [[[0.0, 0.0], [1.0, 2.0], [3.0, 0.0]]]
+    """
+    n_blocks = n_windows + kernel.n_blocks - 1
+    padded = between_zeros(frames, padding, n_blocks * kernel.span)
+    return padded.reshape(len(frames), n_blocks, -1)

@@ -61,6 +61,10 @@ def embed(
     preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
     scene: Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")] = None,
     timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(help="Brings sounds to it, within 0 and 1; 0: as they are."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     jobs: Annotated[int, typer.Option(min=0, help="Files at a time; 0: one per core.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite other results.")] = False,
@@ -89,6 +93,7 @@ def embed(
             preset=preset,
             scene=scene,
             timestamps=timestamps,
+            level=level,
         ).to(place)
     except (ValueError, FileNotFoundError) as error:
         raise WrongCall(str(error)) from error

@@ -1,4 +1,4 @@
-"""From sounds to embeddings: resample, scale, pad, run in segments, pool.
+"""From sounds to embeddings: one level, resample, scale, pad, run in segments, pool.
 
 There is one path for short, long and batched audio. A pass through the network never sees more
 than `samples_per_pass` samples: many short sounds share one pass, a long sound takes several
@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.audio import Sound, TensorSound
@@ -22,6 +21,8 @@ from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
 from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.level import check_level, with_gain
+from hear_brainsoundnet.padding import between_zeros
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool
 from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.soundnet import SoundNet
@@ -63,9 +64,12 @@ class EmbeddingModel(nn.Module):
     sample_rate : int
         Rate in Hz of the tensors that will be given.
     preset : str
-        {"default", "paper"}: a named pair of the two expressions below.
+        {"default", "paper"}: named values of the three below.
     scene, timestamps : str, optional
         Expressions of :mod:`hear_brainsoundnet.features` that replace those of the preset.
+    level : float, optional
+        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that each sound as a whole is
+        brought to first, in place of the preset's; 0 leaves sounds as they are.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
     reference : bool
@@ -80,7 +84,8 @@ class EmbeddingModel(nn.Module):
     Raises
     ------
     ValueError
-        For an unknown preset, stage or pooling, or a rate outside 1,000 to 1,000,000 Hz.
+        For an unknown preset, stage or pooling, a level outside 0 to 1, or a rate outside 1,000
+        to 1,000,000 Hz.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class EmbeddingModel(nn.Module):
         preset: str = "default",
         scene: str | None = None,
         timestamps: str | None = None,
+        level: float | None = None,
         samples_per_pass: int = SAMPLES_PER_PASS,
         reference: bool = False,
     ) -> None:
@@ -99,6 +105,7 @@ class EmbeddingModel(nn.Module):
         self.preset = preset
         self.scene = chosen.scene if scene is None else scene
         self.timestamps = chosen.timestamps if timestamps is None else timestamps
+        self.level = check_level(chosen.level if level is None else level)
         self.card = checkpoint.card
         self.checkpoint_hash = checkpoint.hash
         self.sample_rate = sample_rate
@@ -158,8 +165,8 @@ class EmbeddingModel(nn.Module):
         Parameters
         ----------
         sound : Sound
-            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, from front
-            to back.
+            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read from front to
+            back, twice where it is long and has to be brought to a level.
         scene, timestamps : bool
             Which kinds to compute.
 
@@ -178,6 +185,7 @@ class EmbeddingModel(nn.Module):
         if sound.sample_rate != self.sample_rate:
             resampler = cached_resampler(sound.sample_rate, self.card.sample_rate)
         clip = self.padded_clip(sound, resampler)
+        sound, gain = self.levelled(sound)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
         tracks = [
@@ -188,7 +196,7 @@ class EmbeddingModel(nn.Module):
 
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
-            audio, source_device = self.read_segment(sound, resampler, clip, segment)
+            audio, source_device = self.read_segment(sound, gain, resampler, clip, segment)
             activations = self.network(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
@@ -232,8 +240,19 @@ class EmbeddingModel(nn.Module):
             return FrameTrack(stage, clip.within.start, clip.within.stop)
         return FrameTrack(stage, 0, stage.n_frames(clip.n_padded))
 
+    def levelled(self, sound: Sound) -> tuple[Sound, Tensor]:
+        """The sound from its beginning, and what it is multiplied by, ``(n_sounds, 1)``."""
+        if self.level == 0:
+            return sound, torch.ones(sound.n_sounds, 1)
+        return with_gain(self.level, sound)
+
     def read_segment(
-        self, sound: Sound, resampler: Resampler, clip: PaddedClip, segment: Segment
+        self,
+        sound: Sound,
+        gain: Tensor,
+        resampler: Resampler,
+        clip: PaddedClip,
+        segment: Segment,
     ) -> tuple[Tensor, torch.device]:
         """Samples of one segment, ready for the network, and the device that they came from."""
         weight = next(self.soundnet.parameters())
@@ -247,8 +266,9 @@ class EmbeddingModel(nn.Module):
             return samples.to(device=weight.device, dtype=weight.dtype)
 
         stop = min(segment.stop, clip.n_samples)
-        audio = resampler.slice(read, sound.n_samples, segment.start, stop) * self.card.input_scale
-        return F.pad(audio, (0, segment.stop - stop)), source_device
+        audio = resampler.slice(read, sound.n_samples, segment.start, stop)
+        audio = audio * (gain.to(audio) * self.card.input_scale)
+        return between_zeros(audio, 0, segment.stop - segment.start), source_device
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """The fast way through the network, for inference on a processor.
 
 Plain convolutions leave most of a processor idle here: conv1 reads a single channel, the upper
-stages have a handful of frames. So every stage is a product of matrices
-(:mod:`hear_brainsoundnet.blocked`): BatchNorm is folded into the kernel, a row holds what one
-output hears, or what a whole pooling window hears where that is hardly more arithmetic (conv1 and
-conv2). Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is
-asked for, their long outputs never exist. Rows are multiplied some thousand at a time, so that
-memory does not grow with them. The plain network is the reference that every test compares
-with.
+stages have a handful of frames. So every stage is made of products of matrices
+(:mod:`hear_brainsoundnet.blocked`): BatchNorm is folded into the kernel, and a row gives several
+outputs where that is hardly more arithmetic than one by one (conv1 eight, conv2 four, conv3 two).
+Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is asked for,
+their long outputs never exist. Rows are multiplied some thousand at a time, so that memory does not
+grow with them. The plain network is the reference that every test compares with.
 """
 
 from __future__ import annotations
@@ -16,15 +15,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.blocked import BlockedKernel, blocked_frames, blocked_kernel
+from hear_brainsoundnet.blocked import BlockedKernel, blocked_kernel, padded_blocks
 from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 NUMBERS_AT_ONCE = 2**20  # of rows and what comes of them, per product: 4 MB in float32
-MOST_EXTRA = 2.0  # times the arithmetic of the convolution that a product of windows may take
+MOST_EXTRA = 1.25  # times the arithmetic of the convolution that its products may take
+MOST_OUTPUTS = 8  # of a convolution without pooling, in one row
+NARROWEST = 64  # numbers in a block that is multiplied by itself
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,16 @@ class _Folded:
     layer : Layer
         Of the table.
     kernel : BlockedKernel
-        For whole pooling windows, or for single outputs.
+        For rows of one or more outputs, no more than a pooling window has.
+    n_products : int
+        That are added up: one for each block of the kernel, or one for all.
     offset : Tensor
         ``(channels,)``.
     """
 
     layer: Layer
     kernel: BlockedKernel
+    n_products: int
     offset: Tensor
 
 
@@ -93,13 +96,11 @@ class FastSoundNet:
                 frames = _max_pool(frames, soundnet.pool_widths[name], name)
             else:
                 folded = self._current(name)
-                pool = folded.layer.pool_name if folded.layer.pool_name in path else None
-                keep = name in wanted or pool is None
-                conv, pooled = _multiply(folded, frames, keep=keep, pool=pool is not None)
-                if conv is not None:
-                    frames = conv
-                if pool is not None and pooled is not None:
-                    known[pool] = pooled
+                pool_name = folded.layer.pool_name
+                if pool_name in path and name not in wanted:
+                    known[pool_name] = frames = _multiply(folded, frames, pooled=True)
+                    continue
+                frames = _multiply(folded, frames, pooled=False)
             known[name] = frames
         found = {name: known[name].transpose(1, 2) for name in wanted if name in known}
         top = frames.transpose(1, 2)
@@ -133,47 +134,60 @@ def _fold(soundnet: SoundNet, name: str) -> _Folded:
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     bias = 0.0 if conv.bias is None else conv.bias
     weight = conv.weight * scale[:, None, None]
-    kernel = blocked_kernel(weight, layer.stride, max(1, layer.pool))
-    if kernel.n_blocks * kernel.span > MOST_EXTRA * layer.kernel:
-        kernel = blocked_kernel(weight, layer.stride, 1)
-    return _Folded(layer, kernel, norm.bias + (bias - mean) * scale)
+    kernel = _widest_kernel(weight, layer)
+    # A block of conv1 is a handful of numbers: all that a row hears in one product. Elsewhere one
+    # product for each block, added up, saves copying every number as often as it is heard.
+    width = kernel.matrix.shape[0] // kernel.n_blocks
+    n_products = kernel.n_blocks if width >= NARROWEST else 1
+    return _Folded(layer, kernel, n_products, norm.bias + (bias - mean) * scale)
 
 
-def _multiply(
-    each: _Folded, frames: Tensor, *, keep: bool, pool: bool
-) -> tuple[Tensor | None, Tensor | None]:
-    """Frames of the convolution, and pooled ones; None for what is not asked for.
+def _widest_kernel(weight: Tensor, layer: Layer) -> BlockedKernel:
+    """As many outputs in a row as cost little more arithmetic than the convolution."""
+    most = layer.pool or MOST_OUTPUTS
+    for n_outputs in range(most, 1, -1):
+        kernel = blocked_kernel(weight, layer.stride, n_outputs)
+        if most % n_outputs == 0 and kernel.n_blocks * kernel.span <= MOST_EXTRA * layer.kernel:
+            return kernel
+    return blocked_kernel(weight, layer.stride, 1)
 
-    Frames have their channels last. Where rows are of single outputs, those of the convolution are
-    what there is, and are yet to be pooled.
-    """
-    layer, per_row = each.layer, each.kernel.n_outputs
-    keep, pool = keep or per_row == 1, pool and per_row > 1
+
+def _multiply(each: _Folded, frames: Tensor, *, pooled: bool) -> Tensor:
+    """Frames of the convolution, or of the pooling after it; all with their channels last."""
+    layer, kernel = each.layer, each.kernel
     n_outputs = n_conv_outputs(layer, frames.shape[1])
-    n_pooled = n_outputs // per_row
-    n_rows = -(-n_outputs // per_row) if keep else n_pooled
-    _check_length(n_rows, layer.name, frames)
-    rows = blocked_frames(frames, each.kernel, layer.padding, n_rows)
-    pieces, kept = [], []
-    per_window = sum(each.kernel.matrix.shape) * len(frames)
-    for piece in rows.split(max(1, NUMBERS_AT_ONCE // per_window), dim=1):
-        # One product for all clips: of three axes torch would make one for each clip.
-        products = (piece.flatten(0, 1) @ each.kernel.matrix).unflatten(0, piece.shape[:2])
-        if keep:
-            kept.append(products)
-        if pool:
-            pieces.append(largest(products.unflatten(2, (per_row, layer.channels))))
-    conv = pooled = None
-    if keep:
-        conv = _joined(kept).reshape(len(frames), -1, layer.channels)[:, :n_outputs]
-        conv = F.relu(conv + each.offset)
-    if pool:
-        pooled = F.relu(_joined(pieces)[:, :n_pooled] + each.offset)
-    return conv, pooled
-
-
-def _joined(pieces: list[Tensor]) -> Tensor:
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+    if pooled:
+        n_outputs -= n_outputs % layer.pool
+    _check_length(n_outputs, layer.name, frames)
+    n_rows = -(-n_outputs // kernel.n_outputs)
+    # The blocks of all clips as one long clip: rows between two clips are computed and left out.
+    blocks = padded_blocks(frames, kernel, layer.padding, n_rows)
+    n_clips, per_clip, width = blocks.shape
+    heard = width * kernel.n_blocks // each.n_products
+    blocks = blocks.flatten().unfold(0, heard, width)
+    factors = kernel.matrix.unflatten(0, (each.n_products, heard))
+    n_all = n_clips * per_clip - kernel.n_blocks + 1
+    at_once = max(1, NUMBERS_AT_ONCE // (heard + factors.shape[2]))
+    pieces = []
+    for start in range(0, n_all, at_once):
+        stop = min(start + at_once, n_all)
+        piece = blocks[start:stop] @ factors[0]
+        for place in range(1, each.n_products):
+            piece.addmm_(blocks[start + place : stop + place], factors[place])
+        if pooled:
+            piece = largest(piece.unflatten(1, (kernel.n_outputs, layer.channels)))
+        pieces.append(piece)
+    rows = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+    per_row = rows.shape[1] // layer.channels
+    outputs = rows.as_strided(
+        (n_clips, n_rows * per_row, layer.channels),
+        (per_clip * rows.shape[1], layer.channels, 1),
+    )
+    if pooled:
+        outputs = _max_pool(outputs, layer.pool // kernel.n_outputs, layer.name)
+    else:
+        outputs = outputs[:, :n_outputs]
+    return (outputs + each.offset).relu_()
 
 
 def _check_length(n_frames: int, name: str, frames: Tensor) -> None:

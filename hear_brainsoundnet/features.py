@@ -21,20 +21,31 @@ POOLINGS = ("mean", "std", "max")
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of expressions."""
+    """A named pair of expressions, with the level that sounds are brought to first.
+
+    Attributes
+    ----------
+    scene, timestamps : str
+        See above.
+    level : float
+        As :mod:`hear_brainsoundnet.level` takes it of a whole sound; 0 leaves sounds as they are.
+    """
 
     scene: str
     timestamps: str
+    level: float
 
 
 PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
-    "paper": Preset(scene="conv7", timestamps="conv4"),
+    "paper": Preset(scene="conv7", timestamps="conv4", level=0),
     # Chosen with the default checkpoint, over responses of auditory cortex and tasks together:
-    # benchmarks/default_checkpoint/results.md.
+    # benchmarks/default_checkpoint/results.md. The level is 23 decibels below full scale, the
+    # usual one of broadcasts (EBU R 128), and amid those that the checkpoint was trained with.
     "default": Preset(
         scene="conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7",
         timestamps="conv3+conv4",
+        level=0.07,
     ),
 }
 

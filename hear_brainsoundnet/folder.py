@@ -88,6 +88,7 @@ def run_settings(model: EmbeddingModel, kind: str, device: str) -> dict[str, Any
         "preset": model.preset,
         "scene": model.scene,
         "timestamps": model.timestamps,
+        "level": model.level,
         "device": device,
         "versions": {package: version(package) for package in packages},
     }

@@ -20,8 +20,9 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from hear_brainsoundnet.padding import between_zeros
 
 ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
@@ -109,7 +110,7 @@ class Resampler(nn.Module):
         begin = first_block * self.old - self.width
         end = stop_block * self.old + self.width
         i, j = max(0, begin), min(n_samples, end)
-        audio = F.pad(read(i, j), (i - begin, end - j))
+        audio = between_zeros(read(i, j), i - begin, end - begin)
         if self.has_kernel:
             kernel, n_taps = self.kernel.to(audio), len(self.kernel)
             windows = audio.unfold(1, n_taps, self.old)

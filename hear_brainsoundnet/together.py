@@ -65,7 +65,9 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     clip = model.padded_clip(sound, resampler)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
-    audio, _ = model.read_segment(sound, resampler, clip, Segment(0, clip.n_padded, {}, {}))
+    sound, gain = model.levelled(sound)
+    whole = Segment(0, clip.n_padded, {}, {})
+    audio, _ = model.read_segment(sound, gain, resampler, clip, whole)
     return ShortClip(audio[0], clip.within)
 
 

@@ -34,7 +34,7 @@ def changes_at_clicks(model, background):
 @pytest.mark.parametrize("stage", stage_names())
 def test_click_is_labelled_at_its_own_time(bell_checkpoint, stage, background, sample_rate):
     """In a network of bell-shaped kernels the nearest frame answers most."""
-    model = EmbeddingModel(bell_checkpoint, sample_rate=sample_rate, timestamps=stage)
+    model = EmbeddingModel(bell_checkpoint, sample_rate=sample_rate, timestamps=stage, level=0)
     half_hop = STAGES[stage].hop / 22_050 / 2
     times, changes = changes_at_clicks(model, background)
     for click, change in zip(CLICKS, changes, strict=True):
@@ -46,7 +46,7 @@ def test_click_is_labelled_at_its_own_time(bell_checkpoint, stage, background, s
 @pytest.mark.parametrize("stage", stage_names())
 def test_embedded_checkpoint_answers_to_a_click_around_its_time(untrained, stage, background):
     """With random weights the strongest frame varies; the centre of mass of the answer does not."""
-    model = EmbeddingModel(untrained, sample_rate=48_000, timestamps=stage)
+    model = EmbeddingModel(untrained, sample_rate=48_000, timestamps=stage, level=0)
     half_hop = STAGES[stage].hop / 22_050 / 2
     times, changes = changes_at_clicks(model, background)
     for click, change in zip(CLICKS, changes, strict=True):

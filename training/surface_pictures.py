@@ -29,7 +29,7 @@ VIEW_STYLE = (
     "<style>body { margin: 0; overflow: hidden; font: 14px system-ui, sans-serif; }"
     " select { font: inherit; margin: 4px 8px; }</style>"
 )
-# nilearn's page draws itself anew when its window changes, which fails where the window has no size:
+# nilearn draws its page anew when the window changes, which fails where the window has no size:
 # on paper, where the view is hidden, and while it is closed.
 NO_SIZE_NO_DRAWING = (
     "<script>window.addEventListener('resize', event => "

@@ -62,7 +62,9 @@ class SoundNetStages:
     @torch.no_grad()
     def frames(self, audio: Tensor, stage: str) -> Frames:
         """See :meth:`StagedModel.frames`: the frames whose centre lies within the sound."""
-        model = EmbeddingModel(self.checkpoint, sample_rate=self.sample_rate, timestamps=stage)
+        model = EmbeddingModel(
+            self.checkpoint, sample_rate=self.sample_rate, timestamps=stage, level=0
+        )
         embeddings = model.embed_tensor(audio[None], scene=False)
         assert embeddings.timestamps is not None
         values = embeddings.timestamps[0]

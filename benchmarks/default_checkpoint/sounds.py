@@ -1,4 +1,7 @@
-"""The 165 natural sounds at the network's rate, with the brain's responses, in one order."""
+"""The 165 natural sounds at the network's rate, with the brain's responses, in one order.
+
+They come at the level that the default preset brings sounds to, as embeddings hear them.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.encoding.natsound165_models import prepare_sounds
+from hear_brainsoundnet.features import PRESETS
+from hear_brainsoundnet.level import brought_to
 from training.prepared import INT16_SCALE, Prepared
 
 FOLDER = Path("fmri", "natsound165")  # in the folder of the real recordings
@@ -38,7 +45,14 @@ class NaturalSounds:
 
 def natural_sounds(data: Path, work: Path) -> NaturalSounds:
     """Prepare them in ``work/prepared``, or read what was prepared there."""
-    prepared = prepare_sounds(data / FOLDER, work / "prepared")
+    levelled = work / "levelled"
+    levelled.mkdir(parents=True, exist_ok=True)
+    for path in sorted((data / FOLDER / "sounds").glob("*.wav")):
+        audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = torch.from_numpy(audio.mean(axis=1))[None]
+        same = brought_to(PRESETS["default"].level, mono, sample_rate)[0].numpy()
+        soundfile.write(levelled / path.name, same, sample_rate, "FLOAT")
+    prepared = prepare_sounds(data / FOLDER, work / "prepared", levelled)
     scale = np.float32(INT16_SCALE)
     return NaturalSounds(
         prepared,

@@ -57,10 +57,20 @@ Pair = tuple[Scores, Scores]  # squared r, R²
 Features = Mapping[Run, NDArray[np.float32]]  # (1, n_channels) of each sound
 
 
-def prepare_sounds(folder: Path, out: Path) -> Prepared:
-    """Sounds and responses, as ``python -m training prepare`` makes them."""
+def prepare_sounds(folder: Path, out: Path, sounds: Path | None = None) -> Prepared:
+    """Sounds and responses, as ``python -m training prepare`` makes them.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the real recordings.
+    out : Path
+        Of the prepared dataset.
+    sounds : Path, optional
+        Folder with the same sounds in another form.
+    """
     table = folder / "components.mat"
-    source = {"kind": "sound_responses", "sounds": folder / "sounds", "table": table}
+    source = {"kind": "sound_responses", "sounds": sounds or folder / "sounds", "table": table}
     recipe = {"name": "natsound165", "out": out, "source": source}
     return prepare(PrepareRecipe.model_validate(recipe), progress=False)
 

@@ -139,8 +139,14 @@ def identify(
         options=options,
         resolved={
             name: getattr(model, name)
-            for name in ("scene", "timestamps", "scene_embedding_size", "timestamp_embedding_size")
-            if isinstance(getattr(model, name, None), str | int)
+            for name in (
+                "scene",
+                "timestamps",
+                "level",
+                "scene_embedding_size",
+                "timestamp_embedding_size",
+            )
+            if isinstance(getattr(model, name, None), str | int | float)
         },
         sample_rate=int(model.sample_rate),
     )
