@@ -21,8 +21,8 @@ from training.pretraining.recipe import PretrainRecipe
 
 logger = logging.getLogger(__name__)
 
-STEPS = 800
-SEEDS = (0, 1, 2)
+STEPS = 150
+SEEDS = (0, 1)
 SCENE = "conv5:mean,std+conv7:mean,std"
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "all parts": {},
