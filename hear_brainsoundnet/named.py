@@ -22,11 +22,11 @@ class Named:
 NAMED = {
     "natural-sounds": Named(
         "soundnet-natural-sounds.safetensors",
-        "1f32654931d589569fac6d4df18886099f828e8c1a36a97460b252174a611f31",
+        "47a7e25588db2890fbe3639f6bc19fe17054d364cf6754ae0a992cd897071742",
     ),
     "pretrained": Named(
         "soundnet-pretrained.safetensors",
-        "4e8ce68a9c84e26e784f1c2f648c6a45fe9dacdf6cf4bad6b25cde145d09e757",
+        "4f79a4c3a979f132333d22ee278b587a94e2152ac02b9bc5a600014cc48d0bd3",
     ),
     "untrained": Named(
         "soundnet-untrained.safetensors",
