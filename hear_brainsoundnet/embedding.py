@@ -121,6 +121,7 @@ class EmbeddingModel(nn.Module):
         self.stages = {name: stage for name, stage in geometry.items() if name in named}
         timestamp_stages = [self.stages[term.stage] for term in self.timestamp_terms]
         self.grid = min(timestamp_stages, key=lambda stage: stage.hop)
+        self.shortest_input = max(stage.shortest_input() for stage in self.stages.values())
         self.scene_embedding_size = sum(
             self.stages[term.stage].channels * len(term.poolings) for term in self.scene_terms
         )
@@ -230,7 +231,7 @@ class EmbeddingModel(nn.Module):
         n_padded = max(
             n_samples,
             self.grid.shortest_input(within.stop),
-            *(stage.shortest_input() for stage in self.stages.values()),
+            self.shortest_input,
         )
         return PaddedClip(n_samples, n_padded, within)
 

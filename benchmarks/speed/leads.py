@@ -23,6 +23,7 @@ from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, EmbeddingModel
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.resampling import N_BANDS, Resampler
+from hear_brainsoundnet.soundnet import SoundNet
 from training.prepared import INT16_SCALE
 
 RATE = 22_050  # Hz, the network's own
@@ -138,7 +139,7 @@ def network_leads(audio: Tensor) -> list[Lead]:
 
     def with_numbers(n_numbers: int) -> Callable[[], Tensor]:
         def run() -> Tensor:
-            with _numbers_at_once(n_numbers):
+            with _constants(NUMBERS_AT_ONCE=n_numbers):
                 return blocked(audio, [LAST])[LAST]
 
         return run
@@ -154,6 +155,21 @@ def network_leads(audio: Tensor) -> list[Lead]:
                 against=two,
             )
             for n_numbers in NUMBERS
+        ),
+        Lead(
+            "rows of single outputs",
+            _made_with(soundnet, audio, MOST_EXTRA=1.0),
+            against=two,
+        ),
+        Lead(
+            "whole pooling windows in a row",
+            _made_with(soundnet, audio, MOST_EXTRA=2.0),
+            against=two,
+        ),
+        Lead(
+            "one product for all that a row hears",
+            _made_with(soundnet, audio, NARROWEST=float("inf")),
+            against=two,
         ),
         Lead(
             "convolutions from conv3 on, BatchNorm folded",
@@ -245,10 +261,21 @@ def _on_threads(n_threads: int, run: Callable[[], Tensor], before: int) -> Calla
 
 
 @contextmanager
-def _numbers_at_once(n_numbers: int) -> Iterator[None]:
-    before = fast.NUMBERS_AT_ONCE
-    fast.NUMBERS_AT_ONCE = n_numbers
+def _constants(**values: float) -> Iterator[None]:
+    """Other values of the numbers that the fast way is made with."""
+    before = {name: getattr(fast, name) for name in values}
+    for name, value in values.items():
+        setattr(fast, name, value)
     try:
         yield
     finally:
-        fast.NUMBERS_AT_ONCE = before
+        for name, value in before.items():
+            setattr(fast, name, value)
+
+
+def _made_with(soundnet: SoundNet, audio: Tensor, **values: float) -> Callable[[], Tensor]:
+    """The fast way with other kernels, which are folded here and kept."""
+    network = FastSoundNet(soundnet)
+    with _constants(**values):
+        network(audio, [LAST])
+    return lambda: network(audio, [LAST])[LAST]
