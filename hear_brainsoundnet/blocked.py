@@ -42,6 +42,17 @@ class BlockedKernel:
     n_outputs: int
 
 
+def n_blocks_heard(kernel: int, stride: int, pool: int) -> int:
+    """Neighbouring blocks of ``stride * pool`` frames that a pooling window hears.
+
+    Examples
+    --------
+    >>> n_blocks_heard(kernel=64, stride=2, pool=8)
+    5
+    """
+    return -(-(kernel + stride * (pool - 1)) // (stride * pool))
+
+
 def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
     """Arrange the kernel of a convolution whose outputs are pooled by `pool`.
 
@@ -59,7 +70,7 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
     """
     out_channels, _, kernel = weight.shape
     span = stride * pool
-    n_blocks = -(-(kernel + stride * (pool - 1)) // span)
+    n_blocks = n_blocks_heard(kernel, stride, pool)
     taps = weight.permute(2, 1, 0)
     n_after = n_blocks * span - kernel
     shifted = [

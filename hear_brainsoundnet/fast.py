@@ -17,7 +17,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hear_brainsoundnet.blocked import BlockedKernel, blocked_kernel, padded_blocks
+from hear_brainsoundnet.blocked import (
+    BlockedKernel,
+    blocked_kernel,
+    n_blocks_heard,
+    padded_blocks,
+)
 from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
@@ -134,7 +139,7 @@ def _fold(soundnet: SoundNet, name: str) -> _Folded:
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     bias = 0.0 if conv.bias is None else conv.bias
     weight = conv.weight * scale[:, None, None]
-    kernel = _widest_kernel(weight, layer)
+    kernel = blocked_kernel(weight, layer.stride, outputs_per_row(layer))
     # A block of conv1 is a handful of numbers: all that a row hears in one product. Elsewhere one
     # product for each block, added up, saves copying every number as often as it is heard.
     width = kernel.matrix.shape[0] // kernel.n_blocks
@@ -142,14 +147,20 @@ def _fold(soundnet: SoundNet, name: str) -> _Folded:
     return _Folded(layer, kernel, n_products, norm.bias + (bias - mean) * scale)
 
 
-def _widest_kernel(weight: Tensor, layer: Layer) -> BlockedKernel:
-    """As many outputs in a row as cost little more arithmetic than the convolution."""
+def outputs_per_row(layer: Layer) -> int:
+    """As many as cost little more arithmetic than the convolution, and divide a pooling window.
+
+    Examples
+    --------
+    >>> [outputs_per_row(layer) for layer in SoundNet().layers]
+    [8, 4, 2, 1, 1, 1, 1]
+    """
     most = layer.pool or MOST_OUTPUTS
     for n_outputs in range(most, 1, -1):
-        kernel = blocked_kernel(weight, layer.stride, n_outputs)
-        if most % n_outputs == 0 and kernel.n_blocks * kernel.span <= MOST_EXTRA * layer.kernel:
-            return kernel
-    return blocked_kernel(weight, layer.stride, 1)
+        n_heard = n_blocks_heard(layer.kernel, layer.stride, n_outputs) * layer.stride * n_outputs
+        if most % n_outputs == 0 and n_heard <= MOST_EXTRA * layer.kernel:
+            return n_outputs
+    return 1
 
 
 def _multiply(each: _Folded, frames: Tensor, *, pooled: bool) -> Tensor:
