@@ -91,7 +91,7 @@ def format_page(
         "## Models",
         "",
         *_table(
-            ["model", "checkpoint", "hash", "scene", "timestamps", "sizes", "sample rate"],
+            ["model", "checkpoint", "hash", "scene", "timestamps", "level", "sizes", "sample rate"],
             _distinct(_model_row(document["model"]) for document in (*documents, *few_shot)),
         ),
         "",
@@ -161,6 +161,7 @@ def _model_row(model: Mapping[str, Any]) -> list[str]:
         model["checkpoint_hash"][:12],
         resolved.get("scene", ""),
         resolved.get("timestamps", ""),
+        str(resolved.get("level") or "as it is"),
         " / ".join(map(str, sizes)),
         f"{model['sample_rate']} Hz",
     ]
