@@ -212,10 +212,7 @@ class EmbeddingModel(nn.Module):
         if timestamps:
             centres = torch.arange(clip.within.start, clip.within.stop, dtype=torch.float64)
             centres = self.grid.centre + centres * self.grid.hop
-            at_centres = [
-                track.kept() if track.stage is self.grid else track.at(centres) for track in tracks
-            ]
-            frames_of_time = at_centres[0] if len(tracks) == 1 else torch.cat(at_centres, dim=2)
+            frames_of_time = self._side_by_side(tracks, centres)
             milliseconds = (centres * (1000 / self.card.sample_rate)).float().to(source_device)
             embeddings = Embeddings(
                 scene=embeddings.scene,
@@ -223,6 +220,23 @@ class EmbeddingModel(nn.Module):
                 timestamps_ms=milliseconds.repeat(sound.n_sounds, 1),
             )
         return embeddings
+
+    def _side_by_side(self, tracks: list[FrameTrack], centres: Tensor) -> Tensor:
+        """All tracks at `centres`, ``(n_sounds, n_times, channels)``; they are used up."""
+        if len(tracks) == 1:
+            return tracks[0].kept()
+        n_sounds = len(tracks[0].kept())
+        found = tracks[0].kept().new_empty(n_sounds, len(centres), self.timestamp_embedding_size)
+        first = 0
+        while tracks:
+            track = tracks.pop(0)
+            own = found[:, :, first : first + track.stage.channels]
+            if track.stage is self.grid:
+                own[:] = track.kept()
+            else:
+                track.write_at(centres, own)
+            first += track.stage.channels
+        return found
 
     def padded_clip(self, sound: Sound, resampler: Resampler) -> PaddedClip:
         """Lengths of a sound, padded so that every stage yields the frames that are asked for."""

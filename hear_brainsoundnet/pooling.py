@@ -112,22 +112,18 @@ class FrameTrack:
         assert self.frames is not None
         return self.frames
 
-    def at(self, times: Tensor) -> Tensor:
+    def write_at(self, times: Tensor, out: Tensor) -> None:
         """Frames at `times`, linearly interpolated, the first and last one held beyond the ends.
 
         Parameters
         ----------
         times : Tensor
             In samples at the network's rate, float64, shape ``(n_times,)``.
-
-        Returns
-        -------
-        Tensor
-            Shape ``(n_sounds, n_times, channels)``.
+        out : Tensor
+            Where to, ``(n_sounds, n_times, channels)``; a part of a larger one, so that nothing
+            as long as a sound is copied.
         """
         frames = self.kept()
-        blocks = [
-            frames_at(frames, self.stage, block, first=self.first)
-            for block in times.split(FRAMES_PER_BLOCK)
-        ]
-        return torch.cat(blocks, dim=1)
+        for start in range(0, len(times), FRAMES_PER_BLOCK):
+            block = slice(start, start + FRAMES_PER_BLOCK)
+            out[:, block] = frames_at(frames, self.stage, times[block], first=self.first)
