@@ -81,6 +81,7 @@ def test_an_unreadable_file_is_reported_and_does_not_stop_the_others(run, wav, t
         ),
         (["convert", "WAV", "OUT", "--from", "keras"], r"--from must be one of sound8-npy"),
         (["embed", "WAV", "-o", "OUT", "--preset", "best"], r"unknown preset 'best'"),
+        (["embed", "WAV", "-o", "OUT", "--level", "2"], r"level must lie within 0 .*and 1 .*got 2"),
         (["embed", "WAV", "-o", "OUT", "--scene", "conv9"], r"unknown stage 'conv9'"),
         (["embed", "WAV", "-o", "OUT", "--checkpoint", "brain"], r"no checkpoint 'brain'"),
         (["embed", "WAV", "-o", "OUT", "--checkpoint", "WAV"], r"is damaged: not a readable"),
