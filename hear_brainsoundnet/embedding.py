@@ -28,7 +28,7 @@ from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import Segment, segments
 
-SAMPLES_PER_PASS = 2**20
+SAMPLES_PER_PASS = 2**21
 LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
