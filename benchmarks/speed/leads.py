@@ -30,7 +30,7 @@ RATE = 22_050  # Hz, the network's own
 HEAR_RATE = 48_000  # Hz
 LAST = "conv7"
 NUMBERS = (2**14, 2**16, 2**18, 2**20, 2**22, 2**24)  # per product
-PASSES = (2**16, 2**18, 2**20, 2**22)  # samples per pass
+PASSES = (2**16, 2**18, 2**20, 2**21, 2**22)  # samples per pass
 DURATIONS = (10.0, 60.0)  # s
 
 
