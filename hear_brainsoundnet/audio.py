@@ -6,7 +6,9 @@ read with `soundfile` (WAV, FLAC, Ogg, MP3 and what else libsndfile knows); chan
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -18,6 +20,7 @@ from torch import Tensor
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64"}
 )
+LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
 class Sound(Protocol):
@@ -108,6 +111,22 @@ audio[None, :]
             "leave empty sounds out"
         )
     return audio
+
+
+def check_samples(samples: Tensor) -> None:
+    lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
+    peak = float(torch.maximum(-lowest, highest))
+    if not math.isfinite(peak):
+        what = "NaN" if bool(samples.isnan().any()) else "infinity"
+        raise ValueError(
+            f"expected audio within [-1, 1], got {what}; replace or leave out such samples"
+        )
+    if peak > LOUDEST:
+        warnings.warn(
+            f"audio reaches {peak:g} where [-1, 1] is expected; divide 16-bit samples by 32768",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 class AudioFile:

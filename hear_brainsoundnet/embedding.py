@@ -7,8 +7,6 @@ than `samples_per_pass` samples: many short sounds share one pass, a long sound 
 
 from __future__ import annotations
 
-import math
-import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -16,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from hear_brainsoundnet.audio import Sound, TensorSound
+from hear_brainsoundnet.audio import Sound, TensorSound, check_samples
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
@@ -29,7 +27,6 @@ from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import Segment, segments
 
 SAMPLES_PER_PASS = 2**21
-LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
 @dataclass(frozen=True)
@@ -298,22 +295,6 @@ class PaddedClip:
 @lru_cache(maxsize=8)
 def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
     return Resampler(sample_rate, target_rate)
-
-
-def check_samples(samples: Tensor) -> None:
-    lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
-    peak = float(torch.maximum(-lowest, highest))
-    if not math.isfinite(peak):
-        what = "NaN" if bool(samples.isnan().any()) else "infinity"
-        raise ValueError(
-            f"expected audio within [-1, 1], got {what}; replace or leave out such samples"
-        )
-    if peak > LOUDEST:
-        warnings.warn(
-            f"audio reaches {peak:g} where [-1, 1] is expected; divide 16-bit samples by 32768",
-            UserWarning,
-            stacklevel=2,
-        )
 
 
 def _join(parts: list[Tensor | None]) -> Tensor | None:

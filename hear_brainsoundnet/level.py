@@ -13,10 +13,10 @@ silence before, within or behind a sound does not count.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound, TensorSound
+from hear_brainsoundnet.padding import between_zeros
 
 BLOCKS_PER_SECOND = 10
 SILENCE = 1e-5  # level; what is quieter is not made louder than this would be
@@ -113,6 +113,7 @@ def with_gain(level: float, sound: Sound) -> tuple[Sound, Tensor]:
 
 def _powers(samples: Tensor, block: int) -> Tensor:
     """Mean square in blocks, ``(n_sounds, n_blocks)``, float64; the last one ends in silence."""
-    samples = F.pad(samples.float(), (0, -samples.shape[1] % block))
-    amplitudes = torch.linalg.vector_norm(samples.unflatten(1, (-1, block)), dim=2)
+    n_needed = -(-samples.shape[1] // block) * block
+    samples = between_zeros(samples.float(), 0, n_needed).unflatten(1, (-1, block))
+    amplitudes = torch.linalg.vector_norm(samples, dim=2)
     return amplitudes.double().square() / block

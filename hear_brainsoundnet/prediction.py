@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.audio import Sound
+from hear_brainsoundnet.audio import Sound, check_samples
 from hear_brainsoundnet.checkpoint import Checkpoint
-from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, cached_resampler, check_samples
+from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, cached_resampler
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at

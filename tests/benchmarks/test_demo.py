@@ -48,27 +48,45 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     assert "is not empty; remove it or choose another --out" in run.stderr
 
 
-@pytest.mark.slow
-def test_demo_finds_the_other_chord_and_the_other_speakers(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.demo", "--out", tmp_path]
+RELATED = {"chord": {"chord"}, "speech": {"speech"}, "tone": {"tone", "chord"}}
+LOST = "tone-880-hz.wav"  # its nearest is white noise, which is as steady: pitch is the weak side
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The finished demo: its folder, what it said, and the nearest other sound of each."""
+    out = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "benchmarks.demo", "--out", out]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "12 of 12 files" in run.stdout
-    names, scene = read_scene(tmp_path / "embeddings")
+    names, scene = read_scene(out / "embeddings")
     nearest = (similarities(scene) - 3 * np.eye(len(names))).argmax(axis=1)
-    kinds = [name.split("-")[0] for name in names]
-    # Pitch is the default's weak side: a tone may be nearest to a noise, which is as steady.
-    kinds = [
-        "steady" if name in ("noise-white.wav", "noise-pink.wav") else kind
-        for name, kind in zip(names, kinds, strict=True)
-    ]
-    related = {
-        "chord": {"chord"},
-        "speech": {"speech"},
-        "tone": {"tone", "chord", "steady"},
-        "steady": {"steady"},
-    }
-    for kind, neighbours in related.items():
-        for i, name in enumerate(names):
-            if kinds[i] == kind:
-                assert kinds[nearest[i]] in neighbours, name
-    assert (tmp_path / "neighbours.png").stat().st_size > 10_000
+    return out, run.stdout, {name: names[i] for name, i in zip(names, nearest, strict=True)}
+
+
+def kind_of(name):
+    return name.split("-")[0]
+
+
+@pytest.mark.slow
+def test_demo_finds_the_other_chord_and_the_other_speakers(demo):
+    out, said, nearest = demo
+    assert "12 of 12 files" in said
+    for kind, neighbours in RELATED.items():
+        for name, other in nearest.items():
+            if kind_of(name) == kind and name != LOST:
+                assert kind_of(other) in neighbours, name
+    assert (out / "neighbours.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_demo_finds_that_steady_noises_are_alike(demo):
+    _, _, nearest = demo
+    assert nearest["noise-white.wav"] == "noise-pink.wav"
+    assert nearest["noise-pink.wav"] == "noise-white.wav"
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="the default's weak side is pitch: README, results pages")
+def test_demo_finds_another_tone_or_a_chord_for_the_high_tone(demo):
+    _, _, nearest = demo
+    assert kind_of(nearest[LOST]) in RELATED["tone"]
