@@ -50,13 +50,20 @@ def run(
         Path | None, typer.Option(help="Folder of the published voxels: NH2015, B2021.")
     ] = None,
     splits: Annotated[int, typer.Option(min=2, help="Random halvings of the sounds.")] = 10,
+    level: Annotated[
+        float,
+        typer.Option(
+            help="Bring all sounds to this level first, as the default preset does (.07); "
+            "0 leaves them as they are."
+        ),
+    ] = 0.0,
     results: Results = RESULTS,
 ) -> None:
     """Measure models against responses to sounds, or against time series."""
     from benchmarks.correspondence.runs import run_model
 
     for model in models:
-        name, document = run_model(model, checkpoint, on, data, archive, out, splits)
+        name, document = run_model(model, checkpoint, on, data, archive, out, splits, level)
         typer.echo(write_result(results, name, document))
 
 

@@ -31,7 +31,7 @@ def draw_models(details: Details) -> bytes:
     last = axes_of[-1]
     last.barh(range(len(names)), [each["similarity"]["best"] for each in details], color=ORANGE)
     last.set_xlabel("Spearman's r, best stage")
-    last.set_title(f"similarity, {details[0]['similarity']['on']}", fontsize=9)
+    last.set_title(f"similarity,\n{details[0]['similarity']['on']}", fontsize=9)
     ceiling = details[0]["similarity"]["ceiling"]
     if ceiling is not None:
         last.axvline(ceiling, color="k", linestyle=":", linewidth=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.correspondence import natsound165
+from benchmarks.correspondence.at_level import AtLevel
 from benchmarks.correspondence.data import SoundResponses
 from benchmarks.correspondence.evaluation import evaluate
 from benchmarks.correspondence.models import PERMUTATION_SEED, PERMUTED, build_model
@@ -16,6 +17,7 @@ from benchmarks.correspondence.splits import N_SPLITS
 from benchmarks.correspondence.stages import StagedModel
 from benchmarks.correspondence.time_series import evaluate_time_series
 from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
+from hear_brainsoundnet.level import check_level
 from training.prepared import Prepared
 
 NATSOUND165 = "natsound165"
@@ -31,6 +33,7 @@ def run_model(
     archive: Path | None,
     cache: Path | None,
     n_splits: int = N_SPLITS,
+    level: float = 0,
 ) -> tuple[str, dict[str, Any]]:
     """Measure one model; returns a name for the result and the document.
 
@@ -48,6 +51,9 @@ def run_model(
         Folder for activations.
     n_splits : int
         How many halvings of the sounds.
+    level : float
+        That all sounds are brought to first, see :mod:`hear_brainsoundnet.level`; 0 leaves them as
+        they are.
 
     Raises
     ------
@@ -57,12 +63,15 @@ def run_model(
         If a name is unknown, or model and responses do not fit.
     """
     model = build_model(name, checkpoint)
+    if check_level(level):
+        model = AtLevel(model, level)
     prepared = Prepared(on) if not _is_known(on) else None
     where = on if prepared is None else prepared.info.name
     document: dict[str, Any] = {
         "title": f"{model.name} on {where}",
         "command": f"python -m benchmarks.correspondence run {name} "
         + (f"--checkpoint {Path(checkpoint).name} " if checkpoint else "")
+        + (f"--level {level:g} " if level else "")
         + f"--on {_shown(on, prepared)} --data DATA --out WORK",
         "seeds": {"splits": [0], "stage selection": [0]},
     }

@@ -21,7 +21,7 @@ from training.pretraining.recipe import PretrainRecipe
 
 logger = logging.getLogger(__name__)
 
-STEPS = 150
+STEPS = 300
 SEEDS = (0, 1)
 SCENE = "conv5:mean,std+conv7:mean,std"
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {

@@ -81,10 +81,12 @@ def natsound165_commands(data: Data, out: Out, results: Results = RESULTS) -> No
 
 
 @app.command()
-def simulated(out: Out, results: Results = RESULTS) -> None:
+def simulated(out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
     """A brain whose truth is known."""
-    run_simulated = import_module("benchmarks.encoding.simulated").run_simulated
-    typer.echo(write_result(results, "simulated", run_simulated(out)))
+    name = named_after("simulated", start)
+    module = import_module("benchmarks.encoding.simulated")
+    document = module.run_simulated(out, module.Experiment(start=start))
+    typer.echo(write_result(results, name, document))
 
 
 @app.command()

@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "alice-default",
     "alice-commands",
     "simulated",
+    "simulated-default",
 )
 
 

@@ -28,11 +28,12 @@ from training.untrained import SAMPLE_RATE, calibration_sounds
 SUBJECTS = ("sub-01", "sub-02")
 SOUNDS_AT_A_TIME = 40
 TUNED_FROM = "conv4"
+HIDDEN = "untrained"  # the checkpoint whose units parcels of the kind "soundnet" follow
 
 
 @dataclass(frozen=True)
-class Size:
-    """How big a simulation is.
+class Experiment:
+    """How big a simulation is, and what fits start from.
 
     Attributes
     ----------
@@ -50,6 +51,8 @@ class Size:
         Units of each network that its parcels share among them; 0 for all.
     kinds : tuple of (str, int)
         How many parcels follow what; all others of the 30 are deaf.
+    start : str
+        The checkpoint of the package that fits start from.
     """
 
     n_recordings: int = 1200
@@ -60,16 +63,32 @@ class Size:
     explainable_variance: tuple[float, float] = (0.6, 0.9)
     n_units: int = 4
     kinds: tuple[tuple[str, int], ...] = (("soundnet", 8), ("other_soundnet", 8), ("envelope", 2))
+    start: str = HIDDEN
 
 
-def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
+NOTES_ON_START = {
+    True: "Units of a random SoundNet are draws from the very distribution that ridge on many "
+    "random units assumes (its Gaussian-process limit), so that a frozen network is close to the "
+    "best that can be learned there, and fine-tuning can gain little. Fitted together with parcels "
+    "whose truth lies in the frozen units it gains nothing: what is won for the ones is lost for "
+    "the others.",
+    False: f"No parcel follows the network that fits start from: those of the kind soundnet follow "
+    f"the checkpoint {HIDDEN!r}, those of the kind other_soundnet random weights of another seed. "
+    "What is to be learned here is a network of random weights, to which other random weights lie "
+    "closer than trained ones.",
+}
+
+
+def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str, Any]:
     """Simulate, prepare, fit and score; what is there already is not made again."""
-    prepared, truth = simulated_dataset(out, size)
-    frozen = {subject: HeldOut(fit_frozen(prepared, subject, out, size)) for subject in SUBJECTS}
+    prepared, truth = simulated_dataset(out, experiment)
+    frozen = {
+        subject: HeldOut(fit_frozen(prepared, subject, out, experiment)) for subject in SUBJECTS
+    }
     own = frozen[SUBJECTS[0]].scores(SUBJECTS[0])
     others = ids_of(truth, SUBJECTS[0], "other_soundnet")
     learned = {
-        train_from: fit_learned(prepared, SUBJECTS[0], out, size, others, train_from)
+        train_from: fit_learned(prepared, SUBJECTS[0], out, experiment, others, train_from)
         for train_from in ("none", TUNED_FROM)
     }
     tuning = {
@@ -78,8 +97,8 @@ def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
         f"fine-tuned from {TUNED_FROM}": HeldOut(learned[TUNED_FROM]).scores(SUBJECTS[0]),
     }
     return {
-        "title": "Simulated brains",
-        "command": "python -m benchmarks.encoding simulated --out WORK",
+        "title": f"Simulated brains from {experiment.start}",
+        "command": f"python -m benchmarks.encoding simulated --start {experiment.start} --out WORK",
         "rows": rows_by_kind(truth, own),
         "tables": [
             {
@@ -91,18 +110,14 @@ def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
                 "rows": rows_by_model(truth, frozen),
             },
         ],
-        "settings": asdict(size),
+        "settings": asdict(experiment),
         "notes": [
             "Pearson r on held-out episodes, mean over runs and parcels of a kind; best: the r of "
             "the noise-free response with the measured one.",
             "Frozen, ridge: the read-out solved for. Frozen, learned, and fine-tuned: by gradient "
             "descent from a read-out of zero with the same settings, stopped by a validation "
             "episode; the first of the two is the baseline of the published work.",
-            "Units of a random SoundNet are draws from the very distribution that ridge on many "
-            "random units assumes (its Gaussian-process limit), so that a frozen network is close "
-            "to the best that can be learned there, and fine-tuning can gain little. Fitted "
-            "together with parcels whose truth lies in the frozen units it gains nothing: what is "
-            "won for the ones is lost for the others.",
+            NOTES_ON_START[experiment.start == HIDDEN],
         ],
         "details": {
             "epochs": {
@@ -113,27 +128,28 @@ def run_simulated(out: Path, size: Size = Size()) -> dict[str, Any]:
     }
 
 
-def simulated_dataset(out: Path, size: Size) -> tuple[Prepared, Truth]:
+def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Truth]:
     """The prepared dataset of two simulated subjects, and the truth."""
     simulation = out / "simulation"
     if not (simulation / "truth" / "simulation.json").exists():
-        recordings = write_recordings(out / "recordings", size)
+        recordings = write_recordings(out / "recordings", experiment)
         settings = SimulationSettings.model_validate(
             {
-                "run_minutes": size.run_minutes,
+                "run_minutes": experiment.run_minutes,
                 "n_parcels": 30,
-                "kinds": dict(size.kinds),
-                "n_units": size.n_units,
+                "hidden": HIDDEN,
+                "kinds": dict(experiment.kinds),
+                "n_units": experiment.n_units,
                 "n_mixed": 2,
-                "explainable_variance": size.explainable_variance,
+                "explainable_variance": experiment.explainable_variance,
             }
         )
         simulate(
             simulation,
             recordings,
             n_subjects=len(SUBJECTS),
-            n_runs=size.n_runs,
-            seed=size.seed,
+            n_runs=experiment.n_runs,
+            seed=experiment.seed,
             settings=settings,
             progress=False,
         )
@@ -141,47 +157,60 @@ def simulated_dataset(out: Path, size: Size) -> tuple[Prepared, Truth]:
     return prepare(recipe, progress=False), read_truth(simulation)
 
 
-def write_recordings(folder: Path, size: Size) -> Path:
+def write_recordings(folder: Path, experiment: Experiment) -> Path:
     """Synthetic tones, noises, chirps and clicks, none of them twice."""
     folder.mkdir(parents=True, exist_ok=True)
-    for first in range(0, size.n_recordings, SOUNDS_AT_A_TIME):
-        n_sounds = min(SOUNDS_AT_A_TIME, size.n_recordings - first)
-        sounds = calibration_sounds(seed=10_000 * (size.seed + 1) + first, n_sounds=n_sounds)
+    for first in range(0, experiment.n_recordings, SOUNDS_AT_A_TIME):
+        n_sounds = min(SOUNDS_AT_A_TIME, experiment.n_recordings - first)
+        sounds = calibration_sounds(seed=10_000 * (experiment.seed + 1) + first, n_sounds=n_sounds)
         for i, sound in enumerate(sounds.numpy()):
             soundfile.write(folder / f"sound-{first + i:05}.wav", sound, SAMPLE_RATE)
     return folder
 
 
-def recipe_of(prepared: Prepared, subject: str, size: Size, **changes: Any) -> FitRecipe:
+def recipe_of(
+    prepared: Prepared, subject: str, experiment: Experiment, **changes: Any
+) -> FitRecipe:
     """The settings that all fits share."""
     common: dict[str, Any] = {
         "data": prepared.folder,
-        "start": "untrained",
+        "start": experiment.start,
         "subjects": [subject],
         "train_from": "none",
         "read_out": {"n_delays": 6},
         "windows": {"n_trs": 60},
-        "split": {"test": {"seasons": ["s02"]}, "validation": {"count": 1}, "seed": size.seed},
+        "split": {
+            "test": {"seasons": ["s02"]},
+            "validation": {"count": 1},
+            "seed": experiment.seed,
+        },
         "optimiser": {"max_epochs": 0},
-        "seed": size.seed,
+        "seed": experiment.seed,
     }
     return FitRecipe.model_validate({**common, **changes})
 
 
-def fit_frozen(prepared: Prepared, subject: str, out: Path, size: Size) -> Fitted:
+def fit_frozen(prepared: Prepared, subject: str, out: Path, experiment: Experiment) -> Fitted:
     """The read-out alone, solved by ridge regression."""
-    return fitted(recipe_of(prepared, subject, size), out / f"frozen-{subject}")
+    return fitted(
+        recipe_of(prepared, subject, experiment), out / experiment.start / f"frozen-{subject}"
+    )
 
 
 def fit_learned(
-    prepared: Prepared, subject: str, out: Path, size: Size, targets: list[int], train_from: str
+    prepared: Prepared,
+    subject: str,
+    out: Path,
+    experiment: Experiment,
+    targets: list[int],
+    train_from: str,
 ) -> Fitted:
     """A read-out learned by gradient descent from zero, alone or with the network's upper stages.
 
     What `train_from` adds over "none" is then the network's doing, not the solver's.
     """
     optimiser = {
-        "max_epochs": size.max_epochs,
+        "max_epochs": experiment.max_epochs,
         "learning_rate": 1e-4,
         "plateau_patience": 2,
         "patience": 6,
@@ -189,13 +218,13 @@ def fit_learned(
     recipe = recipe_of(
         prepared,
         subject,
-        size,
+        experiment,
         targets=targets,
         train_from=train_from,
         read_out={"n_delays": 6, "initial": "zero"},
         optimiser=optimiser,
     )
-    return fitted(recipe, out / f"learned-{train_from}-{subject}", progress=True)
+    return fitted(recipe, out / experiment.start / f"learned-{train_from}-{subject}", progress=True)
 
 
 class HeldOut:

@@ -6,8 +6,8 @@ import pytest
 from benchmarks.encoding.simulated import (
     SUBJECTS,
     TUNED_FROM,
+    Experiment,
     HeldOut,
-    Size,
     fit_frozen,
     fit_learned,
     ids_of,
@@ -16,7 +16,7 @@ from benchmarks.encoding.simulated import (
 from training.prepared import Prepared
 from training.simulation import Truth
 
-SMALL = Size(
+SMALL = Experiment(
     n_recordings=450,
     n_runs=12,
     run_minutes=4.0,

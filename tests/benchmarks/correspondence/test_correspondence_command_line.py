@@ -30,6 +30,10 @@ def test_models_on_a_prepared_dataset_become_results_and_a_page(tmp_path, capsys
     assert [row["stage"] for row in document["rows"]][:2] == ["conv1", "pool1"]
     assert document["details"]["regression"]["small"]["n_participants"] == 2
     assert document["details"]["similarity"]["ceiling"] is not None
+    status, out, _ = call(capsys, "run", "log-mel", "--level", 0.1, *places)
+    assert status == 0
+    document = json.loads((results / "small--log-mel-level-0-1.json").read_text())
+    assert "run log-mel --level 0.1 --on" in document["command"]
     status, out, _ = call(capsys, "page", "--results", results, "--out", page)
     assert status == 0
     text = page.read_text()
@@ -49,6 +53,7 @@ def test_models_on_a_prepared_dataset_become_results_and_a_page(tmp_path, capsys
         (("run", "log-mel", "--on", "archive:NH2015", "--data", "."), "needs the published voxels"),
         (("run", "log-mel", "--on", "nowhere"), "is not a prepared dataset"),
         (("run", "log-mel", "--splits", "1"), "Invalid value for '--splits'"),
+        (("run", "log-mel", "--level", "-23"), "level must lie within 0"),
     ],
 )
 def test_wrong_calls_are_one_line(tmp_path, capsys, arguments, message):

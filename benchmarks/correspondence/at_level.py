@@ -1,0 +1,47 @@
+"""Any model, given all sounds at one level."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from benchmarks.correspondence.stages import Frames, StagedModel
+from hear_brainsoundnet.level import brought_to, check_level
+
+
+class AtLevel:
+    """A model that hears every sound at the same level, as presets of the embedding may ask for.
+
+    Parameters
+    ----------
+    model : StagedModel
+        The model; stages and sample rate are its own.
+    level : float
+        Within 0 and 1, as in :mod:`hear_brainsoundnet.level`; not 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from benchmarks.correspondence.baselines.log_mel import LogMel
+    >>> loud, quiet = torch.ones(2, 22050) * torch.tensor([[0.5], [0.1]])
+    >>> activations = AtLevel(LogMel(), 0.07).activations(torch.stack([loud, quiet]))
+    >>> bool(torch.allclose(*activations["mean and std"], rtol=1e-5))
+    True
+    """
+
+    def __init__(self, model: StagedModel, level: float) -> None:
+        self.level = check_level(level)
+        if not self.level:
+            raise ValueError("a level of 0 leaves sounds as they are; use the model itself")
+        self.model = model
+        self.name = f"{model.name}, level {level:g}"
+        self.sample_rate = model.sample_rate
+        self.stages = model.stages
+        self.identity = f"{model.identity} at level {level!r}"
+
+    def activations(self, audio: Tensor) -> dict[str, Tensor]:
+        """See :meth:`StagedModel.activations`."""
+        return self.model.activations(brought_to(self.level, audio, self.sample_rate))
+
+    def frames(self, audio: Tensor, stage: str) -> Frames:
+        """See :meth:`StagedModel.frames`; the level is that of the whole sound."""
+        return self.model.frames(brought_to(self.level, audio[None], self.sample_rate)[0], stage)
