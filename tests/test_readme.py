@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.default_checkpoint.page import BEGINS, ENDS, RESULTS, brief_table
 from hear_brainsoundnet.describe import stage_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -13,6 +14,11 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 def test_the_table_of_stages_is_that_of_the_layer_table():
     table = re.search(r"<!-- stages -->\n(.*?)\n<!-- /stages -->", README, re.DOTALL)
     assert table.group(1) == stage_table()
+
+
+def test_the_scores_are_those_of_the_results():
+    table = re.search(f"{BEGINS}(.*?){ENDS}", README, re.DOTALL)
+    assert table.group(1) == brief_table(RESULTS)
 
 
 def test_the_python_examples_run():

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.command_line import run_benchmark
-from benchmarks.default_checkpoint.page import PAGE, RESULTS, write_page
+from benchmarks.default_checkpoint.page import (
+    PAGE,
+    README,
+    RESULTS,
+    write_brief_table,
+    write_page,
+)
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.named import CHECKPOINT_FOLDER
@@ -110,9 +116,11 @@ def ship(
 def page(
     results: Results = RESULTS,
     out: Annotated[Path, typer.Option(help="The page.")] = PAGE,
+    readme: Annotated[Path, typer.Option(help="Text that gets the table of scores.")] = README,
 ) -> None:
-    """Write the results page from the numbers alone."""
+    """Write the results page, and the scores into the README, from the numbers alone."""
     typer.echo(write_page(results, out))
+    typer.echo(write_brief_table(results, readme))
 
 
 def main(arguments: list[str] | None = None) -> None:

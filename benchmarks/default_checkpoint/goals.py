@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from benchmarks.default_checkpoint.components import PRESET, STAGES
 from benchmarks.default_checkpoint.conditions import averaged_name
 from benchmarks.default_checkpoint.tasks import BASELINES
@@ -25,6 +27,17 @@ class Aim:
     number: float | None = None
 
 
+@dataclass(frozen=True)
+class Score:
+    """Of one contender in one measure, with its interval or spread in words."""
+
+    value: float
+    spread: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} {self.spread}".strip()
+
+
 TASKS = {
     "esc10": Aim("ESC-10, 5 folds", 0.92),
     "fsdd_digit_by_speaker": Aim("FSDD digits by held-out speaker"),
@@ -39,7 +52,7 @@ def goal_rows(
     share: float,
     probes: Sequence[MeasuredModel] = (),
 ) -> list[dict[str, str]]:
-    """One row for each measure; the least is to be above every other row of the table.
+    """One row for each measure; the least is to be above every other contender.
 
     Parameters
     ----------
@@ -53,12 +66,13 @@ def goal_rows(
     rows = [_row(Aim(COMPONENTS, 0.70), _components(alignment, share))]
     for name, aim in TASKS.items():
         rows.append(_row(aim, _task(tasks, name)))
-    by_task: dict[str, dict[str, float]] = {}
+    by_task: dict[str, dict[str, Score]] = {}
     for model in probes:
         name = _contender(model)
         for task, score in model.scores.items() if name else ():
+            spread = "" if np.isnan(score.low) else f"({score.low:.3f} to {score.high:.3f})"
             scores = by_task.setdefault(f"HEAR eval kit: {task}, {score.score}", {})
-            scores[name] = max(score.mean, scores.get(name, 0.0))
+            _keep_better(scores, name, Score(score.mean, spread))
     rows += [_row(Aim(title), scores) for title, scores in by_task.items()]
     return rows
 
@@ -75,36 +89,53 @@ def _contender(model: MeasuredModel) -> str:
     return {"untrained": "random weights"}.get(key, key)
 
 
-def _row(aim: Aim, scores: Mapping[str, float]) -> dict[str, str]:
-    shown = {name: f"{scores[name]:.3f}" if name in scores else NOT_MEASURED for name in CONTENDERS}
+def _row(aim: Aim, scores: Mapping[str, Score]) -> dict[str, str]:
+    shown = {name: f"{scores[name].value:.3f}" for name in CONTENDERS if name in scores}
+    row = {name: shown.get(name, NOT_MEASURED) for name in CONTENDERS}
     reached = ""
-    if all(name in scores for name in CONTENDERS):
-        others = max(value for name, value in scores.items() if name != "default")
-        reached = "yes" if scores["default"] > others else "no"
+    if "default" in scores:
+        row["default"] = str(scores["default"])
+        own = scores["default"].value
+        others = [name for name in CONTENDERS[:-1] if name in scores]
+        better = [name for name in others if scores[name].value >= own]
+        reached = f"not above {', '.join(better)}" if better else "yes"
+        if len(others) < len(CONTENDERS) - 1:
+            reached += ", of those that were measured"
         if aim.number is not None:
-            reached += ", aim too" if scores["default"] >= aim.number else ", aim not"
+            reached += ", aim too" if own >= aim.number else ", aim not"
     goal = "best of all" + (f"; aim {aim.number:.2f}" if aim.number is not None else "")
-    return {"measure": aim.title, **shown, "goal": goal, "reached": reached}
+    return {"measure": aim.title, **row, "goal": goal, "reached": reached}
 
 
-def _components(document: Mapping[str, Any] | None, share: float) -> dict[str, float]:
+def _keep_better(scores: dict[str, Score], name: str, score: Score) -> None:
+    if name not in scores or score.value > scores[name].value:
+        scores[name] = score
+
+
+def _components(document: Mapping[str, Any] | None, share: float) -> dict[str, Score]:
     if document is None:
         return {}
     by_model = {row["model"]: row for row in document["rows"]}
     names = {name: name for name in (*BASELINES, "pretrained")}
     names["default"] = averaged_name("brain", share)
     scores = {
-        name: float(by_model[model][PRESET]) for name, model in names.items() if model in by_model
+        name: Score(float(by_model[model][PRESET]))
+        for name, model in names.items()
+        if model in by_model
     }
+    by_split = document["details"]["scores"].get(names["default"], {}).get(PRESET)
+    if by_split is not None:
+        spread = np.std(np.mean(by_split, axis=1), ddof=1)
+        scores["default"] = Score(scores["default"].value, f"± {spread:.3f} over splits")
     if "random weights" in by_model:
         drawn = by_model["random weights"]
-        scores["random weights"] = max(float(drawn[stage]) for stage in (*STAGES, PRESET))
+        scores["random weights"] = Score(max(float(drawn[stage]) for stage in (*STAGES, PRESET)))
     return scores
 
 
-def _task(document: Mapping[str, Any] | None, task: str) -> dict[str, float]:
+def _task(document: Mapping[str, Any] | None, task: str) -> dict[str, Score]:
     """Best presets for the others, the default preset for the default."""
-    scores: dict[str, float] = {}
+    scores: dict[str, Score] = {}
     for row in document["rows"] if document else ():
         name = {"aligned": "default"}.get(row["model"], row["model"])
         is_default = row["scene embedding"] in ("", "default")
@@ -112,6 +143,6 @@ def _task(document: Mapping[str, Any] | None, task: str) -> dict[str, float]:
             continue
         for measured, value in row.items():
             if measured.startswith(f"{task}-"):  # followed by version and size
-                score = float(str(value).split()[0])
-                scores[name] = max(score, scores.get(name, 0.0))
+                number, _, interval = str(value).partition(" ")
+                _keep_better(scores, name, Score(float(number), interval))
     return scores

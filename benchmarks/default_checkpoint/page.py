@@ -4,26 +4,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.default_checkpoint.goals import CONTENDERS, goal_rows
 from benchmarks.default_checkpoint.shipping import share_of
 from benchmarks.hear.model_scores import read_models
 from benchmarks.results import read_result
 from benchmarks.results_page import format_table, write_results_page
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.named import load_checkpoint
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
 TRIED = PAGE.with_name("tried.md")
+README = PAGE.parents[2] / "README.md"
+BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # of the table in the README
+
+
+def goals_of(results: Path) -> list[dict[str, str]]:
+    """What was to be reached and what was, from the numbers and the card of the default."""
+    share = share_of(load_checkpoint().card)
+    documents = {name: read_result(results, name) for name in ("alignment", "tasks")}
+    return goal_rows(documents["alignment"], documents["tasks"], share, read_models([HEAR_RESULTS]))
+
+
+def brief_table(results: Path) -> str:
+    """The scores of all contenders, without the goals, as the README has them."""
+    rows = [{name: row[name] for name in ("measure", *CONTENDERS)} for row in goals_of(results)]
+    return "\n".join(format_table(rows))
+
+
+def write_brief_table(results: Path, readme: Path) -> Path:
+    """Put :func:`brief_table` in the place of the one that a text has.
+
+    Raises
+    ------
+    ValueError
+        If the text has no place for it.
+    """
+    before, begins, rest = readme.read_text().partition(BEGINS)
+    _, ends, after = rest.partition(ENDS)
+    if not begins or not ends:
+        raise ValueError(f"{readme} has no lines {BEGINS.strip()} and {ENDS.strip()} for scores")
+    text = f"{before}{begins}{brief_table(results)}{ends}{after}"
+    write_atomically(readme, text.encode())
+    return readme
 
 
 def write_page(results: Path, page: Path) -> Path:
     """Write the page from the numbers, the card of the default, and what was tried."""
-    share = share_of(load_checkpoint().card)
-    documents = {name: read_result(results, name) for name in ("alignment", "tasks")}
-    goals = goal_rows(
-        documents["alignment"], documents["tasks"], share, read_models([HEAR_RESULTS])
-    )
     return write_results_page(
         results,
         page,
@@ -38,10 +66,11 @@ def write_page(results: Path, page: Path) -> Path:
             "",
             "## Goals",
             "",
-            *format_table(goals),
+            *format_table(goals_of(results)),
             "",
-            "Others with the best scene embedding that was tried, the default with its own preset. "
-            "The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
+            "Others with the best scene embedding that was tried, the default with its own preset "
+            "and the 95 % interval (components: standard deviation over splits, which share "
+            "sounds). The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
             "",
             *TRIED.read_text().strip().splitlines(),
         ],

@@ -14,12 +14,21 @@ from benchmarks.correspondence.splits import Split
 from benchmarks.default_checkpoint import alignment, shipping
 from benchmarks.default_checkpoint.cli import app
 from benchmarks.default_checkpoint.components import (
+    PRESET,
     STAGES,
     TOGETHER,
     squared_correlations,
     stage_summaries,
 )
+from benchmarks.default_checkpoint.conditions import averaged_name
 from benchmarks.default_checkpoint.goals import goal_rows
+from benchmarks.default_checkpoint.page import (
+    BEGINS,
+    ENDS,
+    RESULTS,
+    brief_table,
+    write_brief_table,
+)
 from benchmarks.hear.model_scores import MeasuredModel, TaskScore
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.checkpoint import read_checkpoint
@@ -167,12 +176,43 @@ def test_a_goal_is_reached_by_the_default_preset_alone() -> None:
     rows.append({"model": "aligned", "scene embedding": "paper", "esc10-1.0.0-full": "0.990 (a)"})
     rows.append({"model": "aligned", "scene embedding": "default", "esc10-1.0.0-full": "0.86 (a)"})
     found = {row["measure"]: row for row in goal_rows(None, {"rows": rows}, 0.5)}
-    assert found["ESC-10, 5 folds"]["default"] == "0.860"
+    assert found["ESC-10, 5 folds"]["default"] == "0.860 (a)"
     assert found["ESC-10, 5 folds"]["reached"] == "yes, aim not"
     assert found["FSDD speakers"]["reached"] == ""
     rows[0]["esc10-1.0.0-full"] = "0.870 (b)"
     again = {row["measure"]: row for row in goal_rows(None, {"rows": rows}, 0.5)}
-    assert again["ESC-10, 5 folds"]["reached"] == "no, aim not"
+    assert again["ESC-10, 5 folds"]["reached"] == "not above log-mel mean and std, aim not"
+    without = {row["measure"]: row for row in goal_rows(None, {"rows": rows[1:]}, 0.5)}
+    assert without["ESC-10, 5 folds"]["log-mel mean and std"] == "not measured"
+    reached = without["ESC-10, 5 folds"]["reached"]
+    assert reached == "yes, of those that were measured, aim not"
+
+
+def test_scores_of_the_alignment_come_with_their_spread_over_splits() -> None:
+    by_split = [[0.5] * 6, [0.5] * 3 + [0.7] * 3]  # means 0.5 and 0.6
+    names = ("log-mel mean and std", "modulation spectrum", "random weights", "pretrained")
+    rows = [{"model": name, PRESET: 0.4, **dict.fromkeys(STAGES, 0.3)} for name in names]
+    own = averaged_name("brain", 0.5)
+    document = {
+        "rows": [*rows, {"model": own, PRESET: 0.55}],
+        "details": {"scores": {own: {PRESET: by_split}}},
+    }
+    row = goal_rows(document, None, 0.5)[0]
+    assert row["default"] == "0.550 ± 0.071 over splits"
+    assert row["reached"] == "yes, aim not"
+
+
+def test_scores_take_their_place_in_a_text(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGINS}old{ENDS}\nafter\n")
+    write_brief_table(RESULTS, readme)
+    lines = readme.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "\n".join(lines[2:-2]) == brief_table(RESULTS)
+    readme.write_text("no place\n")
+    with pytest.raises(ValueError, match="has no lines <!-- scores -->"):
+        write_brief_table(RESULTS, readme)
+    assert readme.read_text() == "no place\n"
 
 
 def test_probes_of_the_eval_kit_are_told_apart_by_their_checkpoint() -> None:
