@@ -24,6 +24,7 @@ N_VARIANTS = 8  # of the twelve example sounds; seasons share none of them
 BRAIN = (
     "run_minutes=3",
     "n_parcels=100",
+    "hidden=default",  # what some parcels follow is what the fit starts from
     "kinds={envelope: 3, spectral: 6, modulation: 4, soundnet: 6, other_soundnet: 5}",
     "explainable_variance=[0.5, 0.7]",
 )
