@@ -1,0 +1,108 @@
+"""Confounds of fMRIPrep derivatives: which are asked for, and tables that are damaged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+from fmriprep_study import (
+    MINIMAL,
+    N_TRS,
+    Study,
+    brute_means,
+    centred,
+    change_table,
+    residuals,
+    table_of,
+)
+from pydantic import ValidationError
+
+
+def test_missing_columns_are_named_with_their_file(study: Study) -> None:
+    bold = study.write_run()
+    change_table(bold, rot_y=None, csf=None)
+    message = rf"{table_of(bold).name} lacks the columns rot_y, csf;"
+    with pytest.raises(ValueError, match=message):
+        study.source().collect()
+    with pytest.raises(ValueError, match="lacks the columns rot_y;"):
+        study.source(confounds={"strategy": ["motion"]}).collect()
+
+
+def test_cosines_are_asked_for_where_a_run_is_long_enough_for_one(study: Study) -> None:
+    bold = study.write_run()
+    change_table(bold, cosine00=None, cosine01=None)
+    assert study.load().shape == (N_TRS, 3)
+    assert study.load(confounds={"strategy": ["high_pass"]}).shape == (N_TRS, 3)
+    bold = study.write_run(n_trs=86)  # 129 s
+    change_table(bold, cosine00=None, cosine01=None)
+    with pytest.raises(ValueError, match="lacks the columns cosine00"):
+        study.source().collect()
+
+
+def test_damaged_tables_are_refused(study: Study) -> None:
+    bold = study.write_run()
+    change_table(bold, csf=np.r_[np.ones(9), np.nan, np.ones(N_TRS - 10)])
+    with pytest.raises(ValueError, match="values are missing in csf"):
+        study.load()
+    change_table(bold, csf=["high"] * N_TRS)
+    with pytest.raises(ValueError, match=r"confounds_timeseries\.tsv"):
+        study.load()
+    study.write_run()
+    lines = table_of(bold).read_text().splitlines()
+    table_of(bold).write_text("\n".join(lines[:-4]))
+    with pytest.raises(ValueError, match=r"26 rows for the 30 TRs"):
+        study.load()
+
+
+def test_more_regressors_than_trs_are_refused(study: Study) -> None:
+    study.write_run(n_trs=11)
+    with pytest.raises(ValueError, match="10 regressors leave nothing of 11 TRs"):
+        study.load()
+
+
+def test_compcor_components_are_those_of_the_combined_mask(study: Study) -> None:
+    bold = study.write_run()
+    generator = np.random.default_rng(1)
+    components = {f"a_comp_cor_{k:02d}": generator.standard_normal(N_TRS) for k in range(4)}
+    table = change_table(bold, **components)
+    facts = {
+        name: {"Method": "aCompCor", "Mask": mask, "Retained": True}
+        for name, mask in zip(components, ("combined", "combined", "combined", "CSF"), strict=True)
+    }
+    table_of(bold).with_suffix(".json").write_text(json.dumps(facts))
+    names = ["cosine00", "cosine01", "a_comp_cor_00", "a_comp_cor_01"]
+    means = brute_means(bold, study.label_values, (2, 5, 9))
+    expected = residuals(means, table[names].to_numpy())
+    loaded = study.load(confounds={"strategy": ["high_pass", "compcor"], "n_compcor": 2})
+    np.testing.assert_allclose(centred(loaded), expected, atol=1e-3 * expected.std())
+    table_of(bold).with_suffix(".json").unlink()
+    with pytest.raises(ValueError, match=r"timeseries\.tsv: Could not find associated json"):
+        study.load(confounds={"strategy": ["high_pass", "compcor"]})
+
+
+def test_runs_of_one_task_have_tables_of_their_own(study: Study) -> None:
+    bolds = [study.write_run(seed=0), study.write_run(task="s01e02a_run-2", seed=1)]
+    for bold, recording in zip(bolds, study.source().collect().recordings, strict=True):
+        table = pandas.read_csv(table_of(bold), sep="\t")[MINIMAL]
+        expected = residuals(brute_means(bold, study.label_values, (2, 5, 9)), table.to_numpy())
+        loaded = centred(recording.load())
+        np.testing.assert_allclose(loaded, expected, atol=1e-3 * expected.std())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strategy": ["scrub"]}, "motion"),
+        ({"strategy": ["compcor"]}, "add high_pass"),
+        ({"motion": "all"}, "basic"),
+        ({"scrub": 5}, "Extra inputs"),
+    ],
+)
+def test_unknown_confounds_are_refused(
+    study: Study, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        study.source(confounds=settings)
