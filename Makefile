@@ -52,6 +52,9 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
 	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(SCENES) "random weights=untrained" \
 	  "pretrained=$(PRETRAINED)" "aligned=$(DEFAULT)/aligned.safetensors"
+	$(BIN)/python -m benchmarks.hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
+	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
+	  --out $(DEFAULT)/ablation
 	$(MADE) ship --pretrained $(PRETRAINED) \
 	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE)
 	$(MADE) page
