@@ -114,6 +114,13 @@ audio[None, :]
 
 
 def check_samples(samples: Tensor) -> None:
+    """See that samples are numbers; warn of those that are far beyond full scale.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN or infinite.
+    """
     lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
     peak = float(torch.maximum(-lowest, highest))
     if not math.isfinite(peak):

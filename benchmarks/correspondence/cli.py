@@ -11,6 +11,7 @@ from benchmarks.command_line import run_benchmark
 from benchmarks.correspondence.page import PAGE, RESULTS, SPEED, YARDSTICKS, write_page
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
+from hear_brainsoundnet.features import PRESETS
 
 PROGRAM = "python -m benchmarks.correspondence"
 
@@ -53,8 +54,8 @@ def run(
     level: Annotated[
         float,
         typer.Option(
-            help="Bring all sounds to this level first, as the default preset does (.07); "
-            "0 leaves them as they are."
+            help="Bring all sounds to this level first, as the default preset does "
+            f"({PRESETS['default'].level:g}); 0 leaves them as they are."
         ),
     ] = 0.0,
     results: Results = RESULTS,

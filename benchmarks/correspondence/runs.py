@@ -17,7 +17,6 @@ from benchmarks.correspondence.splits import N_SPLITS
 from benchmarks.correspondence.stages import StagedModel
 from benchmarks.correspondence.time_series import evaluate_time_series
 from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
-from hear_brainsoundnet.level import check_level
 from training.prepared import Prepared
 
 NATSOUND165 = "natsound165"
@@ -63,7 +62,7 @@ def run_model(
         If a name is unknown, or model and responses do not fit.
     """
     model = build_model(name, checkpoint)
-    if check_level(level):
+    if level:
         model = AtLevel(model, level)
     prepared = Prepared(on) if not _is_known(on) else None
     where = on if prepared is None else prepared.info.name

@@ -66,17 +66,19 @@ class Experiment:
     start: str = HIDDEN
 
 
-NOTES_ON_START = {
-    True: "Units of a random SoundNet are draws from the very distribution that ridge on many "
+FROM_HIDDEN = (
+    "Units of a random SoundNet are draws from the very distribution that ridge on many "
     "random units assumes (its Gaussian-process limit), so that a frozen network is close to the "
     "best that can be learned there, and fine-tuning can gain little. Fitted together with parcels "
     "whose truth lies in the frozen units it gains nothing: what is won for the ones is lost for "
-    "the others.",
-    False: f"No parcel follows the network that fits start from: those of the kind soundnet follow "
+    "the others."
+)
+FROM_ANOTHER = (
+    f"No parcel follows the network that fits start from: those of the kind soundnet follow "
     f"the checkpoint {HIDDEN!r}, those of the kind other_soundnet random weights of another seed. "
     "What is to be learned here is a network of random weights, to which other random weights lie "
-    "closer than trained ones.",
-}
+    "closer than trained ones."
+)
 
 
 def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str,
             "Frozen, ridge: the read-out solved for. Frozen, learned, and fine-tuned: by gradient "
             "descent from a read-out of zero with the same settings, stopped by a validation "
             "episode; the first of the two is the baseline of the published work.",
-            NOTES_ON_START[experiment.start == HIDDEN],
+            FROM_HIDDEN if experiment.start == HIDDEN else FROM_ANOTHER,
         ],
         "details": {
             "epochs": {
