@@ -161,11 +161,13 @@ def missing_targets(path: Path, targets: Targets) -> list[str]:
         (missing.all(axis=0), "and is NaN there"),
         (missing.any(axis=0) & ~missing.all(axis=0), "in some runs and is NaN there"),
     ):
-        ids = [targets.ids[column] for column in np.flatnonzero(columns)]
-        if ids:
+        absent = [
+            f"{targets.ids[column]} {targets.names[column]}" for column in np.flatnonzero(columns)
+        ]
+        if absent:
             findings.append(
-                f"subject {path.stem} lacks {len(ids)} of {len(targets.ids)} targets {where} "
-                f"(ids {listed(ids, 50)})"
+                f"subject {path.stem} lacks {len(absent)} of {len(targets.ids)} targets {where} "
+                f"({listed(absent, 50)})"
             )
     return findings
 

@@ -180,14 +180,6 @@ def test_damaged_images_are_named(study: Study) -> None:
         study.source().collect()
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_voxels_that_are_not_finite_are_refused(study: Study, value: float) -> None:
-    bold = study.write_run()
-    change_voxels(bold, lambda voxels: voxels.__setitem__((0, 0, 0, 7), value))
-    with pytest.raises(ValueError, match=rf"{bold.name}: 1 of 30000 voxel values are NaN"):
-        study.load()
-
-
 def test_brain_mask_on_another_grid_is_refused(study: Study) -> None:
     bold = study.write_run()
     save(np.ones((9, 10, 10)), mask_of(bold))

@@ -240,7 +240,7 @@ def test_missing_target_is_nan_with_one_warning_per_subject(collection, out, cap
         collection = with_table(collection, table, which=i)
     with caplog.at_level(logging.WARNING):
         dataset = run_preparation(collection, out)
-    finding = "subject sub-01 lacks 2 of 6 targets and is NaN there (ids 20, 40)"
+    finding = "subject sub-01 lacks 2 of 6 targets and is NaN there (20 parcel 20, 40 parcel 40)"
     assert dataset.info.findings == (finding,)
     assert [record.getMessage() for record in caplog.records] == [finding]
     assert np.isnan(dataset.bold(dataset.runs[0])).all(axis=0).tolist() == [

@@ -1,0 +1,157 @@
+"""From a volume to one value per target: the mean of a parcel, or the value at a voxel of a mask.
+
+A sampler says which box of a volume it needs and reads its values from volumes that are cut to it.
+The results are those of the whole volume: the margins hold all that smoothing (a Gaussian that ends
+at four standard deviations) and spline interpolation let through.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.sources.grids import nearest_voxels, same_grid
+from training.sources.labels import Atlas
+from training.sources.volumes import Box
+
+# A cubic spline depends on voxels that are k away by 0.268^k: 1e-8 at this margin, below float32.
+SPLINE_MARGIN = 14
+TRUNCATE = 4.0  # standard deviations, as in scipy.ndimage.gaussian_filter1d
+SAME_VOXEL = 1e-6  # coordinates that differ from a voxel's centre by less are at it
+
+
+class Sampler(Protocol):
+    """How values are taken from volumes that are cut to `box`."""
+
+    box: Box
+
+    def sample(self, volume: NDArray[np.float32]) -> NDArray[np.float64]:
+        """One value per target, NaN where the run has no voxel of it; ``(n_targets,)``."""
+        ...
+
+    def sample_nearest(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether the one voxel that a target is, is flagged; never for means of voxels."""
+        ...
+
+
+class ParcelMeans:
+    """Mean over the voxels of each label.
+
+    Parameters
+    ----------
+    labels : ndarray
+        The id of each voxel of a whole volume ``(x, y, z)``; 0 for none.
+    ids : tuple of int
+        Ascending; the targets.
+    margin : ndarray
+        Voxels around the labels that smoothing needs, ``(3,)``.
+
+    Examples
+    --------
+    >>> labels = np.array([[[3], [3]], [[7], [0]]])
+    >>> means = ParcelMeans(labels, ids=(3, 5, 7), margin=np.zeros(3, int))
+    >>> means.sample(np.array([[[1], [2]], [[5], [9]]], dtype=np.float32))
+    array([1.5, nan, 5. ])
+    """
+
+    def __init__(
+        self, labels: NDArray[np.int32], ids: tuple[int, ...], margin: NDArray[np.int64]
+    ) -> None:
+        self.box = _box_of(np.argwhere(labels), margin, labels.shape)
+        flat = labels[self.box.slices].ravel(order="F")  # volumes have their first axis fastest
+        self._voxels = np.flatnonzero(flat)
+        self._column = np.searchsorted(ids, flat[self._voxels])
+        self._counts = np.bincount(self._column, minlength=len(ids)).astype(np.float64)
+        self._counts[self._counts == 0] = np.nan
+
+    def sample(self, volume: NDArray[np.float32]) -> NDArray[np.float64]:
+        values = volume.ravel(order="F")[self._voxels]
+        sums = np.bincount(self._column, weights=values, minlength=len(self._counts))
+        return np.asarray(sums / self._counts)
+
+    def sample_nearest(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.zeros(len(self._counts), dtype=bool)
+
+
+class MaskVoxels:
+    """Value at each voxel of a mask, by cubic splines where the volumes are on another grid.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The mask.
+    shape, affine
+        Grid of the volumes.
+    margin : ndarray
+        Voxels around the mask that smoothing needs, ``(3,)``.
+    """
+
+    def __init__(
+        self,
+        atlas: Atlas,
+        shape: tuple[int, ...],
+        affine: NDArray[Any],
+        margin: NDArray[np.int64],
+    ) -> None:
+        points = np.argwhere(atlas.ids)  # C order, as the ids
+        nearest, self._within = nearest_voxels(points, atlas.affine, shape, to=affine)
+        self._is_one_grid = same_grid(atlas.ids.shape, atlas.affine, shape, affine)
+        if self._is_one_grid:
+            coordinates: NDArray[Any] = points
+        else:
+            transform = np.linalg.inv(affine) @ atlas.affine
+            coordinates = points @ transform[:3, :3].T + transform[:3, 3]
+            centres = np.rint(coordinates)
+            is_centre = np.abs(coordinates - centres) < SAME_VOXEL
+            coordinates = np.where(is_centre, centres, coordinates)
+            margin = margin + SPLINE_MARGIN
+        self.box = _box_of(coordinates[self._within], margin, shape)
+        self._coordinates = (coordinates - self.box.start).T
+        self._nearest = (nearest - self.box.start)[self._within].T
+
+    def sample(self, volume: NDArray[np.float32]) -> NDArray[np.float64]:
+        if self._is_one_grid:
+            return volume[tuple(self._coordinates)].astype(np.float64)
+        from scipy.ndimage import map_coordinates
+
+        values = map_coordinates(volume, self._coordinates, output=np.float64, order=3)
+        return np.where(self._within, values, np.nan)
+
+    def sample_nearest(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        sampled = np.zeros(len(self._within), dtype=bool)
+        sampled[self._within] = flags[tuple(self._nearest)]
+        return sampled
+
+
+def smoothing_in_voxels(fwhm: float | None, affine: NDArray[Any]) -> NDArray[np.float64]:
+    """Standard deviation along each axis of a Gaussian whose full width at half maximum is in mm.
+
+    Examples
+    --------
+    >>> smoothing_in_voxels(np.sqrt(8 * np.log(2)) * 3, np.diag([3, 2, 1, 1])).round(6).tolist()
+    [1.0, 1.5, 3.0]
+    """
+    voxel_mm = np.sqrt(np.square(affine[:3, :3]).sum(axis=0))
+    return np.asarray((fwhm or 0.0) / (np.sqrt(8 * np.log(2)) * voxel_mm))
+
+
+def smoothing_margin(deviation: NDArray[np.float64]) -> NDArray[np.int64]:
+    """How many voxels away a Gaussian reaches, along each axis."""
+    return (TRUNCATE * deviation + 0.5).astype(np.int64)
+
+
+def smooth(volume: NDArray[np.float32], deviation: NDArray[np.float64]) -> None:
+    """Smooth a volume in place, axis by axis."""
+    from scipy.ndimage import gaussian_filter1d
+
+    for axis, sigma in enumerate(deviation):
+        if sigma > 0:
+            gaussian_filter1d(volume, sigma, output=volume, axis=axis, truncate=TRUNCATE)
+
+
+def _box_of(points: NDArray[Any], margin: NDArray[np.int64], shape: tuple[int, ...]) -> Box:
+    if not len(points):  # no target in this image
+        return Box((0, 0, 0), (0, 0, 0))
+    return Box.around(points.min(axis=0), points.max(axis=0), margin, shape)

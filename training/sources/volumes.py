@@ -1,0 +1,132 @@
+"""The volumes of a 4-D image one after the other, each cut to a box.
+
+A whole run never lies in memory: a compressed image is decompressed from front to back, and what is
+outside of the box is dropped at once.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.sources.nifti import open_image
+
+
+@dataclass(frozen=True)
+class Box:
+    """A range of voxels along each axis.
+
+    Attributes
+    ----------
+    start, stop : tuple of int
+        First voxel, and the one after the last, of the three axes.
+    """
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @classmethod
+    def around(cls, low: Any, high: Any, margin: Any, shape: tuple[int, ...]) -> Box:
+        """From `low` to `high`, both included and as floats, with a margin, within `shape`.
+
+        Examples
+        --------
+        >>> Box.around([3.5, 1, 4], [4.5, 1, 4], [2, 2, 2], (10, 10, 5))
+        Box(start=(1, 0, 2), stop=(8, 4, 5))
+        """
+        start = np.clip(np.floor(low).astype(int) - margin, 0, shape[:3])
+        stop = np.clip(np.ceil(high).astype(int) + margin + 1, start, shape[:3])
+        first, second, third = start.tolist()
+        return cls((first, second, third), tuple(stop.tolist()))
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """To cut an array of a volume's shape."""
+        return tuple(slice(*ends) for ends in zip(self.start, self.stop, strict=True))
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """The volumes of an image, to be read once.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(x, y, z)`` of a whole volume.
+    n_trs : int
+        How many there are.
+    affine : ndarray
+        From voxel indices to millimetres, ``(4, 4)``.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    n_trs: int
+    affine: NDArray[Any]
+    _image: Any
+
+    def within(self, box: Box) -> Iterator[tuple[NDArray[np.float32], float, float]]:
+        """Each volume within the box, and the extremes of the whole of it, NaN and infinity aside.
+
+        Yields
+        ------
+        voxels : ndarray
+            float32, of the box's shape, first axis fastest; may be changed.
+        lowest, highest : float
+            Of the finite values of the volume, 0 where there are none.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or ends early.
+        """
+        from nibabel.openers import ImageOpener
+        from nibabel.volumeutils import apply_read_scaling
+
+        proxy = self._image.dataobj
+        slope, inter = np.float32(proxy.slope), np.float32(proxy.inter)
+        n_bytes = int(np.prod(self.shape)) * proxy.dtype.itemsize
+        try:
+            with ImageOpener(str(self.path)) as file:
+                file.seek(proxy.offset)
+                for i in range(self.n_trs):
+                    content = file.read(n_bytes)
+                    if len(content) < n_bytes:
+                        raise EOFError(f"it ends within TR {i} of {self.n_trs}")
+                    whole = np.frombuffer(content, proxy.dtype).reshape(self.shape, order="F")
+                    scaled = apply_read_scaling(whole, slope, inter).astype(np.float32)
+                    lowest, highest = _extremes(scaled)
+                    yield np.array(scaled[box.slices], order="F"), lowest, highest
+                file.read(1)  # at its end, a compressed file is compared with its checksum
+        except (OSError, EOFError, TypeError, ValueError, zlib.error) as error:
+            raise ValueError(
+                f"{self.path} is damaged or cut off ({error}); fetch it again"
+            ) from error
+
+
+def open_volumes(path: Path) -> Volumes:
+    """Open a 4-D NIfTI image.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If its header cannot be read, or it has another number of dimensions.
+    """
+    image = open_image(path, n_dimensions=4)
+    return Volumes(path, image.shape[:3], int(image.shape[3]), image.affine, image)
+
+
+def _extremes(volume: NDArray[np.float32]) -> tuple[float, float]:
+    lowest, highest = float(volume.min()), float(volume.max())  # NaN spreads
+    if not np.isfinite((lowest, highest)).all():
+        finite = volume[np.isfinite(volume)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    return lowest, highest
