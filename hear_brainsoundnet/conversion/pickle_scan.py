@@ -1,32 +1,44 @@
-"""Look through a pickle without loading it: which names it refers to, and whether it is a trap.
+"""Look through a pickle without loading it: which names it refers to, and what it would cost.
 
-A pickle is a small program. Its instructions can be listed without running any of them, which
-tells beforehand which functions and classes it will ask for.
+A pickle is a small program for a machine with a stack and a memo. Its instructions are followed
+here without running any of them, only noting what holds what (:mod:`.pickle_values`). That tells
+beforehand which functions and classes the file will ask for, and how large its content is once
+every reference is written out: sixty tuples, each holding the one before twice, are 200 bytes in a
+file and 2^60 numbers for whoever hashes, compares or prints them.
 """
 
 from __future__ import annotations
 
 import pickletools
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from typing import IO
+from collections.abc import Callable
+from typing import IO, Any
 
-# Python hashes nested tuples by recursion in C without a guard, so that a pickle of a million
-# tuples, each inside the next, used as a key, would end the whole process. Files of weights hold
-# a handful per tensor.
-LARGEST_NUMBER_OF_TUPLES = 20_000
+from hear_brainsoundnet.conversion.pickle_values import (
+    CONTAINER_CLASSES,
+    MAPPING_CLASSES,
+    SET_CLASSES,
+    Kind,
+    Ledger,
+    Value,
+)
 
-_TUPLES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "FROZENSET"}
-_STORES = {"PUT", "BINPUT", "LONG_BINPUT"}
-_NAMES = {"GLOBAL", "INST"}
+# The original SoundNet takes 600 instructions, a training state with its whole network 20,000.
+MOST_INSTRUCTIONS = 300_000
+
 _REGISTERED = {"EXT1", "EXT2", "EXT4"}
+_IGNORED = {"PROTO", "FRAME", "STOP"}
+_EMPTY = {"EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"}
+_SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_LONG_CONTAINERS = {"TUPLE", "LIST", "DICT", "FROZENSET"}
+_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+_GETS = {"GET", "BINGET", "LONG_BINGET"}
 
 
 def scan_pickle(stream: IO[bytes]) -> set[str]:
     """Names of all globals of the pickle that begins here; the stream is left behind its end.
 
-    Names are those of Python 3 (``__builtin__.set`` is given as ``builtins.set``). The names that
-    protocol 4 takes from the stack (STACK_GLOBAL) are not seen; who loads such a pickle must check
-    them when they come up.
+    Names are those of Python 3 (``__builtin__.set`` is given as ``builtins.set``).
 
     Parameters
     ----------
@@ -36,8 +48,9 @@ def scan_pickle(stream: IO[bytes]) -> set[str]:
     Raises
     ------
     ValueError
-        If this is no pickle or one that no program writes for arrays: hardly any content but a
-        huge memo, thousands of nested tuples, classes by registered number.
+        If this is no pickle, or one that no program writes for arrays: a huge memo, classes by
+        registered number, content that is far larger than the file once references are written
+        out, lists within themselves, keys that were chosen to be slow.
 
     Examples
     --------
@@ -46,24 +59,195 @@ def scan_pickle(stream: IO[bytes]) -> set[str]:
     >>> scan_pickle(io.BytesIO(pickle.dumps(OrderedDict(), protocol=2)))
     {'collections.OrderedDict'}
     """
-    names: set[str] = set()
-    n_tuples = 0
+    start = stream.tell()
+    machine = _Machine()
     try:
         for n_before, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if opcode.name in _NAMES:
-                names.add(_modern(*str(argument).split(" ", 1)))
-            elif opcode.name in _TUPLES:
-                n_tuples += 1
-            elif opcode.name in _REGISTERED:
-                raise ValueError("it refers to a class by a registered number")
-            # A memo index beyond the number of instructions only serves to make the memo huge.
-            elif opcode.name in _STORES and not 0 <= int(argument or 0) <= n_before:
-                raise ValueError(f"it stores an object as number {argument} of its memo")
-            if n_tuples > LARGEST_NUMBER_OF_TUPLES:
-                raise ValueError(f"it holds more than {LARGEST_NUMBER_OF_TUPLES} tuples")
+            if n_before == MOST_INSTRUCTIONS:
+                raise ValueError(f"it has more than {MOST_INSTRUCTIONS} instructions")
+            machine.step(opcode.name, argument, n_before)
+        machine.ledger.check(n_bytes=stream.tell() - start)
     except Exception as error:  # whatever garbage makes pickletools raise
         raise ValueError(f"no sound pickle ({type(error).__name__}: {str(error)[:200]})") from error
-    return names
+    return machine.names
+
+
+class _Machine:
+    """The stack and memo of a pickle, with values that only know what they hold."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.stack: list[Value] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Value] = {}
+        self.ledger = Ledger()
+
+    def step(self, name: str, argument: Any, n_before: int) -> None:
+        """Follow one instruction, the number `n_before` of the pickle."""
+        if name in _IGNORED:
+            return
+        if name in _REGISTERED:
+            raise ValueError("it refers to a class by a registered number")
+        if name in _PUTS:
+            # An index beyond the number of instructions only serves to make the memo huge.
+            if not 0 <= int(argument) <= n_before:
+                raise ValueError(f"it stores an object as number {argument} of its memo")
+            self.memo[int(argument)] = self.stack[-1]
+        elif name in _GETS:
+            self.stack.append(self.memo[int(argument)])
+        elif name in _EMPTY:
+            self.stack.append(self.ledger.container())
+        elif name in _SHORT_TUPLES:
+            self.stack.append(self.ledger.container(self.popped(_SHORT_TUPLES[name])))
+        elif name in _LONG_CONTAINERS:
+            self.gather(name)
+        elif name in _STEPS:
+            _STEPS[name](self, argument)
+        else:
+            self.stack.append(self.ledger.leaf(argument))
+
+    def popped(self, n: int) -> list[Value]:
+        """The last `n` values, taken from the stack."""
+        floor = self.marks[-1] if self.marks else 0
+        if len(self.stack) - n < floor:
+            raise ValueError("it takes more from its stack than is there")
+        taken = self.stack[len(self.stack) - n :]
+        del self.stack[len(self.stack) - n :]
+        return taken
+
+    def popped_to_mark(self) -> list[Value]:
+        place = self.marks.pop()
+        taken = self.stack[place:]
+        del self.stack[place:]
+        return taken
+
+    def mark(self, _: object) -> None:
+        self.marks.append(len(self.stack))
+
+    def memoize(self, _: object) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def pop(self, _: object) -> None:
+        if self.marks and self.marks[-1] == len(self.stack):
+            self.marks.pop()
+        else:
+            self.popped(1)
+
+    def pop_mark(self, _: object) -> None:
+        self.popped_to_mark()
+
+    def duplicate(self, _: object) -> None:
+        self.stack.append(self.stack[-1])
+
+    def gather(self, name: str) -> None:
+        parts = self.popped_to_mark()
+        if name == "DICT":
+            self.ledger.note_keys(parts[::2])
+        elif name == "FROZENSET":
+            self.ledger.note_keys(parts)
+        self.stack.append(self.ledger.container(parts))
+
+    def append(self, _: object) -> None:
+        (item,) = self.popped(1)
+        self.stack[-1].parts.append(item)
+
+    def append_many(self, _: object) -> None:
+        items = self.popped_to_mark()
+        self.stack[-1].parts.extend(items)
+
+    def add_many(self, _: object) -> None:
+        items = self.popped_to_mark()
+        self.ledger.note_keys(items)
+        self.stack[-1].parts.extend(items)
+
+    def set_item(self, _: object) -> None:
+        pair = self.popped(2)
+        self.ledger.note_keys(pair[:1])
+        self.stack[-1].parts.extend(pair)
+
+    def set_many(self, _: object) -> None:
+        items = self.popped_to_mark()
+        self.ledger.note_keys(items[::2])
+        self.stack[-1].parts.extend(items)
+
+    def name_of(self, argument: object) -> None:
+        module, _, name = str(argument).partition(" ")
+        self.push_name(module, name)
+
+    def name_from_stack(self, _: object) -> None:
+        module, name = self.popped(2)
+        if module.text is None or name.text is None:
+            raise ValueError("it refers to a class by something that is no name")
+        self.push_name(module.text, name.text)
+
+    def push_name(self, module: str, name: str) -> None:
+        full = _modern(module, name)
+        self.names.add(full)
+        self.ledger.note_name(len(self.names))
+        self.stack.append(Value(Kind.NAME, text=full))
+
+    def instance(self, argument: object) -> None:
+        self.name_of(argument)
+        called = self.stack.pop()
+        self.call(called, self.popped_to_mark())
+
+    def instance_from_stack(self, _: object) -> None:
+        called, *arguments = self.popped_to_mark()
+        self.call(called, arguments)
+
+    def reduce(self, _: object) -> None:
+        called, arguments = self.popped(2)
+        self.call(called, [arguments])
+
+    def new_with_keywords(self, _: object) -> None:
+        called, *arguments = self.popped(3)
+        self.call(called, arguments)
+
+    def persistent(self, _: object) -> None:
+        self.call(Value(Kind.LEAF), self.popped(1))
+
+    def build(self, _: object) -> None:
+        (state,) = self.popped(1)
+        self.ledger.note_call([state])
+        self.stack[-1].parts.append(state)
+
+    def call(self, called: Value, arguments: list[Value]) -> None:
+        """What a function or class makes; it is never called."""
+        self.ledger.note_call(arguments)
+        if called.kind is Kind.NAME and called.text in CONTAINER_CLASSES:
+            items = [
+                item for argument in arguments for each in argument.parts for item in each.parts
+            ]
+            if called.text in SET_CLASSES:
+                self.ledger.note_keys(items)
+            elif called.text in MAPPING_CLASSES:
+                self.ledger.note_keys(pair.parts[0] for pair in items if pair.parts)
+            self.stack.append(self.ledger.container(arguments))
+        else:
+            self.stack.append(Value(Kind.OBJECT))
+
+
+_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    "MARK": _Machine.mark,
+    "MEMOIZE": _Machine.memoize,
+    "POP": _Machine.pop,
+    "POP_MARK": _Machine.pop_mark,
+    "DUP": _Machine.duplicate,
+    "APPEND": _Machine.append,
+    "APPENDS": _Machine.append_many,
+    "ADDITEMS": _Machine.add_many,
+    "SETITEM": _Machine.set_item,
+    "SETITEMS": _Machine.set_many,
+    "GLOBAL": _Machine.name_of,
+    "STACK_GLOBAL": _Machine.name_from_stack,
+    "INST": _Machine.instance,
+    "OBJ": _Machine.instance_from_stack,
+    "REDUCE": _Machine.reduce,
+    "NEWOBJ": _Machine.reduce,
+    "NEWOBJ_EX": _Machine.new_with_keywords,
+    "BINPERSID": _Machine.persistent,
+    "BUILD": _Machine.build,
+}
 
 
 def _modern(module: str, name: str) -> str:

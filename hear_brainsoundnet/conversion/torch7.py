@@ -28,6 +28,7 @@ import numpy as np
 
 DEEPEST_NESTING = 100  # the network's weights lie ten levels deep
 LARGEST_NDIM = 16
+MOST_OBJECTS = 200_000  # the network has 2,000
 
 NUMBER_TYPES = {
     "Float": "<f4",
@@ -86,8 +87,12 @@ class _Reader:
         self.data = data
         self.place = 0
         self.known: dict[int, Any] = {}
+        self.n_objects = 0
 
     def read_object(self, depth: int) -> Any:
+        self.n_objects += 1
+        if self.n_objects > MOST_OBJECTS:
+            raise ValueError(f"there are more than {MOST_OBJECTS} objects")
         if depth > DEEPEST_NESTING:
             raise ValueError(f"objects are nested more than {DEEPEST_NESTING} deep")
         tag = self.int32()

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections import OrderedDict
 
@@ -17,6 +18,7 @@ import pytest
 import torch
 
 from hear_brainsoundnet.conversion import convert, torch_pickle
+from hear_brainsoundnet.conversion.pickle_scan import scan_pickle
 from hear_brainsoundnet.conversion.torch_pickle import Inert
 from hear_brainsoundnet.named import load_checkpoint
 
@@ -138,7 +140,7 @@ def save_pickle_as_torch(path, pickled):
         (b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n.", "plain tensors"),
         (b"\x80\x02ctorch\nTensor\nJ\x00\xca\x9a;\x85R.", "plain tensors"),
         (b"\x80\x02c__builtin__\nbytearray\nJ\x00\xca\x9a;\x85R.", r"builtins\.bytearray"),
-        (b"\x80\x02)" + b"\x85" * 30_000 + b".", "more than 20000 tuples"),
+        (b"\x80\x02)" + b"\x85" * 30_000 + b".", "nested more than 200 deep"),
         (b"\x80\x02]r\xff\xff\xff\xff.", "of its memo"),
         (b"\x80\x02\x82\x01.", "registered number"),
         (b"no pickle", "no sound pickle"),
@@ -208,6 +210,75 @@ def test_npy_pickles_that_no_arrays_need(tmp_path, pickled, message):
         convert(tmp_path / "a.npy", tmp_path / "out.safetensors", "sound8-npy")
 
 
+def tuples_within_tuples(n, end):
+    """`n` tuples, each of them the one before twice, and instructions that use the last one."""
+    return b"\x80\x02)q\x00" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(n)) + end
+
+
+def integers(values):
+    numbers = (value.to_bytes(9, "little", signed=True) for value in values)
+    return b"".join(b"\x8a\x09" + number for number in numbers)
+
+
+COLLIDING = [k * (2**61 - 1) for k in range(1, 100)] * 20
+LONG_TEXT = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000 + b"q\x00"
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (tuples_within_tuples(60, b"."), "far larger than the file"),
+        (tuples_within_tuples(60, b"0}."), "far larger than the file"),  # dropped before the end
+        (tuples_within_tuples(60, b"0}h\x3cNs."), "far larger than the file"),
+        (tuples_within_tuples(8, b"0}h\x08Ns."), "one of its keys is a tuple of more than 100"),
+        (tuples_within_tuples(18, b"0" + b"ctorch\ndevice\nh\x12\x85R0" * 20 + b"."), "far larger"),
+        (b"\x80\x02}(" + integers(COLLIDING) + b"u.", "integers of over 61 bits"),
+        (b"\x80\x02}(" + b"K\x01K\x02\x86N" * 2_000 + b"u.", "more than 1000 of its keys are"),
+        (b"\x80\x02c__builtin__\nset\n](" + b"K\x01\x85" * 2_000 + b"e\x85R.", "of its keys are"),
+        (b"\x80\x02]q\x00h\x00a.", "a list or dictionary within itself"),
+        (b"\x80\x02]q\x00}q\x01K\x01h\x00sa.", "a list or dictionary within itself"),
+        (b"\x80\x02" + LONG_TEXT + b"0](" + b"h\x00" * 1_000 + b"e.", "far larger than the file"),
+        (
+            b"\x80\x02" + LONG_TEXT + b"X\x06\x00\x00\x00latin1q\x01"
+            b"0](" + b"c_codecs\nencode\nh\x00h\x01\x86R" * 300 + b"e.",
+            "far larger than the file",
+        ),
+        pytest.param(
+            b"\x80\x02" + b"N0" * 150_001 + b".",
+            "more than 300000 instructions",
+            marks=pytest.mark.slow,
+        ),
+        (b"\x80\x02" + b"".join(b"cm\n%d\n0" % i for i in range(501)), "more than 500 functions"),
+        pytest.param(
+            b"\x80\x02" + b"cm\nC\n)\x810" * 20_001 + b".",
+            "calls functions and classes more than",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_small_pickles_that_would_take_for_ever(tmp_path, pickled, message):
+    """They are refused before anything is loaded, in each kind of file."""
+    save_pickle_as_torch(tmp_path / "a.pth", pickled)
+    foreign_files.write_npy_pickle(tmp_path / "a.npy", pickled)
+    begun = time.process_time()
+    for name, kind in (("a.pth", "sound8-pth"), ("a.npy", "sound8-npy")):
+        with pytest.raises(ValueError, match=message):
+            convert(tmp_path / name, tmp_path / "out.safetensors", kind)
+    assert time.process_time() - begun < 60
+
+
+def test_what_honest_files_share_is_no_trap():
+    """One tuple in ten thousand places, text that recurs, tuples as keys."""
+    shared, text = (1, 2, 3), "text" * 100
+    content = {
+        "list": [shared] * 10_000,
+        "texts": [text] * 1_000,
+        **{(i, 1): i for i in range(900)},
+    }
+    for protocol in range(6):
+        assert scan_pickle(io.BytesIO(pickle.dumps(content, protocol))) == set()
+
+
 def lua_table_nested(depth):
     table = {}
     for _ in range(depth):
@@ -247,6 +318,10 @@ def test_torch7_objects_that_do_not_fit_the_file(tmp_path, value, message):
         (struct.pack("<iii3si", 4, 1, 3, b"nn.", 9), "object type 9, expected 0 to 8"),
         (struct.pack("<iii18sq", 4, 1, 18, b"torch.FloatStorage", 2**61), "bytes should follow"),
         (struct.pack("<iii3siii", 4, 1, 3, b"nn.", 3, 2, 2**30), "bytes should follow"),
+        (
+            struct.pack("<iii3siii", 4, 1, 3, b"nn.", 3, 2, 200_000) + bytes(1_600_000),
+            "more than 200000 objects",
+        ),
     ],
 )
 def test_torch7_sizes_beyond_the_file(tmp_path, content, message):
