@@ -2,7 +2,8 @@
 # make picture         the same with the example sounds, kept as the picture of the README
 # make train-demo      fit a network to a simulated brain that heard example sounds, or AUDIO=folder
 # make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file anew
-#                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA)
+#                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA); into the folder
+#                      default-checkpoint, or with COMMITTED=1 in the place of those of the package
 # make test            all tests, the real HEAR tools included
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
@@ -37,6 +38,8 @@ PRETRAINED := $(DEFAULT)/third/soundnet.safetensors
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
 SHARE ?= 0.5
+COMMITTED ?=
+NUMBERS := $(if $(COMMITTED),--committed,--results $(DEFAULT)/results)
 SCENES ?= --scene default --scene "conv2:mean,std+conv3:mean,std+conv4:mean,std"
 default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
@@ -44,20 +47,20 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	$(TRAINING) pretrain training/recipes/pretrain_second.yaml --resume --out $(DEFAULT)/second
 	$(TRAINING) pretrain training/recipes/pretrain_third.yaml --resume --out $(DEFAULT)/third \
 	  --name soundnet-pretrained
-	$(MADE) align --pretrained $(PRETRAINED) --out $(DEFAULT)
+	$(MADE) align --pretrained $(PRETRAINED) --out $(DEFAULT) $(NUMBERS)
 	$(MADE) fit-all --pretrained $(PRETRAINED) --out $(DEFAULT) \
 	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
 	  make-speech-commands; do \
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
-	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(SCENES) "random weights=untrained" \
+	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) "random weights=untrained" \
 	  "pretrained=$(PRETRAINED)" "aligned=$(DEFAULT)/aligned.safetensors"
 	$(BIN)/python -m benchmarks.hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
 	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
-	  --out $(DEFAULT)/ablation
+	  --out $(DEFAULT)/ablation $(NUMBERS)
 	$(MADE) ship --pretrained $(PRETRAINED) \
-	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE)
-	$(MADE) page
+	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE) $(NUMBERS)
+	$(MADE) page $(NUMBERS) $(if $(COMMITTED),,--out $(DEFAULT)/results.md)
 
 picture: demo
 	cp demo/neighbours.png benchmarks/demo/neighbours.png

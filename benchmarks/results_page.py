@@ -13,6 +13,24 @@ from hear_brainsoundnet.files import write_atomically
 Picture = tuple[str, Callable[[Mapping[str, Any]], bytes]]  # title, and what draws the PNG
 
 
+def page_path(out: Path) -> Path:
+    """The Markdown file that is meant: pictures and numbers beside it are named after it.
+
+    Raises
+    ------
+    ValueError
+        If the name ends otherwise.
+
+    Examples
+    --------
+    >>> page_path(Path("page")).name, page_path(Path("page.md")).name
+    ('page.md', 'page.md')
+    """
+    if out.suffix not in ("", ".md"):
+        raise ValueError(f"expected the name of a page, such as page.md, got {out}")
+    return out.with_suffix(".md")
+
+
 def write_results_page(
     results: Path,
     page: Path,
@@ -30,7 +48,7 @@ def write_results_page(
     results : Path
         Folder of the JSON files; an experiment without one is marked as such.
     page : Path
-        The page, for example ``results.md``.
+        The page, for example ``results.md``; see :func:`page_path`.
     program : str
         The command that makes results, for the error message.
     heading : sequence of str
@@ -46,7 +64,10 @@ def write_results_page(
     ------
     FileNotFoundError
         If there is no result at all.
+    ValueError
+        If `page` is not the name of a page.
     """
+    page = page_path(page)
     documents = {name: read_result(results, name) for name in names}
     if not any(documents.values()):
         raise FileNotFoundError(f"no results in {results}; run first: {program} --help")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.calibration.page import PAGE, RESULTS, write_page
+from benchmarks.calibration.page import write_page
 from benchmarks.calibration.sizes import SIZES, SizeName
 from benchmarks.command_line import run_benchmark
+from benchmarks.places import Committed, Page, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.calibration"
+PLACES = Places("calibration")
 
 app = new_app(
     PROGRAM, "Whether p values, corrections, ceilings and intervals are what they claim to be."
@@ -23,9 +24,11 @@ app = new_app(
 @app.command()
 def run(
     size: Annotated[SizeName, typer.Option(help="How many simulated experiments.")] = "full",
-    out: Annotated[Path, typer.Option(help="Folder for the numbers, a JSON file each.")] = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Simulate, estimate, and compare with the truth: minutes at full size, on one core."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.calibration.ceilings import ceilings_document
     from benchmarks.calibration.discoveries import discoveries_document
     from benchmarks.calibration.intervals import intervals_document
@@ -38,16 +41,17 @@ def run(
         "intervals": intervals_document,
     }.items():
         document = {**document_of(SIZES[size]), "command": f"{PROGRAM} run --size {size}"}
-        typer.echo(write_result(out, name, document))
+        typer.echo(write_result(numbers, name, document))
 
 
 @app.command()
 def page(
-    results: Annotated[Path, typer.Option(help="Folder with the numbers.")] = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+    results: Results = None,
+    out: Page = None,
+    committed: Committed = False,
 ) -> None:
     """Write the results page and its pictures from the numbers alone."""
-    typer.echo(write_page(results, out))
+    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from benchmarks.command_line import run_benchmark
-from benchmarks.correspondence.page import PAGE, RESULTS, SPEED, YARDSTICKS, write_page
+from benchmarks.correspondence.page import SPEED, YARDSTICKS, write_page
+from benchmarks.places import Committed, Page, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.features import PRESETS
 
 PROGRAM = "python -m benchmarks.correspondence"
+PLACES = Places("correspondence")
 
 app = new_app(
     PROGRAM, "How well the stages of a network predict responses of the brain to the same sounds."
@@ -26,7 +28,6 @@ Data = Annotated[
 Out = Annotated[
     Path, typer.Option(help="Folder for activations; those that are there are not made again.")
 ]
-Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 
 
 @app.command()
@@ -58,42 +59,49 @@ def run(
             f"({PRESETS['default'].level:g}); 0 leaves them as they are."
         ),
     ] = 0.0,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Measure models against responses to sounds, or against time series."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.runs import run_model
 
     for model in models:
         name, document = run_model(model, checkpoint, on, data, archive, out, splits, level)
-        typer.echo(write_result(results, name, document))
+        typer.echo(write_result(numbers, name, document))
 
 
 @app.command()
-def yardsticks(out: Out, data: Data = None, results: Results = RESULTS) -> None:
+def yardsticks(
+    out: Out, data: Data = None, results: Results = None, committed: Committed = False
+) -> None:
     """Measure simple features again that were measured beside the data."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.runs import SOUNDS
     from benchmarks.correspondence.yardsticks import yardstick_document
 
     if data is None:
         raise ValueError("yardsticks need the sounds; give --data or set BRAINSOUNDNET_DATA")
-    typer.echo(write_result(results, YARDSTICKS, yardstick_document(data / SOUNDS, out)))
+    typer.echo(write_result(numbers, YARDSTICKS, yardstick_document(data / SOUNDS, out)))
 
 
 @app.command()
-def speed(results: Results = RESULTS) -> None:
+def speed(results: Results = None, committed: Committed = False) -> None:
     """Time 5,000 voxels here and by scikit-learn one by one; takes minutes."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.speed import speed_document
 
-    typer.echo(write_result(results, SPEED, speed_document()))
+    typer.echo(write_result(numbers, SPEED, speed_document()))
 
 
 @app.command()
 def page(
-    results: Results = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+    results: Results = None,
+    committed: Committed = False,
+    out: Page = None,
 ) -> None:
     """Write the results page and its pictures from the numbers alone."""
-    typer.echo(write_page(results, out))
+    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.correspondence.pictures import draw_models, draw_profiles, draw_similarity
 from benchmarks.results import Document, read_result
-from benchmarks.results_page import format_experiment, format_table
+from benchmarks.results_page import format_experiment, format_table, page_path
 from hear_brainsoundnet.files import write_atomically
 
 RESULTS = Path(__file__).with_name("results")
@@ -60,6 +60,7 @@ def write_page(results: Path, page: Path) -> Path:
     FileNotFoundError
         If there is no result at all.
     """
+    page = page_path(page)
     names = sorted(path.stem for path in results.glob("*.json"))
     read = {name: read_result(results, name) for name in names}
     documents = {name: document for name, document in read.items() if document is not None}

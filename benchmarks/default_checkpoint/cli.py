@@ -9,17 +9,17 @@ import typer
 
 from benchmarks.command_line import run_benchmark
 from benchmarks.default_checkpoint.page import (
-    PAGE,
     README,
-    RESULTS,
     write_brief_table,
     write_page,
 )
+from benchmarks.places import Committed, Page, Places, Results
 from benchmarks.results import read_result, write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.named import CHECKPOINT_FOLDER
 
 PROGRAM = "python -m benchmarks.default_checkpoint"
+PLACES = Places("default_checkpoint")
 Share = Annotated[float, typer.Option(help="Of the aligned weights in the average.")]
 app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
 
@@ -28,7 +28,6 @@ Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
 Work = Annotated[Path, typer.Option(help="Folder for prepared data, fits and embeddings.")]
-Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 
 
 @app.command()
@@ -37,20 +36,29 @@ def ablation(
     data: Data,
     tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
     out: Work,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Short pretrainings in which one thing is left out each."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.ablation import measure_ablation
 
-    typer.echo(write_result(results, "ablation", measure_ablation(corpus, data, tasks, out)))
+    typer.echo(write_result(numbers, "ablation", measure_ablation(corpus, data, tasks, out)))
 
 
 @app.command()
-def align(pretrained: Pretrained, data: Data, out: Work, results: Results = RESULTS) -> None:
+def align(
+    pretrained: Pretrained,
+    data: Data,
+    out: Work,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
     """Cross-validated alignment with responses to natural sounds, and its controls."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.alignment import measure_alignment
 
-    typer.echo(write_result(results, "alignment", measure_alignment(pretrained, data, out)))
+    typer.echo(write_result(numbers, "alignment", measure_alignment(pretrained, data, out)))
 
 
 @app.command()
@@ -61,9 +69,11 @@ def tasks(
     scene: Annotated[
         list[str] | None, typer.Option(help="Scene expression or preset; repeat it.")
     ] = None,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Logistic regression on scene embeddings."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.tasks import measure_tasks
 
     wrong = [each for each in checkpoints if "=" not in each]
@@ -71,7 +81,7 @@ def tasks(
         raise ValueError(f"expected NAME=FILE, got {wrong[0]!r}")
     named = dict(each.split("=", 1) for each in checkpoints)
     document = measure_tasks(named, scene or ["default"], tasks, out)
-    typer.echo(write_result(results, "tasks", document))
+    typer.echo(write_result(numbers, "tasks", document))
 
 
 @app.command("fit-all")
@@ -94,17 +104,25 @@ def ship(
     aligned: Annotated[Path, typer.Option(help="What fit-all has written.")],
     pretrained: Pretrained,
     share: Share,
-    folder: Annotated[Path, typer.Option(help="Where to.")] = CHECKPOINT_FOLDER,
-    results: Results = RESULTS,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to; with --committed the package itself, by default beside --results."
+        ),
+    ] = None,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
-    """Write both networks with names, licences and measured scores into the package."""
+    """Write both networks with names, licences and measured scores."""
+    numbers = PLACES.results(results, committed)
+    folder = folder or (CHECKPOINT_FOLDER if committed else numbers.with_name("checkpoints"))
     from benchmarks.default_checkpoint import shipping
 
     found = {}
     for name, command in (("alignment", "align"), ("tasks", "tasks")):
-        document = read_result(results, name)
+        document = read_result(numbers, name)
         if document is None:
-            raise FileNotFoundError(f"{results} has no {name}.json; run {PROGRAM} {command} first")
+            raise FileNotFoundError(f"{numbers} has no {name}.json; run {PROGRAM} {command} first")
         found[name] = document
     for kind, path in (("aligned", aligned), ("pretrained", pretrained)):
         scores = shipping.scores_of(kind, share, found["alignment"], found["tasks"])
@@ -114,13 +132,19 @@ def ship(
 
 @app.command()
 def page(
-    results: Results = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page.")] = PAGE,
-    readme: Annotated[Path, typer.Option(help="Text that gets the table of scores.")] = README,
+    results: Results = None,
+    committed: Committed = False,
+    out: Page = None,
+    readme: Annotated[
+        Path | None,
+        typer.Option(help="Text that gets the table of scores; with --committed the README."),
+    ] = None,
 ) -> None:
-    """Write the results page, and the scores into the README, from the numbers alone."""
-    typer.echo(write_page(results, out))
-    typer.echo(write_brief_table(results, readme))
+    """Write the results page, and the scores into a README, from the numbers alone."""
+    numbers = PLACES.results(results, committed)
+    typer.echo(write_page(numbers, PLACES.page(out, committed)))
+    if readme or committed:
+        typer.echo(write_brief_table(numbers, readme or README))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from benchmarks.command_line import run_benchmark
-from benchmarks.encoding.page import PAGE, RESULTS, write_page
+from benchmarks.encoding.page import write_page
+from benchmarks.places import Committed, Page, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.named import NAMED
 
 PROGRAM = "python -m benchmarks.encoding"
+PLACES = Places("encoding")
 
 app = new_app(
     PROGRAM, "How well responses to unheard sounds are predicted, on real and simulated data."
@@ -26,7 +28,6 @@ Data = Annotated[
 Out = Annotated[
     Path, typer.Option(help="Folder for prepared data and runs; finished runs are not made again.")
 ]
-Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 Start = Annotated[str, typer.Option(help="The checkpoint of the package to start from.")]
 UNTRAINED = "untrained"
 
@@ -45,57 +46,81 @@ def named_after(experiment: str, start: str) -> str:
 
 
 @app.command()
-def natsound165(data: Data, out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
+def natsound165(
+    data: Data,
+    out: Out,
+    start: Start = UNTRAINED,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
     """Six response components to 165 natural sounds."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.encoding.natsound165 import run_natsound165
 
     name = named_after("natsound165", start)
     document = run_natsound165(data, out, start=start)
-    typer.echo(write_result(results, name, document))
+    typer.echo(write_result(numbers, name, document))
 
 
 @app.command()
-def alice(data: Data, out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
+def alice(
+    data: Data,
+    out: Out,
+    start: Start = UNTRAINED,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
     """Six regions of 27 listeners to a story."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.encoding.alice import run_alice
 
     name = named_after("alice", start)
     document = run_alice(data, out, start=start)
-    typer.echo(write_result(results, name, document))
+    typer.echo(write_result(numbers, name, document))
 
 
 @app.command()
-def alice_commands(data: Data, out: Out, results: Results = RESULTS) -> None:
+def alice_commands(
+    data: Data, out: Out, results: Results = None, committed: Committed = False
+) -> None:
     """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` alone."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.encoding.evaluated import run_alice_commands
 
-    typer.echo(write_result(results, "alice-commands", run_alice_commands(data, out)))
+    typer.echo(write_result(numbers, "alice-commands", run_alice_commands(data, out)))
 
 
 @app.command()
-def natsound165_commands(data: Data, out: Out, results: Results = RESULTS) -> None:
+def natsound165_commands(
+    data: Data, out: Out, results: Results = None, committed: Committed = False
+) -> None:
     """The natural sounds by the same commands, frozen and fine-tuned over ten splits."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.encoding.evaluated import run_natsound165_commands
 
-    typer.echo(write_result(results, "natsound165-commands", run_natsound165_commands(data, out)))
+    typer.echo(write_result(numbers, "natsound165-commands", run_natsound165_commands(data, out)))
 
 
 @app.command()
-def simulated(out: Out, start: Start = UNTRAINED, results: Results = RESULTS) -> None:
+def simulated(
+    out: Out, start: Start = UNTRAINED, results: Results = None, committed: Committed = False
+) -> None:
     """A brain whose truth is known."""
+    numbers = PLACES.results(results, committed)
     name = named_after("simulated", start)
     module = import_module("benchmarks.encoding.simulated")
     document = module.run_simulated(out, module.Experiment(start=start))
-    typer.echo(write_result(results, name, document))
+    typer.echo(write_result(numbers, name, document))
 
 
 @app.command()
 def page(
-    results: Results = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+    results: Results = None,
+    committed: Committed = False,
+    out: Page = None,
 ) -> None:
     """Write the results page and its pictures from the numbers alone."""
-    typer.echo(write_page(results, out))
+    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:

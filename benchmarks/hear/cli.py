@@ -22,11 +22,11 @@ from benchmarks.hear.tasks.natsound165_categories import make_natsound165
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.speech_commands import make_speech_commands
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
+from benchmarks.places import Committed, Page, Places
 from hear_brainsoundnet.command_line import WrongCall, new_app, run_program
 
-PAGE = Path(__file__).with_name("results.md")
-
 PROGRAM = "python -m benchmarks.hear"
+PLACES = Places("hear")
 
 app = new_app(
     PROGRAM, "HEAR tasks, run with the real HEAR eval kit; models compared with published ones."
@@ -84,7 +84,11 @@ def few_shot(
     model_options: ModelOptions = "",
     task: OnlyTasks = None,
     examples: Annotated[
-        str, typer.Option(help="Numbers of examples of each class, with commas.")
+        str,
+        typer.Option(
+            help="Numbers of examples of each class, with commas; as many as there are of a class "
+            "that has fewer."
+        ),
     ] = ",".join(map(str, EXAMPLES)),
     draws: Annotated[int, typer.Option(min=1, help="Sets of examples that are drawn.")] = DRAWS,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
@@ -110,7 +114,9 @@ def compare(
         list[Path], typer.Argument(help="Output folders of run, or folders of raw scores.")
     ],
     leaderboard: Annotated[Path, typer.Option(help="csv file: Model, and a column for each task.")],
-    out: Annotated[Path, typer.Option(help="The page; pictures and numbers go beside it.")],
+    out: Annotated[
+        Path, typer.Option(help="The page, PAGE or PAGE.md; pictures and numbers go beside it.")
+    ],
     baseline: Annotated[
         str, typer.Option(help="The model that is not aligned: name or hash; else the first.")
     ] = "",
@@ -122,10 +128,11 @@ def compare(
 @app.command()
 def page(
     results: Annotated[Path, typer.Argument(help="Folder with scores.json files.")],
-    out: Annotated[Path, typer.Option(help="The page; raw scores go beside it.")] = PAGE,
+    out: Page = None,
+    committed: Committed = False,
 ) -> None:
-    """Write the results page, and the raw scores that it is made from."""
-    typer.echo(write_page(results, out))
+    """Write the results page, and beside it the raw scores that it is made from."""
+    typer.echo(write_page(results, PLACES.page(out, committed)))
 
 
 @app.command(name="all")
@@ -133,11 +140,15 @@ def everything(
     data: Data,
     out: Out,
     seeds: Seeds = 3,
-    page: Annotated[Path, typer.Option(help="The page to write.")] = PAGE,
+    page: Annotated[
+        Path | None, typer.Option(help="The page to write; by default OUT/page.md.")
+    ] = None,
+    committed: Committed = False,
     keep: Keep = False,
 ) -> None:
     """Make the tasks, run all models on them, write the page."""
-    typer.echo(run_suite(data, out, page, n_seeds=seeds, keep=keep))
+    written = PLACES.page(page, committed) if page or committed else out / "page.md"
+    typer.echo(run_suite(data, out, written, n_seeds=seeds, keep=keep))
 
 
 @tasks_app.command("make-spoken-digit")

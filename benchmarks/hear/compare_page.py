@@ -12,7 +12,7 @@ from benchmarks.hear.leaderboard import read_leaderboard
 from benchmarks.hear.model_scores import read_models
 from benchmarks.hear.pictures import draw_rank_changes, draw_scores, draw_sizes
 from benchmarks.results import write_result
-from benchmarks.results_page import Picture, write_results_page
+from benchmarks.results_page import Picture, page_path, write_results_page
 
 PICTURES: dict[str, Picture] = {
     "scores": ("Scores with their intervals", draw_scores),
@@ -33,7 +33,7 @@ def write_comparison(
     leaderboard : Path
         See :func:`benchmarks.hear.leaderboard.read_leaderboard`.
     page : Path
-        For example ``comparison.md``.
+        For example ``comparison.md``; see :func:`~benchmarks.results_page.page_path`.
     baseline : str
         Name, or start of the checkpoint's hash, of the model that is not aligned; "" is the first.
 
@@ -42,6 +42,7 @@ def write_comparison(
     Path
         The page.
     """
+    page = page_path(page)
     published = read_leaderboard(leaderboard)
     models = read_models(results)
     chosen = choose_baseline(models, baseline)

@@ -55,7 +55,8 @@ def run_few_shot(
     module, tasks_folder, out, checkpoint, options, task_names, progress
         As for :func:`benchmarks.hear.run.run_model`.
     examples : sequence of int
-        Numbers of examples of each class.
+        Numbers of examples of each class. Of a class that has fewer, the largest number that all
+        classes have is taken instead, and a warning names it.
     n_draws : int
         How many sets of examples.
     seed : int
@@ -69,8 +70,8 @@ def run_few_shot(
     Raises
     ------
     FileNotFoundError, ValueError
-        If tasks, model or numbers are not right, or a class has too few examples; before anything
-        is computed.
+        If tasks, model or numbers are not right, or a class has no examples to learn from; before
+        anything is computed.
     """
     if not examples or min(examples) < 1 or n_draws < 1:
         raise ValueError(
@@ -78,8 +79,7 @@ def run_few_shot(
             f"{n_draws}"
         )
     tasks = find_tasks(tasks_folder, task_names)
-    for task in tasks:
-        check_task(task, max(examples))
+    chosen = {task.name: available_examples(task, examples) for task in tasks}
     options = dict(options or {})
     if "sample_rate" not in options and takes_sample_rate(module):
         options["sample_rate"] = common_sample_rate(tasks)
@@ -92,7 +92,7 @@ def run_few_shot(
         settings = {
             "task": task.name,
             "task_hash": task.content_hash(),
-            "examples": sorted(set(examples)),
+            "examples": chosen[task.name],
             "draws": n_draws,
             "seed": seed,
         }
@@ -179,13 +179,13 @@ def probe_accuracy(
     return float(np.mean(probe.predict(np.asarray(x_test, np.float64)) == np.array(y_test)))
 
 
-def check_task(task: TaskFolder, n_examples: int) -> None:
-    """See that a task has one label for each clip, and enough examples of each class.
+def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:
+    """Which numbers of examples are drawn from a task, ascending: those that all classes have.
 
     Raises
     ------
     ValueError
-        If not; names the class.
+        If clips do not have one label each, or a class has nothing to learn from.
     """
     kinds = (task.metadata["embedding_type"], task.metadata["prediction_type"])
     if kinds != ("scene", "multiclass"):
@@ -193,16 +193,36 @@ def check_task(task: TaskFolder, n_examples: int) -> None:
             f"task {task.name} is one of {kinds[0]} and {kinds[1]}; few examples of each class are "
             "defined for tasks of scene and multiclass: choose tasks with --task"
         )
-    labels = labels_of(task)
+    n_fewest, label, test = fewest_examples(labels_of(task))
+    if not n_fewest:
+        raise ValueError(
+            f"task {task.name}: class {label!r} has no examples to learn from when {test} is "
+            "tested; choose other tasks with --task"
+        )
+    if max(examples) > n_fewest:
+        logger.warning(
+            "task %s: class %r has %d examples to learn from when %s is tested; %d are drawn "
+            "where %s were asked for",
+            *(task.name, label, n_fewest, test, n_fewest),
+            " and ".join(str(n) for n in sorted(set(examples)) if n > n_fewest),
+        )
+    return sorted({min(n, n_fewest) for n in examples})
+
+
+def fewest_examples(labels: Mapping[str, Sequence[str]]) -> tuple[int, str, str]:
+    """The fewest examples that a class has to learn from, the class, and the tested split.
+
+    Examples
+    --------
+    >>> fewest_examples({"train": ["a", "a", "b"], "test": ["a"]})
+    (1, 'b', 'test')
+    """
+    classes = sorted({label for own in labels.values() for label in own})
+    found = []
     for test in tested_splits(labels):
-        learned = learned_splits(labels, test)
-        counts = Counter(label for split in learned for label in labels[split])
-        for label in sorted({label for own in labels.values() for label in own}):
-            if counts[label] < n_examples:
-                raise ValueError(
-                    f"task {task.name}: class {label!r} has {counts[label]} examples to learn from "
-                    f"when {test} is tested, asked for {n_examples}; ask for fewer with --examples"
-                )
+        counts = Counter(label for split in learned_splits(labels, test) for label in labels[split])
+        found += [(counts[label], label, test) for label in classes]
+    return min(found, key=lambda each: each[0])
 
 
 def labels_of(task: TaskFolder) -> dict[str, list[str]]:

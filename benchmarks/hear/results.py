@@ -14,6 +14,7 @@ from benchmarks.hear.few_shot_page import few_shot_lines
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
 from benchmarks.hear.pictures import draw_few_shot
 from benchmarks.hear.scores import COLLECTED, column_head, format_score, read_json, write_json
+from benchmarks.results_page import page_path
 from hear_brainsoundnet.files import write_atomically
 
 FEW_SHOT_FOLDER = "few-shot"  # below the folder of raw scores
@@ -48,6 +49,7 @@ def write_page(results_folder: Path, page: Path) -> Path:
 
 def write_page_of(score_files: Sequence[Path], few_shot_files: Sequence[Path], page: Path) -> Path:
     """Write the page from these files: of ``run``, and of ``few-shot``; ours come first."""
+    page = page_path(page)
     documents = sorted(map(read_json, score_files), key=_order)
     few_shot = sorted(map(read_json, few_shot_files), key=_order)
     named = _named(few_shot)
@@ -105,7 +107,7 @@ def format_page(
         *task_commands(documents, few_shot),
         *[command for document in documents for command in run_commands(document)],
         *[command for document in few_shot for command in few_shot_commands(document)],
-        "python -m benchmarks.hear page OUT --out benchmarks/hear/results.md",
+        "python -m benchmarks.hear page OUT --out page.md",
         "```",
     ]
     notes = _notes(documents)

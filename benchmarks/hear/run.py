@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import logging
 import shutil
@@ -25,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.hear.embedding_check import check_clip_embeddings
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
-from benchmarks.hear.heareval_process import HearevalError, run_heareval
+from benchmarks.hear.heareval_process import run_heareval
 from benchmarks.hear.model_identity import ModelIdentity, identify, takes_sample_rate
 from benchmarks.hear.official_tasks import OFFICIAL_TASKS, missing_tasks
 from benchmarks.hear.scores import (
@@ -37,6 +36,7 @@ from benchmarks.hear.scores import (
     write_json,
 )
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
+from benchmarks.hear.tools import check_tools
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def run_model(
     FileNotFoundError, ValueError
         If tasks, model or options are not right; before anything is computed.
     HearevalError
-        If heareval is not installed or fails.
+        If the HEAR tools are not installed, or fail.
     """
     if n_seeds < 1:
         raise ValueError(f"the number of seeds must be at least 1, got {n_seeds}")
@@ -114,12 +114,7 @@ def run_model(
     model = identify(module, checkpoint, options)
     for task in tasks:
         task.check_audio(model.sample_rate)
-    for tool in ("heareval", "hearvalidator"):
-        if importlib.util.find_spec(tool) is None:
-            raise HearevalError(
-                f"{tool} is not installed; pip install -e '.[hear]' and then: pip install "
-                "--no-deps --ignore-requires-python heareval==2021.1.3 hearvalidator==2021.0.6"
-            )
+    check_tools()
     folder = out / model.folder
     logger.info("%s, weights %s: %s", model.label, model.checkpoint, folder)
     absent = missing_tasks([task.name for task in tasks])

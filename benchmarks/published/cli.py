@@ -7,43 +7,47 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.published.page import PAGE, RESULTS, write_page
+from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.published.page import write_page
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.published"
+PLACES = Places("published")
 
 app = new_app(PROGRAM, "Published figures, redone from the tables that their authors published.")
 
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
-Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 
 
 @app.command()
-def encoding(data: Data, results: Results = RESULTS) -> None:
+def encoding(data: Data, results: Results = None, committed: Committed = False) -> None:
     """Gains of fine-tuning from conv4 over the frozen baseline."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.published.encoding import run_encoding
 
-    typer.echo(write_result(results, "encoding", run_encoding(data)))
+    typer.echo(write_result(numbers, "encoding", run_encoding(data)))
 
 
 @app.command()
-def hear(data: Data, results: Results = RESULTS) -> None:
+def hear(data: Data, results: Results = None, committed: Committed = False) -> None:
     """HEAR scores of brain-aligned models, and their places on the leaderboard."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.published.hear import run_hear
 
-    typer.echo(write_result(results, "hear", run_hear(data)))
+    typer.echo(write_result(numbers, "hear", run_hear(data)))
 
 
 @app.command()
 def page(
-    results: Results = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page; pictures go beside it.")] = PAGE,
+    results: Results = None,
+    committed: Committed = False,
+    out: Page = None,
 ) -> None:
     """Write the results page and its pictures from the numbers alone."""
-    typer.echo(write_page(results, out))
+    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:

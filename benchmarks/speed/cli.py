@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.places import Committed, Page, Places, Results
 from benchmarks.results import write_result
 from benchmarks.speed.documents import (
     embedding_document,
@@ -17,25 +18,26 @@ from benchmarks.speed.documents import (
     preparation_document,
 )
 from benchmarks.speed.machine import machine
-from benchmarks.speed.page import PAGE, RESULTS, write_page
+from benchmarks.speed.page import write_page
 from hear_brainsoundnet.command_line import new_app, run_program
 
 PROGRAM = "python -m benchmarks.speed"
+PLACES = Places("speed")
 
 app = new_app(
     PROGRAM, "How long the work takes, measured against the plainest or the usual way to do it."
 )
 
 Rounds = Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")]
-Results = Annotated[Path, typer.Option(help="Folder for the numbers, one JSON file each.")]
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
 
 
 @app.command()
-def embedding(rounds: Rounds = 5, results: Results = RESULTS) -> None:
+def embedding(rounds: Rounds = 5, results: Results = None, committed: Committed = False) -> None:
     """Clips of several lengths, alone and in batches, against the earlier public recipe."""
+    numbers = PLACES.results(results, committed)
     import torch
 
     from benchmarks.speed.embedding import BATCHES, DURATIONS, KINDS, measure_clips
@@ -49,12 +51,13 @@ def embedding(rounds: Rounds = 5, results: Results = RESULTS) -> None:
     ]
     command = f"{PROGRAM} embedding --rounds {rounds}"
     document = embedding_document(speeds, torch.get_num_threads(), command, at_work)
-    typer.echo(write_result(results, "embedding", document))
+    typer.echo(write_result(numbers, "embedding", document))
 
 
 @app.command("long")
-def long_(rounds: Rounds = 3, results: Results = RESULTS) -> None:
+def long_(rounds: Rounds = 3, results: Results = None, committed: Committed = False) -> None:
     """Twenty minutes and two hours, and how memory grows with length and number of clips."""
+    numbers = PLACES.results(results, committed)
     import torch
 
     from benchmarks.speed.embedding import KINDS
@@ -65,7 +68,7 @@ def long_(rounds: Rounds = 3, results: Results = RESULTS) -> None:
     speeds = [measure_long(kind, rounds) for kind in KINDS]
     command = f"{PROGRAM} long --rounds {rounds}"
     document = long_document(speeds, memories, n_threads, command, at_work)
-    typer.echo(write_result(results, "long", document))
+    typer.echo(write_result(numbers, "long", document))
 
 
 @app.command()
@@ -73,9 +76,11 @@ def folder(
     data: Data,
     rounds: Rounds = 3,
     files: Annotated[int | None, typer.Option(min=1, help="Of each set; by default all.")] = None,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """``hear-brainsoundnet embed`` on real recordings, against plain loops."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.speed.folders import SETS, measure_folder, measure_start, recordings
 
     at_work = machine()
@@ -84,12 +89,13 @@ def folder(
     speeds = [measure_folder(name, paths, rounds) for name, paths in sets.items()]
     command = f"{PROGRAM} folder --rounds {rounds}"
     command += "" if files is None else f" --files {files}"
-    typer.echo(write_result(results, "folder", folder_document(speeds, starts, command, at_work)))
+    typer.echo(write_result(numbers, "folder", folder_document(speeds, starts, command, at_work)))
 
 
 @app.command()
-def leads(rounds: Rounds = 5, results: Results = RESULTS) -> None:
+def leads(rounds: Rounds = 5, results: Results = None, committed: Committed = False) -> None:
     """Ideas for a faster network, one by one."""
+    numbers = PLACES.results(results, committed)
     import torch
 
     from benchmarks.speed.leads import DURATIONS, measure_leads
@@ -98,7 +104,7 @@ def leads(rounds: Rounds = 5, results: Results = RESULTS) -> None:
     measured = {duration: measure_leads(duration, rounds) for duration in DURATIONS}
     command = f"{PROGRAM} leads --rounds {rounds}"
     document = leads_document(measured, torch.get_num_threads(), command, at_work)
-    typer.echo(write_result(results, "leads", document))
+    typer.echo(write_result(numbers, "leads", document))
 
 
 @app.command()
@@ -110,9 +116,11 @@ def epoch(
     runs: Annotated[int, typer.Option(min=1, help="Runs to learn from.")] = 2,
     minutes: Annotated[float, typer.Option(help="Length of a run.")] = 5.0,
     rounds: Rounds = 5,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """An epoch of fine-tuning from conv4, against the earlier public recipe."""
+    numbers = PLACES.results(results, committed)
     import torch
 
     from benchmarks.speed.epoch import measure_epoch
@@ -124,31 +132,34 @@ def epoch(
     ]
     options = "".join(f" --threads {speed.n_threads}" for speed in speeds)
     command = f"{PROGRAM} epoch{options} --runs {runs} --minutes {minutes:g} --rounds {rounds}"
-    typer.echo(write_result(results, "epoch", epoch_document(speeds, command, at_work)))
+    typer.echo(write_result(numbers, "epoch", epoch_document(speeds, command, at_work)))
 
 
 @app.command()
 def preparation(
     minutes: Annotated[float, typer.Option(help="Length of the files.")] = 20.0,
     rounds: Rounds = 5,
-    results: Results = RESULTS,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Preparing a film and a WAV file, against decoding and resampling them."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.speed.preparation import measure_preparation
 
     at_work = machine()
     speed = measure_preparation(minutes, rounds)
     command = f"{PROGRAM} preparation --minutes {minutes:g} --rounds {rounds}"
-    typer.echo(write_result(results, "preparation", preparation_document(speed, command, at_work)))
+    typer.echo(write_result(numbers, "preparation", preparation_document(speed, command, at_work)))
 
 
 @app.command()
 def page(
-    results: Results = RESULTS,
-    out: Annotated[Path, typer.Option(help="The page.")] = PAGE,
+    results: Results = None,
+    committed: Committed = False,
+    out: Page = None,
 ) -> None:
     """Write the results page from the numbers alone."""
-    typer.echo(write_page(results, out))
+    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:

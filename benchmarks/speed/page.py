@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.correspondence.page import RESULTS as CORRESPONDENCE_RESULTS
 from benchmarks.correspondence.page import SPEED
 from benchmarks.results import read_result
 from benchmarks.results_page import format_table, write_results_page
@@ -15,16 +14,14 @@ PAGE = Path(__file__).with_name("results.md")
 MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "leads")
 
 
-def write_page(results: Path, page: Path, ridge_results: Path = CORRESPONDENCE_RESULTS) -> Path:
+def write_page(results: Path, page: Path) -> Path:
     """Write the page; see :func:`write_results_page`.
 
-    Parameters
-    ----------
-    ridge_results : Path
-        Where ``python -m benchmarks.correspondence speed`` wrote its numbers.
+    The numbers of ``python -m benchmarks.correspondence speed`` are taken from where it writes
+    them in the same folder of results.
     """
     documents = {name: read_result(results, name) for name in MEASUREMENTS}
-    ridge = read_result(ridge_results, SPEED)
+    ridge = read_result(results.parent.parent / "correspondence" / "results", SPEED)
     goals = format_table(goal_rows({**documents, "ridge": ridge}))
     return write_results_page(
         results,

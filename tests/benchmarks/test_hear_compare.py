@@ -125,6 +125,20 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         choose_baseline(models, "other")
 
 
+def test_a_page_is_named_with_or_without_its_ending(tmp_path: Path) -> None:
+    """The folder of numbers has the page's name without the ending: `page` is both."""
+    (tmp_path / "leaderboard.csv").write_text("Model,ESC-50\nA,0.5\n")
+    write_json(tmp_path / "out" / "scores.json", scores_document("plain", {"own-1-full": [[0.1]]}))
+    places = [tmp_path / "out"], tmp_path / "leaderboard.csv"
+    for name in ("page", "page.md"):  # the second time over the first
+        assert write_comparison(*places, tmp_path / name) == tmp_path / "page.md"
+        assert (tmp_path / "page" / "scores.json").is_file()
+    with pytest.raises(
+        ValueError, match=r"expected the name of a page, such as page\.md, got .*v2"
+    ):
+        write_comparison(*places, tmp_path / "page.v2")
+
+
 @pytest.mark.slow
 def test_the_page_has_its_pictures_and_leaves_out_what_there_is_no_data_for(
     tmp_path: Path,

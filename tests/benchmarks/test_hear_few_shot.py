@@ -12,6 +12,7 @@ from scipy.stats import wilcoxon
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.hear.few_shot import (
+    available_examples,
     draw_order,
     few_shot_accuracy,
     probe_accuracy,
@@ -20,6 +21,7 @@ from benchmarks.hear.few_shot import (
 from benchmarks.hear.few_shot_page import accuracy_rows, pair_rows
 from benchmarks.hear.results import write_page
 from benchmarks.hear.scores import read_json
+from benchmarks.hear.task_folder import read_task
 
 RATE, N_CLIPS = 44_100, 4  # clips of each class and fold
 
@@ -157,15 +159,42 @@ def test_a_clip_without_numbers_is_named(tmp_path: Path) -> None:
         )
 
 
+def test_where_a_class_has_fewer_as_many_are_drawn_as_there_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two folds of four clips each are learned from: 8 of each class, whatever is asked for."""
+    task = read_task(write_fold_task(tmp_path / "tasks"))
+    assert available_examples(task, [50, 1]) == available_examples(task, [8, 9, 1]) == [1, 8]
+    words = "class 'high' has 8 examples to learn from when fold00 is tested; 8 are drawn where "
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [
+        f"{words}50 were asked for",
+        f"{words}9 were asked for",
+    ]
+    caplog.clear()
+    assert available_examples(task, [1, 8]) == [1, 8]
+    assert not caplog.records
+    path = run_few_shot(
+        "benchmarks.hear.logmel", tmp_path / "tasks", tmp_path / "out", n_draws=2, progress=False
+    )
+    (found,) = read_json(path)["tasks"]
+    assert found["examples"] == [1, 5, 8]
+    assert list(found["accuracy"]) == ["1", "5", "8"]
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     task = write_fold_task(tmp_path / "tasks")
     folders = tmp_path / "tasks", tmp_path / "out"
-    with pytest.raises(ValueError, match=r"class 'high' has 8 examples .* fold00 is tested, asked"):
-        run_few_shot("benchmarks.hear.logmel", *folders, examples=[1, 9])
     with pytest.raises(ValueError, match=r"examples and draws of 1 or more, got \[0\] and 20"):
         run_few_shot("benchmarks.hear.logmel", *folders, examples=[0])
     metadata = json.loads((task / "task_metadata.json").read_text())
     (task / "task_metadata.json").write_text(json.dumps({**metadata, "embedding_type": "event"}))
     with pytest.raises(ValueError, match="one of event and multiclass"):
+        run_few_shot("benchmarks.hear.logmel", *folders, examples=[1])
+    (task / "task_metadata.json").write_text(json.dumps(metadata))
+    for fold in ("fold01", "fold02"):
+        labels = json.loads((task / f"{fold}.json").read_text())
+        low = {name: own for name, own in labels.items() if own == ["low"]}
+        (task / f"{fold}.json").write_text(json.dumps(low))
+    with pytest.raises(ValueError, match=r"'high' has no examples to learn from when fold00 is"):
         run_few_shot("benchmarks.hear.logmel", *folders, examples=[1])
     assert not (tmp_path / "out").exists()
