@@ -8,6 +8,7 @@ their own embeds. Results are written where they come together.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES, AudioFile
+from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.progress import (
@@ -29,9 +30,12 @@ from hear_brainsoundnet.progress import (
     Record,
     timestamps_path,
 )
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
 from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
 
 KINDS = ("scene", "timestamps", "both")
+
+logger = logging.getLogger(__name__)
 
 Result = tuple[Entry, Record, Embeddings]
 
@@ -39,8 +43,9 @@ Result = tuple[Entry, Record, Embeddings]
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
     """Audio files under `paths`, in a fixed order.
 
-    Folders are searched recursively for the usual suffixes; files are taken whatever they are
-    called. A file is named by its path relative to the folder it was found in, behind the
+    Folders are searched by :mod:`hear_brainsoundnet.sound_files`, and what is left out there is
+    logged as a warning, a line per reason. Files that are given themselves are taken whatever they
+    are called. A file is named by its path relative to the folder it was found in, behind the
     folder's own name where several paths are given.
 
     Raises
@@ -55,19 +60,19 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
     for root in roots:
         if not root.exists():
             raise FileNotFoundError(f"no such file or folder: {root}")
-        if root.is_file():
+        if not root.is_dir():
             entries.append(Entry(root, root.name))
             continue
         prefix = Path(root.resolve().name) if len(roots) > 1 else Path()
-        found = sorted(
-            path
-            for path in root.rglob("*")
-            if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
-        )
-        if not found:
-            suffixes = " ".join(sorted(AUDIO_SUFFIXES))
+        found = find_sound_files(root)
+        for finding in found.findings():
+            logger.warning(finding)
+        if not found.files:
+            suffixes = " ".join(sorted(SOUND_SUFFIXES))
             raise ValueError(f"no audio in folder {root}; files with these suffixes: {suffixes}")
-        entries += [Entry(path, (prefix / path.relative_to(root)).as_posix()) for path in found]
+        entries += [
+            Entry(path, (prefix / path.relative_to(root)).as_posix()) for path in found.files
+        ]
     first: dict[str, Entry] = {}
     for entry in entries:
         other = first.setdefault(entry.name, entry)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES
 from training.prepared import INT16_SCALE
 
 CONTAINER_SUFFIXES = frozenset({".mkv", ".mp4", ".mov", ".webm", ".avi", ".m4a", ".aac"})

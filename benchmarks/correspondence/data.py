@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.correspondence.activations import Audio
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES, AudioFile
+from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.sound_files import is_sound
 from training.sources.stimulus_folder import shown
 
 
@@ -88,7 +89,7 @@ def sound_files(folder: Path, sounds: Sequence[str], responses: str) -> Callable
     files = {
         path.stem: path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in AUDIO_SUFFIXES
+        if is_sound(path) and not path.name.startswith(".")
     }
     refuse_unmatched(sounds, files, responses, str(folder))
     return lambda name: read_file(files[name])

@@ -97,7 +97,7 @@ def test_a_loaded_row_can_be_changed_without_harm(sounds, tmp_path):
 def test_a_sound_without_a_row_is_left_out_and_told(sounds, tmp_path):
     table = write(tmp_path / "table.csv", names=NAMES[:2], responses=RESPONSES[:2])
     collection = collect(sounds, table)
-    assert collection.findings == ["1 sounds without a row in table.csv were left out: rain"]
+    assert collection.findings == [f"stimuli in {sounds} that belong to no run: rain"]
     assert set(collection.stimuli) == {"dog", "bell"}
 
 
@@ -111,7 +111,7 @@ def test_a_row_without_a_sound_is_refused(sounds, tmp_path):
 def test_two_files_of_one_name_are_refused(sounds, tmp_path):
     (sounds / "again").mkdir()
     soundfile.write(sounds / "again" / "dog.flac", np.zeros(100), 8_000)
-    with pytest.raises(ValueError, match="are both called 'dog'; keep one of them"):
+    with pytest.raises(ValueError, match=r"2 files for the stimulus dog: .*; keep one of them"):
         collect(sounds, write(tmp_path / "table.csv"))
 
 
@@ -199,7 +199,7 @@ def test_missing_table_folder_and_unknown_keys(sounds, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such table"):
         collect(sounds, tmp_path / "none.csv")
     table = write(tmp_path / "table.csv")
-    with pytest.raises(FileNotFoundError, match="no such folder of sounds"):
+    with pytest.raises(FileNotFoundError, match="no such folder of stimuli"):
         collect(tmp_path / "none", table)
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         collect(sounds, table, responces="R")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -127,14 +129,16 @@ def test_hidden_files_and_rings_of_links_are_passed_over(tmp_path: Path) -> None
     findings = folder.findings(used=[])
     assert "that belong to no run" in findings[0]
     assert findings[0].endswith(": c")
-    assert "that are links without content: gone.mkv" in findings[1]
+    assert "links to a folder that is searched already: 1 (ring)" in findings[2]
+    assert "left out, links without a target: 1 (gone.mkv)" in findings[3]
+    assert "hidden, or made by the system: 1 (._b.wav)" in findings[1]
 
 
 def test_folder_without_sound_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such folder of stimuli"):
         StimulusFolder(tmp_path / "nowhere")
     (tmp_path / "a.mkv").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"no sound or video \(1 links without content\)"):
+    with pytest.raises(ValueError, match=r"no sound or video.*without a target: 1 \(a\.mkv\)"):
         StimulusFolder(tmp_path)
 
 
@@ -205,3 +209,37 @@ def test_row_with_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, "other.wav")
     with pytest.raises(ValueError, match=r"runs.csv line 2: there is no stimulus 'film'"):
         StimulusMatch(table=path).assign([RUN], folder)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_are_equal_however_they_are_encoded(tmp_path: Path, form: str) -> None:
+    folder = folder_with(tmp_path, unicodedata.normalize("NFD", "été/café.wav"), "cafe.wav")
+    path = folder.get(unicodedata.normalize(form, "café"))
+    assert path is not None
+    assert unicodedata.normalize("NFC", path.name) == "café.wav"
+    assert folder.get(unicodedata.normalize(form, "été/café.wav")) == path
+
+
+def test_of_two_encodings_the_one_that_is_asked_for_is_meant(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "café") for form in ("NFC", "NFD")]
+    folder = folder_with(tmp_path, *(f"{name}.wav" for name in names))
+    assert [folder.get(name) for name in names] == [tmp_path / f"{name}.wav" for name in names]
+
+
+def test_names_that_a_dataset_cannot_hold_are_left_out_alone(tmp_path: Path) -> None:
+    folder_with(tmp_path, "a.wav", f"{'b' * 201}.wav", os.fsdecode(b"caf\xe9.wav"))
+    folder = StimulusFolder(tmp_path)
+    assert list(folder.files) == ["a"]
+    findings = folder.findings(used=["a"])
+    assert len(findings) == 2
+    assert (
+        r"names that are not UTF-8, which no table or dataset can hold: 1 (caf\xe9.wav)"
+        in (findings[1])
+    )
+    assert "names of more than 200 bytes: 1 (bbb" in findings[0]
+    "".join(findings).encode()
+
+
+@pytest.mark.parametrize("suffix", ["aiff", "opus", "aac", "caf", "m4a", "webm", "ogv"])
+def test_what_prepare_can_read_is_found(tmp_path: Path, suffix: str) -> None:
+    assert folder_with(tmp_path, f"a.{suffix}").get("a") == tmp_path / f"a.{suffix}"

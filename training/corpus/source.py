@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
 from training.corpus.manifest import LeftOut
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ def folder_source(folder: Path, kind: str, licence: str) -> Source:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder; give a folder of audio files")
-    paths = sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO_SUFFIXES)
+    found = find_sound_files(folder)
+    for finding in found.findings():
+        logger.warning(finding)
     files = tuple(
-        AudioFile(each, each.relative_to(folder).as_posix(), kind, licence)
-        for each in paths
-        if each.is_file()
+        AudioFile(each, each.relative_to(folder).as_posix(), kind, licence) for each in found.files
     )
     if not files:
-        known = ", ".join(sorted(AUDIO_SUFFIXES))
+        known = ", ".join(sorted(SOUND_SUFFIXES))
         raise ValueError(f"{folder} holds no audio file; expected some of {known}")
     return Source(folder.resolve().name, files)

@@ -9,6 +9,7 @@ short gap.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,10 +18,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES, AudioFile
+from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.sound_files import find_sound_files
 from training.prepared import INT16_SCALE
 from training.untrained import SAMPLE_RATE
+
+logger = logging.getLogger(__name__)
 
 RUNS_PER_SESSION = 4
 LONGEST_EXCERPT = 20.0  # seconds; of a longer recording a part is heard
@@ -87,9 +91,11 @@ def find_recordings(folder: Path) -> list[Path]:
         If there are fewer than two, one for each season.
     """
     found: dict[str, Path] = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-            found.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+    search = find_sound_files(Path(folder))
+    for finding in search.findings():
+        logger.warning(finding)
+    for path in search.files:
+        found.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
     if len(found) < 2:
         raise ValueError(
             f"{folder} holds {len(found)} different audio files, expected at least 2 (one for each "

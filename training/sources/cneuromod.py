@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
 from training.sources.bids import parse_entities
 from training.sources.labels import read_labels
@@ -25,7 +26,7 @@ from training.sources.stimuli import (
     first_group,
     take_matched,
 )
-from training.sources.stimulus_folder import StimulusFolder, shown
+from training.sources.stimulus_folder import StimulusFolder
 
 KEY = re.compile(r"(ses-[A-Za-z0-9]+_)?task-[A-Za-z0-9]+(_run-[0-9]+)?")
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
-from training.sources.stimulus_folder import shown
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, shown
 from training.sources.tables import read_table
 
 ARRAY_SUFFIXES = (".mat", ".npz")
@@ -187,4 +186,4 @@ def _texts(array: Any) -> tuple[str, ...]:
 def _without_suffix(name: str) -> str:
     name = name.strip()
     suffix = Path(name).suffix
-    return name.removesuffix(suffix) if suffix.lower() in AUDIO_SUFFIXES else name
+    return name.removesuffix(suffix) if suffix.lower() in SOUND_SUFFIXES else name

@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from hear_brainsoundnet.audio import AUDIO_SUFFIXES
+from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
 from training.sources.response_table import ResponseKeys, read_responses
 from training.sources.source import Collection, Recording, Targets
-from training.sources.stimulus_folder import shown
+from training.sources.stimulus_folder import StimulusFolder
 
 
 class SoundResponsesSource(Settings):
@@ -65,20 +65,15 @@ class SoundResponsesSource(Settings):
             name has no file, or a response is not finite.
         """
         table = read_responses(self.table, self._keys())
-        files = _sound_files(self.sounds)
+        folder = StimulusFolder(self.sounds)
+        files = {name: path for name in table.names if (path := folder.get(name)) is not None}
         without_file = [name for name in table.names if name not in files]
         if without_file:
             raise ValueError(
                 f"{self.sounds} has no audio file for {shown(without_file)} of {self.table}; add "
                 "the files, or take the rows out of the table"
             )
-        findings = []
-        without_row = sorted(set(files) - set(table.names))
-        if without_row:
-            findings.append(
-                f"{len(without_row)} sounds without a row in {self.table.name} were left out: "
-                f"{shown(without_row)}"
-            )
+        findings = folder.findings(path.stem for path in files.values())
         recordings = [
             Recording(
                 subject=self.subject,
@@ -92,24 +87,8 @@ class SoundResponsesSource(Settings):
             for name, row in zip(table.names, table.responses, strict=True)
         ]
         ids = tuple(range(1, len(table.targets) + 1))
-        stimuli = {name: files[name] for name in table.names}
         targets = Targets(ids, table.targets)
-        return Collection("sound_responses", targets, recordings, stimuli, findings)
+        return Collection("sound_responses", targets, recordings, files, findings)
 
     def _keys(self) -> ResponseKeys:
         return ResponseKeys(self.responses, self.names, self.target_names, self.weights)
-
-
-def _sound_files(folder: Path) -> dict[str, Path]:
-    """Audio files by their name without suffix."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no such folder of sounds: {folder}")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-            other = files.setdefault(path.stem, path)
-            if other != path:
-                raise ValueError(
-                    f"{other} and {path} are both called {path.stem!r}; keep one of them"
-                )
-    return files

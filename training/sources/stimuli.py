@@ -10,9 +10,10 @@ from string import Formatter
 
 from pydantic import Field, field_validator, model_validator
 
+from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
 from training.sources.source import Recording
-from training.sources.stimulus_folder import StimulusFolder, shown
+from training.sources.stimulus_folder import StimulusFolder
 from training.sources.stimulus_table import StimulusTable
 
 # Friends and its like: s01e02a and s01e02b are the halves of episode s01e02 of season s01

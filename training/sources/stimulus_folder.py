@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
-VIDEO = (".mkv", ".mp4", ".mov", ".avi", ".webm")
-N_SHOWN = 20
+from hear_brainsoundnet.sound_files import (
+    SOUND_SUFFIXES,
+    find_sound_files,
+    is_sound,
+    printable,
+    shown,
+)
+
+LONGEST_NAME = 200  # bytes without suffix: files of the dataset add to it, up to 255
+UNREADABLE_NAME = "names that are not UTF-8, which no table or dataset can hold"
+LONG_NAME = f"names of more than {LONGEST_NAME} bytes"
 
 
 class StimulusFolder:
     """Sound and video files anywhere below a folder, by name without suffix.
 
-    Hidden files and folders are passed over, and so are links without content.
+    What :func:`hear_brainsoundnet.sound_files.find_sound_files` leaves out, and files whose names
+    a dataset cannot hold, are findings. Names are equal whichever way their accents are encoded
+    (NFC or NFD).
 
     Raises
     ------
@@ -29,26 +40,20 @@ class StimulusFolder:
             raise FileNotFoundError(f"no such folder of stimuli: {folder}")
         self.folder = folder
         self.files: dict[str, list[Path]] = {}
-        self.empty_links: list[str] = []
-        seen: set[str] = set()  # links between folders may form a ring
-        for parent, folders, names in os.walk(folder, followlinks=True):
-            real = os.path.realpath(parent)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            if real in seen:
-                folders[:] = []
-                continue
-            seen.add(real)
-            for path in (Path(parent, name) for name in sorted(names)):
-                if path.suffix.lower() not in AUDIO + VIDEO or path.name.startswith("."):
-                    continue
-                if path.is_file():
-                    self.files.setdefault(path.stem, []).append(path)
-                else:
-                    self.empty_links.append(path.name)
+        self._found = find_sound_files(folder)
+        for path in self._found.files:
+            if reason := _unusable(path.relative_to(folder)):
+                self._found.left_out.setdefault(reason, []).append(path)
+            else:
+                self.files.setdefault(path.stem, []).append(path)
+        self._by_normal_form: dict[str, list[Path]] = {}
+        for name, paths in self.files.items():
+            self._by_normal_form.setdefault(_normal_form(name), []).extend(paths)
         if not self.files:
-            links = f" ({len(self.empty_links)} links without content)" if self.empty_links else ""
+            left_out = "".join(f"; {finding}" for finding in self._found.findings())
             raise ValueError(
-                f"{folder} holds no sound or video{links}; expected {' '.join(AUDIO + VIDEO)}"
+                f"{folder} holds no sound or video; expected {' '.join(sorted(SOUND_SUFFIXES))}"
+                f"{left_out}"
             )
 
     def get(self, name: str) -> Path | None:
@@ -59,11 +64,15 @@ class StimulusFolder:
         ValueError
             If two files have this name.
         """
-        paths = self.files.get(name, [])
-        if not paths and Path(name).suffix.lower() in AUDIO + VIDEO:
-            wanted = Path(name)
-            same_stem = self.files.get(wanted.stem, [])
-            paths = [p for p in same_stem if wanted in (p.relative_to(self.folder), Path(p.name))]
+        paths = self._called(name)
+        if not paths and is_sound(Path(name)):
+            wanted = Path(_normal_form(name))
+            paths = [
+                path
+                for path in self._called(Path(name).stem)
+                if wanted.name == _normal_form(path.name)
+                and wanted in (self._inside(path), Path(wanted.name))
+            ]
         if len(paths) > 1:
             raise ValueError(
                 f"{len(paths)} files for the stimulus {name}: {paths[0]} and {paths[1]}; keep one "
@@ -72,19 +81,29 @@ class StimulusFolder:
         return paths[0] if paths else None
 
     def findings(self, used: Iterable[str]) -> list[str]:
-        """Files that no run refers to, and links without content."""
+        """Files that no run refers to, and those that the search has left out."""
         findings = []
         if unused := sorted(self.files.keys() - set(used)):
-            findings.append(f"stimuli in {self.folder} that belong to no run: {shown(unused)}")
-        if self.empty_links:
-            findings.append(
-                f"stimuli in {self.folder} that are links without content: "
-                f"{shown(self.empty_links)}"
-            )
-        return findings
+            names = [printable(name) for name in unused]
+            findings.append(f"stimuli in {self.folder} that belong to no run: {shown(names)}")
+        return findings + self._found.findings()
+
+    def _called(self, name: str) -> list[Path]:
+        """Files of this name: as it is encoded here, or else in another normal form."""
+        return self.files.get(name) or self._by_normal_form.get(_normal_form(name), [])
+
+    def _inside(self, path: Path) -> Path:
+        return Path(_normal_form(path.relative_to(self.folder).as_posix()))
 
 
-def shown(names: Sequence[str]) -> str:
-    """The first names of a list, and how many there are more."""
-    more = f" and {len(names) - N_SHOWN} more" if len(names) > N_SHOWN else ""
-    return ", ".join(names[:N_SHOWN]) + more
+def _normal_form(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _unusable(path: Path) -> str:
+    """Why a dataset cannot hold a stimulus of this path; empty if it can."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return UNREADABLE_NAME
+    return LONG_NAME if len(path.stem.encode()) > LONGEST_NAME else ""
