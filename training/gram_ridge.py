@@ -1,0 +1,295 @@
+"""Cross-validated ridge regression from sums over rows, so that memory does not grow with these.
+
+With rows `x` of features and responses `y` of a target, both centred,
+
+    w(alpha) = (G + alpha I)^-1 b,    G = sum of x x',    b = sum of x y.
+
+Leaving out fold `f` leaves ``G - G_f`` and ``b - b_f``. With one eigendecomposition
+``G - G_f = Q L Q'`` for each fold and ``u(alpha) = (L + alpha I)^-1 Q'(b - b_f)``, the squared
+error of the fold that was left out is, for every alpha and target,
+
+    sum of y^2  -  2 u' Q' b_f  +  || S u ||^2,    S'S = Q' G_f Q.
+
+alpha is chosen for each target by the mean over folds of the mean squared error in a fold, the
+larger one of two that are equal: himalaya's choice. Sums and decompositions are float64; only the
+product `S u`, which takes most of the time, is float32.
+
+Where rows are fewer than features, the matrix of the rows' inner products takes the place of `G`,
+and nothing larger than rows times features is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TARGETS_AT_ONCE = 1024  # bounds what is held of X'Y
+ALPHA_SLOPE = 1e-10  # of the score over log(alpha): of equal scores the larger alpha is taken
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of one fold.
+
+    Attributes
+    ----------
+    fold : int
+        Its number.
+    x, y : ndarray
+        ``(n_rows, n_features)`` and ``(n_rows, n_targets)``.
+    """
+
+    fold: int
+    x: Table
+    y: Table
+
+
+# All rows in the same order each time, the responses those of some targets.
+Source = Callable[[slice], Iterator[Rows]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How much a source gives."""
+
+    n_rows: int
+    n_features: int
+    n_targets: int
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a regression found.
+
+    Attributes
+    ----------
+    weights : ndarray
+        ``(n_features, n_targets)``.
+    alphas : ndarray
+        The chosen ones, ``(n_targets,)``.
+    """
+
+    weights: Table
+    alphas: Table
+
+
+def solve_ridge(source: Source, shape: Shape, alphas: NDArray[np.floating]) -> Solution:
+    """Ridge regression with an alpha of its own for each target.
+
+    Parameters
+    ----------
+    source : callable
+        Gives the rows, centred, for a slice of the targets; it is called several times.
+    shape : Shape
+        Of all that it gives.
+    alphas : ndarray
+        Which are tried, ascending.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((60, 3))
+    >>> y = x @ [[1.0], [2.0], [0.0]]
+    >>> def source(targets):
+    ...     for fold in range(3):
+    ...         yield Rows(fold, x[fold::3], y[fold::3, targets])
+    >>> found = solve_ridge(source, Shape(60, 3, 1, 3), np.array([0.1, 10.0]))
+    >>> float(found.alphas[0]), found.weights[:2, 0].round(1).tolist()
+    (0.1, [1.0, 2.0])
+    """
+    is_dual = shape.n_rows < shape.n_features
+    solver = _Dual(source, shape) if is_dual else _Primal(source, shape)
+    weights = np.zeros((shape.n_features, shape.n_targets))
+    chosen = np.zeros(shape.n_targets)
+    for first in range(0, shape.n_targets, TARGETS_AT_ONCE):
+        targets = slice(first, min(first + TARGETS_AT_ONCE, shape.n_targets))
+        responses = solver.responses(targets)
+        scores = responses.scores(alphas)
+        best = np.argmax(scores + ALPHA_SLOPE * np.log(alphas)[:, None], axis=0)
+        chosen[targets] = np.asarray(alphas)[best]
+        weights[:, targets] = responses.weights(chosen[targets])
+    return Solution(weights, chosen)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Eigenvalues ``(n,)``, ascending and not negative, and eigenvectors ``(n, n)``."""
+
+    values: Table
+    vectors: Table
+
+    @classmethod
+    def of(cls, matrix: Table) -> Decomposition:
+        """Of a symmetric matrix, which is overwritten."""
+        from scipy.linalg import eigh
+
+        values, vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
+        return cls(np.maximum(values, 0), vectors)
+
+    def shrunk(self, projected: Table, alpha: float | Table) -> Table:
+        """``(L + alpha)^-1`` times what was projected on the eigenvectors; no weight for zeros."""
+        divisor = self.values[:, None] + alpha
+        inverse = np.divide(1, divisor, out=np.zeros_like(divisor), where=divisor > 0)
+        return np.asarray(projected * inverse)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A fold that is left out.
+
+    Attributes
+    ----------
+    n_rows : int
+        That it has.
+    rest : Decomposition
+        Of all others.
+    spread : ndarray
+        `S` of the text above, ``(n_rows, n)``, or its square ``(n, n)`` where that is smaller.
+    """
+
+    n_rows: int
+    rest: Decomposition
+    spread: NDArray[np.float32]
+
+    def errors(self, rest: Table, own: Table, squares: Table, alphas: Sequence[float]) -> Table:
+        """Mean squared error for each alpha, ``(n_alphas, n_targets)``.
+
+        Parameters
+        ----------
+        rest, own : ndarray
+            ``Q'(b - b_f)`` and ``Q'b_f``, ``(n, n_targets)``.
+        squares : ndarray
+            Sum of the fold's y², ``(n_targets,)``.
+        alphas : sequence of float
+            Which are tried.
+        """
+        is_square = len(self.spread) == self.spread.shape[1]
+        errors = np.empty((len(alphas), len(squares)))
+        for number, alpha in enumerate(alphas):
+            u = self.rest.shrunk(rest, alpha)
+            single = u.astype(np.float32)
+            product = self.spread @ single
+            length = np.einsum("ij,ij->j", single if is_square else product, product, dtype=float)
+            errors[number] = squares - 2 * np.einsum("ij,ij->j", u, own) + length
+        return errors / self.n_rows
+
+
+class _Responses:
+    """Some targets: how well each alpha does, and the weights for those that were chosen."""
+
+    def __init__(
+        self,
+        folds: Sequence[Fold],
+        projected: Sequence[tuple[Table, Table, Table]],
+        weights: Callable[[Table], Table],
+    ) -> None:
+        self.folds, self.projected, self.weights = folds, projected, weights
+
+    def scores(self, alphas: NDArray[np.floating]) -> Table:
+        """Minus the mean squared error, mean over folds, ``(n_alphas, n_targets)``."""
+        of_folds = [
+            fold.errors(*own, alphas.tolist())
+            for fold, own in zip(self.folds, self.projected, strict=True)
+        ]
+        return np.asarray(-np.mean(of_folds, axis=0))
+
+
+class _Primal:
+    """From Gram matrices of the features."""
+
+    def __init__(self, source: Source, shape: Shape) -> None:
+        self.source, self.shape = source, shape
+        grams, n_rows = gram_matrices(source, shape)
+        total = grams[0].copy(order="F")
+        for gram in grams[1:]:
+            total += gram
+        self.folds = []
+        for number in range(shape.n_folds):
+            gram, grams[number] = grams[number], np.empty(0)
+            rest = Decomposition.of(total - gram)
+            if n_rows[number] < shape.n_features:
+                rows = [each.x @ rest.vectors for each in source(slice(0)) if each.fold == number]
+                spread = np.concatenate(rows)
+            else:
+                spread = rest.vectors.T @ gram @ rest.vectors
+            self.folds.append(Fold(n_rows[number], rest, spread.astype(np.float32)))
+            del gram, spread
+        self.whole = Decomposition.of(total)
+
+    def responses(self, targets: slice) -> _Responses:
+        n_targets = targets.stop - targets.start
+        cross = np.zeros((self.shape.n_folds, self.shape.n_features, n_targets))
+        squares = np.zeros((self.shape.n_folds, n_targets))
+        for rows in self.source(targets):
+            cross[rows.fold] += rows.x.T @ rows.y
+            squares[rows.fold] += np.square(rows.y).sum(axis=0)
+        total = cross.sum(axis=0)
+        projected = [
+            (fold.rest.vectors.T @ (total - own), fold.rest.vectors.T @ own, of_fold)
+            for fold, own, of_fold in zip(self.folds, cross, squares, strict=True)
+        ]
+        vectors = self.whole.vectors
+
+        def weights(alphas: Table) -> Table:
+            return np.asarray(vectors @ self.whole.shrunk(vectors.T @ total, alphas))
+
+        return _Responses(self.folds, projected, weights)
+
+
+class _Dual:
+    """From inner products of the rows, where these are fewer than features."""
+
+    def __init__(self, source: Source, shape: Shape) -> None:
+        self.source, self.shape = source, shape
+        every = list(source(slice(0)))
+        self.x = np.concatenate([rows.x for rows in every])
+        self.fold_of_row = np.concatenate([np.full(len(rows.x), rows.fold) for rows in every])
+        del every
+        kernel = self.x @ self.x.T
+        self.folds = []
+        for number in range(shape.n_folds):
+            own = self.fold_of_row == number
+            rest = Decomposition.of(kernel[np.ix_(~own, ~own)])
+            spread = kernel[np.ix_(own, ~own)] @ rest.vectors
+            self.folds.append(Fold(int(own.sum()), rest, spread.astype(np.float32)))
+        self.whole = Decomposition.of(kernel)
+
+    def responses(self, targets: slice) -> _Responses:
+        y = np.concatenate([rows.y for rows in self.source(targets)])
+        projected = []
+        for number, fold in enumerate(self.folds):
+            own = self.fold_of_row == number
+            rest = fold.rest.vectors.T @ y[~own]
+            projected.append((rest, fold.spread.T @ y[own], np.square(y[own]).sum(axis=0)))
+        vectors = self.whole.vectors
+
+        def weights(alphas: Table) -> Table:
+            return np.asarray(self.x.T @ (vectors @ self.whole.shrunk(vectors.T @ y, alphas)))
+
+        return _Responses(self.folds, projected, weights)
+
+
+def gram_matrices(source: Source, shape: Shape) -> tuple[list[Table], list[int]]:
+    """``sum of x x'`` of each fold, ``(n_features, n_features)`` each, and its number of rows."""
+    from scipy.linalg.blas import dsyrk
+
+    size = shape.n_features
+    grams = [np.zeros((size, size), order="F") for _ in range(shape.n_folds)]
+    n_rows = [0] * shape.n_folds
+    for rows in source(slice(0)):
+        # In place: a sum of temporary products would take as long as the products themselves.
+        grams[rows.fold] = dsyrk(1.0, rows.x.T, beta=1.0, c=grams[rows.fold], overwrite_c=1)
+        n_rows[rows.fold] += len(rows.x)
+    for gram in grams:  # dsyrk fills the upper triangle
+        for first in range(0, size, TARGETS_AT_ONCE):
+            block = slice(first, first + TARGETS_AT_ONCE)
+            lower = np.tril_indices(min(TARGETS_AT_ONCE, size - first), -1)
+            square = gram[block, block]
+            square[lower] = square.T[lower]
+            gram[first + TARGETS_AT_ONCE :, block] = gram[block, first + TARGETS_AT_ONCE :].T
+    return grams, n_rows
