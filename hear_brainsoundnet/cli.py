@@ -7,7 +7,6 @@ failed (a file could not be read, say), 2 a wrong call, 130 interrupted.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hear_brainsoundnet.command_line import WrongCall, run_program, say
+from hear_brainsoundnet.commands.embed import embed
+from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
 from hear_brainsoundnet.foreign import KINDS
 
 if TYPE_CHECKING:
     from hear_brainsoundnet.prediction_files import TargetImage
-
-PROGRAM = "hear-brainsoundnet"
 
 app = typer.Typer(
     name=PROGRAM,
@@ -52,97 +51,7 @@ def _options(
     """Brain-aligned SoundNet embeddings of audio files."""
 
 
-@app.command()
-def embed(
-    paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
-    kind: Annotated[str, typer.Option(help="scene, timestamps or both.")] = "both",
-    checkpoint: Annotated[str, typer.Option(help="A file or a name.")] = "default",
-    preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
-    scene: Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")] = None,
-    timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
-    level: Annotated[
-        float | None,
-        typer.Option(help="Brings sounds to it, within 0 and 1; 0: as they are."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    jobs: Annotated[int, typer.Option(min=0, help="Files at a time; 0: one per core.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite other results.")] = False,
-) -> None:
-    """Embed audio files (WAV, FLAC, Ogg, MP3; any rate, any number of channels).
-
-    Writes OUT/scene.npy (one row per file), OUT/files.csv, OUT/timestamps/NAME.npz and
-    OUT/settings.json. Stopped and started again, it goes on where it was.
-    """
-    from tqdm import tqdm
-
-    from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.folder import KINDS as EMBEDDING_KINDS
-    from hear_brainsoundnet.folder import embed_files, find_audio
-    from hear_brainsoundnet.named import load_checkpoint
-    from hear_brainsoundnet.progress import Record
-
-    _check_choice("--kind", kind, EMBEDDING_KINDS)
-    place = _find_device(device)
-    try:
-        entries = find_audio(paths)
-        loaded = load_checkpoint(checkpoint)
-        model = EmbeddingModel(
-            loaded,
-            sample_rate=loaded.card.sample_rate,
-            preset=preset,
-            scene=scene,
-            timestamps=timestamps,
-            level=level,
-        ).to(place)
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
-
-    with tqdm(total=len(entries), unit="file", disable=None, file=sys.stderr) as bar:
-
-        def on_file(record: Record) -> None:
-            bar.update()
-            if record.status != "ok":
-                bar.write(f"{PROGRAM}: {record.name}: {record.error}", file=sys.stderr)
-
-        n_jobs = jobs or (len(os.sched_getaffinity(0)) if place == "cpu" else 2)
-        try:
-            records = embed_files(
-                entries,
-                out,
-                model,
-                kind=kind,
-                device=place,
-                jobs=n_jobs,
-                force=force,
-                on_file=on_file,
-            )
-        except ValueError as error:
-            raise WrongCall(str(error)) from error
-        except OSError as error:
-            raise OSError(
-                f"cannot write results to {out}: {error.strerror or error}; what was finished is "
-                "kept, the same command goes on from there"
-            ) from error
-        except KeyboardInterrupt:
-            bar.close()
-            say(
-                PROGRAM,
-                f"interrupted after {bar.n} of {len(entries)} files; the same command goes on",
-            )
-            raise typer.Exit(130) from None
-    failed = sum(record.status != "ok" for record in records)
-    seconds = sum(record.duration_s or 0 for record in records)
-    typer.echo(
-        f"{len(records) - failed} of {len(records)} files ({seconds:.1f} s of audio) embedded with "
-        f"{loaded.card.name} [{loaded.hash[:12]}], preset {preset}, on {place}: {out}"
-    )
-    if failed:
-        say(
-            PROGRAM,
-            f"{failed} of {len(records)} files could not be embedded; see {out / 'files.csv'}",
-        )
-        raise typer.Exit(1)
+app.command()(embed)
 
 
 @app.command()
@@ -188,7 +97,7 @@ def convert(
     """Convert foreign weights to a checkpoint; nothing in IN is ever executed."""
     from hear_brainsoundnet.conversion import convert as convert_weights
 
-    _check_choice("--from", kind, KINDS)
+    check_choice("--from", kind, KINDS)
     if target.exists() and not force:
         raise WrongCall(f"{target} exists; use --force to overwrite")
     digest = convert_weights(
@@ -247,7 +156,7 @@ def predict(
         map_path,
     )
 
-    place = _find_device(device)
+    place = find_device(device)
     try:
         sounds = find_sounds(paths)
         loaded = load_checkpoint(checkpoint)
@@ -260,7 +169,7 @@ def predict(
     except ValueError as error:
         raise WrongCall(str(error)) from error
     if subject is not None:
-        _check_choice("--subject", subject, read_out.names)
+        check_choice("--subject", subject, read_out.names)
     names = read_out.names if subject is None else (subject,)
     if out.suffix != ".h5" or out.is_dir():
         raise WrongCall(f"--out must be the name of a file that ends in .h5, got {out}")
@@ -322,11 +231,6 @@ def main(arguments: list[str] | None = None) -> None:
     run_program(app, PROGRAM, arguments)
 
 
-def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise WrongCall(f"{option} must be one of {', '.join(choices)}, got {value!r}")
-
-
 def _find_target_image(
     checkpoint: str, atlas: Path | None, target_ids: Sequence[int], names: Sequence[str]
 ) -> TargetImage:
@@ -347,17 +251,3 @@ def _find_target_image(
         return TargetImage(path, target_ids)
     except FileNotFoundError as error:
         raise WrongCall(str(error)) from error
-
-
-def _find_device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).split("\n")[0]
-        raise WrongCall(f"device {name!r} cannot be used here: {reason}") from error
-    return str(device)

@@ -1,13 +1,32 @@
-"""Write a file so that it appears under its name only when it is whole."""
+"""Files that appear under their name only when they are whole, whatever writes them."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_NAME = 255  # bytes, on all usual file systems
+_LEFTOVER = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 
-def write_atomically(path: Path, content: bytes) -> None:
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write beside `path` first and then rename; folders are made as needed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes
+        All of it.
+    durable : bool
+        Wait until the disk has it, so that after a power cut either all of it is under the name or
+        what was there before. Without, an empty file may be.
 
     Raises
     ------
@@ -22,10 +41,103 @@ def write_atomically(path: Path, content: bytes) -> None:
     ...     Path(folder, "deep", "note.txt").read_bytes()
     b'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with writing(path, durable=durable) as temporary:
         temporary.write_bytes(content)
+
+
+@contextmanager
+def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A name to write to, which becomes `path` at the end; for what streams to the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written: the disk is full, or the folder may not be written to. What was
+        under that name stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with writing(Path(folder, "deep", "note.txt")) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "deep", "note.txt").read_text()
+    'whole'
+    """
+    temporary = temporary_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if durable:
+            _wait_for_disk(temporary)
         os.replace(temporary, path)
+        if durable:
+            _wait_for_disk(path.parent)
+    except OSError as error:
+        if error.filename not in (None, *map(str, (temporary, path, *path.parents))):
+            raise  # of another file, which was read meanwhile
+        raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> OSError:
+    """An error of the same kind whose one line says which file, why, and what to do."""
+    reason = error.strerror or " ".join(str(error).split())
+    return OSError(
+        error.errno,
+        f"{path} cannot be written ({reason}); make room, or choose another folder, and start "
+        "again: what is done is kept",
+    )
+
+
+def temporary_path(path: Path) -> Path:
+    """Where this process writes `path` before it gets its name: in the same folder, hidden.
+
+    Examples
+    --------
+    >>> temporary_path(Path("out", "scene.npy")).name == f".scene.npy.{os.getpid()}.tmp"
+    True
+    >>> len(temporary_path(Path("out", 255 * "a")).name) <= LONGEST_NAME
+    True
+    """
+    ending = f".{os.getpid()}.tmp"
+    name = os.fsencode(path.name)
+    if 1 + len(name) + len(ending) > LONGEST_NAME:
+        return path.with_name(f".{hashlib.sha256(name).hexdigest()[:32]}{ending}")
+    return path.with_name(f".{path.name}{ending}")
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether something is called as what a killed process leaves half written."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def sweep(folder: Path, *, deep: bool = False) -> None:
+    """Remove what killed processes left half written in `folder`, and below it if `deep`.
+
+    Only for who is alone in the folder (:func:`hear_brainsoundnet.lock.locked`): others may be
+    writing what looks the same.
+    """
+    found = folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp")
+    for path in [path for path in found if is_leftover(path)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _wait_for_disk(path: Path) -> None:
+    """Return when a file, or the names in a folder, would outlast a power cut."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):  # folders on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not known to every file system
+            raise
+    finally:
+        os.close(descriptor)

@@ -2,20 +2,24 @@
 
 Files are read in threads, ahead of the network. What is long is embedded there, file by file; what
 is short waits for others of its length (:mod:`hear_brainsoundnet.together`), which a thread of
-their own embeds. Results are written where they come together.
+their own embeds. Results are written where they come together. Whatever fails for one file is the
+record of that file; only what would fail for all of them ends the run.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from importlib.metadata import version
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -24,18 +28,22 @@ import torch
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.files import write_atomically
-from hear_brainsoundnet.progress import (
-    Entry,
-    Progress,
-    Record,
-    timestamps_path,
-)
+from hear_brainsoundnet.lock import one_job_per_folder
+from hear_brainsoundnet.progress import Progress
+from hear_brainsoundnet.records import Entry, Record, absolute, failed, state_of
+from hear_brainsoundnet.results import timestamps_path
 from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
 from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
+from hear_brainsoundnet.windows import Windows, embed_windows
 
 KINDS = ("scene", "timestamps", "both")
 
 logger = logging.getLogger(__name__)
+
+# The name of one result cannot be: too long, characters that the file system does not know, taken.
+_NO_NAME = frozenset(
+    (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+)
 
 Result = tuple[Entry, Record, Embeddings]
 
@@ -84,10 +92,11 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
     return entries
 
 
-def run_settings(model: EmbeddingModel, kind: str, device: str) -> dict[str, Any]:
+def run_settings(
+    model: EmbeddingModel, kind: str, device: str, windows: Windows | None = None
+) -> dict[str, Any]:
     """What results depend on; written to ``settings.json`` and compared before going on."""
-    packages = ("hear-brainsoundnet", "torch", "torchaudio", "numpy", "soundfile")
-    return {
+    settings = {
         "checkpoint": {"name": model.card.name, "hash": model.checkpoint_hash},
         "kind": kind,
         "preset": model.preset,
@@ -95,10 +104,14 @@ def run_settings(model: EmbeddingModel, kind: str, device: str) -> dict[str, Any
         "timestamps": model.timestamps,
         "level": model.level,
         "device": device,
-        "versions": {package: version(package) for package in packages},
+        "versions": _versions(),
     }
+    if windows is not None:
+        settings |= {"window": windows.length, "hop": windows.hop}
+    return settings
 
 
+@one_job_per_folder("out")
 def embed_files(
     entries: Sequence[Entry],
     out: str | os.PathLike[str],
@@ -108,6 +121,9 @@ def embed_files(
     device: str = "cpu",
     jobs: int = 1,
     force: bool = False,
+    check: bool = False,
+    windows: Windows | None = None,
+    parquet: bool = False,
     on_file: Callable[[Record], None] = lambda record: None,
 ) -> list[Record]:
     """Embed files into the folder `out`; go on where an earlier run with equal settings stopped.
@@ -129,6 +145,12 @@ def embed_files(
         Files that are read and embedded at the same time.
     force : bool
         Remove the results of other settings or files instead of refusing to touch them.
+    check : bool
+        Compare the content of files with what was read before, not only size and time stamp.
+    windows : Windows, optional
+        Scenes are of windows: ``scene.npy`` has one row for each, and ``windows.csv`` names them.
+    parquet : bool
+        Write ``scene.parquet``, too.
     on_file : callable
         Called with each record, those of an earlier run included.
 
@@ -141,60 +163,94 @@ def embed_files(
     ------
     ValueError
         If `out` holds results of other settings or files, or is not a results folder.
+    BlockingIOError
+        If another job is writing there.
     OSError
         If results cannot be written; what was finished stays.
     """
     out = Path(out)
-    settings = run_settings(model, kind, device)
-    progress = Progress(out, settings, 0 if kind == "timestamps" else model.scene_embedding_size)
-    progress.start(entries, force=force)
+    settings = run_settings(model, kind, device, windows)
+    scene_size = 0 if kind == "timestamps" else model.scene_embedding_size
+    progress = Progress(out, settings, scene_size, windows, parquet=parquet)
+    progress.start(entries, force=force, check=check)
     for record in progress.records.values():
         on_file(record)
     todo = [entry for entry in entries if entry.name not in progress.records]
+    clashes = set() if kind == "scene" else _names_of_folders(entries)
 
     def read(entry: Entry) -> tuple[Record, Embeddings | ShortClip]:
-        return _embed_file(entry, model, kind)
+        if entry.name in clashes:
+            reason = f"its result would be called {entry.name}.npz, as a folder of other results is"
+            return failed(entry, reason), Embeddings()
+        return _embed_file(entry, model, kind, windows)
 
     def embed_group(group: Sequence[tuple[Entry, Record, ShortClip]]) -> list[Result]:
-        clips = [clip for _, _, clip in group]
-        found = embed_together(model, clips, scene=kind != "timestamps", timestamps=kind != "scene")
+        try:
+            clips = [clip for _, _, clip in group]
+            found = embed_together(
+                model, clips, scene=kind != "timestamps", timestamps=kind != "scene"
+            )
+        except Exception as error:
+            if len(group) == 1:
+                (entry, _, _) = group[0]
+                return [(entry, failed(entry, _reason(error)), Embeddings())]
+            return [result for one in group for result in embed_group([one])]
         return [(entry, record, own) for (entry, record, _), own in zip(group, found, strict=True)]
 
     for entry, record, embeddings in _in_groups(_in_threads(read, todo, jobs), embed_group):
-        if embeddings.timestamps is not None and embeddings.timestamps_ms is not None:
-            write_atomically(
-                timestamps_path(out, entry.name),
-                _npz(
-                    embeddings=embeddings.timestamps[0].numpy(),
-                    timestamps_ms=embeddings.timestamps_ms[0].numpy(),
-                ),
-            )
-        else:  # nothing of an earlier version of the file may stay
-            timestamps_path(out, entry.name).unlink(missing_ok=True)
-        progress.add(record, None if embeddings.scene is None else embeddings.scene[0].numpy())
-        on_file(record)
+        record, embeddings = _finite(entry, record, embeddings)
+        try:
+            n_bytes = _write_timestamps(timestamps_path(out, entry.name), embeddings)
+            record = replace(record, frames_bytes=n_bytes)
+        except OSError as error:
+            if error.errno not in _NO_NAME:
+                raise
+            record, embeddings = failed(entry, error.strerror), Embeddings()
+        progress.add(record, None if embeddings.scene is None else embeddings.scene.numpy())
+        on_file(progress.records[entry.name])
     return progress.finish(entries)
 
 
+def _names_of_folders(entries: Sequence[Entry]) -> set[str]:
+    """Files whose timestamps would have the name of a folder that those of others are in."""
+    folders = {
+        parent.as_posix() for entry in entries for parent in PurePosixPath(entry.name).parents
+    }
+    return {entry.name for entry in entries if f"{entry.name}.npz" in folders}
+
+
 def _embed_file(
-    entry: Entry, model: EmbeddingModel, kind: str
+    entry: Entry, model: EmbeddingModel, kind: str, windows: Windows | None = None
 ) -> tuple[Record, Embeddings | ShortClip]:
     """Embeddings of a long file; a short one is only read."""
-    modified = 0
-    embeddings: Embeddings | ShortClip | None
     try:
-        modified = entry.path.stat().st_mtime_ns
+        state = state_of(entry.path)
         with AudioFile(entry.path) as sound:
-            embeddings = read_short(model, sound)
-            if embeddings is None:
-                embeddings = model.embed(
+            if windows is None:
+                embeddings = read_short(model, sound) or model.embed(
                     sound, scene=kind != "timestamps", timestamps=kind != "scene"
                 )
+            else:
+                embeddings = _embed_with_windows(model, sound, kind, windows)
             duration = sound.duration
-    except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
-        return Record(entry.name, modified, None, "failed", reason), Embeddings()
-    return Record(entry.name, modified, duration, "ok"), embeddings
+        if not state.is_of(entry.path, check=False):
+            raise ValueError(f"{entry.path} has changed while it was read")
+    except Exception as error:
+        return failed(entry, _reason(error)), Embeddings()
+    source = absolute(entry.path)
+    return Record(entry.name, "ok", "", duration, source, state), embeddings
+
+
+def _embed_with_windows(
+    model: EmbeddingModel, sound: AudioFile, kind: str, windows: Windows
+) -> Embeddings:
+    """Scenes of windows, ``(n_windows, D)``, and timestamps of the whole file."""
+    scene = embed_windows(model, sound, windows)
+    if kind == "scene":
+        return Embeddings(scene)
+    sound.rewind()
+    whole = model.embed(sound, scene=False)
+    return Embeddings(scene, whole.timestamps, whole.timestamps_ms)
 
 
 def _in_groups(
@@ -224,14 +280,20 @@ def _in_groups(
                 future.cancel()
 
 
+def n_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _in_threads(
     read: Callable[[Entry], tuple[Record, Embeddings | ShortClip]],
     entries: Iterable[Entry],
     jobs: int,
 ) -> Iterator[tuple[Entry, tuple[Record, Embeddings | ShortClip]]]:
     """What comes of the files, as it comes, never more than a few files ahead of what was taken."""
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n_threads = max(1, (n_cores or 1) // jobs)
+    n_threads = max(1, n_cores() // jobs)
     waiting = iter(entries)
     with ThreadPoolExecutor(
         jobs, initializer=torch.set_num_threads, initargs=(n_threads,)
@@ -251,7 +313,44 @@ def _in_threads(
                 future.cancel()
 
 
-def _npz(**arrays: np.ndarray) -> bytes:
+def _finite(entry: Entry, record: Record, embeddings: Embeddings) -> tuple[Record, Embeddings]:
+    """A failed record for embeddings that are no numbers."""
+    for table in (embeddings.scene, embeddings.timestamps):
+        if table is not None and not bool(table.isfinite().all()):
+            reason = "the embedding is not finite; samples are expected within [-1, 1]"
+            return failed(entry, reason), Embeddings()
+    return record, embeddings
+
+
+def _write_timestamps(path: Path, embeddings: Embeddings) -> int:
+    """Write the file and return its size; where there are no timestamps, none may stay."""
+    if embeddings.timestamps is None or embeddings.timestamps_ms is None:
+        with suppress(OSError):  # a name that cannot be has no file
+            path.unlink(missing_ok=True)
+        return 0
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        embeddings=embeddings.timestamps[0].numpy(),
+        timestamps_ms=embeddings.timestamps_ms[0].numpy(),
+    )
+    # Waiting for the disk takes as long as embedding; damaged files are known by their size, and
+    # the end of the run waits once.
+    write_atomically(path, buffer.getvalue(), durable=False)
+    return buffer.tell()
+
+
+def _reason(error: Exception) -> str:
+    """What is said of a file; of an error that nobody expected, its kind as well."""
+    if isinstance(error, ValueError | OSError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in ("hear-brainsoundnet", "torch", "numpy", "soundfile"):
+        with suppress(PackageNotFoundError):  # a checkout that is not installed
+            versions[package] = version(package)
+    return versions

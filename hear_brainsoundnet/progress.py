@@ -1,64 +1,87 @@
 """The state of an embedding run on disk: what is finished, and how it becomes the results.
 
-While a run lasts, each finished file is a line in ``OUT/.progress/records.jsonl`` (and its scene
-embedding a row of ``scene.f32`` beside it). At the end the rows are put into the order of the
-files, the results appear under their final names, and ``.progress`` goes. Every file is written
-beside its name first and then renamed, so that what is there is whole.
+While a run lasts, what is finished stands in its :mod:`hear_brainsoundnet.journal`. At the end the
+rows are put into the order of the files, the results appear under their final names, and the
+journal goes. Every file is written beside its name first and then renamed, so that what is there is
+whole.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import json
+import logging
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.files import sweep, write_atomically
+from hear_brainsoundnet.journal import Journal
+from hear_brainsoundnet.lock import contents
+from hear_brainsoundnet.records import Entry, Record, absolute, rows_crc, state_of
+from hear_brainsoundnet.results import (
+    FILES,
+    OWN_FILES,
+    PARQUET,
+    RECORDS,
+    SETTINGS,
+    read_results,
+    read_scene,
+    read_settings,
+    scene_table,
+    timestamps_path,
+    write_results,
+)
+from hear_brainsoundnet.sound_files import N_NAMED, printable, shown
+from hear_brainsoundnet.windows import Windows
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Entry:
-    """One file to embed: where it is, and what it is called in the results."""
-
-    path: Path
-    name: str
-
-
-@dataclass(frozen=True)
-class Record:
-    """What became of one file. `modified` is its time stamp in nanoseconds when it was read."""
-
-    name: str
-    modified: int
-    duration_s: float | None
-    status: str
-    error: str = ""
-
-
-def timestamps_path(out: Path, name: str) -> Path:
-    """Where the timestamp embeddings of the file called `name` are."""
-    return out / "timestamps" / f"{name}.npz"
+NOT_COMPARED = ("versions", "earlier_versions")
 
 
 class Progress:
-    """The state of a run on disk."""
+    """The state of a run on disk; only for the holder of the folder's lock.
 
-    def __init__(self, out: Path, settings: dict[str, Any], scene_size: int) -> None:
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    settings : dict
+        What the results depend on.
+    scene_size : int
+        Length of a scene embedding; 0 where none are made.
+    windows : Windows, optional
+        What scenes are of; by default whole files.
+    parquet : bool
+        Write scenes as Parquet, too. Once it is there, it is kept up to date.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        settings: dict[str, Any],
+        scene_size: int,
+        windows: Windows | None = None,
+        *,
+        parquet: bool = False,
+    ) -> None:
         self.out = out
         self.settings = settings
         self.scene_size = scene_size
-        self.folder = out / ".progress"
+        self.windows = windows
+        self.parquet = parquet
+        self.journal = Journal(out, scene_size)
         self.records: dict[str, Record] = {}
         self.rows: dict[str, np.ndarray] = {}
 
-    def start(self, entries: Sequence[Entry], *, force: bool) -> None:
+    def start(self, entries: Sequence[Entry], *, force: bool = False, check: bool = False) -> None:
         """Open the folder and take over what an earlier run finished.
 
         Raises
@@ -67,149 +90,219 @@ class Progress:
             If the folder holds results of other settings or files, and `force` is false, or
             things that are no results.
         """
-        settings_path = self.out / "settings.json"
         if self.out.exists() and not self.out.is_dir():
             raise ValueError(f"{self.out} is a file; give a folder for the results")
-        if settings_path.exists():
-            stranger = self._find_stranger(settings_path, entries)
-            if stranger and not force:
-                raise ValueError(
-                    f"{self.out} holds results of other {stranger}; use --force to overwrite "
-                    "them, or another folder"
-                )
-            if stranger:
-                self._clear()
-        elif self.out.exists() and any(self.out.iterdir()):
+        before, stranger = self._settings_before()
+        if not stranger and before is None and contents(self.out):
             raise ValueError(
                 f"{self.out} is not empty and holds no results of this command; use another folder"
             )
-        write_atomically(settings_path, (json.dumps(self.settings, indent=2) + "\n").encode())
-        if not self.folder.exists():
-            self._begin_journal()
-        self._take_over(entries)
+        sweep(self.out)
+        if self.journal.exists:
+            sweep(self.out / "timestamps", deep=True)
+        records, rows = ([], {}) if stranger else self._earlier()
+        stranger = stranger or _other_files(records, entries)
+        if stranger:
+            if not force:
+                raise ValueError(
+                    f"{self.out} holds results of other {stranger}; use --force to overwrite them, "
+                    "or another folder"
+                )
+            self._clear()
+            before, records, rows = None, [], {}
+        if before is not None and records:
+            self._note_versions(before)
+        text = json.dumps(self.settings, indent=2) + "\n"
+        write_atomically(self.out / SETTINGS, text.encode())
+        if not self.journal.exists:
+            self.journal.begin(records, rows)
+        self._take_over(entries, records, rows, check)
 
-    def add(self, record: Record, row: np.ndarray | None) -> None:
-        """Note a finished file; its row first, so that a record always has its row."""
-        if self.scene_size and row is not None:
-            with (self.folder / "scene.f32").open("ab") as file:
-                file.write(row.astype("<f4").tobytes())
-            self.rows[record.name] = row
-        with (self.folder / "records.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(record)) + "\n")
+    def add(self, record: Record, rows: np.ndarray | None) -> None:
+        """Note a finished file, and its scene embeddings ``(n_rows, D)`` if it has any."""
+        if rows is not None:
+            record = replace(record, n_rows=len(rows), rows_crc=rows_crc(rows))
+            self.rows[record.name] = rows
+        self.journal.add(record, rows)
         self.records[record.name] = record
 
     def finish(self, entries: Sequence[Entry]) -> list[Record]:
         """Write the results under their final names."""
         records = [self.records[entry.name] for entry in entries]
+        table = None
         if self.scene_size:
-            missing = np.full(self.scene_size, np.nan, dtype=np.float32)
-            scene = np.stack([self.rows.get(record.name, missing) for record in records])
-            buffer = io.BytesIO()
-            np.save(buffer, scene)
-            write_atomically(self.out / "scene.npy", buffer.getvalue())
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["path", "duration_s", "status", "error"])
-        for record in records:
-            duration = "" if record.duration_s is None else f"{record.duration_s:.6f}"
-            writer.writerow([record.name, duration, record.status, record.error])
-        write_atomically(self.out / "files.csv", table.getvalue().encode())
-        shutil.rmtree(self.folder)
+            table = scene_table(records, self.rows, self.scene_size, self.windows)
+        parquet = self.parquet or (self.out / PARQUET).exists()
+        write_results(self.out, records, table, parquet=parquet)
+        if hasattr(os, "sync"):  # what only the journal could replace is on the disk before it goes
+            os.sync()
+        self.journal.remove()
         return records
 
-    def _find_stranger(self, settings_path: Path, entries: Sequence[Entry]) -> str:
-        """What the results in the folder differ in, in words; "" if they can be gone on with."""
-        if json.loads(settings_path.read_text()) != self.settings:
-            return f"settings (see {settings_path})"
-        known = [record.name for record, _ in self._journal() or self._results()]
-        gone = sorted(set(known) - {entry.name for entry in entries})
-        return f"files (such as {gone[0]})" if gone else ""
+    def _settings_before(self) -> tuple[dict[str, Any] | None, str]:
+        """The settings in the folder, and how they differ in words; "" where they do not."""
+        try:
+            before = read_settings(self.out)
+        except ValueError as error:
+            return None, f"settings ({error})"
+        if before is None:
+            return None, ""
+        differences = [
+            f"{key} is {_short(before.get(key))} there, {_short(self.settings.get(key))} now"
+            for key in sorted({*before, *self.settings} - {*NOT_COMPARED})
+            if before.get(key) != self.settings.get(key)
+        ]
+        return before, f"settings ({'; '.join(differences)})" if differences else ""
 
-    def _take_over(self, entries: Sequence[Entry]) -> None:
-        """Keep earlier results of files that are unchanged since; failed files are tried again."""
-        known = {record.name: (record, row) for record, row in self._journal()}
+    def _note_versions(self, before: Mapping[str, Any]) -> None:
+        """Results of other versions stay; it is said, and noted in the settings."""
+        earlier = [each for each in before.get("earlier_versions", ()) if isinstance(each, dict)]
+        versions, now = before.get("versions", {}), self.settings["versions"]
+        changed = [
+            f"{package} {versions[package]} then, {now[package]} now"
+            for package in sorted(versions.keys() & now.keys())
+            if versions[package] != now[package]
+        ]
+        if changed:
+            logger.warning(
+                "%s was begun with other versions (%s): embeddings may differ in their last digits",
+                self.out,
+                ", ".join(changed),
+            )
+            if versions not in earlier:
+                earlier.append(versions)
+        if earlier:
+            self.settings = {**self.settings, "earlier_versions": earlier}
+
+    def _earlier(self) -> tuple[list[Record], dict[str, np.ndarray]]:
+        """What is finished: by the journal if there is one, else by the results."""
+        if self.journal.exists:
+            return self.journal.read()
+        if (self.out / RECORDS).exists():
+            records, rows = read_results(self.out)
+        else:
+            records, rows = _results_of_first_version(
+                self.out, scenes=self.scene_size > 0, frames=self.settings["kind"] != "scene"
+            )
+        whole = [
+            record
+            for record in records
+            if not record.n_rows or _is_whole(record, rows[record.name], self.scene_size)
+        ]
+        return whole, rows
+
+    def _take_over(
+        self,
+        entries: Sequence[Entry],
+        records: Sequence[Record],
+        rows: Mapping[str, np.ndarray],
+        check: bool,
+    ) -> None:
+        """Keep results of files that are as they were; what failed is tried again."""
+        known = {record.name: record for record in records}
+        files = self.out / FILES
+        finished_ns = files.stat().st_mtime_ns if files.exists() else 0
         for entry in entries:
-            record, row = known.get(entry.name, (None, None))
-            if record is None or record.status != "ok" or not entry.path.exists():
+            record = known.pop(entry.name, None)
+            if record is None or not record.is_ok:
                 continue
-            if entry.path.stat().st_mtime_ns > record.modified:
+            if record.file is None and not check:
+                record = _with_state(record, entry, finished_ns)
+            if record is None or record.file is None:
                 continue
-            has_frames = timestamps_path(self.out, entry.name).exists()
-            if self.settings["kind"] != "scene" and not has_frames:
+            if not record.file.is_of(entry.path, check=check) or not self._has_frames(record):
                 continue
             self.records[entry.name] = record
-            if row is not None:
-                self.rows[entry.name] = row
-
-    def _journal(self) -> list[tuple[Record, np.ndarray | None]]:
-        """Records in the order in which they were written, each with its row; mends a torn end.
-
-        The n-th record of a file that could be read belongs to the n-th row, for ever: the journal
-        is only appended to, and cut where a line or a row is incomplete.
-        """
-        path, rows_path = self.folder / "records.jsonl", self.folder / "scene.f32"
-        if not path.exists():
-            return []
-        numbers = np.fromfile(rows_path, "<f4") if rows_path.exists() else np.empty(0, "<f4")
-        n_rows = len(numbers) // self.scene_size if self.scene_size else 0
-        journal: list[tuple[Record, np.ndarray | None]] = []
-        n_bytes = used = 0
-        for line in path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            record, row = Record(**json.loads(line)), None
-            if self.scene_size and record.status == "ok":
-                if used == n_rows:
-                    break
-                row = numbers[used * self.scene_size : (used + 1) * self.scene_size]
-                used += 1
-            journal.append((record, row))
-            n_bytes += len(line)
-        os.truncate(path, n_bytes)
-        if rows_path.exists():
-            os.truncate(rows_path, used * self.scene_size * 4)
-        return journal
-
-    def _results(self) -> list[tuple[Record, np.ndarray | None]]:
-        """What a finished run left, as its journal would have it."""
-        path = self.out / "files.csv"
-        if not path.exists():
-            return []
-        modified = path.stat().st_mtime_ns
-        with path.open(newline="") as file:
-            table = list(csv.DictReader(file))
-        scene: Sequence[Any] = [None] * len(table)
-        if self.scene_size:
-            scene = np.load(self.out / "scene.npy", allow_pickle=False)
-        return [
-            (
-                Record(
-                    line["path"],
-                    modified,
-                    float(line["duration_s"]) if line["duration_s"] else None,
-                    line["status"],
-                    line["error"],
-                ),
-                row if line["status"] == "ok" else None,
+            if record.n_rows:
+                self.rows[entry.name] = rows[entry.name]
+        gone = [record.name for record in known.values() if record.is_ok]
+        for name in gone:
+            timestamps_path(self.out, name).unlink(missing_ok=True)
+        if gone:
+            logger.warning(
+                "%s: files that are no longer there lose their results: %s",
+                self.out,
+                shown([printable(name) for name in gone], N_NAMED),
             )
-            for line, row in zip(table, scene, strict=True)
-        ]
 
-    def _begin_journal(self) -> None:
-        """A new journal with the results of a finished run, there at once or not at all."""
-        temporary = self.out / f".progress.{os.getpid()}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        known = self._results()
-        lines = "".join(json.dumps(asdict(record)) + "\n" for record, _ in known)
-        (temporary / "records.jsonl").write_text(lines)
-        if self.scene_size:
-            rows = [row.astype("<f4").tobytes() for _, row in known if row is not None]
-            (temporary / "scene.f32").write_bytes(b"".join(rows))
-        os.replace(temporary, self.folder)
+    def _has_frames(self, record: Record) -> bool:
+        """Whether timestamps are there and whole, if they are wanted."""
+        if self.settings["kind"] == "scene":
+            return True
+        path = timestamps_path(self.out, record.name)
+        try:
+            return path.stat().st_size == record.frames_bytes and zipfile.is_zipfile(path)
+        except OSError:
+            return False
 
     def _clear(self) -> None:
-        for name in ("timestamps", ".progress"):
-            shutil.rmtree(self.out / name, ignore_errors=True)
-        for name in ("scene.npy", "files.csv", "settings.json"):
+        """Remove all results; the settings last, as long as they are there all is of theirs."""
+        self.journal.remove()
+        shutil.rmtree(self.out / "timestamps", ignore_errors=True)
+        for name in (*(name for name in OWN_FILES if name != SETTINGS), SETTINGS):
             (self.out / name).unlink(missing_ok=True)
+
+
+def _other_files(records: Sequence[Record], entries: Sequence[Entry]) -> str:
+    """Files of earlier results that are there but not asked for, in words; "" if there are none.
+
+    If not one is asked for, all count: results of one folder are not replaced by those of another
+    because the first is gone.
+    """
+    names = {entry.name for entry in entries}
+    earlier = [record for record in records if record.is_ok]
+    others = [record for record in earlier if record.name not in names]
+    if len(others) < len(earlier):
+        others = [r for r in others if not r.source or os.path.exists(r.source)]
+    return f"files (such as {printable(others[0].name)})" if others else ""
+
+
+def _is_whole(record: Record, rows: np.ndarray, scene_size: int) -> bool:
+    return rows.shape == (record.n_rows, scene_size) and rows_crc(rows) == record.rows_crc
+
+
+def _results_of_first_version(
+    out: Path, *, scenes: bool, frames: bool
+) -> tuple[list[Record], dict[str, np.ndarray]]:
+    """Finished results of version 0.1.0, whose only record of the files is ``files.csv``."""
+    try:
+        with (out / FILES).open(newline="") as file:
+            table = list(csv.DictReader(file))
+        scene = read_scene(out) if scenes else None
+        if scenes and (scene is None or len(scene) != len(table)):
+            return [], {}
+        records, rows = [], {}
+        for i, line in enumerate(table):
+            duration = float(line["duration_s"]) if line["duration_s"] else None
+            record = Record(line["path"], line["status"], line["error"], duration)
+            if not record.is_ok:
+                continue
+            if scene is not None:
+                rows[record.name] = scene[i : i + 1]
+                record = replace(record, n_rows=1, rows_crc=rows_crc(scene[i]))
+            if frames and (path := timestamps_path(out, record.name)).exists():
+                record = replace(record, frames_bytes=path.stat().st_size)
+            records.append(record)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return [], {}
+    return records, rows
+
+
+def _with_state(record: Record, entry: Entry, finished_ns: int) -> Record | None:
+    """A record of version 0.1.0 with the state of its file, if that is older than the results.
+
+    The change time counts, too: a file that was put in place of another one may be of any age.
+    """
+    try:
+        state = entry.path.stat()
+        if max(state.st_mtime_ns, state.st_ctime_ns) > finished_ns:
+            return None
+        return replace(record, file=state_of(entry.path), source=absolute(entry.path))
+    except OSError:
+        return None
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict) and "hash" in value:  # a checkpoint
+        return f"{value.get('name')} [{str(value['hash'])[:12]}]"
+    return repr(value)

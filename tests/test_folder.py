@@ -266,10 +266,10 @@ def test_a_full_disk_keeps_what_was_finished(sounds, tmp_path, model, monkeypatc
     entries, out = find_audio([sounds]), tmp_path / "out"
     original = folder_module.write_atomically
 
-    def full(path, content):
+    def full(path, content, **options):
         if path.name.startswith("e.wav"):
             raise OSError(28, "No space left on device", str(path))
-        original(path, content)
+        original(path, content, **options)
 
     monkeypatch.setattr(folder_module, "write_atomically", full)
     with pytest.raises(OSError, match="No space left on device"):

@@ -1,0 +1,210 @@
+"""The command ``embed``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hear_brainsoundnet.command_line import WrongCall, say
+from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device, parse_level
+
+if TYPE_CHECKING:
+    from hear_brainsoundnet.embedding import EmbeddingModel
+    from hear_brainsoundnet.records import Entry, Record
+    from hear_brainsoundnet.windows import Windows
+
+CheckpointName = Annotated[str, typer.Option(help="A file or a name.")]
+Preset = Annotated[str, typer.Option(help="default or paper.")]
+SceneStages = Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")]
+Level = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LEVEL",
+        help="Brings sounds to it: -23dB, or an amplitude within 0 and 1; 0: as they are.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+Jobs = Annotated[int, typer.Option(min=0, help="Files at a time; 0: one per core.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only print what went wrong.")]
+
+
+def embed(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files, or folders to search; -: a list from standard input."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    kind: Annotated[str, typer.Option(help="scene, timestamps or both.")] = "both",
+    checkpoint: CheckpointName = "default",
+    preset: Preset = "default",
+    scene: SceneStages = None,
+    timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
+    level: Level = None,
+    window: Annotated[
+        float | None, typer.Option(help="Scenes are of windows of so many seconds.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from window to window; by default their length.")
+    ] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write scene.parquet, too.")] = False,
+    device: Device = "auto",
+    jobs: Jobs = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite other results.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Going on, compare the content of files as well.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Embed audio files (WAV, FLAC, Ogg, MP3; any rate, any number of channels).
+
+    Writes OUT/scene.npy (one row per file or window), OUT/files.csv, OUT/timestamps/NAME.npz and
+    OUT/settings.json. Stopped and started again, it goes on where it was.
+    """
+    from hear_brainsoundnet.folder import KINDS
+
+    check_choice("--kind", kind, KINDS)
+    if kind == "timestamps" and (window is not None or parquet):
+        raise WrongCall(
+            "--window and --parquet are about scenes, which --kind timestamps leaves out"
+        )
+    windows = _windows(window, hop)
+    entries = _entries(paths)
+    model = load_model(checkpoint, preset, scene, level, device, timestamps=timestamps)
+    options = {"kind": kind, "force": force, "check": check, "windows": windows, "parquet": parquet}
+    records = embed_shown(entries, out, model, jobs, quiet=quiet, **options)
+    failed = sum(not record.is_ok for record in records)
+    seconds = sum(record.duration_s or 0 for record in records)
+    if not quiet:
+        typer.echo(
+            f"{len(records) - failed} of {len(records)} files ({seconds:.1f} s of audio) embedded "
+            f"with {model.card.name} [{model.checkpoint_hash[:12]}], preset {preset}, on "
+            f"{device_of(model)}: {out}"
+        )
+    if failed:
+        say(
+            PROGRAM,
+            f"{failed} of {len(records)} files could not be embedded; see {out / 'files.csv'}",
+        )
+        raise typer.Exit(1)
+
+
+def load_model(
+    checkpoint: str,
+    preset: str,
+    scene: str | None,
+    level: str | None,
+    device: str,
+    *,
+    timestamps: str | None = None,
+) -> EmbeddingModel:
+    """The model that the options name, on its device."""
+    from hear_brainsoundnet.embedding import EmbeddingModel
+    from hear_brainsoundnet.named import load_checkpoint
+
+    place = find_device(device)
+    amplitude = None if level is None else parse_level(level)
+    try:
+        loaded = load_checkpoint(checkpoint)
+        model = EmbeddingModel(
+            loaded,
+            sample_rate=loaded.card.sample_rate,
+            preset=preset,
+            scene=scene,
+            timestamps=timestamps,
+            level=amplitude,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        raise WrongCall(str(error)) from error
+    return model.to(place)
+
+
+def device_of(model: EmbeddingModel) -> str:
+    """Where a model is."""
+    return str(next(model.parameters()).device)
+
+
+def embed_shown(
+    entries: list[Entry],
+    out: Path,
+    model: EmbeddingModel,
+    jobs: int,
+    *,
+    quiet: bool,
+    **options: Any,
+) -> list[Record]:
+    """Embed files with a bar and a line for each that fails; see :func:`embed_files`."""
+    from tqdm import tqdm
+
+    from hear_brainsoundnet.folder import embed_files, n_cores
+    from hear_brainsoundnet.sound_files import printable
+
+    place = device_of(model)
+    n_done = 0
+    with tqdm(
+        total=len(entries), unit="file", disable=True if quiet else None, file=sys.stderr
+    ) as bar:
+
+        def on_file(record: Record) -> None:
+            nonlocal n_done
+            n_done += 1
+            bar.update()
+            if not record.is_ok:
+                line = printable(f"{PROGRAM}: {record.name}: {record.error}")
+                bar.write(line, file=sys.stderr)
+
+        try:
+            return embed_files(
+                entries,
+                out,
+                model,
+                device=place,
+                jobs=jobs or (n_cores() if place == "cpu" else 2),
+                on_file=on_file,
+                **options,
+            )
+        except ValueError as error:
+            raise WrongCall(str(error)) from error
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise OSError(
+                f"cannot write results to {out}: {error.strerror or error}; what was finished is "
+                "kept, the same command goes on from there"
+            ) from error
+        except KeyboardInterrupt:
+            bar.close()
+            say(
+                PROGRAM,
+                f"interrupted after {n_done} of {len(entries)} files; the same command goes on",
+            )
+            raise typer.Exit(130) from None
+
+
+def _windows(length: float | None, hop: float | None) -> Windows | None:
+    from hear_brainsoundnet.windows import Windows
+
+    if length is None:
+        if hop is not None:
+            raise WrongCall("--hop is the step of --window, which was not given")
+        return None
+    try:
+        return Windows(length, length if hop is None else hop)
+    except ValueError as error:
+        raise WrongCall(f"--{error}") from error
+
+
+def _entries(paths: list[Path]) -> list[Entry]:
+    from hear_brainsoundnet.file_list import listed_files
+    from hear_brainsoundnet.folder import find_audio
+
+    try:
+        if Path("-") not in paths:
+            return find_audio(paths)
+        if len(paths) > 1:
+            raise ValueError("- is a list of files from standard input and stands alone")
+        return listed_files(sys.stdin.buffer.read())
+    except (ValueError, FileNotFoundError) as error:
+        raise WrongCall(str(error)) from error

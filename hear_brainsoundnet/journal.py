@@ -1,0 +1,117 @@
+"""What an embedding run has finished so far, on the disk.
+
+``OUT/.progress/records.jsonl`` has a line for each finished file, and ``scene.f32`` beside it the
+scene embeddings of those that are ok, in the same order. Both are only appended to, the row first.
+A line counts if it is whole and the rows have its checksum: whatever a kill or a power cut leaves
+behind the last such line is cut off.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hear_brainsoundnet.files import temporary_path
+from hear_brainsoundnet.records import Record, read_records, rows_crc
+
+logger = logging.getLogger(__name__)
+
+FOLDER = ".progress"
+LINES = "records.jsonl"
+ROWS = "scene.f32"
+
+
+class Journal:
+    """The journal of a run.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    scene_size : int
+        Length of a scene embedding; 0 where none are made.
+    """
+
+    def __init__(self, out: Path, scene_size: int) -> None:
+        self.folder = out / FOLDER
+        self.scene_size = scene_size
+
+    @property
+    def exists(self) -> bool:
+        return self.folder.exists()
+
+    def begin(self, records: Sequence[Record], rows: Mapping[str, np.ndarray]) -> None:
+        """A journal that holds `records`, there at once or not at all."""
+        temporary = temporary_path(self.folder)
+        temporary.mkdir(parents=True)
+        (temporary / LINES).write_bytes(b"".join(record.line() for record in records))
+        kept = [_bytes(rows[record.name]) for record in records if record.n_rows]
+        (temporary / ROWS).write_bytes(b"".join(kept))
+        os.replace(temporary, self.folder)
+
+    def add(self, record: Record, rows: np.ndarray | None) -> None:
+        """Note a finished file; its rows first, so that a record always has them."""
+        if rows is not None:
+            with (self.folder / ROWS).open("ab") as file:
+                file.write(_bytes(rows))
+        with (self.folder / LINES).open("ab") as file:
+            file.write(record.line())
+
+    def read(self) -> tuple[list[Record], dict[str, np.ndarray]]:
+        """Records in the order in which they were written, and their rows by name; mends the end.
+
+        Where a name comes twice the later record holds.
+        """
+        lines_path, rows_path = self.folder / LINES, self.folder / ROWS
+        lines = _content(lines_path).splitlines(keepends=True)
+        numbers = np.frombuffer(_content(rows_path)[: _whole(rows_path)], "<f4")
+        found: dict[str, tuple[Record, np.ndarray | None]] = {}
+        n_bytes = n_lines = used = 0
+        for line, record in zip(lines, read_records(lines), strict=False):
+            rows = None
+            if record.n_rows:
+                size = record.n_rows * self.scene_size
+                rows = numbers[used : used + size].reshape(-1, self.scene_size)
+                if len(rows) < record.n_rows or rows_crc(rows) != record.rows_crc:
+                    break
+                used += size
+            found[record.name] = record, rows
+            n_bytes += len(line)
+            n_lines += 1
+        if n_lines < len(lines):
+            logger.warning(
+                "%s: %d of %d lines are damaged or of an earlier version; their files are embedded "
+                "again",
+                lines_path,
+                len(lines) - n_lines,
+                len(lines),
+            )
+        for path, size in ((lines_path, n_bytes), (rows_path, 4 * used)):
+            path.touch()
+            os.truncate(path, size)
+        records = [record for record, _ in found.values()]
+        return records, {name: rows for name, (_, rows) in found.items() if rows is not None}
+
+    def remove(self) -> None:
+        """Away at once, then piece by piece: a half of it must never be taken for the whole."""
+        if self.exists:
+            away = temporary_path(self.folder)
+            os.replace(self.folder, away)
+            shutil.rmtree(away)
+
+
+def _bytes(rows: np.ndarray) -> bytes:
+    return np.ascontiguousarray(rows, dtype="<f4").tobytes()
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _whole(path: Path) -> int:
+    return path.stat().st_size // 4 * 4 if path.exists() else 0

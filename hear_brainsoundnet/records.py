@@ -1,0 +1,141 @@
+"""What became of each file of an embedding run, as lines of JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file to embed: where it is, and what it is called in the results."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells whether a file is still the one that was read.
+
+    Attributes
+    ----------
+    n_bytes, modified_ns : int
+        Its size and time stamp.
+    checksum : str
+        BLAKE2b of its content, the number that ``b2sum -l 256`` prints; "" of what is no regular
+        file.
+    """
+
+    n_bytes: int
+    modified_ns: int
+    checksum: str = ""
+
+    def is_of(self, path: Path, *, check: bool) -> bool:
+        """Whether `path` has this size and time stamp, and with `check` this content."""
+        try:
+            now = state_of(path, checksum=check)
+        except OSError:
+            return False
+        if not check:
+            now = replace(now, checksum=self.checksum)
+        return now == self
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one file.
+
+    Attributes
+    ----------
+    name : str
+        What the file is called in the results.
+    status : str
+        {"ok", "failed"}.
+    error : str
+        Why it failed.
+    duration_s : float or None
+        Of a sound that could be read.
+    source : str
+        The file's absolute path.
+    file : FileState or None
+        The file as it was read.
+    n_rows : int
+        Scene embeddings: one, or one for each window.
+    rows_crc, frames_bytes : int
+        CRC-32 of the scene embeddings, and size of the file with the timestamp embeddings: by them
+        results that a power cut or a mixture has damaged are known.
+    """
+
+    name: str
+    status: str
+    error: str = ""
+    duration_s: float | None = None
+    source: str = ""
+    file: FileState | None = None
+    n_rows: int = 0
+    rows_crc: int = 0
+    frames_bytes: int = 0
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == "ok"
+
+    def line(self) -> bytes:
+        """The record as a line of JSON."""
+        return (json.dumps(asdict(self)) + "\n").encode()
+
+
+def failed(entry: Entry, reason: object) -> Record:
+    """The record of a file that gave no embeddings."""
+    return Record(entry.name, "failed", " ".join(str(reason).split()), source=absolute(entry.path))
+
+
+def absolute(path: Path) -> str:
+    return os.path.abspath(path)
+
+
+def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
+    """Records of whole lines, up to the first one that is none."""
+    for line in lines:
+        if not line.endswith(b"\n"):
+            return
+        try:
+            content = json.loads(line)
+            file = content.pop("file")
+            yield Record(file=None if file is None else FileState(**file), **content)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+
+
+def rows_crc(rows: np.ndarray) -> int:
+    """CRC-32 of scene embeddings as they stand on the disk."""
+    return zlib.crc32(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+
+
+def state_of(path: Path, *, checksum: bool = True) -> FileState:
+    """Size, time stamp and checksum of a file.
+
+    Raises
+    ------
+    OSError
+        If there is none, or it cannot be read.
+    """
+    state = path.stat()
+    digest = ""
+    if checksum and stat.S_ISREG(state.st_mode):  # a pipe can be read only once
+        with path.open("rb", buffering=0) as file:
+            blake = hashlib.blake2b(digest_size=32)
+            block = memoryview(bytearray(2**18))
+            while n_read := file.readinto(block):
+                blake.update(block[:n_read])
+        digest = blake.hexdigest()
+    return FileState(state.st_size, state.st_mtime_ns, digest)

@@ -1,0 +1,220 @@
+"""The results of an embedding run: what is written at its end, and read again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hear_brainsoundnet.files import write_atomically, writing
+from hear_brainsoundnet.records import Record, read_records
+from hear_brainsoundnet.tables import csv_table, path_cell, text_cell
+from hear_brainsoundnet.windows import Windows
+
+SETTINGS = "settings.json"
+SCENE = "scene.npy"
+FILES = "files.csv"
+WINDOWS = "windows.csv"
+PARQUET = "scene.parquet"
+RECORDS = ".records.jsonl"  # all that is known of each file, for the next start
+OWN_FILES = (SETTINGS, SCENE, FILES, WINDOWS, PARQUET, RECORDS)
+
+
+def timestamps_path(out: Path, name: str) -> Path:
+    """Where the timestamp embeddings of the file called `name` are."""
+    return out / "timestamps" / f"{name}.npz"
+
+
+@dataclass(frozen=True)
+class SceneTable:
+    """Scene embeddings and what each is of.
+
+    Attributes
+    ----------
+    names : list of str
+        File of each row.
+    times : list of (float, float), optional
+        Begin and end of each row's window in seconds.
+    scene : ndarray
+        ``(n_rows, D)`` float32; without windows one row for each file, NaN where it failed.
+    """
+
+    names: list[str]
+    times: list[tuple[float, float]] | None
+    scene: np.ndarray
+
+
+def scene_table(
+    records: Sequence[Record],
+    rows: Mapping[str, np.ndarray],
+    scene_size: int,
+    windows: Windows | None,
+) -> SceneTable:
+    """Rows of all files, ``(n_rows, D)`` each, one below the other in the order of the files."""
+    missing = np.full((0 if windows else 1, scene_size), np.nan, dtype=np.float32)
+    parts = [rows[record.name] if record.is_ok else missing for record in records]
+    names = [
+        record.name for record, part in zip(records, parts, strict=True) for _ in range(len(part))
+    ]
+    times = None
+    if windows:
+        times = [
+            time for r in records if r.is_ok for time in windows.times(r.n_rows, r.duration_s or 0)
+        ]
+    return SceneTable(names, times, np.concatenate([missing[:0], *parts]))
+
+
+def write_results(
+    out: Path, records: Sequence[Record], table: SceneTable | None, *, parquet: bool
+) -> None:
+    """Write all that stands in a finished folder but for the settings."""
+    if table is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, table.scene)
+        write_atomically(out / SCENE, buffer.getvalue())
+        if table.times is not None:
+            write_atomically(out / WINDOWS, _windows_table(table.names, table.times))
+        if parquet:
+            _write_parquet(out / PARQUET, table)
+    rows = [
+        (
+            path_cell(record.name),
+            None if record.duration_s is None else f"{record.duration_s:.6f}",
+            record.status,
+            text_cell(record.error),
+        )
+        for record in records
+    ]
+    header = ("path", "duration_s", "status", "error")
+    write_atomically(out / FILES, csv_table(header, rows))
+    write_atomically(out / RECORDS, b"".join(record.line() for record in records))
+
+
+def read_results(out: Path) -> tuple[list[Record], dict[str, np.ndarray]]:
+    """Records of a finished folder, and the scene embeddings of those that are ok by name.
+
+    Nothing where the folder is not finished; a file whose embeddings are damaged is left out.
+    """
+    try:
+        records = list(read_records((out / RECORDS).read_bytes().splitlines(keepends=True)))
+    except FileNotFoundError:
+        return [], {}
+    scene = read_scene(out)
+    rows: dict[str, np.ndarray] = {}
+    if scene is None:
+        return [record for record in records if record.n_rows == 0], rows
+    # A file that failed has a row of NaN, unless rows are windows.
+    step = 0 if (out / WINDOWS).exists() else 1
+    first = 0
+    for record in records:
+        n_rows = record.n_rows if record.is_ok else step
+        rows[record.name] = scene[first : first + n_rows]
+        first += n_rows
+    return records, rows
+
+
+def read_scene(out: Path) -> np.ndarray | None:
+    """``scene.npy``, or None where there is none that can be read."""
+    try:
+        scene: np.ndarray = np.load(out / SCENE, allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    return scene if scene.ndim == 2 else None
+
+
+def read_settings(out: Path) -> dict[str, Any] | None:
+    """``settings.json``, None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    path = out / SETTINGS
+    try:
+        settings = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} is damaged")
+    return settings
+
+
+def read_scene_table(out: Path) -> SceneTable:
+    """Scene embeddings of a finished folder; files that failed are left out.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they do not fit the table of files.
+    """
+    scene = read_scene(out)
+    if scene is None:
+        raise ValueError(f"{out} holds no scene embeddings; embed with --kind scene or both")
+    try:
+        if (out / WINDOWS).exists():
+            with (out / WINDOWS).open(newline="", encoding="utf-8") as file:
+                lines = list(csv.DictReader(file))
+            times = [(float(line["start_s"]), float(line["stop_s"])) for line in lines]
+        else:
+            with (out / FILES).open(newline="", encoding="utf-8") as file:
+                lines = list(csv.DictReader(file))
+            scene = scene[[line["status"] == "ok" for line in lines]]
+            lines = [line for line in lines if line["status"] == "ok"]
+            times = None
+        names = [line["path"].removeprefix("./") for line in lines]
+    except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"{out} is not finished or damaged; run its embed command again"
+        ) from error
+    if len(names) != len(scene):
+        raise ValueError(f"{out} is damaged: {len(names)} names for {len(scene)} rows of {SCENE}")
+    return SceneTable(names, times, scene)
+
+
+def _windows_table(names: Sequence[str], times: Sequence[tuple[float, float]]) -> bytes:
+    rows = [
+        (path_cell(name), f"{start:.6f}", f"{stop:.6f}")
+        for name, (start, stop) in zip(names, times, strict=True)
+    ]
+    return csv_table(("path", "start_s", "stop_s"), rows)
+
+
+def check_parquet() -> None:
+    """See that Parquet can be written.
+
+    Raises
+    ------
+    ValueError
+        If pyarrow is missing.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise ValueError("Parquet output needs pyarrow: pip install pyarrow") from error
+
+
+def _write_parquet(path: Path, table: SceneTable) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    n_rows, size = table.scene.shape
+    values = pyarrow.array(table.scene.reshape(-1))
+    encoded = [name.encode("utf-8", "surrogateescape") for name in table.names]
+    names = [name.decode("utf-8", "backslashreplace") for name in encoded]
+    columns: dict[str, Any] = {"path": pyarrow.array(names, pyarrow.string())}
+    if table.times is not None:
+        for i, name in enumerate(("start_s", "stop_s")):
+            columns[name] = pyarrow.array([time[i] for time in table.times], pyarrow.float64())
+    columns["embedding"] = pyarrow.FixedSizeListArray.from_arrays(values, size)
+    assert n_rows == len(names)
+    with writing(path) as temporary:
+        pyarrow.parquet.write_table(pyarrow.table(columns), temporary)
