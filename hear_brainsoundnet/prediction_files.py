@@ -14,7 +14,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import numpy as np
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.encoder import ReadOut
 from hear_brainsoundnet.folder import find_audio
+from hear_brainsoundnet.nifti import read_label_image
 from hear_brainsoundnet.progress import Entry
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class TargetImage:
     Parameters
     ----------
     path : path-like
-        A three-dimensional image; 0 and NaN are background.
+        A three-dimensional image; 0, -1 and NaN are background.
     target_ids : sequence of int
         Ids of the columns, ascending.
 
@@ -108,36 +108,16 @@ class TargetImage:
     """
 
     def __init__(self, path: str | os.PathLike[str], target_ids: Sequence[int]) -> None:
-        nibabel = _import("nibabel")
         path = Path(path)
-        if not path.exists():
-            raise FileNotFoundError(f"no such image of target ids: {path}")
-        try:
-            image = nibabel.load(path)
-            values = np.asanyarray(image.dataobj)
-        except (
-            nibabel.filebasedimages.ImageFileError,
-            nibabel.spatialimages.HeaderDataError,
-            OSError,
-            EOFError,
-            ValueError,
-            zlib.error,
-        ) as error:
-            raise ValueError(f"{path} cannot be read as an image ({error})") from error
-        if values.ndim != 3:
-            raise ValueError(
-                f"{path} has shape {values.shape}, expected one volume (x, y, z) of target ids"
-            )
-        values = np.nan_to_num(values.ravel(order="F"), nan=0)
-        if not np.array_equal(values, np.rint(values)):
-            raise ValueError(f"{path} has values that are not whole numbers, expected target ids")
+        image = read_label_image(path)
+        values = image.ids.ravel(order="F")
         ids = np.asarray(target_ids)
-        self.shape = image.shape
+        self.shape = image.ids.shape
         self.affine = image.affine
         codes = [name for name in ("sform_code", "qform_code") if name in image.header]
         self.space = next((int(image.header[c]) for c in codes if image.header[c]), ALIGNED)
         self.voxels = np.flatnonzero(np.isin(values, ids[ids != 0]))
-        found = values[self.voxels].astype(np.int64)
+        found = values[self.voxels]
         missing = np.setdiff1d(ids, found)
         if len(missing):
             listed = ", ".join(map(str, missing[:N_LISTED]))

@@ -181,9 +181,9 @@ def test_more_trs_than_a_header_can_count(tmp_path, target_image):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((2, 2, 2, 4), np.int16), r"has shape \(2, 2, 2, 4\), expected one volume"),
-        (np.full((2, 2, 2), 5.5, np.float32), r"has values that are not whole numbers"),
-        (None, r"cannot be read as an image"),
+        (np.zeros((2, 2, 2, 4), np.int16), r"of shape \(2, 2, 2, 4\), expected an image of 3 dim"),
+        (np.full((2, 2, 2), 5.5, np.float32), r"its voxels must be whole numbers, not 5.5"),
+        (None, r"its header cannot be read"),
     ],
 )
 def test_what_is_no_image_of_target_ids(tmp_path, values, message):
@@ -291,7 +291,7 @@ def test_a_checkpoint_without_a_read_out(run, tmp_path, sounds):
         ),
         (
             ["--map", "--subject", "sub-01", "--atlas", "nowhere.nii"],
-            r"no such image of target ids: nowhere.nii",
+            r"no such image: nowhere.nii",
         ),
         (["--atlas", "nowhere.nii"], r"--atlas is the image of --map, which was not asked for"),
         (["--start", "inf"], r"the start must be a finite number of seconds, got inf"),
@@ -317,7 +317,7 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", *options)
     assert status == 1
-    assert f"writing predictions needs {package}, which is not installed" in error
+    assert f"needs {package}, which is not installed" in error
     assert 'pip install "hear-brainsoundnet[training]"' in error
 
 

@@ -13,13 +13,29 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class Settings(BaseModel):
     """Base of everything that can stand in a recipe: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def added_setting(default: Any) -> Any:
+    """A field that came later than others: where it is at its default it is not written.
+
+    What was made from the same recipe before the field existed keeps its fingerprint.
+
+    Examples
+    --------
+    >>> class Recipe(Settings):
+    ...     n_trs: int
+    ...     background: int | None = added_setting(None)
+    >>> Recipe(n_trs=60).model_dump()
+    {'n_trs': 60}
+    """
+    return Field(default, exclude_if=lambda value: bool(value == default))
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.nifti import read_label_image
 from training.prepared import TARGETS_IMAGE
 from training.run_folder import RunFolder
-from training.sources.nifti import read_voxels
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
 COLOURS = "RdBu_r"
@@ -46,8 +46,8 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
     import nibabel
 
     path = Path(targets_image)
-    voxels, affine = read_voxels(path, n_dimensions=3)
-    ids, places = np.unique(np.rint(voxels).astype(np.int64), return_inverse=True)
+    labels = read_label_image(path)
+    ids, places = np.unique(labels.ids, return_inverse=True)
     missing = sorted(set(values_by_id) - set(ids[ids != 0].tolist()))
     if missing:
         raise ValueError(
@@ -55,7 +55,9 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
             f"{missing[0]}; give the image of the atlas that the values belong to"
         )
     values = np.array([values_by_id.get(int(i), 0.0) for i in ids], dtype=np.float32)
-    return nibabel.Nifti1Image(np.nan_to_num(values)[places].reshape(voxels.shape), affine)
+    return nibabel.Nifti1Image(
+        np.nan_to_num(values)[places].reshape(labels.ids.shape), labels.affine
+    )
 
 
 def significant_values(

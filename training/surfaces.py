@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources.nifti import read_voxels
+from hear_brainsoundnet.nifti import read_label_image
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -92,13 +92,14 @@ def surface_labels(targets_image: str | Path) -> dict[str, Integers]:
     FileNotFoundError, ValueError
         If the image is missing or cannot be read.
     """
-    voxels, affine = read_voxels(Path(targets_image), n_dimensions=3)
-    ids = np.rint(voxels).astype(np.int64)
+    image = read_label_image(targets_image)
     labels = {}
     for side, half in load_hemispheres().items():
         samples = np.stack(
             [
-                nearest_voxels(ids, affine, (1 - depth) * half.white + depth * half.pial)
+                nearest_voxels(
+                    image.ids, image.affine, (1 - depth) * half.white + depth * half.pial
+                )
                 for depth in DEPTHS
             ]
         )

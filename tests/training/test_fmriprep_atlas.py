@@ -59,7 +59,13 @@ def test_named_columns_must_be_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(1.5, "not a label image"), (-1.0, "not a label image"), (0.0, "no label, only background")],
+    [
+        (1.5, "must be whole numbers, not 1.5"),
+        (-2.0, "not a label image: it holds -2"),
+        (2.0**31, "not a label image: it holds 2147483648"),
+        (-1.0, "no label, only background"),
+        (0.0, "no label, only background"),
+    ],
 )
 def test_image_without_labels_is_refused(study: Study, value: float, message: str) -> None:
     save(np.full(SHAPE, value), study.labels)

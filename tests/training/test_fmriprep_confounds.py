@@ -79,7 +79,7 @@ def test_compcor_components_are_those_of_the_combined_mask(study: Study) -> None
     loaded = study.load(confounds={"strategy": ["high_pass", "compcor"], "n_compcor": 2})
     np.testing.assert_allclose(centred(loaded), expected, atol=1e-3 * expected.std())
     table_of(bold).with_suffix(".json").unlink()
-    with pytest.raises(ValueError, match=r"timeseries\.tsv: Could not find associated json"):
+    with pytest.raises(ValueError, match=rf"has no {table_of(bold).stem}.json beside it"):
         study.load(confounds={"strategy": ["high_pass", "compcor"]})
 
 

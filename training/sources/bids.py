@@ -1,15 +1,28 @@
-"""Finding the runs in an fMRIPrep folder by the entities in their file names (BIDS)."""
+"""Finding the runs in a folder of fMRI derivatives by the entities in their file names (BIDS)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-BOLD_ENDING = "_desc-preproc_bold.nii.gz"
-CONFOUNDS_ENDINGS = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv")
+from hear_brainsoundnet.sound_files import shown
+from training.sources.entities import EntityFilter, as_yaml, parse_entities, suffix_of
+
+IMAGE_EXTENSIONS = (".nii.gz", ".nii")
+# Endings of tables of confounds after the entities of the run, the newest first: fMRIPrep from
+# 20.2, from 1.2 and before.
+CONFOUNDS_ENDINGS = (
+    "_desc-confounds_timeseries.tsv",
+    "_desc-confounds_regressors.tsv",
+    "_bold_confounds.tsv",
+)
 OF_THE_GRID = ("space", "cohort", "res", "den", "desc")  # entities that do not tell runs apart
+# One recording can be written as several images: by echo, and as magnitude and phase. Their mask
+# and their table may name these entities, or not.
+OF_THE_SIGNAL = ("echo", "part")
+FUNCTIONAL_FOLDERS = ("sub-*/func", "sub-*/ses-*/func")
 
 
 @dataclass(frozen=True)
@@ -43,25 +56,18 @@ class BoldFile:
         return self.entities.get("ses", "")
 
     @property
+    def space(self) -> str:
+        """The space that the image's name gives; empty for that of the scanner."""
+        return parse_entities(self.bold.name).get("space", "")
+
+    @property
     def name(self) -> str:
         """All but the subject, as in ``ses-003_task-s01e02a_run-1``."""
         return "_".join(f"{key}-{value}" for key, value in self.entities.items() if key != "sub")
 
 
-def parse_entities(name: str) -> dict[str, str]:
-    """Entities in a BIDS file name, in their order.
-
-    Examples
-    --------
-    >>> parse_entities("sub-01_ses-003_task-s01e02a_desc-preproc_bold.nii.gz")
-    {'sub': '01', 'ses': '003', 'task': 's01e02a', 'desc': 'preproc'}
-    """
-    pairs = (part.partition("-") for part in name.partition(".")[0].split("_"))
-    return {key: value for key, dash, value in pairs if dash}
-
-
 def find_bold_files(
-    folder: Path, task: str, space: str, res: str | None = None, subjects: Iterable[str] = ()
+    folder: Path, task: str, chosen: EntityFilter, subjects: Iterable[str] = ()
 ) -> tuple[list[BoldFile], list[str]]:
     """Look for preprocessed runs.
 
@@ -71,8 +77,8 @@ def find_bold_files(
         fMRIPrep's output, with ``sub-*/[ses-*/]func``.
     task : str
         Task label; ``*`` and ``?`` stand for any text and any character.
-    space, res : str
-        Entities of the images; `res` None where there is only one.
+    chosen : EntityFilter
+        What the image of a run is called.
     subjects : iterable of str
         ``"01"`` or ``"sub-01"``; all where empty.
 
@@ -81,7 +87,7 @@ def find_bold_files(
     files : list of BoldFile
         By subject, session and name.
     findings : list of str
-        Runs that are left out: not in this space, or links without content.
+        Runs that are left out: no image that is chosen, or links without content.
 
     Raises
     ------
@@ -93,41 +99,65 @@ def find_bold_files(
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder of fMRIPrep derivatives: {folder}")
     images: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-    paths = [*folder.glob("sub-*/func/*"), *folder.glob("sub-*/ses-*/func/*")]
-    for path in sorted(path for path in paths if path.name.endswith(BOLD_ENDING)):
+    for path in _bold_images(folder):
         entities = parse_entities(path.name)
         if "sub" in entities and fnmatchcase(entities.get("task", ""), task):
-            run = tuple((k, v) for k, v in entities.items() if k not in OF_THE_GRID)
-            images.setdefault(run, []).append(path)
+            recorded = {k: v for k, v in entities.items() if k not in OF_THE_GRID + OF_THE_SIGNAL}
+            images.setdefault(tuple(recorded.items()), []).append(path)
     if not images:
-        raise ValueError(
-            f"{folder} has no sub-*/[ses-*/]func/*_task-{task}_*{BOLD_ENDING}; give the folder "
-            "that fMRIPrep wrote, and the task label"
-        )
+        raise ValueError(_nothing_found(folder, task))
     wanted = _wanted({dict(run)["sub"] for run in images}, subjects, folder)
-    found, findings = [], []
+    found: list[BoldFile] = []
+    left_out: dict[str, list[str]] = {}  # reason: runs
+    why: dict[str, str] = {}  # subject: the first reason
     for run, candidates in sorted(images.items()):
-        entities = dict(run)
-        if entities["sub"] not in wanted:
+        subject = dict(run)["sub"]
+        if subject not in wanted:
             continue
-        fitting = [path for path in candidates if _on_grid(path, space, res)]
-        name = " ".join(f"{key}-{value}" for key, value in run)
-        if not fitting:
-            others = ", ".join(path.name for path in candidates)
-            findings.append(f"{name}: left out, not in {_grid(space, res)} (there is {others})")
-        elif len(fitting) > 1:
-            raise ValueError(
-                f"{len(fitting)} images of one run: {fitting[0]} and {fitting[1]}; say which with "
-                "res: (the res- entity of the file name)"
-            )
-        elif not fitting[0].exists():
-            findings.append(f"{name}: left out, {fitting[0]} is a link without content; fetch it")
-        else:
-            found.append(_with_companions(fitting[0], entities))
+        fitting = [path for path in candidates if chosen.fits(parse_entities(path.name))]
+        if len(fitting) > 1:
+            raise ValueError(_ambiguous(fitting))
+        if fitting and fitting[0].exists():
+            found.append(_with_companions(fitting[0]))
+            continue
+        reason, example = (
+            (f"{fitting[0].parent} has its image as a link without content; fetch it", "")
+            if fitting
+            else (f"no image with {chosen}", _others(candidates, chosen))
+        )
+        name = "_".join(f"{key}-{value}" for key, value in run)
+        left_out.setdefault(reason, []).append(name)
+        why.setdefault(subject, f"{name}: {reason}{example}")
     for subject in sorted(wanted - {file.entities["sub"] for file in found}):
-        reasons = [text for text in findings if text.startswith(f"sub-{subject} ")]
-        raise ValueError(f"sub-{subject} has no run to take; {reasons[0]}")
-    return found, findings
+        raise ValueError(f"sub-{subject} has no run to take; {why[subject]}")
+    return found, [f"left out, {reason}: {shown(names)}" for reason, names in left_out.items()]
+
+
+def _bold_images(folder: Path) -> Iterator[Path]:
+    """NIfTI images of BOLD signals, also as links without content; no hidden files."""
+    paths = [path for pattern in FUNCTIONAL_FOLDERS for path in folder.glob(f"{pattern}/*")]
+    for path in sorted(paths):
+        suffix, extension = suffix_of(path.name)
+        hidden = path.name.startswith(".")  # ._sub-01...: what macOS leaves on foreign disks
+        if suffix == "bold" and extension in IMAGE_EXTENSIONS and not hidden:
+            yield path
+
+
+def _nothing_found(folder: Path, task: str) -> str:
+    text = f"{folder} has no sub-*/[ses-*/]func/*_task-{task}_*_bold.nii.gz"
+    if images := list(_bold_images(folder)):
+        tasks = sorted({parse_entities(path.name).get("task", "") for path in images})
+        return f"{text}; it has the tasks {shown(tasks)}: give one as task:"
+    if surfaces := sorted(folder.glob("sub-*/**/*_bold.dtseries.nii")):
+        return (
+            f"{text}, only surfaces as {surfaces[0].name}, which are not read; run fMRIPrep with a "
+            "volume in --output-spaces"
+        )
+    deeper = sorted({path.parent for path in folder.glob("*/sub-*")})
+    deeper += sorted({path.parent for path in folder.glob("derivatives/*/sub-*")})
+    if deeper:
+        return f"{text}; the subjects are in {shown([str(path) for path in deeper])}: give that"
+    return f"{text}; give the folder that fMRIPrep wrote, and the task label"
 
 
 def _wanted(available: set[str], subjects: Iterable[str], folder: Path) -> set[str]:
@@ -140,27 +170,63 @@ def _wanted(available: set[str], subjects: Iterable[str], folder: Path) -> set[s
     return wanted or available
 
 
-def _on_grid(path: Path, space: str, res: str | None) -> bool:
-    entities = parse_entities(path.name)
-    return entities.get("space") == space and (res is None or entities.get("res") == res)
+def _ambiguous(images: list[Path]) -> str:
+    names = [parse_entities(path.name) for path in images]
+    differing = [
+        key
+        for key in dict.fromkeys(key for entities in names for key in entities)
+        if len({entities.get(key) for entities in names}) > 1
+    ]
+    text = f"{len(images)} images of one run: {images[0]} and {images[1]}"
+    if not differing:
+        return f"{text}; keep one of them in this folder"
+    chosen = as_yaml({key: names[0].get(key) for key in differing})
+    short = "res: or " if differing == ["res"] else ""
+    return f"{text}; say which with {short}entities:, like entities: {chosen}"
 
 
-def _grid(space: str, res: str | None) -> str:
-    return f"space-{space}" + (f"_res-{res}" if res is not None else "")
+def _others(candidates: list[Path], chosen: EntityFilter) -> str:
+    """What there is instead, and the filter that would take it."""
+    differences = chosen.differences(parse_entities(candidates[0].name))
+    names = shown([path.name for path in candidates])
+    return f" (there is {names}; for the first of them set entities: {as_yaml(differences)})"
 
 
-def _with_companions(bold: Path, entities: dict[str, str]) -> BoldFile:
-    stem = bold.name.removesuffix(BOLD_ENDING)
-    mask = bold.with_name(f"{stem}_desc-brain_mask.nii.gz")
-    if not mask.exists():
-        raise ValueError(f"{bold} has no brain mask {mask.name} beside it; fetch or write it")
-    run = "_".join(f"{key}-{value}" for key, value in entities.items())
-    tables = [bold.with_name(run + ending) for ending in CONFOUNDS_ENDINGS]
-    sidecar = bold.with_name(f"{stem}_desc-preproc_bold.json")
+def _with_companions(bold: Path) -> BoldFile:
+    entities = parse_entities(bold.name)
+    run = {key: value for key, value in entities.items() if key not in OF_THE_GRID}
+    mask = next(filter(Path.exists, _masks(bold, entities)), None)
+    if mask is None:
+        first = next(_masks(bold, entities))
+        raise ValueError(f"{bold} has no brain mask {first.name} beside it; fetch or write it")
+    tables = (
+        bold.with_name(_named(kept) + ending)
+        for kept in _without_signal(run)
+        for ending in CONFOUNDS_ENDINGS
+    )
+    sidecar = bold.with_name(bold.name.removesuffix(suffix_of(bold.name)[1]) + ".json")
     return BoldFile(
-        entities,
+        run,
         bold,
         mask,
-        confounds=next((path for path in tables if path.exists()), None),
+        confounds=next(filter(Path.exists, tables), None),
         sidecar=sidecar if sidecar.exists() else None,
     )
+
+
+def _masks(bold: Path, entities: Mapping[str, str]) -> Iterator[Path]:
+    """Where the brain mask of an image may be, the most likely first."""
+    own = suffix_of(bold.name)[1]
+    for kept in _without_signal({k: v for k, v in entities.items() if k != "desc"}):
+        for extension in (own, *(each for each in IMAGE_EXTENSIONS if each != own)):
+            yield bold.with_name(f"{_named(kept)}_desc-brain_mask{extension}")
+
+
+def _without_signal(entities: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The entities, and those without echo and part, one and both."""
+    for dropped in ((), ("part",), ("echo",), OF_THE_SIGNAL):
+        yield {key: value for key, value in entities.items() if key not in dropped}
+
+
+def _named(entities: Mapping[str, str]) -> str:
+    return "_".join(f"{key}-{value}" for key, value in entities.items())

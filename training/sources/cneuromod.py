@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
-from training.sources.bids import parse_entities
+from training.sources.entities import parse_entities
 from training.sources.labels import read_labels
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimuli import (

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from training.config import Settings
-from training.sources.bids import BOLD_ENDING, BoldFile
+from training.sources.bids import CONFOUNDS_ENDINGS, BoldFile
+from training.sources.confounds_table import OLD_COLUMNS, check_columns, column_names
 
 Component = Literal["motion", "wm_csf", "high_pass", "global_signal", "compcor"]
 Model = Literal["basic", "derivatives", "power2", "full"]
@@ -31,7 +32,9 @@ SUFFIXES = {
     "full": ("", "_derivative1", "_power2", "_derivative1_power2"),
 }
 HIGH_PASS_PERIOD = 128.0  # seconds; fMRIPrep writes no cosine for a shorter run
-DISPLACEMENT = "framewise_displacement"
+# Columns with a number, by a part of their name: of a component, or taken whatever the strategy.
+NUMBERED = {"high_pass": "cosine", "compcor": "_comp_cor_", "always": "non_steady_state"}
+LINK_ENDING = "_desc-preproc_bold.nii.gz"  # of the image that nilearn is told of
 
 
 class ConfoundSettings(Settings):
@@ -82,20 +85,23 @@ class ConfoundSettings(Settings):
             for suffix in SUFFIXES[getattr(self, component)]
         ]
 
-    def check(self, run: BoldFile, duration: float) -> None:
-        """Look at the first line of a run's table.
+    def check(self, run: BoldFile, n_trs: int, tr: float) -> None:
+        """Look at a run's table.
 
         Parameters
         ----------
         run : BoldFile
             Which run.
-        duration : float
-            Its length in seconds.
+        n_trs : int
+            How many TRs its image has.
+        tr : float
+            Repetition time in seconds.
 
         Raises
         ------
         ValueError
-            If there is no table, or it lacks columns: the message names them.
+            If there is no table, it lacks columns or values of them, or does not have one row for
+            each TR: the message names them.
         """
         if not self.strategy:
             return
@@ -107,16 +113,31 @@ class ConfoundSettings(Settings):
         columns = column_names(run.confounds)
         missing = [column for column in self.columns() if column not in columns]
         has_cosines = any(column.startswith("cosine") for column in columns)
-        if "high_pass" in self.strategy and not has_cosines and duration >= HIGH_PASS_PERIOD:
+        if "high_pass" in self.strategy and not has_cosines and n_trs * tr >= HIGH_PASS_PERIOD:
             missing.append("cosine00")
         if missing:
+            old = "it is of fMRIPrep 1.0 or 1.1: run a newer one"
             raise ValueError(
-                f"{run.confounds} lacks the columns {', '.join(missing)}; fetch the full table, or "
-                "name other components in confounds.strategy"
+                f"{run.confounds} lacks the columns {', '.join(missing)}; "
+                f"{old if OLD_COLUMNS & set(columns) else 'fetch the full table'}, or name other "
+                "components in confounds.strategy"
             )
+        metadata = run.confounds.with_suffix(".json")
+        if "compcor" in self.strategy and not metadata.is_file():
+            raise ValueError(
+                f"{run.confounds} has no {metadata.name} beside it, which says what its compcor "
+                "columns are; fetch it, or name other components in confounds.strategy"
+            )
+        numbered = [
+            column
+            for column in columns
+            for component, word in NUMBERED.items()
+            if word in column and (component in self.strategy or component == "always")
+        ]
+        check_columns(run.confounds, [*self.columns(), *numbered], n_trs)
 
     def read(self, run: BoldFile, n_trs: int) -> NDArray[np.float64] | None:
-        """The regressors of a run.
+        """The regressors of a run that :meth:`check` has looked at.
 
         Returns
         -------
@@ -132,17 +153,17 @@ class ConfoundSettings(Settings):
 
         if not self.strategy:
             return None
-        try:
-            with _alone(run) as image:
+        with _alone(run, with_metadata="compcor" in self.strategy) as image:
+            try:
                 table, kept = load_confounds(str(image), **self.model_dump())
-        except (ValueError, TypeError, KeyError, OSError, IndexError) as error:
-            raise ValueError(f"{run.confounds}: {' '.join(str(error).split())}") from error
+            except Exception as error:  # nilearn raises many kinds for damaged tables
+                raise ValueError(_in_words(error, run, image)) from error
         if table.shape[1] == 0 and kept is None:  # a run too short for a cosine
             return None
         if len(table) != n_trs:
             raise ValueError(
                 f"{run.confounds} has {len(table)} rows for the {n_trs} TRs of {run.bold}; one of "
-                "them is cut off: fetch both anew"
+                "them is cut off: fetch both again"
             )
         try:
             regressors = table.to_numpy(dtype=np.float64)
@@ -162,8 +183,17 @@ class ConfoundSettings(Settings):
         return regressors
 
 
+def _in_words(error: Exception, run: BoldFile, image: Path) -> str:
+    """What nilearn says of a run, with the names of the user's files in place of the links."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if run.confounds is not None:
+        link = image.with_name(image.name.removesuffix(LINK_ENDING) + CONFOUNDS_ENDINGS[0])
+        text = text.replace(str(link.with_suffix("")), str(run.confounds.with_suffix("")))
+    return f"{run.confounds}: {text.replace(str(image.parent), str(run.bold.parent))}"
+
+
 @contextmanager
-def _alone(run: BoldFile) -> Iterator[Path]:
+def _alone(run: BoldFile, *, with_metadata: bool) -> Iterator[Path]:
     """Path of an image in a new folder, with nothing but links to the run's table beside it.
 
     nilearn looks for the table by name and gives up where a session has both ``task-x`` and
@@ -173,31 +203,10 @@ def _alone(run: BoldFile) -> Iterator[Path]:
     folder.mkdir(mode=0o700)
     try:
         if run.confounds is not None:
-            for path in (run.confounds, run.confounds.with_suffix(".json")):
+            metadata = [run.confounds.with_suffix(".json")] if with_metadata else []
+            for path in (run.confounds, *metadata):
                 name = f"sub-{run.entities['sub']}_desc-confounds_timeseries{path.suffix}"
                 (folder / name).symlink_to(path.absolute())
-        yield folder / f"sub-{run.entities['sub']}{BOLD_ENDING}"
+        yield folder / f"sub-{run.entities['sub']}{LINK_ENDING}"
     finally:
         shutil.rmtree(folder)
-
-
-def column_names(table: Path) -> list[str]:
-    """Names in the first line of a table of confounds."""
-    try:
-        with table.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n").split("\t")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{table} is not readable as text ({error})") from error
-
-
-def framewise_displacement(table: Path) -> NDArray[np.float64]:
-    """How far the head moved since the TR before, in mm, ``(n_trs,)``; 0 at the first TR."""
-    import pandas
-
-    try:
-        column = pandas.read_csv(table, sep="\t", usecols=[DISPLACEMENT])[DISPLACEMENT]
-        displacement = column.to_numpy(dtype=np.float64, copy=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{table}: {DISPLACEMENT} cannot be read ({error})") from error
-    displacement[:1] = np.nan_to_num(displacement[:1])
-    return displacement

@@ -39,8 +39,6 @@ class Extraction:
     ----------
     atlas : Atlas
         Where the targets lie.
-    space : str
-        The space of the images.
     confounds : ConfoundSettings
         What is regressed out.
     smoothing_fwhm : float or None
@@ -52,7 +50,6 @@ class Extraction:
     """
 
     atlas: Atlas
-    space: str
     confounds: ConfoundSettings
     smoothing_fwhm: float | None = None
     detrend: bool = False
@@ -60,9 +57,11 @@ class Extraction:
 
     def check_space(self, run: BoldFile) -> tuple[NDArray[np.bool_], NDArray[Any]]:
         """The brain mask of a run and its affine, if the atlas is in the same space."""
-        voxels, affine = read_voxels(run.mask, n_dimensions=3)
-        brain = voxels > 0.5
-        check_space(self.atlas, self.space, brain, affine, self.least_overlap, run.mask)
+        voxels, affine = read_voxels(run.mask, n_dimensions=3, finite=False)
+        brain = voxels > 0.5  # NaN is none
+        if not brain.any():
+            raise ValueError(f"{run.mask} is empty: no voxel is in the brain; fetch or write it")
+        check_space(self.atlas, run.space, brain, affine, self.least_overlap, run.mask)
         return brain, affine
 
     def load(self, run: BoldFile, tr: float) -> NDArray[np.float64]:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Settings
+from hear_brainsoundnet.nifti import open_image
+from training.config import Settings, added_setting
 from training.sources.bids import BoldFile, find_bold_files
-from training.sources.confounds import (
-    DISPLACEMENT,
-    ConfoundSettings,
-    column_names,
-    framewise_displacement,
-)
+from training.sources.confounds import ConfoundSettings
+from training.sources.confounds_table import DISPLACEMENT, column_names, framewise_displacement
+from training.sources.entities import Choice, Entities, EntityFilter
 from training.sources.extraction import Extraction
 from training.sources.labels import Atlas, read_labels, read_mask
-from training.sources.nifti import TR_TOLERANCE, open_image, repetition_time
+from training.sources.sidecar import read_sidecars
 from training.sources.source import Collection, Recording
 from training.sources.stimuli import Stimulus, StimulusMatch, take_matched
 from training.sources.stimulus_folder import StimulusFolder
+from training.sources.timing import TR_TOLERANCE, Timing, grouped, read_timing
 
 Seconds = Annotated[float, Field(gt=0, lt=1000)]
+# What fMRIPrep's --output-spaces calls the space of the scanner; the images name none.
+NATIVE = ("func", "bold", "run", "boldref", "sbref")
+N_PROBLEMS = 3  # of many in one message
 
 
 class FmriprepSource(Settings):
@@ -40,17 +43,28 @@ class FmriprepSource(Settings):
         Task label; ``*`` and ``?`` are possible, as some datasets have one task per episode.
     match : StimulusMatch
         Which stimulus played in which run; a run's is named as its task where not given.
-    space, res : str
-        Entities of the images; `res` where there is more than one resolution.
+    space, res : str or None
+        Entities of the images; `res` where there is more than one resolution. A `space` of null
+        takes images without that entity, which are in the space of the scanner (so do the words of
+        fMRIPrep's ``--output-spaces`` for it, "func" and "boldref").
+    entities : mapping
+        Other entities of the images, see :mod:`training.sources.entities`; ``{desc: preproc}`` and
+        `space` hold where it does not name them.
     subjects : tuple of str
         ``"01"`` or ``"sub-01"``; all where empty.
     tr : float or None
-        Repetition time in seconds; headers and sidecars must agree with it.
+        Repetition time in seconds. It decides where headers or sidecars say something else, which
+        is then listed; without it they must agree.
+    start_time : float or None
+        Seconds from the beginning of a run to what its TR 0 stands for; by default ``StartTime`` of
+        the sidecar (the moment that slices were moved to), else 0.
     labels, mask : Path or None
         One of them: a label image, each parcel of which becomes the mean of its voxels; or a mask,
         each voxel of which becomes a target.
     label_table, id_column, name_column : Path and str or None
-        Names of the labels; see :func:`training.sources.labels.read_labels`.
+        Names of the labels; see :mod:`training.sources.label_table`.
+    background : int or None
+        A value of the label image that is background besides 0, -1 and NaN.
     atlas : str
         Name of the atlas; that of the image's file where empty.
     least_overlap : float
@@ -62,7 +76,8 @@ class FmriprepSource(Settings):
     detrend : bool
         Whether a linear trend is removed.
     start : float
-        Seconds of the stimulus at TR 0, where the table does not say otherwise.
+        Seconds of the stimulus when a run begins, where the table does not say otherwise; the start
+        of its TR 0 is `start_time` later.
     """
 
     kind: Literal["fmriprep"]
@@ -70,15 +85,18 @@ class FmriprepSource(Settings):
     stimuli: Path
     task: str = Field(min_length=1)
     match: StimulusMatch = StimulusMatch(pattern="{task}")
-    space: str = "MNI152NLin2009cAsym"
+    space: str | None = "MNI152NLin2009cAsym"
     res: str | None = Field(None, coerce_numbers_to_str=True)
+    entities: Entities = added_setting({})
     subjects: tuple[str, ...] = ()
     tr: Seconds | None = None
+    start_time: float | None = added_setting(None)
     labels: Path | None = None
     mask: Path | None = None
     label_table: Path | None = None
     id_column: str | None = None
     name_column: str | None = None
+    background: int | None = added_setting(None)
     atlas: str = ""
     least_overlap: float = Field(0.5, ge=0, le=1)
     confounds: ConfoundSettings = ConfoundSettings()
@@ -92,6 +110,8 @@ class FmriprepSource(Settings):
             raise ValueError("give either labels (an image of parcels) or mask (voxels)")
         if self.label_table is not None and self.labels is None:
             raise ValueError("label_table names the parcels of labels; a mask has none")
+        if twice := {"space", "res"} & self.model_fields_set & self.entities.keys():
+            raise ValueError(f"{', '.join(sorted(twice))} stands in entities, too; give it once")
         return self
 
     def collect(self) -> Collection:
@@ -105,17 +125,17 @@ class FmriprepSource(Settings):
             If files are damaged or contradict each other.
         """
         files, findings = find_bold_files(
-            self.derivatives, self.task, self.space, self.res, self.subjects
+            self.derivatives, self.task, self._images(), self.subjects
         )
         folder = StimulusFolder(self.stimuli)
         stimuli, said = self.match.assign([file.entities for file in files], folder)
         findings += said
         atlas = self._read_atlas()
         matched = [file for file, stimulus in zip(files, stimuli, strict=True) if stimulus]
-        tr = self._check_headers(matched)
+        timings = self._check_headers(matched)
+        findings += _notes(timings, matched)
         extraction = Extraction(
             atlas,
-            self.space,
             self.confounds,
             self.smoothing_fwhm,
             self.detrend,
@@ -123,11 +143,24 @@ class FmriprepSource(Settings):
         )
         for file in {file.subject: file for file in reversed(matched)}.values():
             extraction.check_space(file)  # the first run of each subject, before a long preparation
-        make = [partial(self._recording, file, tr, extraction) for file in files]
+        make = [
+            partial(self._recording, file, timings.get(file.bold, Timing(0.0)), extraction)
+            for file in files
+        ]
         recordings, paths, findings = take_matched(stimuli, make, folder, findings)
         return Collection(
             "time_series", atlas.targets, recordings, paths, [*findings, *atlas.findings]
         )
+
+    def _images(self) -> EntityFilter:
+        """What the image of a run is called."""
+        space: Choice = (self.space or None,)
+        if self.space in NATIVE:
+            space = (None, self.space)
+        named = {"space": space}
+        if self.res is not None:
+            named["res"] = (self.res,)
+        return EntityFilter(named | {"desc": ("preproc",)} | self.entities)
 
     def _read_atlas(self) -> Atlas:
         if self.mask is not None:
@@ -135,27 +168,44 @@ class FmriprepSource(Settings):
         if self.labels is None:
             raise ValueError("give either labels (an image of parcels) or mask (voxels)")
         return read_labels(
-            self.labels, self.label_table, self.id_column, self.name_column, self.atlas
+            self.labels,
+            self.label_table,
+            self.id_column,
+            self.name_column,
+            self.atlas,
+            self.background,
         )
 
-    def _check_headers(self, files: Sequence[BoldFile]) -> float:
-        trs: dict[Path, float] = {}
+    def _check_headers(self, files: Sequence[BoldFile]) -> dict[Path, Timing]:
+        """Times of the TRs of each image; what is wrong with any of them is said at once."""
+        timings: dict[Path, Timing] = {}
+        problems: list[str] = []
         for file in files:
-            image = open_image(file.bold, n_dimensions=4)
-            trs[file.bold] = repetition_time(image, file.bold, file.sidecar, self.tr)
-            self.confounds.check(file, duration=image.shape[3] * trs[file.bold])
-        if not trs:
-            return 0.0
+            try:
+                image = open_image(file.bold, n_dimensions=4)
+                sidecars = read_sidecars(file.bold, self.derivatives)
+                timing = read_timing(image, file.bold, sidecars, self.tr, self.start_time)
+                self.confounds.check(file, n_trs=image.shape[3], tr=timing.tr)
+            except (OSError, ValueError) as error:
+                problems.append(str(error))
+            else:
+                timings[file.bold] = timing
+        if problems:
+            raise ValueError(_at_once(problems))
+        if not timings:
+            return {}
+        trs = {path: timing.tr for path, timing in timings.items()}
         shortest, longest = min(trs, key=trs.__getitem__), max(trs, key=trs.__getitem__)
         if trs[longest] - trs[shortest] > TR_TOLERANCE:
             raise ValueError(
                 f"runs differ in repetition time: {trs[shortest]:g} s in {shortest}, "
-                f"{trs[longest]:g} s in {longest}; take one kind with task: or subjects:"
+                f"{trs[longest]:g} s in {longest}; take one kind with task:, entities: or subjects:"
             )
-        return next(iter(trs.values()))
+        tr = next(iter(trs.values()))
+        return {path: replace(timing, tr=tr) for path, timing in timings.items()}
 
     def _recording(
-        self, file: BoldFile, tr: float, extraction: Extraction, stimulus: Stimulus
+        self, file: BoldFile, timing: Timing, extraction: Extraction, stimulus: Stimulus
     ) -> Recording:
         motion = None
         if file.confounds is not None and DISPLACEMENT in column_names(file.confounds):
@@ -168,17 +218,33 @@ class FmriprepSource(Settings):
             self.labels,
             self.mask,
             self.label_table,
+            *timing.files,
         )
+        start = self.start if stimulus.start is None else stimulus.start
         return Recording(
             subject=file.subject,
             run=file.name,
             stimulus=stimulus.name,
-            load=partial(extraction.load, file, tr),
-            tr=tr,
-            start=self.start if stimulus.start is None else stimulus.start,
+            load=partial(extraction.load, file, timing.tr),
+            tr=timing.tr,
+            start=start + timing.first,
             session=file.session,
             episode=stimulus.episode,
             season=stimulus.season,
             files=tuple(path for path in read if path is not None),
             motion=motion,
         )
+
+
+def _notes(timings: Mapping[Path, Timing], files: Sequence[BoldFile]) -> list[str]:
+    runs: dict[str, list[str]] = {}
+    for file in files:
+        for note in timings[file.bold].notes:
+            runs.setdefault(note, []).append(f"{file.subject}_{file.name}")
+    return grouped(runs)
+
+
+def _at_once(problems: Sequence[str]) -> str:
+    more = len(problems) - N_PROBLEMS
+    shown = "; ".join(problems[:N_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+    return shown if len(problems) == 1 else f"{len(problems)} runs cannot be used: {shown}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources.bids import parse_entities
+from training.sources.entities import parse_entities
 from training.sources.labels import Atlas
 
 SAME_MM = 1e-3  # affines of one grid may differ by rounding
@@ -74,10 +74,12 @@ def check_space(
     """
     entities = parse_entities(atlas.path.name)
     said = entities.get("space", entities.get("tpl", space))
+    images = space or "the space of the scanner (no space- in their names)"
     if said != space:
         raise ValueError(
-            f"{atlas.path} is in space {said}, the images are in {space}; set space: {said}, or "
-            "take an atlas that is in their space"
+            f"{atlas.path} is in space {said}, the images are in {images}; set space: {said}, or "
+            "take an atlas that is in their space (one whose name has no tpl- or space- is judged "
+            "by where it lies)"
         )
     points = np.argwhere(atlas.ids)
     nearest, within = nearest_voxels(points, atlas.affine, brain.shape, to=affine)
@@ -85,7 +87,7 @@ def check_space(
     if share < least_overlap:
         raise ValueError(
             f"{atlas.path} seems to be in another space: {share:.0%} of its voxels lie within the "
-            f"brain mask {where}, expected {least_overlap:.0%} or more; take an atlas in {space}, "
+            f"brain mask {where}, expected {least_overlap:.0%} or more; take an atlas in {images}, "
             "or lower least_overlap: where only part of the brain was measured"
         )
 

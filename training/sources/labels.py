@@ -10,12 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.nifti import read_label_image
+from hear_brainsoundnet.sound_files import shown
+from training.sources.label_table import MOST_ID, read_label_names
 from training.sources.nifti import read_voxels
 from training.sources.source import Targets
-from training.sources.tables import read_table
-
-ID_COLUMNS = ("roi", "id", "index", "label_id", "region_id", "parcel", "value")
-NAME_COLUMNS = ("label", "name", "region", "region_name", "roi_name", "label_name")
 
 
 @dataclass(frozen=True)
@@ -52,19 +51,24 @@ def read_labels(
     id_column: str | None = None,
     name_column: str | None = None,
     atlas: str = "",
+    background: int | None = None,
 ) -> Atlas:
     """Read an image whose voxel values are ids of parcels.
 
     Parameters
     ----------
     path : Path
-        NIfTI image of whole numbers, 0 for background.
+        Image of whole numbers; background is 0, NaN or -1, as for
+        :func:`hear_brainsoundnet.nifti.read_label_image`.
     table : Path, optional
-        csv or tsv with a name for each id; a name that several parcels share gets its id appended.
+        Names of the ids, see :func:`read_label_names`; a name that several parcels share gets its
+        id appended.
     id_column, name_column : str, optional
         Columns of the table; found by the usual names where not given.
     atlas : str
         Name of the atlas; the file's where empty.
+    background : int, optional
+        Another value that is background.
 
     Raises
     ------
@@ -73,26 +77,37 @@ def read_labels(
     ValueError
         If a file is damaged, the image has other values, or the table lacks an id.
     """
-    values, affine = read_voxels(path, n_dimensions=3)
-    ids = np.rint(values).astype(np.int32)
-    if not np.allclose(values, ids, atol=1e-3) or ids.min() < 0:
-        raise ValueError(f"{path} is not a label image: its voxels must be whole numbers from 0 on")
+    image = read_label_image(path)
+    ids = np.where(image.ids == background, 0, image.ids)
+    if ids.min() < 0 or ids.max() > MOST_ID:
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise ValueError(
+            f"{path} is not a label image: it holds {wrong}, expected whole numbers from 1 to "
+            f"{MOST_ID}, and 0, -1 or NaN for background"
+        )
+    ids = ids.astype(np.int32)
     present = tuple(int(i) for i in np.unique(ids) if i)
     if not present:
         raise ValueError(f"{path} holds no label, only background")
     names = {i: f"label {i}" for i in present}
     findings = []
+    if ids.all():
+        findings.append(
+            f"{path} has no background (0, -1 or NaN); if its label {ids[0, 0, 0]}, in the corner, "
+            f"is meant as that, set background: {ids[0, 0, 0]}"
+        )
     if table is not None:
         named = read_label_names(table, id_column, name_column)
         if missing := [str(i) for i in present if i not in named]:
-            raise ValueError(f"{table} has no row for the labels {', '.join(missing)} of {path}")
+            raise ValueError(f"{table} has no row for the labels {shown(missing)} of {path}")
         names = {i: named[i] for i in present}
-        if without := [f"{i} ({name})" for i, name in named.items() if i not in names]:
-            findings.append(f"{table} names labels without a voxel in {path}: {', '.join(without)}")
+        without = [f"{i} ({name})" for i, name in named.items() if i and i not in names]
+        if without:
+            findings.append(f"{table} names labels without a voxel in {path}: {shown(without)}")
     return Atlas(
-        Targets(present, _distinct(names), atlas or _stem(path), _image(ids, affine)),
+        Targets(present, _distinct(names), atlas or _stem(path), _image(ids, image.affine)),
         ids,
-        affine,
+        image.affine,
         "parcel",
         path,
         tuple(findings),
@@ -109,7 +124,8 @@ def read_mask(path: Path, atlas: str = "") -> Atlas:
     ValueError
         If it is damaged, empty, or holds more than one label.
     """
-    values, affine = read_voxels(path, n_dimensions=3)
+    values, affine = read_voxels(path, n_dimensions=3, finite=False)
+    values[np.isnan(values)] = 0
     levels = np.unique(values)
     if len(levels[levels != 0]) != 1:
         raise ValueError(
@@ -123,51 +139,6 @@ def read_mask(path: Path, atlas: str = "") -> Atlas:
     names = tuple(f"voxel {i}" for i in present)
     targets = Targets(present, names, atlas or _stem(path), _image(ids, affine))
     return Atlas(targets, ids, affine, "voxel", path)
-
-
-def read_label_names(
-    table: Path, id_column: str | None = None, name_column: str | None = None
-) -> dict[int, str]:
-    """The names that a table gives to ids.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such table.
-    ValueError
-        If a column is not there, or an id is no whole number or stands in two rows.
-    """
-    columns, rows = read_table(table)
-    id_column = id_column or _first(ID_COLUMNS, columns, table, "ids", "id_column")
-    others = [column for column in columns if column != id_column]
-    name_column = name_column or _first(NAME_COLUMNS, others, table, "names", "name_column")
-    for column in (id_column, name_column):
-        if column not in columns:
-            raise ValueError(f"{table} has no column {column!r}, only {', '.join(columns)}")
-    names: dict[int, str] = {}
-    for line, row in rows.items():
-        try:
-            number = int(row[id_column])
-        except ValueError as error:
-            raise ValueError(
-                f"{table} line {line}: {row[id_column]!r} in column {id_column} is no whole "
-                "number; name the column of ids with id_column:"
-            ) from error
-        if number in names:
-            raise ValueError(f"{table} line {line}: the id {number} stands in two rows")
-        names[number] = row[name_column]
-    return names
-
-
-def _first(usual: tuple[str, ...], columns: list[str], table: Path, what: str, setting: str) -> str:
-    lower = {column.lower(): column for column in columns}
-    for name in usual:
-        if name in lower:
-            return lower[name]
-    raise ValueError(
-        f"{table}: none of the columns {', '.join(columns)} is known to hold {what}; say which "
-        f"with {setting}:"
-    )
 
 
 def _distinct(names: dict[int, str]) -> tuple[str, ...]:

@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+from io import StringIO
 from pathlib import Path
 
 DELIMITERS = "\t;,"
+MOST_BYTES = 256 * 2**20  # a table is held in memory
+MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # "Unicode text" of Excel
+
+
+def read_text(path: Path) -> str:
+    """A file of text, UTF-8, or UTF-16 where it begins with the mark of it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no text, in another encoding, or too large for a table.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such table: {path}")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes, a table at most {MOST_BYTES}")
+    content = path.read_bytes()
+    encoding = MARKS.get(content[:2], "utf-8-sig")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not a csv or tsv text file in UTF-8 ({error}); save it as UTF-8, in "
+            "Excel as CSV UTF-8"
+        ) from error
+    if "\0" in text:
+        raise ValueError(f"{path} is not a csv or tsv text file: it holds zero bytes")
+    return text
 
 
 def read_table(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
@@ -25,29 +57,30 @@ def read_table(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     ValueError
         If it is no text, or a column is named twice or a row has another number of columns.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no such table: {path}")
+    text = read_text(path)
+    first_line = text.partition("\n")[0]
     rows: dict[int, dict[str, str]] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first_line = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(DELIMITERS, key=first_line.count), strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) != len(columns):
-                    raise ValueError(
-                        f"{path} line {reader.line_num}: {len(cells)} columns, expected the "
-                        f"{len(columns)} of the first line ({', '.join(columns)})"
-                    )
-                texts = (cell.strip() for cell in cells)
-                rows[reader.line_num] = dict(zip(columns, texts, strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
+        reader = csv.reader(
+            StringIO(text, newline=""),
+            delimiter=max(DELIMITERS, key=first_line.count),
+            strict=True,
+        )
+        columns = [name.strip() for name in next(reader, [])]
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(columns):
+                raise ValueError(
+                    f"{path} line {reader.line_num}: {len(cells)} columns, expected the "
+                    f"{len(columns)} of the first line ({', '.join(columns)[:200]})"
+                )
+            texts = (cell.strip() for cell in cells)
+            rows[reader.line_num] = dict(zip(columns, texts, strict=True))
+    except csv.Error as error:
         raise ValueError(f"{path} is not a csv or tsv text file ({error})") from error
     if len(set(columns)) != len(columns):
-        raise ValueError(f"{path}: a column is named twice in {', '.join(columns)}")
+        raise ValueError(f"{path}: a column is named twice in {', '.join(columns)[:200]}")
     if not rows:
         raise ValueError(f"{path} has no rows below its first line")
     return columns, rows

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources.nifti import open_image
+from hear_brainsoundnet.nifti import open_image
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ def open_volumes(path: Path) -> Volumes:
         If its header cannot be read, or it has another number of dimensions.
     """
     image = open_image(path, n_dimensions=4)
+    if image.get_data_dtype().kind not in "fiu":
+        raise ValueError(f"{path} holds {image.get_data_dtype()}, expected real numbers")
     return Volumes(path, image.shape[:3], int(image.shape[3]), image.affine, image)
 
 

@@ -1,0 +1,138 @@
+"""The names that a table gives to the ids of an atlas.
+
+Three kinds of files are told apart by their first line that is no comment:
+
+- csv or tsv with names of the columns (``index<TAB>name``, ``roi;label``);
+- FreeSurfer's colour tables, without: an id, a name and the colour, with blanks or tabs between
+  (``2001   ctx-lh-bankssts   25 100 40 0``), like ``FreeSurferColorLUT.txt`` and Schaefer's
+  ``Schaefer2018_400Parcels_7Networks_order.txt``;
+- ITK-SNAP's label descriptions, where the colour comes first and the name is in quotation marks.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from training.sources.tables import read_table, read_text
+
+ID_COLUMNS = ("roi", "id", "index", "label_id", "region_id", "parcel", "value")
+NAME_COLUMNS = ("label", "name", "region", "region_name", "roi_name", "label_name")
+COMMENTS = ("#", "//")
+MOST_ID = 2**31 - 1  # label images are written as int32
+
+
+def read_label_names(
+    table: Path, id_column: str | None = None, name_column: str | None = None
+) -> dict[int, str]:
+    """The names that a table gives to ids.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+    ValueError
+        If a column is not there, or an id is no whole number or stands in two rows.
+    """
+    text = read_text(table)
+    rows = _rows_without_header(table, text)
+    if rows is None:
+        rows = _rows_with_header(table, id_column, name_column)
+    elif id_column or name_column:
+        raise ValueError(
+            f"{table} has no names of columns, its first line is {text.splitlines()[0][:60]!r}; "
+            "leave id_column and name_column out"
+        )
+    names: dict[int, str] = {}
+    for line, number, name in rows:
+        if number in names:
+            raise ValueError(f"{table} line {line}: the id {number} stands in two rows")
+        names[number] = name
+    return names
+
+
+def _rows_with_header(
+    table: Path, id_column: str | None, name_column: str | None
+) -> Iterator[tuple[int, int, str]]:
+    columns, rows = read_table(table)
+    id_column = id_column or _first(ID_COLUMNS, columns, table, "ids", "id_column")
+    others = [column for column in columns if column != id_column]
+    name_column = name_column or _first(NAME_COLUMNS, others, table, "names", "name_column")
+    for column in (id_column, name_column):
+        if column not in columns:
+            raise ValueError(f"{table} has no column {column!r}, only {', '.join(columns)}")
+    for line, row in rows.items():
+        number = _whole(row[id_column])
+        if number is None:
+            raise ValueError(
+                f"{table} line {line}: {row[id_column]!r} in column {id_column} is no whole "
+                "number; name the column of ids with id_column:"
+            )
+        yield line, number, row[name_column]
+
+
+def _rows_without_header(table: Path, text: str) -> Iterator[tuple[int, int, str]] | None:
+    """Line, id and name of each row of a colour table; None if the file is none."""
+    lines = [
+        (i, line.strip())
+        for i, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith(COMMENTS)
+    ]
+    if not lines or len(_cells(lines[0][1])) < 2 or _whole(_cells(lines[0][1])[0]) is None:
+        return None
+    return _colour_rows(table, lines)
+
+
+def _colour_rows(table: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[int, int, str]]:
+    for line, content in lines:
+        cells = _cells(content)
+        number = _whole(cells[0])
+        # ITK-SNAP: id, three colours, opacity, two switches, name; the others: id, name, colours
+        is_snap = len(cells) == 8 and all(_is_number(cell) for cell in cells[:7])
+        name = cells[7] if is_snap else cells[1] if len(cells) > 1 else ""
+        if number is None or not name:
+            raise ValueError(
+                f"{table} line {line}: {content[:60]!r}, expected an id and a name, as in the rows "
+                "before"
+            )
+        yield line, number, name
+
+
+def _cells(line: str) -> list[str]:
+    """Cells between tabs, commas or semicolons; else between blanks, where quotation marks hold."""
+    for delimiter in "\t;,":
+        if delimiter in line:
+            return [cell.strip().strip('"') for cell in line.split(delimiter)]
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quotation mark alone
+        return line.split()
+
+
+def _whole(text: str) -> int | None:
+    """A whole number that a label image can hold, also when it is written ``3.0``."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() and abs(number) <= MOST_ID else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _first(usual: tuple[str, ...], columns: list[str], table: Path, what: str, setting: str) -> str:
+    lower = {column.lower(): column for column in columns}
+    for name in usual:
+        if name in lower:
+            return lower[name]
+    raise ValueError(
+        f"{table}: none of the columns {', '.join(columns)} is known to hold {what}; say which "
+        f"with {setting}:"
+    )
