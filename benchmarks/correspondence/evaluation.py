@@ -15,7 +15,7 @@ from benchmarks.correspondence.data import SoundResponses
 from benchmarks.correspondence.dimensionality import effective_dimensionality
 from benchmarks.correspondence.noise_correction import median_over_splits
 from benchmarks.correspondence.regression import score_stage
-from benchmarks.correspondence.rsa import compare_stages, halves, noise_ceiling
+from benchmarks.correspondence.rsa import between_participants, compare_stages, halves
 from benchmarks.correspondence.splits import N_SPLITS, random_splits
 from benchmarks.correspondence.stage_selection import best_stage, over_participants, profiles
 from benchmarks.correspondence.stages import StagedModel
@@ -107,7 +107,7 @@ def _regression(activations: Activations, targets: SoundResponses, n_splits: int
 
 
 def _similarity(activations: Activations, targets: SoundResponses, n_splits: int) -> dict[str, Any]:
-    """RSA with every participant, mean over them; the ceiling where there are several."""
+    """RSA with every participant, mean over them; how well several agree."""
     splits = random_splits(len(targets.sounds), n_splits)
     of_stages = {stage: halves(table, splits) for stage, table in activations.items()}
     mean = targets.responses.mean(axis=0)
@@ -118,7 +118,7 @@ def _similarity(activations: Activations, targets: SoundResponses, n_splits: int
         "on": targets.name,
         "best": float(np.mean([each.best for each in scores])),
         "stages": np.mean([each.stages for each in scores], axis=0).tolist(),
-        "ceiling": noise_ceiling(brains) if len(brains) > 1 else None,
+        "between_participants": between_participants(brains) if len(brains) > 1 else None,
     }
 
 

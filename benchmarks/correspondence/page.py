@@ -118,8 +118,8 @@ def _row(details: dict[str, Any]) -> dict[str, Any]:
         row[f"{name}: best stage"] = scores["best"]
         row |= scores["best_of_regions"]
     row["similarity"] = details["similarity"]["best"]
-    if details["similarity"]["ceiling"] is not None:
-        row["its ceiling"] = details["similarity"]["ceiling"]
+    if details["similarity"].get("between_participants") is not None:
+        row["between participants"] = details["similarity"]["between_participants"]
     sizes = [size for size in details["dimensionality"]["demeaned"] if size is not None]
     row["dimensionality"] = " to ".join(dict.fromkeys(f"{f(sizes):.1f}" for f in (min, max)))
     return row

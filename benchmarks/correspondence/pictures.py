@@ -32,9 +32,10 @@ def draw_models(details: Details) -> bytes:
     last.barh(range(len(names)), [each["similarity"]["best"] for each in details], color=ORANGE)
     last.set_xlabel("Spearman's r, best stage")
     last.set_title(f"similarity,\n{details[0]['similarity']['on']}", fontsize=9)
-    ceiling = details[0]["similarity"]["ceiling"]
-    if ceiling is not None:
-        last.axvline(ceiling, color="k", linestyle=":", linewidth=1)
+    agreement = details[0]["similarity"].get("between_participants")
+    if agreement is not None:
+        last.axvline(agreement, color="k", linestyle=":", linewidth=1, label="between participants")
+        last.legend(fontsize=7, frameon=False)
     axes_of[0].set_yticks(range(len(names)), names)
     axes_of[0].invert_yaxis()
     return png_of(figure)
@@ -80,9 +81,9 @@ def draw_similarity(details: Details) -> bytes:
             style = ("--", ":", "-.", (0, (6, 2)))[singles % 4]
             axes.axhline(values[0], color=GREY, linestyle=style, linewidth=1.2, label=each["model"])
             singles += 1
-    ceiling = details[0]["similarity"]["ceiling"]
-    if ceiling is not None:
-        axes.axhline(ceiling, color="k", linewidth=1, label="ceiling")
+    agreement = details[0]["similarity"].get("between_participants")
+    if agreement is not None:
+        axes.axhline(agreement, color="k", linewidth=1, label="between participants")
     axes.set_xlabel("position of the stage (0: first, 1: last)")
     axes.set_ylabel("Spearman's r of distances")
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))

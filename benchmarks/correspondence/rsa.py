@@ -113,11 +113,12 @@ def compare_stages(stages: Mapping[str, Sequence[Halves]], of_brain: Sequence[Ha
     return RsaScores(best, tuple(np.median(test, axis=1).tolist()), tuple(chosen.tolist()))
 
 
-def noise_ceiling(participants: Sequence[Sequence[Halves]]) -> float:
-    """What a perfect model of what participants share would reach at least.
+def between_participants(participants: Sequence[Sequence[Halves]]) -> float:
+    """How well participants agree: no noise ceiling, which is higher.
 
     Each participant's distances of the test sounds are compared with the mean of the others';
-    median over splits, mean over participants.
+    median over splits, mean over participants. Nili et al. (2014) call it the lower bound of the
+    noise ceiling: the others' mean holds noise of their own.
 
     Parameters
     ----------
@@ -130,7 +131,9 @@ def noise_ceiling(participants: Sequence[Sequence[Halves]]) -> float:
         If there are fewer than two participants.
     """
     if len(participants) < 2:
-        raise ValueError(f"a noise ceiling needs 2 participants or more, got {len(participants)}")
+        raise ValueError(
+            f"agreement between participants needs 2 or more of them, got {len(participants)}"
+        )
     tables = np.array([[test for _, test in each] for each in participants])
     total = tables.sum(axis=0)
     of_participants = [

@@ -75,7 +75,7 @@ def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None)
     models = [fit("group", "model=group"), fit("multi-subject", "model=multi_subject")]
     evaluation = out / "eval"
     commands.run(
-        *("evaluate", *models, "--untrained", "1", "--ceiling", "other_subjects"),
+        *("evaluate", *models, "--untrained", "1", "--inter-subject"),
         *("--permutations", "1000", "--out", evaluation),
         makes=evaluation / "evaluation.json",
     )
@@ -127,8 +127,8 @@ def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None)
             "has heard.",
             "BOLD without drifts; the audio is espeak-ng's, as in alice.",
             "r: mean over listeners with a bootstrap interval over them; p: all 113 circular "
-            "shifts of the prediction, the same one for all listeners. Ceiling: r of a listener "
-            "with the mean of the others.",
+            "shifts of the prediction, the same one for all listeners. Inter-subject r: of a "
+            "listener with the mean of the others; no noise ceiling.",
             "untrained-0: a network of the same shape whose read-out is random, too.",
             *_excluded(read_info(evaluation, EvaluationInfo).excluded),
         ],
@@ -239,8 +239,7 @@ def _rows(evaluation: Path) -> list[dict[str, Any]]:
             "to": row.r_high,
             "p": row.p,
             "p (BY)": row.p_by,
-            "ceiling r": row.ceiling_r,
-            "share of ceiling": row.r_fraction,
+            "inter-subject r": row.inter_subject_r,
         }
         for row in table.itertuples()
     ]

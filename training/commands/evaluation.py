@@ -24,7 +24,6 @@ class CeilingChoice(StrEnum):
 
     none = "none"
     repeats = "repeats"
-    other_subjects = "other_subjects"
 
 
 class PairedCorrection(StrEnum):
@@ -73,6 +72,14 @@ def evaluate(
     level: Level = 0.05,
     ceiling: Annotated[CeilingChoice, typer.Option(help="Noise ceiling.")] = CeilingChoice.none,
     ceiling_floor: Annotated[float, typer.Option(help="Ceilings below it give no fraction.")] = 0.1,
+    inter_subject: Annotated[
+        bool,
+        typer.Option(
+            "--inter-subject",
+            help="Correlate each subject with the mean of the others: how much they share, no "
+            "ceiling.",
+        ),
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Score fits on runs that they have not heard, with p values, intervals and noise ceilings."""
@@ -95,14 +102,17 @@ def evaluate(
         "level": level,
         "ceiling": ceiling.value,
         "ceiling_floor": ceiling_floor,
+        "inter_subject": inter_subject,
         "seed": seed,
     }
     settings = validate(choices, EvaluationSettings, (), source="options")
     info = evaluate(runs, out, on=on, names=name or (), settings=settings)
+    p = "no p values"
+    if info.n_permutations:
+        p = f"smallest possible p {info.smallest_p:.2g}"
     typer.echo(
         f"{out}: {len(info.models)} models, {len(info.subjects)} subjects, "
-        f"{len(info.target_ids)} targets; smallest possible p {info.smallest_p:.2g}; see "
-        f"{out / 'targets.csv'} and {out / 'scores.csv'}"
+        f"{len(info.target_ids)} targets; {p}; see {out / 'targets.csv'} and {out / 'scores.csv'}"
     )
 
 

@@ -7,7 +7,7 @@ runs are read, scored and tested. At no time is more than one subject in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +21,12 @@ from training.evaluation.folders import (
     write_info,
     write_table,
 )
+from training.evaluation.inter_subject import (
+    all_listeners,
+    inter_subject_of,
+    refuse_listeners_alone,
+)
+from training.evaluation.inter_subject import describe as describe_inter_subject
 from training.evaluation.measured import Measured
 from training.evaluation.models import Model, load_model, model_names, untrained_like
 from training.evaluation.notes import Notes
@@ -90,8 +96,9 @@ def evaluate(
     if settings.n_permutations:  # refused here, before anything takes time
         check_permutations(settings.n_permutations, settings.level, n_targets, settings.correction)
     scored = _scored_runs(selection)
-    listeners = _listeners(scored, prepared) if settings.ceiling == "other_subjects" else scored
-    refuse_missing_repeats(listeners, settings)
+    listeners = all_listeners(scored, prepared)
+    refuse_missing_repeats(scored, settings)
+    refuse_listeners_alone(listeners, settings)
 
     folder = Path(out)
     begin_folder(folder, EvaluationInfo)
@@ -105,9 +112,12 @@ def evaluate(
         progress=progress,
     )
     measured = Measured(prepared, selection.target_ids)
-    ceilings = ceilings_of(measured, listeners, settings)
+    references = {
+        "ceiling_r": ceilings_of(measured, scored, settings),
+        "inter_subject_r": inter_subject_of(measured, listeners, settings),
+    }
     notes = Notes(settings)
-    scoring = Scoring(folder, selection, measured, ceilings, settings, notes)
+    scoring = Scoring(folder, selection, measured, references, settings, notes)
     for name, table in scoring.tables(progress=progress).items():
         write_table(folder, name, table)
     info = EvaluationInfo(
@@ -131,7 +141,8 @@ def evaluate(
         correction=settings.correction,
         level=settings.level,
         interval=_interval_in_words(settings, prepared),
-        ceiling=describe(listeners, settings),
+        ceiling=describe(scored, settings),
+        inter_subject=describe_inter_subject(listeners, settings),
         excluded=(*selection.excluded, *notes.excluded()),
         notes=notes.sentences(),
         seed=settings.seed,
@@ -203,16 +214,6 @@ def _scored_runs(selection: Selection) -> dict[str, list[Run]]:
         for subject, runs in of_subjects.items():
             scored[subject].update(dict.fromkeys(runs))
     return {subject: list(runs) for subject, runs in scored.items()}
-
-
-def _listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> dict[str, list[Run]]:
-    """With runs of the same sounds in subjects who are not scored: they tell what is shared."""
-    sounds = {(run.stimulus, round(run.start, 3)) for own in scored.values() for run in own}
-    listeners = {subject: list(runs) for subject, runs in scored.items()}
-    for run in prepared.runs:
-        if run.subject not in scored and (run.stimulus, round(run.start, 3)) in sounds:
-            listeners.setdefault(run.subject, []).append(run)
-    return listeners
 
 
 def _write_models(folder: Path, models: Sequence[Model], prepared: Prepared) -> None:

@@ -32,7 +32,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from hear_brainsoundnet.files import write_atomically
 from training.statistics import Correction, Pooling, ScoreName
@@ -41,6 +41,8 @@ FORMAT_VERSION = 1
 IMAGE_FILE = "targets.nii.gz"
 PREDICTIONS_FILE = "predictions.h5"
 MODELS_FOLDER = "models"
+UNTRAINED = "untrained"  # the control of models with random weights
+EARLIER_METHOD = "other_subjects"  # of a ceiling in earlier evaluations, which was none
 
 
 SCORE_COLUMNS = (
@@ -74,6 +76,7 @@ TARGET_COLUMNS = (
     "significant",
     "ceiling_r",
     "r_fraction",
+    "inter_subject_r",
 )
 COMPARISON_COLUMNS = (
     "subject",
@@ -116,7 +119,8 @@ class ModelInfo(_Document):
     start : str
         Name of the weights that it started from.
     control : str
-        {"none", ...}: what was done to its training data, see ``training.recipe``.
+        {"none", "untrained", ...}: random weights, or what was done to its training data, see
+        ``training.recipe``.
     seed, best_epoch, n_epochs : int
         Of its run.
     recipe : dict
@@ -143,7 +147,7 @@ class CeilingInfo(_Document):
     Attributes
     ----------
     method : str
-        {"repeats", "other_subjects"}.
+        {"repeats"}.
     floor : float
         Ceilings below it give no fraction.
     description : str
@@ -184,6 +188,8 @@ class EvaluationInfo(_Document):
         How the intervals were made, in words.
     ceiling : CeilingInfo or None
         None where none was asked for.
+    inter_subject : str
+        How each subject was correlated with the others, in words; "" where it was not.
     excluded : tuple of str
         What was left out and why, one sentence each.
     notes : tuple of str
@@ -216,11 +222,23 @@ class EvaluationInfo(_Document):
     level: Annotated[float, Field(gt=0, lt=1)]
     interval: str = ""
     ceiling: CeilingInfo | None = None
+    inter_subject: str = ""
     excluded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seed: int = 0
     git_revision: str = ""
     versions: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_ceiling_from_others(cls, document: Any) -> Any:
+        """The correlation with the other subjects' mean was once written down as a ceiling."""
+        if isinstance(document, dict) and isinstance(document.get("ceiling"), dict):
+            ceiling = document["ceiling"]
+            if ceiling.get("method") == EARLIER_METHOD:
+                description = str(ceiling.get("description", "")) or EARLIER_METHOD
+                return {**document, "ceiling": None, "inter_subject": description}
+        return document
 
 
 class ComparisonInfo(_Document):
@@ -328,6 +346,28 @@ def read_table(folder: Path, name: str) -> Any:
         raise FileNotFoundError(f"{path} is missing; make {folder} anew") from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error}); make {folder} anew") from error
+
+
+def read_targets(folder: Path) -> Any:
+    """The table of targets of an evaluation, in today's columns.
+
+    Earlier evaluations have no column ``inter_subject_r``: what they call a ceiling from other
+    subjects is moved there, and the fractions of it are left out.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the table or the document beside it is missing or damaged.
+    """
+    table = read_table(folder, "targets")
+    if "inter_subject_r" in table.columns or "ceiling_r" not in table.columns:
+        return table
+    if read_info(folder, EvaluationInfo).inter_subject:
+        nothing = float("nan")
+        return table.assign(
+            inter_subject_r=table["ceiling_r"], ceiling_r=nothing, r_fraction=nothing
+        )
+    return table.assign(inter_subject_r=float("nan"))
 
 
 def write_info(folder: Path, info: EvaluationInfo | ComparisonInfo | PartitionInfo) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.assembly import assemble
 from training.config import write_recipe
-from training.evaluation.folders import ModelInfo
+from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import Heard
 from training.prepared import Prepared, Run
 from training.recipe import FitRecipe
@@ -145,7 +145,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
             "run": "",
             "train_from": "none",
             "start": start.hash,
-            "control": "none",
+            "control": UNTRAINED,
             "seed": seed,
             "best_epoch": 0,
             "n_epochs": 0,

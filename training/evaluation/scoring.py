@@ -44,8 +44,9 @@ class Scoring:
         What is scored.
     measured : Measured
         The responses.
-    ceilings : mapping
-        Of each subject, ``(n_targets,)``; empty where none were asked for.
+    references : mapping
+        What scores are seen beside, by column of the table of targets ("ceiling_r",
+        "inter_subject_r"): of each subject, ``(n_targets,)``; empty where not asked for.
     settings : EvaluationSettings
         How.
     notes : Notes
@@ -57,14 +58,14 @@ class Scoring:
         folder: Path,
         selection: Selection,
         measured: Measured,
-        ceilings: Mapping[str, Values],
+        references: Mapping[str, Mapping[str, Values]],
         settings: EvaluationSettings,
         notes: Notes,
     ) -> None:
         self.folder = folder
         self.selection = selection
         self.measured = measured
-        self.ceilings = ceilings
+        self.references = references
         self.settings = settings
         self.notes = notes
         self.common = {
@@ -147,12 +148,15 @@ class Scoring:
 
     def _target_rows(self, model: str, subject: str, result: TargetScores) -> Any:
         self.notes.test(model, subject, result)
-        ceiling = self.ceilings.get(subject)
-        if subject == ALL and self.ceilings:
-            of_subjects = [self.ceilings[each] for each in self.selection.subjects]
-            ceiling = mean_over_runs(np.stack(of_subjects))
+        references = {
+            column: mean_over_runs(np.stack([own[each] for each in self.selection.subjects]))
+            if subject == ALL
+            else own[subject]
+            for column, own in self.references.items()
+            if own
+        }
         key = {"model": model, "subject": subject, **self._target_columns()}
-        return target_rows(result, ceiling, self.settings, key)
+        return target_rows(result, references, self.settings, key)
 
     def _score_rows(
         self,

@@ -42,7 +42,9 @@ class EvaluationSettings(Settings):
     correction, level : str, float
         What is called significant.
     ceiling, ceiling_floor : str, float
-        {"none", "repeats", "other_subjects"}; ceilings below the floor give no fraction.
+        {"none", "repeats"}; ceilings below the floor give no fraction.
+    inter_subject : bool
+        Whether each subject is correlated with the mean of the others.
     seed : int
         Of permutations, intervals and untrained models.
     """
@@ -59,8 +61,9 @@ class EvaluationSettings(Settings):
     block_trs: Annotated[int, Field(ge=1)] = BLOCK_TRS
     correction: Correction = "by"
     level: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    ceiling: Literal["none", "repeats", "other_subjects"] = "none"
+    ceiling: Literal["none", "repeats"] = "none"
     ceiling_floor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    inter_subject: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -81,6 +84,8 @@ def command_of(
     --------
     >>> command_of(["runs/frozen"], "scores", None, [], EvaluationSettings(n_permutations=99))
     'python -m training evaluate runs/frozen --out scores --permutations 99'
+    >>> command_of(["runs/frozen"], "scores", None, [], EvaluationSettings(inter_subject=True))
+    'python -m training evaluate runs/frozen --out scores --inter-subject'
     """
     words = ["evaluate", *map(str, runs), "--out", str(out)]
     if on is not None:
@@ -89,6 +94,9 @@ def command_of(
         words += ["--name", name]
     for field, value in settings.model_dump(exclude_defaults=True).items():
         option = f"--{OPTIONS.get(field, field).replace('_', '-')}"
+        if value is True:
+            words.append(option)
+            continue
         for each in value if isinstance(value, tuple) else (value,):
             words += [option, str(each)]
     return f"{PROGRAM} {shlex.join(words)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,7 +179,7 @@ class SubjectsTogether:
 
 def target_rows(
     result: TargetScores,
-    ceiling: Values | None,
+    references: Mapping[str, Values],
     settings: EvaluationSettings,
     key: dict[str, Any],
 ) -> Any:
@@ -188,8 +189,8 @@ def target_rows(
     ----------
     result : TargetScores
         Of one model and subject.
-    ceiling : ndarray or None
-        Of r, ``(n_targets,)``.
+    references : mapping
+        "ceiling_r" and "inter_subject_r", ``(n_targets,)`` each, where they were asked for.
     settings : EvaluationSettings
         Score, correction and level.
     key : dict
@@ -204,7 +205,10 @@ def target_rows(
         p_bh, p_by = benjamini_hochberg(p), benjamini_yekutieli(p)
         p_fwe = family_wise(result.null.observed, result.null.null)
     corrected = {"none": p, "bh": p_bh, "by": p_by, "fwe": p_fwe}[settings.correction]
-    ceiling = missing if ceiling is None else ceiling
+    significant = pandas.array(corrected <= settings.level, dtype="boolean")
+    if result.null is None:
+        significant[:] = pandas.NA  # not tested is not the same as not significant
+    ceiling = references.get("ceiling_r", missing)
     columns: dict[str, Any] = {
         **key,
         "n_runs": result.n_units,
@@ -215,9 +219,10 @@ def target_rows(
         "p_bh": p_bh,
         "p_by": p_by,
         "p_fwe": p_fwe,
-        "significant": corrected <= settings.level,
+        "significant": significant,
         "ceiling_r": ceiling,
         "r_fraction": fraction_of_ceiling(result.scores["r"], ceiling, settings.ceiling_floor),
+        "inter_subject_r": references.get("inter_subject_r", missing),
     }
     return pandas.DataFrame(columns)[list(TARGET_COLUMNS)]
 

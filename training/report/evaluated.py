@@ -158,3 +158,11 @@ def drawn_values(rows: Any, column: str, only_significant: bool) -> dict[int, fl
         dict(zip(ids, values.tolist(), strict=True)),
         dict(zip(ids, is_drawn.tolist(), strict=True)),
     )
+
+
+def is_control(model: ModelInfo) -> bool:
+    """Whether a model is there to be compared with: random weights, or changed training data.
+
+    Earlier evaluations do not mark untrained models; only these have no folder of a run.
+    """
+    return model.control != "none" or not model.run

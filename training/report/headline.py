@@ -77,6 +77,10 @@ def _cards(evaluation: Evaluation, model: ModelInfo, mean: Estimate) -> list[tup
     if len(fractions):
         detail = f"median of {len(fractions)} targets with a ceiling above the floor"
         found.append((percent(float(fractions.median())), "of the noise ceiling", detail))
+    shared = rows["inter_subject_r"].astype(float).dropna()
+    if len(shared):
+        detail = f"median of {len(shared)} targets; how well subjects agree, no ceiling"
+        found.append((number(float(shared.median())), "inter-subject correlation", detail))
     return found
 
 

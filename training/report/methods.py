@@ -89,6 +89,8 @@ def evaluation_sentences(info: EvaluationInfo) -> list[str]:
         ]
     else:
         sentences.append("Noise ceilings were not estimated.")
+    if info.inter_subject:
+        sentences.append(f"Inter-subject correlation: {_sentence(info.inter_subject)}")
     sentences.append(f"The seed of all random draws is {info.seed}.")
     return sentences
 

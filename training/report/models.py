@@ -12,10 +12,11 @@ from training.recipe import TRAIN_FROM
 from training.report import elements
 from training.report.elements import number
 from training.report.estimates import Estimate, estimate
-from training.report.evaluated import Evaluation
+from training.report.evaluated import Evaluation, is_control
 from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
 from training.report.results import Results
 
+RANDOM = "random"  # a recipe's `start` for random weights
 MOST_NUMBERS = 10  # columns of the matrix that have room for numbers
 
 
@@ -74,54 +75,75 @@ def _matrix(evaluation: Evaluation, scores: Any) -> str:
 
 
 def profile(results: Results) -> str:
-    """Score by the first trained stage: where models differ in it."""
+    """Score by the first trained stage: where models differ in it and in nothing else."""
     parts = []
     for evaluation in results.evaluations:
-        groups = _by_stage(evaluation)
-        if len({stage for stages in groups.values() for stage in stages}) > 1:
-            parts += [results.heading(evaluation), _profile(evaluation, groups)]
+        curves = _by_stage(evaluation)
+        if any(len(stages) > 1 for stages in curves.values()):
+            parts += [results.heading(evaluation), _profile(evaluation, curves)]
     return elements.section("Which stages were trained", "profile", parts)
 
 
 def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
-    """Models by whom they were fitted to and by first trained stage; controls are no part of it."""
-    groups: dict[str, dict[str, list[ModelInfo]]] = {}
-    for model in evaluation.info.models:
-        if model.control == "none" and evaluation.shown_subject(model):
-            fitted = model.subjects[0] if len(model.subjects) == 1 else model.kind
-            groups.setdefault(fitted, {}).setdefault(model.train_from, []).append(model)
-    return groups
+    """Curves by name: models that are alike but for the first trained stage, by that stage.
+
+    Alike are those that were fitted to the same subjects, from the same weights, and are read at
+    the same stage. Controls are no part of it.
+    """
+    shown = [
+        model
+        for model in evaluation.info.models
+        if not is_control(model) and evaluation.shown_subject(model)
+    ]
+    keys = {model.name: _alike(model) for model in shown}
+    differs = [len({key[part] for key in keys.values()}) > 1 for part in range(3)]
+    curves: dict[str, dict[str, list[ModelInfo]]] = {}
+    for model in shown:
+        fitted, start, stage = keys[model.name]
+        words = [fitted]
+        words += [f"from {start}"] if differs[1] else []
+        words += [f"read at {stage}"] if differs[2] else []
+        curves.setdefault(", ".join(words), {}).setdefault(model.train_from, []).append(model)
+    return curves
 
 
-def _profile(evaluation: Evaluation, groups: dict[str, dict[str, list[ModelInfo]]]) -> str:
+def _alike(model: ModelInfo) -> tuple[str, str, str]:
+    """Whom a model was fitted to, from which weights, and where it is read."""
+    fitted = model.subjects[0] if len(model.subjects) == 1 else model.kind.replace("_", " ")
+    is_random = model.recipe.get("start") == RANDOM  # its hash differs from seed to seed
+    return fitted, RANDOM if is_random else model.start, model.stage
+
+
+def _profile(evaluation: Evaluation, curves: dict[str, dict[str, list[ModelInfo]]]) -> str:
     # From the smallest change of the network to the largest: nothing, conv7, ..., conv1.
     order = ["none", *reversed(TRAIN_FROM[1:])]
     with drawing(3.0, width=5.6) as picture:
         axes = picture.figure.subplots()
-        for i, (fitted, stages) in enumerate(groups.items()):
-            colour = ACCENT if len(groups) == 1 else COLOURS[i % len(COLOURS)]
+        for i, (name, stages) in enumerate(curves.items()):
+            colour = ACCENT if len(curves) == 1 else COLOURS[i % len(COLOURS)]
             points: list[tuple[int, Estimate]] = [
                 (order.index(stage), estimate(evaluation, model))
                 for stage in order
                 for model in stages.get(stage, [])
             ]
-            shift = (i - (len(groups) - 1) / 2) * 0.12
+            shift = (i - (len(curves) - 1) / 2) * 0.12
             places = [place + shift for place, _ in points]
             means = [each.mean for _, each in points]
             axes.vlines(places, [each.low for _, each in points], [each.high for _, each in points],
                         color=colour, alpha=0.5, linewidth=1.6)  # fmt: skip
             axes.plot(places, means, "o-", color=colour, linewidth=1, markersize=5,
-                      label=plain(fitted))  # fmt: skip
-            if len(groups) == 1 and order.index("none") in dict(points):
+                      label=plain(name, 40))  # fmt: skip
+            if len(curves) == 1 and order.index("none") in dict(points):
                 axes.axhline(dict(points)[0].mean, color=GREY, linewidth=1, linestyle=(0, (4, 2)))
         axes.set_xticks(range(len(order)), ["frozen", *order[1:]])
         axes.set_xlabel("trained from this stage on")
         axes.set_ylabel(f"mean {evaluation.score_name}")
-        if len(groups) > 1:
-            axes.legend(ncols=3)
+        if len(curves) > 1:
+            picture.figure.legend(loc="outside lower center", ncols=2)
     caption = (
         f"Mean {evaluation.score_name} over targets with 95 % intervals over runs, from the frozen "
-        "network to one that was trained throughout. Intervals of one model say how runs differ; "
+        "network to one that was trained throughout. Models of one line started from the same "
+        "weights; controls are left out. Intervals of one model say how runs differ; "
         "whether two models differ is for a paired comparison to say."
     )
     return elements.figure(picture.svg, "Mean score by the first trained stage", caption)

@@ -10,12 +10,13 @@ from training.evaluation.folders import ModelInfo
 from training.report import elements
 from training.report.elements import interval, number, p_value, percent
 from training.report.evaluated import Evaluation
-from training.report.pictures import ACCENT, GREY, drawing, plain
+from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
 from training.report.results import Results
 from training.report.wording import CORRECTIONS, brain
 
 N_BEST = 15
 MOST_TABLES = 10
+REFERENCES = {"ceiling_r": "noise ceiling", "inter_subject_r": "inter-subject correlation"}
 
 
 def parcels(results: Results) -> str:
@@ -52,11 +53,12 @@ def _featured(evaluation: Evaluation, model: ModelInfo) -> str:
         ends = rows[[f"{column}_low", f"{column}_high"]].to_numpy(dtype=float)
         axes.hlines(places, *ends.T, color=ACCENT, linewidth=1.6, alpha=0.5)
         axes.plot(scores, places, "o", color=ACCENT, markersize=5, label=plain(model.name))
-        ceilings = rows["ceiling_r"].to_numpy(dtype=float)
-        if column == "r" and np.isfinite(ceilings).any():
-            axes.plot(ceilings, places, "|", color=GREY, markersize=11, markeredgewidth=2,
-                      label="noise ceiling")  # fmt: skip
-            picture.figure.legend(loc="outside lower center", ncols=2)
+        shown = _references(rows) if column == "r" else {}
+        for name, (mark, colour) in shown.items():
+            axes.plot(rows[name].astype(float), places, mark, color=colour, markersize=9,
+                      markeredgewidth=2, label=REFERENCES[name])  # fmt: skip
+        if shown:
+            picture.figure.legend(loc="outside lower center", ncols=1 + len(shown))
         axes.set_yticks(places, [plain(name) for name in rows["target_name"]])
         axes.set_xlabel(evaluation.score_name)
         axes.grid(axis="x", color="#e7ebee", linewidth=0.8)
@@ -72,24 +74,34 @@ def _featured(evaluation: Evaluation, model: ModelInfo) -> str:
     return drawn + _table(evaluation, model)
 
 
+def _references(rows: Any) -> dict[str, tuple[str, str]]:
+    """Columns of what scores are seen beside, where they hold numbers, with mark and colour."""
+    marks = {"ceiling_r": ("|", GREY), "inter_subject_r": ("x", COLOURS[1])}
+    return {name: mark for name, mark in marks.items() if rows[name].notna().any()}
+
+
 def _table(evaluation: Evaluation, model: ModelInfo) -> str:
     info = evaluation.info
     column = info.score
     head = ["target", "#id", f"#{evaluation.score_name}", "#95 % interval"]
     rows = best_rows(evaluation, model)
-    has_ceiling = rows["ceiling_r"].notna().any()
+    references = _references(rows)
     if evaluation.has_p:
         head.append("#p" if info.correction == "none" else "#corrected p")
-    if has_ceiling:
+    if "ceiling_r" in references:
         head += ["#ceiling r", "#r of ceiling"]
+    if "inter_subject_r" in references:
+        head.append("#inter-subject r")
     cells = []
     for target, row in rows.iterrows():
         cell = [row["target_name"], target, number(row[column])]
         cell.append(interval(row[f"{column}_low"], row[f"{column}_high"]))
         if evaluation.has_p:
             cell.append(p_value(row[evaluation.corrected_p]))
-        if has_ceiling:
+        if "ceiling_r" in references:
             cell += [number(row["ceiling_r"]), percent(row["r_fraction"])]
+        if "inter_subject_r" in references:
+            cell.append(number(row["inter_subject_r"]))
         cells.append(cell)
     caption = f"{model.name}, {brain(evaluation.shown_subject(model))}."
     if evaluation.has_p:

@@ -33,15 +33,14 @@ from training.statistics.corrections import (
     family_wise,
 )
 from training.statistics.enough_permutations import check_permutations, permutations_needed
+from training.statistics.inter_subject import inter_subject_correlation
 from training.statistics.intervals import Interval, bootstrap_interval
 from training.statistics.moments import Runs, ScoreName
 from training.statistics.noise_ceiling import (
     Ceiling,
-    SubjectsCeiling,
     fraction_of_ceiling,
     repeats_ceiling,
     spearman_brown,
-    subjects_ceiling,
 )
 from training.statistics.nulls import BLOCK_TRS, MIN_SHIFT, Null, NullScores, null_scores
 from training.statistics.p_values import p_values, smallest_p
@@ -60,7 +59,6 @@ __all__ = [
     "Pooling",
     "Runs",
     "ScoreName",
-    "SubjectsCeiling",
     "benjamini_hochberg",
     "benjamini_yekutieli",
     "bootstrap_interval",
@@ -68,6 +66,7 @@ __all__ = [
     "compare_runs",
     "family_wise",
     "fraction_of_ceiling",
+    "inter_subject_correlation",
     "null_scores",
     "p_values",
     "permutations_needed",
@@ -77,5 +76,4 @@ __all__ = [
     "smallest_p",
     "smallest_wilcoxon_p",
     "spearman_brown",
-    "subjects_ceiling",
 ]

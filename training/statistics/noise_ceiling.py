@@ -100,8 +100,7 @@ def repeats_ceiling(
         if len(runs) < 2:
             raise ValueError(
                 "a noise ceiling from repeats needs at least two runs of the same stimulus in the "
-                f"same subject, got {len(runs)} of stimulus {number}; leave it out, or ask for "
-                "the ceiling from other subjects"
+                f"same subject, got {len(runs)} of stimulus {number}; leave it out"
             )
         if method == "pairs":
             pairs = combinations(range(len(runs)), 2)
@@ -120,65 +119,6 @@ def repeats_ceiling(
     with np.errstate(invalid="ignore"):
         pooled = total.sum(axis=0) / weight.sum(axis=0)
     return Ceiling(pooled, min(map(len, stimuli)))
-
-
-@dataclass(frozen=True)
-class SubjectsCeiling:
-    """How well subjects' responses to one stimulus agree.
-
-    Attributes
-    ----------
-    lower : ndarray
-        r of each subject with the mean of the others, ``(n_subjects, n_targets)``: what a model
-        that knows what the others share can reach.
-    upper : ndarray
-        r with the mean of all, the subject itself among them.
-    n_subjects : int
-    """
-
-    lower: Values
-    upper: Values
-    n_subjects: int
-
-
-def subjects_ceiling(subjects: NDArray[np.floating]) -> SubjectsCeiling:
-    """Lower and upper ceiling for what subjects share (Nili et al. 2014).
-
-    Parameters
-    ----------
-    subjects : ndarray
-        Responses to the same stimulus, ``(n_subjects, n_trs, n_targets)``, z-scored per subject and
-        target if their scales differ; a column with NaN is a target that the subject lacks.
-
-    Raises
-    ------
-    ValueError
-        If there is one subject only.
-
-    Examples
-    --------
-    >>> one = np.array([[0.0], [1.0], [2.0]])
-    >>> subjects_ceiling(np.stack([one, one, -one])).lower[:, 0]
-    array([ 0.,  0., -1.])
-    """
-    responses = np.asarray(subjects, dtype=np.float64)
-    if responses.ndim != 3 or len(responses) < 2:
-        raise ValueError(
-            "a noise ceiling from other subjects needs responses (n_subjects, n_trs, n_targets) "
-            f"of at least two subjects to the same stimulus, got {responses.shape}"
-        )
-    known = np.isfinite(responses).all(axis=1, keepdims=True)
-    filled = np.where(known, responses, 0.0)
-    total, count = filled.sum(axis=0), known.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        of_all = np.where(count > 0, total / count, np.nan)
-        of_others = [
-            np.where(count - own > 0, (total - run) / (count - own), np.nan)
-            for run, own in zip(filled, known.astype(int), strict=True)
-        ]
-    lower = [pearson_r(run, others) for run, others in zip(responses, of_others, strict=True)]
-    upper = [pearson_r(run, of_all) for run in responses]
-    return SubjectsCeiling(np.stack(lower), np.stack(upper), len(responses))
 
 
 def spearman_brown(reliability: NDArray[np.floating], factor: float) -> Values:

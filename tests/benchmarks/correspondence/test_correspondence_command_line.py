@@ -29,7 +29,7 @@ def test_models_on_a_prepared_dataset_become_results_and_a_page(tmp_path, capsys
     document = json.loads((results / "small--soundnet-natural-sounds.json").read_text())
     assert [row["stage"] for row in document["rows"]][:2] == ["conv1", "pool1"]
     assert document["details"]["regression"]["small"]["n_participants"] == 2
-    assert document["details"]["similarity"]["ceiling"] is not None
+    assert document["details"]["similarity"]["between_participants"] is not None
     status, out, _ = call(capsys, "run", "log-mel", "--level", 0.1, *places)
     assert status == 0
     document = json.loads((results / "small--log-mel-level-0-1.json").read_text())

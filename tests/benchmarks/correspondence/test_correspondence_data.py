@@ -169,7 +169,7 @@ def test_a_stage_that_responses_were_made_from_is_found(tmp_path, untrained):
     late = dict(zip(found["stages"], regression["profiles"]["Late"], strict=True))
     assert max(late, key=late.get) in ("conv3", "conv4", "conv5")
     assert late["conv4"] > 0.7
-    assert found["similarity"]["ceiling"] > 0.3
+    assert found["similarity"]["between_participants"] > 0.3
     with pytest.raises(ValueError, match="1 to 60 splits of 60 sounds"):
         evaluate(model, [targets], n_splits=61)
 

@@ -7,10 +7,10 @@ from scipy.stats import spearmanr
 
 from benchmarks.correspondence.dimensionality import effective_dimensionality
 from benchmarks.correspondence.rsa import (
+    between_participants,
     compare_stages,
     distances,
     halves,
-    noise_ceiling,
     spearman,
 )
 from benchmarks.correspondence.splits import random_splits
@@ -55,14 +55,14 @@ def test_a_system_is_like_its_rotation_and_unlike_another(table):
     assert abs(scores.stages[0]) < 0.3
 
 
-def test_ceiling_is_one_for_equal_participants_and_low_for_strangers(table):
+def test_equal_participants_agree_and_others_do_not(table):
     splits = random_splits(30)
     generator = np.random.default_rng(2)
     strangers = [halves(generator.standard_normal((30, 8)), splits) for _ in range(4)]
-    assert noise_ceiling([halves(table, splits)] * 3) == pytest.approx(1.0)
-    assert abs(noise_ceiling(strangers)) < 0.25
-    with pytest.raises(ValueError, match="needs 2 participants or more, got 1"):
-        noise_ceiling(strangers[:1])
+    assert between_participants([halves(table, splits)] * 3) == pytest.approx(1.0)
+    assert abs(between_participants(strangers)) < 0.25
+    with pytest.raises(ValueError, match="needs 2 or more of them, got 1"):
+        between_participants(strangers[:1])
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

@@ -4,6 +4,7 @@ from scipy.stats import pearsonr
 from small_dataset import write_prepared
 
 from training.evaluation.ceilings import ceilings_of, refuse_missing_repeats
+from training.evaluation.inter_subject import inter_subject_of, refuse_listeners_alone
 from training.evaluation.measured import Measured
 from training.evaluation.repeats import common_parts
 from training.evaluation.settings import EvaluationSettings
@@ -48,11 +49,11 @@ def test_ceiling_from_repeats_is_the_root_of_their_correlation(listeners: Prepar
         assert found[subject] == pytest.approx(np.sqrt(r(first, third)), abs=1e-5)
 
 
-def test_ceiling_from_others_is_r_with_their_mean(listeners: Prepared):
+def test_inter_subject_correlation_is_r_with_the_mean_of_the_others(listeners: Prepared):
     """Presentation by presentation, cut to what all have heard of it, pooled over runs."""
-    settings = EvaluationSettings(ceiling="other_subjects")
+    settings = EvaluationSettings(inter_subject=True)
     runs = runs_of(listeners)
-    found = ceilings_of(Measured(listeners, (1, 2, 3)), runs, settings)
+    found = inter_subject_of(Measured(listeners, (1, 2, 3)), runs, settings)
     for subject, own in runs.items():
         expected = []
         for number, n_trs in ((0, N_TRS), (1, 50), (2, N_TRS)):
@@ -70,14 +71,15 @@ def test_a_subject_without_repeats_is_told_so(listeners: Prepared):
     refuse_missing_repeats(runs_of(listeners), settings)
 
 
-def test_a_listener_alone_has_no_ceiling_from_others(listeners: Prepared):
+def test_a_listener_alone_has_no_inter_subject_correlation(listeners: Prepared):
     runs = runs_of(listeners)
     runs["sub-04"] = [heard("sub-04", "own", "c")]
-    settings = EvaluationSettings(ceiling="other_subjects")
+    settings = EvaluationSettings(inter_subject=True)
     with pytest.raises(ValueError, match="nobody else heard what sub-04 did"):
-        refuse_missing_repeats(runs, settings)
+        refuse_listeners_alone(runs, settings)
     with pytest.raises(ValueError, match="nobody else heard what sub-01 did"):
-        refuse_missing_repeats({"sub-01": runs["sub-01"]}, settings)
+        refuse_listeners_alone({"sub-01": runs["sub-01"]}, settings)
+    refuse_listeners_alone(runs, EvaluationSettings())
 
 
 def test_common_parts_are_the_same_sounds_in_the_same_order():

@@ -223,6 +223,23 @@ def test_one_run_has_no_interval_and_all_its_shifts(fits: dict[str, Path], tmp_p
     assert "nothing could ever be significant; make at least 166 permutations" in notes
 
 
+def test_without_permutations_no_p_value_is_spoken_of(
+    fits: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """And each subject is correlated with the mean of the others, which is no ceiling."""
+    arguments = ["--permutations", "0", "--inter-subject"]
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(fits["one"]), "--out", str(tmp_path / "eval"), *arguments])
+    said = capsys.readouterr().out
+    assert "; no p values; see " in said
+    assert "smallest possible p" not in said
+    targets = pandas.read_csv(tmp_path / "eval" / "targets.csv")
+    assert targets[["p", "significant", "ceiling_r", "r_fraction"]].isna().all(axis=None)
+    assert targets["inter_subject_r"].between(-1, 1).all()
+    document = json.loads((tmp_path / "eval" / "evaluation.json").read_text())
+    assert document["command"].endswith("--permutations 0 --inter-subject")
+
+
 def test_constant_targets_have_no_scores_and_are_named(
     fits: dict[str, Path], two_listeners: Path, tmp_path: Path
 ):

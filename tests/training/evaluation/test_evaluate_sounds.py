@@ -53,7 +53,7 @@ def folds(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_sounds_are_scored_together_and_shuffled(sounds: Path, folds: list[Path], tmp_path: Path):
-    settings = EvaluationSettings(n_permutations=200, ceiling="other_subjects")
+    settings = EvaluationSettings(n_permutations=200, inter_subject=True)
     info = evaluate(folds[:1], tmp_path / "eval", settings=settings)
     assert (info.null, info.kind) == ("shuffle", "sound_responses")
     assert "over sounds" in info.interval
@@ -71,7 +71,8 @@ def test_sounds_are_scored_together_and_shuffled(sounds: Path, folds: list[Path]
     targets = read_table(tmp_path / "eval", "targets").set_index("subject")
     assert (targets.loc["all", "p"] < 0.05).all()
     assert (targets.loc["sub-01", "r_low"] < targets.loc["sub-01", "r"]).all()
-    assert (targets["ceiling_r"] > 0.7).all()
+    assert (targets["inter_subject_r"] > 0.7).all()
+    assert targets[["ceiling_r", "r_fraction"]].isna().all(axis=None)
     with pytest.raises(ValueError, match="'circular_shift' is for time series"):
         evaluate(folds[:1], tmp_path / "no", settings=EvaluationSettings(null="circular_shift"))
     with pytest.raises(ValueError, match="a ceiling from repeats is for time series"):

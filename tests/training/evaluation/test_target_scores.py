@@ -85,7 +85,7 @@ def test_chosen_correction_is_what_significance_means():
     result = score_subject(drawn(3), settings(), are_sounds=False)
     key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
     tables = {
-        name: target_rows(result, None, settings(correction=name, level=0.2), key)
+        name: target_rows(result, {}, settings(correction=name, level=0.2), key)
         for name in ("none", "bh", "by", "fwe")
     }
     columns = {"none": "p", "bh": "p_bh", "by": "p_by", "fwe": "p_fwe"}
@@ -98,9 +98,19 @@ def test_ceilings_below_the_floor_give_no_fraction():
     result = score_subject(drawn(4), settings(), are_sounds=False)
     key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
     ceiling = np.array([0.5, 0.05, np.nan])
-    table = target_rows(result, ceiling, settings(ceiling_floor=0.1), key)
+    references = {"ceiling_r": ceiling, "inter_subject_r": ceiling / 2}
+    table = target_rows(result, references, settings(ceiling_floor=0.1), key)
     assert table["r_fraction"][0] == pytest.approx(result.scores["r"][0] / 0.5)
     assert table["r_fraction"][1:].isna().all()
+    np.testing.assert_array_equal(table["inter_subject_r"], ceiling / 2)
+
+
+def test_what_was_not_tested_is_not_called_insignificant():
+    result = score_subject(drawn(4), settings(n_permutations=0), are_sounds=False)
+    key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
+    table = target_rows(result, {}, settings(n_permutations=0), key)
+    assert table["significant"].isna().all()
+    assert table["p"].isna().all()
 
 
 def test_sounds_have_an_interval_over_sounds():

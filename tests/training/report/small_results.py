@@ -114,6 +114,7 @@ def write_evaluation(
                         "significant": p_by <= 0.05,
                         "ceiling_r": ceiling,
                         "r_fraction": found.estimate / ceiling,
+                        "inter_subject_r": np.nan,
                     }
                 )
             )  # fmt: skip

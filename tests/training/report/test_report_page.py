@@ -8,14 +8,15 @@ import pandas
 import pytest
 from small_results import model_info, write_comparison, write_evaluation, write_partition
 
-from training.evaluation.folders import EvaluationInfo, read_info, read_table
+from training.evaluation.folders import EvaluationInfo, read_info, read_table, write_table
 from training.report import write_report
 from training.report.elements import number
 from training.report.estimates import estimate
 from training.report.headline import headline
 from training.report.methods import evaluation_sentences, excluded
-from training.report.models import matrix, profile
+from training.report.models import _by_stage, matrix, profile
 from training.report.page import page, policy
+from training.report.parcels import parcels
 from training.report.results import read_results
 from training.report.strips import strips
 
@@ -128,6 +129,70 @@ def test_hostile_names_are_text(tmp_path):
     html = write_report([folder], tmp_path / "out", title=HOSTILE).read_text("utf-8")
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
+
+
+def test_one_curve_over_depth_is_of_models_that_differ_in_depth_alone(tmp_path):
+    """Untrained controls, changed brains and other starts are no points of it."""
+    depths = ("none", "conv6", "conv4")
+    models = [(model_info(f"from-{depth}", depth), 1.0) for depth in depths]
+    models += [
+        (model_info("untrained-0", run="", start="f00d", control="untrained"), 0.1),
+        (model_info("untrained-1", run="", start="cafe"), 0.1),  # as earlier evaluations have it
+        (model_info("permuted", "conv4", control="permuted_brain"), 0.1),
+        (model_info("other", "conv4", start="music"), 0.9),
+        (model_info("random-0", "conv4", start="aaaa", recipe={"start": "random"}), 0.9),
+        (model_info("random-1", "conv2", start="bbbb", recipe={"start": "random"}), 0.9),
+    ]
+    folder = write_evaluation(tmp_path / "EVAL", TRUTH, models)
+    results = read_results([folder])
+    curves = {
+        name: [model.name for own in stages.values() for model in own]
+        for name, stages in _by_stage(results.evaluations[0]).items()
+    }
+    assert curves == {
+        "sub-01, from voxceleb": ["from-none", "from-conv6", "from-conv4"],
+        "sub-01, from music": ["other"],
+        "sub-01, from random": ["random-0", "random-1"],
+    }
+    assert "controls are left out" in text_of(profile(results))
+    # Two starts at one depth each are no curve at all.
+    pair = [models[0], models[6]]
+    assert profile(read_results([write_evaluation(tmp_path / "pair", TRUTH, pair)])) == ""
+
+
+def test_inter_subject_correlation_is_no_ceiling_and_gives_no_percentage(tmp_path):
+    """Scores above it are what a good model has: they were once called 121 % of the ceiling."""
+    folder = write_evaluation(tmp_path / "EVAL", TRUTH, ceiling=None, inter_subject="of 2 subjects")
+    targets = read_table(folder, "targets")
+    shared = (targets["r"] / 1.21).to_numpy()
+    nothing = {"ceiling_r": np.nan, "r_fraction": np.nan}
+    write_table(folder, "targets", targets.assign(inter_subject_r=shared, **nothing))
+    results = read_results([folder])
+    shown = text_of(headline(results))
+    assert f"{number(float(np.median(shared)))} inter-subject correlation" in shown
+    for section in (shown, text_of(parcels(results))):
+        assert "121" not in section
+        assert "noise ceiling" not in section
+    said = " ".join(evaluation_sentences(results.evaluations[0].info))
+    assert "Noise ceilings were not estimated. Inter-subject correlation: of 2 subjects." in said
+
+
+def test_ceilings_from_others_of_earlier_evaluations_are_read_as_what_they_are(tmp_path):
+    ceiling = {"method": "other_subjects", "floor": 0.1, "description": "with the others' mean"}
+    folder = write_evaluation(tmp_path / "EVAL", TRUTH)
+    earlier = read_table(folder, "targets").drop(columns="inter_subject_r")
+    write_table(folder, "targets", earlier)
+    document = json.loads((folder / "evaluation.json").read_text())
+    del document["inter_subject"]
+    (folder / "evaluation.json").write_text(json.dumps(document))
+    (repeats,) = read_results([folder]).evaluations
+    assert repeats.targets["inter_subject_r"].isna().all()
+    assert repeats.targets["r_fraction"].notna().any()
+    (folder / "evaluation.json").write_text(json.dumps(document | {"ceiling": ceiling}))
+    (others,) = read_results([folder]).evaluations
+    assert (others.info.ceiling, others.info.inter_subject) == (None, "with the others' mean")
+    assert others.targets["inter_subject_r"].equals(earlier["ceiling_r"].rename("inter_subject_r"))
+    assert others.targets[["ceiling_r", "r_fraction"]].isna().all(axis=None)
 
 
 def test_subjects_and_models_make_a_matrix(tmp_path):

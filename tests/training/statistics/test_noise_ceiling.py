@@ -7,7 +7,6 @@ from training.statistics import (
     fraction_of_ceiling,
     repeats_ceiling,
     spearman_brown,
-    subjects_ceiling,
 )
 
 
@@ -97,28 +96,6 @@ def test_a_subject_without_repeats_is_refused_a_ceiling():
         repeats_ceiling(runs[0])
     with pytest.raises(ValueError, match="'pairs' or 'split_half'"):
         repeats_ceiling(runs, "icc")
-
-
-def test_ceilings_from_other_subjects_by_hand():
-    _, subjects = repeated(0.4, 4, 60, n_targets=2)
-    ceiling = subjects_ceiling(subjects)
-    for i in range(4):
-        others = np.delete(subjects, i, axis=0).mean(axis=0)
-        np.testing.assert_allclose(ceiling.lower[i], pearson_r(subjects[i], others))
-        np.testing.assert_allclose(ceiling.upper[i], pearson_r(subjects[i], subjects.mean(axis=0)))
-    assert (ceiling.lower < ceiling.upper).all()
-
-
-def test_subjects_without_a_target_are_left_out_of_it():
-    _, subjects = repeated(0.4, 4, 60, n_targets=2)
-    expected = subjects_ceiling(subjects[:3])
-    subjects[3, 0, 1] = np.nan
-    ceiling = subjects_ceiling(subjects)
-    np.testing.assert_allclose(ceiling.lower[:3, 1], expected.lower[:, 1])
-    np.testing.assert_allclose(ceiling.upper[:3, 1], expected.upper[:, 1])
-    assert np.isnan(ceiling.lower[3, 1])
-    with pytest.raises(ValueError, match=r"at least two subjects.*got \(1, 60, 2\)"):
-        subjects_ceiling(subjects[:1])
 
 
 def test_no_fraction_of_a_ceiling_that_is_mostly_error():
