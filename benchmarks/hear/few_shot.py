@@ -25,12 +25,11 @@ from tqdm import tqdm
 from benchmarks.hear.model_identity import identify, takes_sample_rate
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.scene_embeddings import scene_embeddings
-from benchmarks.hear.scores import FORMAT_VERSION, read_json, write_json
+from benchmarks.hear.scores import FEW_SHOT, FORMAT_VERSION, read_json, write_json
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
 
 logger = logging.getLogger(__name__)
 
-LEAF = "few-shot.json"
 EXAMPLES, DRAWS = (1, 5, 10, 50), 20
 DISTRIBUTIONS = ("numpy", "scikit-learn", "torch", "torchaudio")
 
@@ -86,7 +85,7 @@ def run_few_shot(
     model = identify(module, checkpoint, options)
     for task in tasks:
         task.check_audio(model.sample_rate)
-    path = out / model.folder / LEAF
+    path = out / model.folder / FEW_SHOT
     done = {each["task"]: each for each in read_json(path)["tasks"]} if path.exists() else {}
     for task in tqdm(tasks, desc=model.label, unit="task", disable=not progress):
         settings = {
@@ -204,7 +203,7 @@ def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:
             "task %s: class %r has %d examples to learn from when %s is tested; %d are drawn "
             "where %s were asked for",
             *(task.name, label, n_fewest, test, n_fewest),
-            " and ".join(str(n) for n in sorted(set(examples)) if n > n_fewest),
+            ", ".join(str(n) for n in sorted(set(examples)) if n > n_fewest),
         )
     return sorted({min(n, n_fewest) for n in examples})
 

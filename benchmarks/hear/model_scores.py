@@ -8,6 +8,7 @@ interval. Training sets of folds overlap, so that intervals over folds are somew
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.hear.official_tasks import OfficialTask, official_task
-from benchmarks.hear.scores import COLLECTED, column_head, read_json
+from benchmarks.hear.scores import COLLECTED, FEW_SHOT, column_head, read_json
+
+logger = logging.getLogger(__name__)
+
+RUN_FIRST = (
+    "name an output folder of python -m benchmarks.hear run, or the folder of raw scores beside a "
+    "results page"
+)
 
 
 @dataclass(frozen=True)
@@ -74,26 +82,31 @@ class MeasuredModel:
 def read_models(places: Sequence[Path]) -> list[MeasuredModel]:
     """All models below these folders (or in these files), in that order; each one once.
 
+    A folder with few examples alone, as ``few-shot`` leaves it, is passed over with a warning.
+
     Raises
     ------
     FileNotFoundError
-        If a place holds no scores.
+        If a place holds no scores, or none does.
     ValueError
-        If two models go by one name, or measured different versions of a task.
+        If a file does not hold scores, two models go by one name, or they measured different
+        versions of a task.
     """
     models: list[MeasuredModel] = []
     seen: set[Path] = set()
     for place in places:
         files = _score_files(place)
+        if not files and (place / FEW_SHOT).exists():
+            logger.warning("%s has no scores of run, only of few-shot; it is passed over", place)
+            continue
         if not files:
-            raise FileNotFoundError(
-                f"no {COLLECTED} in {place}; name an output folder of python -m benchmarks.hear "
-                "run, or the folder of raw scores beside a results page"
-            )
+            raise FileNotFoundError(f"no {COLLECTED} in {place}; {RUN_FIRST}")
         for file in files:
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                models.append(measured_model(read_json(file)))
+                models.append(measured_model(_scores_in(file)))
+    if not models:
+        raise FileNotFoundError(f"no {COLLECTED} in any of {len(places)} folders; {RUN_FIRST}")
     _check(models)
     return models
 
@@ -151,7 +164,15 @@ def _number(score: float | None) -> float:
 def _score_files(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
-    return sorted(place.rglob(COLLECTED)) or sorted(place.glob("*.json"))
+    raw = (path for path in place.glob("*.json") if path.name != FEW_SHOT)
+    return sorted(place.rglob(COLLECTED)) or sorted(raw)
+
+
+def _scores_in(file: Path) -> dict[str, Any]:
+    document = read_json(file)
+    if not isinstance(document, dict) or not {"model", "runs"} <= document.keys():
+        raise ValueError(f"{file} holds no scores of a model; {RUN_FIRST}")
+    return document
 
 
 def _check(models: Sequence[MeasuredModel]) -> None:

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hear.commands import few_shot_commands, run_commands, task_commands
-from benchmarks.hear.few_shot import LEAF as FEW_SHOT
 from benchmarks.hear.few_shot_page import few_shot_lines
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
 from benchmarks.hear.pictures import draw_few_shot
-from benchmarks.hear.scores import COLLECTED, column_head, format_score, read_json, write_json
+from benchmarks.hear.scores import (
+    COLLECTED,
+    FEW_SHOT,
+    column_head,
+    format_score,
+    read_json,
+    write_json,
+)
 from benchmarks.results_page import page_path
 from hear_brainsoundnet.files import write_atomically
 

@@ -17,6 +17,7 @@ from benchmarks.hear.heareval_process import HearevalError
 from hear_brainsoundnet.files import write_atomically
 
 LEAF, COLLECTED = "score.json", "scores.json"
+FEW_SHOT = "few-shot.json"
 FORMAT_VERSION = 1
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 TIMES = "time_in_min"  # says something about one machine only

@@ -65,6 +65,21 @@ def test_missing_tasks_stay_missing() -> None:
     assert pair["mean difference"] == pytest.approx(-(0.2 + 0.15) / 2)
 
 
+def test_models_with_few_examples_alone_are_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`compare results/*/*` meets the folders of `few-shot`, too."""
+    plain, few = tmp_path / "plain", tmp_path / "few"
+    write_json(plain / "scores.json", scores_document("plain", {ESC50: [[0.5]]}))
+    write_json(few / "few-shot.json", {"format_version": 1, "model": {}, "tasks": []})
+    assert [model.name for model in read_models([few, plain])] == ["plain"]
+    assert f"{few} has no scores of run, only of few-shot" in caplog.text
+    with pytest.raises(FileNotFoundError, match=r"no scores\.json in any of 1 folders; name an"):
+        read_models([few])
+    with pytest.raises(ValueError, match=r"few-shot\.json holds no scores of a model; name an"):
+        read_models([few / "few-shot.json"])
+
+
 def test_pairs_over_tasks_are_those_of_scipy() -> None:
     generator = np.random.default_rng(1)
     folders = [f"task{number}-1-full" for number in range(9)]
