@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from training.prepared import fault_of_name
 from training.sources.source import Collection, Recording
 
 # Headers round: 1.49 s is 1.4900000095 in NIfTI. Further apart, runs are of different sequences.
@@ -117,14 +118,7 @@ def _with_one_tr(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def _check_name(kind: str, name: str) -> None:
-    fault = ""
-    if not name or not name.isprintable():
-        fault = "is empty or holds characters that cannot be printed"
-    elif name.startswith(".") or "/" in name or "\\" in name:
-        fault = "starts with a dot or holds a slash"
-    elif len(name.encode()) > 200:
-        fault = "is longer than 200 bytes"
-    if fault:
+    if fault := fault_of_name(name):
         raise ValueError(f"the {kind} {name!r} cannot name a file: it {fault}; rename it")
 
 

@@ -14,7 +14,7 @@ from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.prediction_files import targets_path
 from training.assembly import assemble
-from training.prepared import TARGETS_IMAGE
+from training.prepared_files import TARGETS_IMAGE
 from training.run_folder import RunFolder
 
 USE = (

@@ -13,7 +13,7 @@ import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
-from training.prepared import TARGETS_IMAGE
+from training.prepared_files import TARGETS_IMAGE
 from training.run_folder import RunFolder
 
 SCORES = {"r": "Pearson r", "r2": "R²"}

@@ -17,14 +17,15 @@ from typing import Annotated
 from pydantic import Field
 from tqdm import tqdm
 
+from training.checksums import checksum_of
 from training.collection_checks import check_collection, leave_out
-from training.prepared import DatasetInfo, Prepared, Run, SourceFile, audio_file
+from training.dataset_info import DatasetInfo, SourceFile
+from training.prepared import Prepared, Run, audio_file
 from training.prepared_writer import (
     SUMMARY_FILE,
+    Claim,
     SubjectWriter,
     UnfinishedDataset,
-    claim_folder,
-    finish_folder,
     remove_others,
     write_targets_image,
 )
@@ -35,7 +36,7 @@ from training.sources.fmriprep import FmriprepSource
 from training.sources.sound_responses import SoundResponsesSource
 from training.sources.source import Collection
 from training.sources.time_series import TimeSeriesSource
-from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, checksum_of, prepare_sound
+from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, prepare_sound
 from training.summary import write_summary
 
 logger = logging.getLogger(__name__)
@@ -108,15 +109,15 @@ def prepare_collection(
     """
     collection = check_collection(leave_out(collection, settings.exclude))
     out = Path(out)
-    claim_folder(out, settings.name)
+    claim = Claim(out, settings.name)
     files = sorted({Path(file) for each in collection.recordings for file in each.files})
     hashing = ThreadPoolExecutor(max_workers=1)  # beside the work on runs
     try:
         checksums = {file: hashing.submit(checksum_of, file) for file in files}
         findings = _Findings()
         findings.extend(collection.findings)
-        sounds = _prepare_sounds(collection, settings, out, findings, progress)
-        runs = _prepare_runs(collection, settings, out, sounds, findings, progress)
+        sounds = _prepare_sounds(collection, settings, claim, findings, progress)
+        runs = _prepare_runs(collection, settings, claim, sounds, findings, progress)
         remove_others(out, {run.subject for run in runs}, sounds)
         sources = _source_files(sounds, checksums)
     finally:
@@ -137,7 +138,7 @@ def prepare_collection(
     write_targets_image(out, collection.targets.image)
     motion = {(each.subject, each.run): each.motion for each in collection.recordings}
     write_summary(UnfinishedDataset(out, info, runs), out / SUMMARY_FILE, motion, progress=progress)
-    finish_folder(out, info)
+    claim.finish(info)
     return Prepared(out)
 
 
@@ -156,15 +157,18 @@ class _Findings:
 def _prepare_sounds(
     collection: Collection,
     settings: PreparationSettings,
-    out: Path,
+    claim: Claim,
     findings: _Findings,
     progress: bool,
 ) -> dict[str, PreparedSound]:
     sounds = {}
     for name in tqdm(sorted(collection.stimuli), desc="audio", disable=not progress):
-        sound = prepare_sound(
-            Path(collection.stimuli[name]), audio_file(out, name), settings.sample_rate
-        )
+        target = audio_file(claim.out, name)
+        if claim.is_damaged(target):
+            target.unlink()
+        sound = prepare_sound(Path(collection.stimuli[name]), target, settings.sample_rate)
+        if claim.is_damaged(target):  # it was made again: the checksum is that of the old one
+            claim.keep(target)
         if sound.n_clipped:
             findings.extend(
                 [
@@ -179,7 +183,7 @@ def _prepare_sounds(
 def _prepare_runs(
     collection: Collection,
     settings: PreparationSettings,
-    out: Path,
+    claim: Claim,
     sounds: dict[str, PreparedSound],
     findings: _Findings,
     progress: bool,
@@ -190,7 +194,7 @@ def _prepare_runs(
     runs: list[Run] = []
     with tqdm(total=len(recordings), desc="runs", disable=not progress) as bar:
         for subject, group in groupby(recordings, key=lambda each: each.subject):
-            writer = SubjectWriter(out, subject)
+            writer = SubjectWriter(claim, subject)
             done = preparation.prepare_subject(writer, list(group), bar.update)
             for each in done:
                 findings.extend(each.findings)

@@ -1,7 +1,7 @@
 """The prepared dataset on disk: what every source becomes and every fit reads.
 
     prepared/NAME/
-        dataset.json            DatasetInfo: TR, targets, audio rate, sources with checksums
+        dataset.json            DatasetInfo: TR, targets, audio rate, checksums of all files
         audio/STIMULUS.npy      int16 mono at `sample_rate`, memory-mapped when read
         bold/SUBJECT.h5         one dataset per run, float32 (n_trs, n_targets), z-scored per run;
                                 its attributes are the fields of :class:`Run`
@@ -19,82 +19,21 @@ are two kinds of data:
 
 from __future__ import annotations
 
-import json
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-FORMAT_VERSION = 1
-INFO_FILE = "dataset.json"
-TARGETS_IMAGE = "targets.nii.gz"
+from training.dataset_info import DatasetInfo, read_info
+from training.prepared_files import AGAIN, verify
+from training.prepared_tables import one_line, probe, read_table, read_tables
+
+logger = logging.getLogger(__name__)
+
 INT16_SCALE = 32_768  # int16 audio divided by this lies within [-1, 1]
-
-
-class SourceFile(BaseModel):
-    """A file that the dataset was made from; `checksum` tells its kind: "blake2b-256:8928..."."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    path: str
-    n_bytes: int
-    checksum: str
-
-
-class DatasetInfo(BaseModel):
-    """What is known of a prepared dataset besides its numbers: the content of ``dataset.json``.
-
-    Attributes
-    ----------
-    name : str
-        Name of the dataset.
-    kind : str
-        {"time_series", "sound_responses"}.
-    tr : float
-        Repetition time in seconds; 0 for sound responses.
-    sample_rate : int
-        Rate of the prepared audio in Hz.
-    atlas : str
-        Name of the atlas that the ids belong to, or empty.
-    target_ids, target_names : tuple
-        Ids in ascending order, the columns of every run; one name each.
-    sources : tuple of SourceFile
-        Files that the dataset was made from.
-    findings : tuple of str
-        What was noticed and left out, one sentence each.
-    recipe : dict
-        The validated recipe of the preparation.
-    versions : dict
-        Versions of the packages that had a part in it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format_version: int = FORMAT_VERSION
-    name: str
-    kind: Literal["time_series", "sound_responses"]
-    tr: Annotated[float, Field(ge=0, lt=1000)]
-    sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)]
-    atlas: str = ""
-    target_ids: Annotated[tuple[int, ...], Field(min_length=1)]
-    target_names: tuple[str, ...]
-    sources: tuple[SourceFile, ...] = ()
-    findings: tuple[str, ...] = ()
-    recipe: dict[str, JsonValue] = {}
-    versions: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def _columns_fit(self) -> DatasetInfo:
-        if list(self.target_ids) != sorted(set(self.target_ids)):
-            raise ValueError("target_ids must be ascending, each once")
-        if len(self.target_names) != len(self.target_ids):
-            raise ValueError(f"{len(self.target_names)} names for {len(self.target_ids)} targets")
-        if (self.tr == 0) != (self.kind == "sound_responses"):
-            raise ValueError(f"kind {self.kind} does not go with a TR of {self.tr} s")
-        return self
 
 
 @dataclass(frozen=True)
@@ -133,9 +72,6 @@ class Run:
     n_trs: int
 
 
-RUN_ATTRIBUTES = ("stimulus", "session", "episode", "season", "start", "tr")  # of the h5 datasets
-
-
 class Prepared:
     """A prepared dataset, opened for reading; nothing is loaded before it is asked for.
 
@@ -167,12 +103,32 @@ class Prepared:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.info = _read_info(self.folder)
+        self.info = read_info(self.folder)
+        self._files = self.info.files
+        paths = self._tables()
         self.runs: list[Run] = []
-        for path in sorted((self.folder / "bold").glob("*.h5")):
+        for path in paths:
             self.runs.extend(_read_runs(path, self.info))
         if not self.runs:
-            raise ValueError(f"{self.folder} has no runs in its folder bold; prepare it anew")
+            raise ValueError(f"{self.folder} has no runs in its folder bold; prepare it again")
+
+    def _tables(self) -> list[Path]:
+        """The files of all subjects, each of which HDF5 may open."""
+        found = {path for path in (self.folder / "bold").glob("*.h5") if path.name[0] != "."}
+        listed = (name for name in self._files if name.startswith("bold/"))
+        paths = sorted(found | {self.folder / name for name in listed})
+        if self._files:
+            for path in paths:
+                verify(self.folder, path, self._files)
+            return paths
+        logger.warning(
+            "%s was prepared without checksums: damaged numbers would not be noticed; prepare it "
+            "again to have them",
+            self.folder,
+        )
+        for path, fault in probe(paths).items():
+            raise ValueError(f"{path} is damaged ({fault}); {AGAIN}")
+        return paths
 
     @property
     def subjects(self) -> list[str]:
@@ -184,30 +140,45 @@ class Prepared:
         return len(self.info.target_ids)
 
     def bold(self, run: Run) -> NDArray[np.float32]:
-        """The responses of a run, float32 ``(n_trs, n_targets)``."""
-        import h5py
+        """The responses of a run, float32 ``(n_trs, n_targets)``.
 
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the file is missing or damaged, or has no such run.
+        """
         path = bold_file(self.folder, run.subject)
+        self._verify(path)
         try:
-            with h5py.File(path, "r") as file:
-                return np.asarray(file[run.name][()], dtype=np.float32)
-        except (OSError, KeyError, RuntimeError) as error:
+            return read_table(path, run.name)
+        except ValueError as error:
             raise ValueError(f"{path}: run {run.name} cannot be read ({error})") from error
 
     def audio(self, stimulus: str) -> NDArray[np.int16]:
-        """The sound of a stimulus, int16 ``(n_samples,)``, memory-mapped."""
+        """The sound of a stimulus, int16 ``(n_samples,)``, memory-mapped.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the file is missing or damaged.
+        """
         path = audio_file(self.folder, stimulus)
+        self._verify(path)
         try:
             audio = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{path} is missing; prepare the dataset anew") from error
-        except (ValueError, OSError, EOFError) as error:
-            raise ValueError(f"{path} is damaged ({error}); prepare the dataset anew") from error
+            raise FileNotFoundError(f"{path} is missing; {AGAIN}") from error
+        except Exception as error:  # numpy raises many kinds for damaged headers
+            raise ValueError(f"{path} is damaged ({one_line(error)}); {AGAIN}") from error
         if audio.dtype != np.int16 or audio.ndim != 1 or len(audio) == 0:
             raise ValueError(
                 f"{path} holds {audio.dtype} of shape {audio.shape}, expected int16 (n_samples,)"
             )
         return audio
+
+    def _verify(self, path: Path) -> None:
+        if self._files:
+            verify(self.folder, path, self._files)
 
 
 def audio_file(folder: Path, stimulus: str) -> Path:
@@ -220,47 +191,40 @@ def bold_file(folder: Path, subject: str) -> Path:
     return folder / "bold" / f"{subject}.h5"
 
 
-def _read_info(folder: Path) -> DatasetInfo:
-    path = folder / INFO_FILE
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{folder} is not a prepared dataset (no {INFO_FILE}), or its preparation did not come "
-            "to an end; run python -m training prepare RECIPE (again)"
-        )
-    try:
-        document = json.loads(path.read_text())
-        version = document.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ValueError(f"format version {version}, this program reads {FORMAT_VERSION}")
-        return DatasetInfo.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "content"
-        raise ValueError(f"{path}: its {place} is wrong: {first['msg']}") from error
-    except (AttributeError, ValueError) as error:
-        raise ValueError(f"{path} is not readable ({error}); prepare the dataset anew") from error
-
-
 def _read_runs(path: Path, info: DatasetInfo) -> list[Run]:
-    import h5py
-
-    runs = []
+    n_targets = len(info.target_ids)
     try:
-        with h5py.File(path, "r", track_order=True) as file:
-            for name, table in file.items():
-                attributes = {key: table.attrs[key] for key in RUN_ATTRIBUTES}
-                words = {key: str(attributes[key]) for key in RUN_ATTRIBUTES[:-2]}
-                start, tr = float(attributes["start"]), float(attributes["tr"])
-                if table.ndim != 2 or table.shape[1] != len(info.target_ids):
-                    raise ValueError(
-                        f"{path}: run {name} has shape {table.shape}, expected (n_trs, "
-                        f"{len(info.target_ids)})"
-                    )
-                n_trs = int(table.shape[0])
-                runs.append(Run(path.stem, name, **words, start=start, tr=tr, n_trs=n_trs))
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); prepare the dataset anew") from error
-    for run in runs:
+        tables = read_tables(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}); {AGAIN}") from error
+    runs = []
+    for table in tables:
+        where = f"{path}: run {table.name}"
+        run = Run(path.stem, table.name, **table.attributes, n_trs=table.shape[0])
+        if table.shape[1] != n_targets or run.n_trs == 0:
+            raise ValueError(f"{where} has shape {table.shape}, expected (n_trs, {n_targets})")
         if run.tr != info.tr:
-            raise ValueError(f"{path}: run {run.name} has a TR of {run.tr} s, not {info.tr} s")
+            raise ValueError(f"{where} has a TR of {run.tr} s, not {info.tr} s")
+        if fault := fault_of_name(run.stimulus):
+            raise ValueError(f"{where}: the stimulus {run.stimulus!r} {fault}; {AGAIN}")
+        if not math.isfinite(run.start):
+            raise ValueError(f"{where} starts at {run.start} s; {AGAIN}")
+        runs.append(run)
     return runs
+
+
+def fault_of_name(name: str) -> str:
+    """Why a name of a subject, run or stimulus cannot be that of a file; empty if it can.
+
+    Examples
+    --------
+    >>> fault_of_name("film-1"), fault_of_name("../film-1")
+    ('', 'starts with a dot or holds a slash')
+    """
+    if not name or not name.isprintable():
+        return "is empty or holds characters that cannot be printed"
+    if name.startswith(".") or "/" in name or "\\" in name:
+        return "starts with a dot or holds a slash"
+    if len(name.encode()) > 200:
+        return "is longer than 200 bytes"
+    return ""

@@ -21,15 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import write_atomically
-from training.prepared import (
-    INFO_FILE,
-    RUN_ATTRIBUTES,
-    TARGETS_IMAGE,
-    DatasetInfo,
-    Prepared,
-    Run,
-    bold_file,
-)
+from training.dataset_info import INFO_FILE, DatasetInfo, FileState, read_info, write_info
+from training.prepared import Prepared, Run, bold_file
+from training.prepared_files import TARGETS_IMAGE, files_of, state_of
+from training.prepared_tables import RUN_ATTRIBUTES, probe, read_table, read_tables
 from training.writing import sweep, writing
 
 MARKER = ".preparing.json"
@@ -43,6 +38,7 @@ class UnfinishedDataset(Prepared):
         self.folder = folder
         self.info = info
         self.runs = runs
+        self._files = {}
 
 
 @dataclass(frozen=True)
@@ -54,14 +50,62 @@ class DoneRun:
     findings: tuple[str, ...]
 
 
-def claim_folder(out: Path, name: str) -> None:
-    """Make `out` the folder of an unfinished dataset called `name`.
+class Claim:
+    """The folder of an unfinished dataset, and the checksums of those of its files that are whole.
+
+    Parameters
+    ----------
+    out : Path
+        The folder: new, empty, or that of the same dataset.
+    name : str
+        Of the dataset.
 
     Raises
     ------
     ValueError
         If it is a file, or holds another dataset or other things.
     """
+
+    def __init__(self, out: Path, name: str) -> None:
+        _refuse_others(out, name)
+        self.out = out
+        self.name = name
+        self.files = _known_files(out)
+        self._write()
+        (out / INFO_FILE).unlink(missing_ok=True)
+        for folder in (out, out / "audio", out / "bold", *out.glob("bold/.parts/*")):
+            sweep(folder)
+
+    def is_damaged(self, path: Path) -> bool:
+        """Whether a file is there, but is not the one that was written, as far as is known."""
+        known = self.files.get(path.relative_to(self.out).as_posix())
+        return known is not None and path.is_file() and state_of(path) != known
+
+    def is_known(self, path: Path) -> bool:
+        """Whether a file is there and the one that was written."""
+        known = self.files.get(path.relative_to(self.out).as_posix())
+        return known is not None and path.is_file() and state_of(path) == known
+
+    def keep(self, path: Path) -> None:
+        """Remember the checksum of a file that was just written."""
+        self.files[path.relative_to(self.out).as_posix()] = state_of(path)
+        self._write()
+
+    def finish(self, info: DatasetInfo) -> None:
+        """Write ``dataset.json``, which makes the dataset a whole one."""
+        whole = info.model_copy(update={"files": files_of(self.out)})
+        with writing(self.out / INFO_FILE) as temporary:
+            temporary.write_text(write_info(whole), encoding="utf-8")
+        shutil.rmtree(self.out / "bold" / ".parts", ignore_errors=True)
+        (self.out / MARKER).unlink()
+
+    def _write(self) -> None:
+        files = {path: state.model_dump() for path, state in self.files.items()}
+        with writing(self.out / MARKER) as temporary:
+            temporary.write_text(json.dumps({"name": self.name, "files": files}))
+
+
+def _refuse_others(out: Path, name: str) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; give a folder for the dataset")
     if out.is_dir() and any(out.iterdir()):
@@ -75,19 +119,19 @@ def claim_folder(out: Path, name: str) -> None:
                 f"{out} holds the dataset {holder!r}, not {name!r}; give another folder, or "
                 "remove it"
             )
-    with writing(out / MARKER) as temporary:
-        temporary.write_text(json.dumps({"name": name}))
-    (out / INFO_FILE).unlink(missing_ok=True)
-    for folder in (out, out / "audio", out / "bold", *out.glob("bold/.parts/*")):
-        sweep(folder)
 
 
-def finish_folder(out: Path, info: DatasetInfo) -> None:
-    """Write ``dataset.json``, which makes the dataset a whole one."""
-    with writing(out / INFO_FILE) as temporary:
-        temporary.write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(out / "bold" / ".parts", ignore_errors=True)
-    (out / MARKER).unlink()
+def _known_files(out: Path) -> dict[str, FileState]:
+    """Checksums from the finished dataset, else from the preparation that was interrupted."""
+    try:
+        return dict(read_info(out).files)
+    except (OSError, ValueError):
+        pass
+    try:
+        files = json.loads((out / MARKER).read_text())["files"]
+        return {str(path): FileState.model_validate(state) for path, state in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def remove_others(out: Path, subjects: Iterable[str], stimuli: Iterable[str]) -> None:
@@ -116,17 +160,18 @@ class SubjectWriter:
 
     Parameters
     ----------
-    out : Path
+    claim : Claim
         The dataset's folder.
     subject : str
         Who.
     """
 
-    def __init__(self, out: Path, subject: str) -> None:
-        self.path = bold_file(out, subject)
-        self.parts = out / "bold" / ".parts" / subject
+    def __init__(self, claim: Claim, subject: str) -> None:
+        self.claim = claim
+        self.path = bold_file(claim.out, subject)
+        self.parts = claim.out / "bold" / ".parts" / subject
         self.subject = subject
-        self._written = _read_h5(self.path, subject)
+        self._written = self._read_h5()
 
     def done(self, run: str, fingerprint: str) -> DoneRun | None:
         """What is on the disk of a run, if it has this fingerprint."""
@@ -173,18 +218,32 @@ class SubjectWriter:
                         table.attrs["findings"] = json.dumps(done.findings)
             except RuntimeError as error:  # h5py's word for a disk that is full
                 raise OSError(str(error)) from error
+        self.claim.keep(self.path)
 
     def _table_of(self, done: DoneRun) -> Callable[[], NDArray[np.float32]]:
         def load() -> NDArray[np.float32]:
-            import h5py
-
             if self._written.get(done.run.name) != done:
                 table: NDArray[np.float32] = np.load(self._part(done.run.name, ".npy"))
                 return table
-            with h5py.File(self.path, "r") as file:
-                return np.asarray(file[done.run.name][()], dtype=np.float32)
+            return read_table(self.path, done.run.name)
 
         return load
+
+    def _read_h5(self) -> dict[str, DoneRun]:
+        """Runs by name, in the order in which they were written; none if the file is damaged."""
+        if not self.path.is_file() or self.claim.is_damaged(self.path):
+            return {}
+        if not self.claim.is_known(self.path) and probe([self.path]):
+            return {}
+        known = {}
+        try:
+            for table in read_tables(self.path):
+                run = Run(self.subject, table.name, **table.attributes, n_trs=table.shape[0])
+                findings = tuple(json.loads(table.extras["findings"]))
+                known[table.name] = DoneRun(run, table.extras["fingerprint"], findings)
+        except (KeyError, TypeError, ValueError, RecursionError):
+            return {}
+        return known
 
     def _part(self, run: str, suffix: str) -> Path:
         return self.parts / f"{run}{suffix}"
@@ -196,7 +255,8 @@ class SubjectWriter:
             table = np.load(self._part(run, ".npy"), mmap_mode="r", allow_pickle=False)
         except (OSError, EOFError, ValueError, KeyError, TypeError):
             return None
-        return known if len(table) == known.run.n_trs else None
+        is_whole = table.dtype == np.float32 and len(table) == known.run.n_trs
+        return known if is_whole else None
 
 
 def _new_h5(path: Path) -> Any:
@@ -207,25 +267,6 @@ def _new_h5(path: Path) -> Any:
     properties.set_link_creation_order(h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED)
     properties.set_obj_track_times(False)
     return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=properties)
-
-
-def _read_h5(path: Path, subject: str) -> dict[str, DoneRun]:
-    """Runs of a subject by name, in the order in which they were written; none if damaged."""
-    import h5py
-
-    known = {}
-    try:
-        with h5py.File(path, "r", track_order=True) as file:
-            for name, table in file.items():
-                attributes = {key: table.attrs[key] for key in RUN_ATTRIBUTES}
-                for key in ("start", "tr"):
-                    attributes[key] = float(attributes[key])
-                run = Run(subject, name, n_trs=table.shape[0], **attributes)
-                findings = tuple(json.loads(table.attrs["findings"]))
-                known[name] = DoneRun(run, table.attrs["fingerprint"], findings)
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError):
-        return {}
-    return known
 
 
 def _name_in(path: Path) -> str | None:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.collection_checks import label, listed
-from training.prepared import FORMAT_VERSION, Run
+from training.dataset_info import FORMAT_VERSION
+from training.prepared import Run
 from training.prepared_writer import DoneRun, SubjectWriter
 from training.run_checks import RunRules, check_table, fit_to_stimulus, z_score
 from training.sources.source import Recording, Targets

@@ -10,7 +10,6 @@ beyond full scale is clipped and counted.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hear_brainsoundnet.files import write_atomically
+from training.checksums import checksum_of
 from training.prepared import INT16_SCALE
 from training.soundtrack import Soundtrack, open_soundtrack
 from training.writing import writing
@@ -120,28 +120,6 @@ def prepare_sound(
     )
     write_atomically(note, (sound.model_dump_json(indent=2) + "\n").encode())
     return sound
-
-
-def checksum_of(path: Path, stop: Event | None = None) -> str:
-    """BLAKE2b of a file, the number that ``b2sum -l 256`` prints, after its name.
-
-    `stop` ends it early, with a meaningless result. (SHA-256 takes two thirds longer on processors
-    that have no instructions for it: as long as all else that is done to a WAV file.)
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "a.txt").write_text("a")
-    ...     checksum_of(Path(folder, "a.txt"))[:28]
-    'blake2b-256:8928aae63c84d87e'
-    """
-    digest = hashlib.blake2b(digest_size=32)
-    block = memoryview(bytearray(2**18))
-    with path.open("rb", buffering=0) as file:
-        while (n_read := file.readinto(block)) and not (stop and stop.is_set()):
-            digest.update(block[:n_read])
-    return f"blake2b-256:{digest.hexdigest()}"
 
 
 def _known(source: Path, target: Path, sample_rate: int) -> PreparedSound | None:

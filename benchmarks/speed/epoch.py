@@ -28,19 +28,14 @@ import torch
 from benchmarks.speed.earlier_recipe import EarlierData, EarlierNetwork, EarlierTraining
 from benchmarks.speed.turns import Comparison, take_turns
 from training.assembly import Parts, assemble
+from training.dataset_info import INFO_FILE, DatasetInfo, write_info
 from training.fit import loss_of_step
 from training.frozen import FrozenStages
 from training.losses import LOSSES
 from training.predicting import Predictor
-from training.prepared import (
-    INFO_FILE,
-    INT16_SCALE,
-    RUN_ATTRIBUTES,
-    DatasetInfo,
-    Run,
-    audio_file,
-    bold_file,
-)
+from training.prepared import INT16_SCALE, Run, audio_file, bold_file
+from training.prepared_files import files_of
+from training.prepared_tables import RUN_ATTRIBUTES
 from training.recipe import FitRecipe
 from training.starting_weights import set_training
 from training.stimuli import DEFAULT_SAMPLE_RATE
@@ -240,8 +235,9 @@ def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, see
         sample_rate=DEFAULT_SAMPLE_RATE,
         target_ids=tuple(range(1, n_targets + 1)),
         target_names=tuple(f"target {i}" for i in range(1, n_targets + 1)),
+        files=files_of(folder),
     )
-    (folder / INFO_FILE).write_text(info.model_dump_json())
+    (folder / INFO_FILE).write_text(write_info(info), encoding="utf-8")
 
 
 @contextmanager

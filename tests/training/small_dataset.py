@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,10 @@ import torch
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
-from training.prepared import RUN_ATTRIBUTES, DatasetInfo, Run
+from training.dataset_info import DatasetInfo, write_info
+from training.prepared import Run
+from training.prepared_files import files_of
+from training.prepared_tables import RUN_ATTRIBUTES
 
 RATE = 22_050
 
@@ -59,8 +63,26 @@ def write_prepared(
         atlas="made up",
         target_ids=tuple(range(1, n_targets + 1)),
         target_names=target_names or tuple(f"parcel_{i}" for i in range(1, n_targets + 1)),
+        files=files_of(folder),
     )
-    (folder / "dataset.json").write_text(info.model_dump_json())
+    (folder / "dataset.json").write_text(write_info(info), encoding="utf-8")
+    return folder
+
+
+def change_dataset(folder: Path, **changes: object) -> None:
+    """Change the description of a dataset, and take its files as they are now."""
+    document = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    info = DatasetInfo.model_validate(document | changes | {"files": files_of(folder)})
+    (folder / "dataset.json").write_text(write_info(info), encoding="utf-8")
+
+
+def without_checksums(folder: Path) -> Path:
+    """The dataset as earlier versions wrote it."""
+    path = folder / "dataset.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("files", "checksum", "out_of_step"):
+        document.pop(key, None)
+    path.write_text(json.dumps(document), encoding="utf-8")
     return folder
 
 

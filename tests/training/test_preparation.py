@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from small_collections import N_TRS, TR, noise_sound, small_collection, sound_collection, with_table
+from small_dataset import without_checksums
 
 from training.preparation import PreparationSettings, prepare_collection
 from training.run_checks import RunRules, fit_to_stimulus
@@ -196,6 +197,38 @@ def test_damaged_files_are_made_again(collection, out):
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_changed_numbers_are_made_again(collection, out, is_finished):
+    """Neither HDF5 nor numpy notices one byte in the middle of the numbers."""
+    run_preparation(collection, out)
+    before = contents(out)
+    if not is_finished:
+        marker = {"name": "film", "files": json.loads(before["dataset.json"])["files"]}
+        (out / ".preparing.json").write_text(json.dumps(marker))
+        (out / "dataset.json").unlink()
+    for name in ("bold/sub-02.h5", "audio/film-0.npy"):
+        changed = bytearray(before[name])
+        changed[len(changed) // 2] ^= 64
+        (out / name).write_bytes(changed)
+    run_preparation(collection, out)
+    assert contents(out) == before
+
+
+def test_dataset_without_checksums_gets_them_and_keeps_its_numbers(collection, out, caplog):
+    run_preparation(collection, out)
+    before = contents(out)
+    without_checksums(out)
+    refused = [
+        replace(each, load=lambda: pytest.fail("the run is prepared again"))
+        for each in collection.recordings
+    ]
+    run_preparation(replace(collection, recordings=refused), out)
+    assert contents(out) == before
+    assert set(json.loads(before["dataset.json"])["files"]) == {
+        "audio/film-0.npy", "audio/film-1.npy", "bold/sub-01.h5", "bold/sub-02.h5",
+    }  # fmt: skip
+
+
 def test_changed_source_file_is_prepared_anew_and_nothing_else(collection, out):
     run_preparation(collection, out)
     path = collection.recordings[2].files[0]
@@ -275,7 +308,7 @@ def test_constant_targets_can_count_as_missing(collection, out):
     assert np.isnan(dataset.bold(dataset.runs[0])[:, 1]).all()
     assert dataset.info.findings == (
         "run sub-01/run-0: 1 of 6 targets are constant (ids 20); they count as missing",
-        "subject sub-01 lacks 1 of 6 targets in some runs and is NaN there (ids 20)",
+        "subject sub-01 lacks 1 of 6 targets in some runs and is NaN there (20 parcel 20)",
     )
 
 

@@ -1,11 +1,16 @@
 import json
+import logging
+import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from small_dataset import RATE, write_prepared
+from small_dataset import RATE, change_dataset, without_checksums, write_prepared
 
-from training.prepared import DatasetInfo, Prepared, Run
+from training.checksums import checksum_of
+from training.dataset_info import DatasetInfo
+from training.prepared import Prepared, Run
 
 TR = 1.49
 
@@ -24,8 +29,10 @@ def folder(tmp_path):
 
 
 def changed_info(folder, **changes):
+    """A description that was changed by hand, without its own checksum."""
     path = folder / "dataset.json"
     document = json.loads(path.read_text())
+    del document["checksum"]
     document.update(changes)
     path.write_text(json.dumps(document))
 
@@ -82,7 +89,7 @@ def test_description_that_does_not_fit(folder, changes, message):
 def test_description_that_is_not_readable(folder, content):
     (folder / "dataset.json").write_text(content)
     with pytest.raises(
-        ValueError, match=r"dataset\.json is not readable .*prepare the dataset anew"
+        ValueError, match=r"dataset\.json is not readable .*prepare the dataset again"
     ):
         Prepared(folder)
 
@@ -90,14 +97,146 @@ def test_description_that_is_not_readable(folder, content):
 def test_no_runs(folder):
     for path in (folder / "bold").iterdir():
         path.unlink()
-    with pytest.raises(ValueError, match=r"has no runs in its folder bold; prepare it anew"):
+    with pytest.raises(
+        FileNotFoundError, match=r"sub-01\.h5 is missing; prepare the dataset again"
+    ):
+        Prepared(folder)
+    change_dataset(folder)
+    with pytest.raises(ValueError, match=r"has no runs in its folder bold; prepare it again"):
         Prepared(folder)
 
 
-def test_damaged_responses(folder):
+def test_subject_that_was_put_in_by_hand(folder):
+    shutil.copy(folder / "bold" / "sub-02.h5", folder / "bold" / "sub-03.h5")
+    with pytest.raises(ValueError, match=r"sub-03\.h5 is not listed .* python -m training merge"):
+        Prepared(folder)
+
+
+def test_a_changed_byte_anywhere_is_noticed(folder):
+    """Numbers in the middle of a file, too, which HDF5 and numpy read without a word."""
+    whole = Prepared(folder)
+    for path, content in {path: path.read_bytes() for path in folder.rglob("*.*")}.items():
+        for place in (0, len(content) // 3, len(content) // 2, len(content) - 1):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            path.write_bytes(changed)
+            with pytest.raises(ValueError, match=r"damaged|changed since|is wrong|not readable"):
+                Prepared(folder).audio("film")
+            if path.suffix != ".json":  # which is read once
+                with pytest.raises(ValueError, match="damaged"):
+                    [whole.bold(run) for run in whole.runs] + [whole.audio("film")]
+        path.write_bytes(content)
+    assert Prepared(folder).runs == whole.runs
+
+
+def test_file_of_another_length_is_damaged(folder):
     path = folder / "bold" / "sub-02.h5"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"sub-02\.h5 is damaged .*prepare the dataset anew"):
+    with pytest.raises(ValueError, match=r"sub-02\.h5 is damaged: it has 500 bytes, \d+ were writ"):
+        Prepared(folder)
+
+
+def test_a_file_is_hashed_once(folder, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(
+        "training.prepared_files.checksum_of",
+        lambda path: hashed.append(path.name) or checksum_of(path),
+    )
+    monkeypatch.setattr("training.prepared_files._hashed", {})
+    for _ in range(3):
+        prepared = Prepared(folder)
+        for run in prepared.runs:
+            prepared.bold(run)
+    assert hashed == ["sub-01.h5", "sub-02.h5"]
+    prepared.audio("film")
+    prepared.audio("film")
+    assert hashed == ["sub-01.h5", "sub-02.h5", "film.npy"]
+
+
+def test_dataset_without_checksums_is_read_with_one_warning(folder, caplog):
+    expected = Prepared(folder)
+    without_checksums(folder)
+    with caplog.at_level(logging.WARNING):
+        prepared = Prepared(folder)
+        for run in prepared.runs:
+            np.testing.assert_array_equal(prepared.bold(run), expected.bold(run))
+    assert prepared.runs == expected.runs
+    assert [each.getMessage() for each in caplog.records] == [
+        f"{folder} was prepared without checksums: damaged numbers would not be noticed; prepare "
+        "it again to have them"
+    ]
+
+
+FAULTS = sorted((Path(__file__).parent / "damaged_tables").glob("*.h5"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if "HANG" in path.name else [])
+        for path in FAULTS
+    ],
+)
+def test_tables_on_which_hdf5_fails_are_one_line(folder, fault, monkeypatch):
+    """Found by chance: HDF5 raises odd kinds of errors on these, crashes, or comes to no end."""
+    monkeypatch.setattr("training.prepared_tables.SECONDS", 4.0)
+    assert len(FAULTS) == 6
+    shutil.copy(fault, folder / "bold" / "sub-02.h5")
+    with pytest.raises(ValueError, match=r"sub-02\.h5 is damaged: it has 18688 bytes"):
+        Prepared(folder)
+    without_checksums(folder)
+    with pytest.raises(ValueError, match=r"sub-02\.h5(: run| is damaged \()") as error:
+        Prepared(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("process", "message"),
+    [
+        ("import time; time.sleep(60)", "HDF5 comes to no end with it"),
+        ("import os; os.kill(os.getpid(), 11)", r"HDF5 crashed on it \(SIGSEGV\)"),
+    ],
+)
+def test_reading_in_another_process_ends(folder, tmp_path, monkeypatch, process, message):
+    reader = tmp_path / "reader.py"
+    reader.write_text(f"print('\"\"', flush=True)\n{process}\n")
+    monkeypatch.setattr("training.prepared_tables.__file__", str(reader))
+    monkeypatch.setattr("training.prepared_tables.SECONDS", 1.5)
+    without_checksums(folder)
+    with pytest.raises(ValueError, match=rf"sub-02\.h5 is damaged \({message}\)"):
+        Prepared(folder)
+
+
+def test_table_that_lies_in_another_file_is_refused(folder, tmp_path):
+    path = folder / "bold" / "sub-01.h5"
+    shutil.move(path, tmp_path / "elsewhere.h5")
+    with h5py.File(path, "w") as file:
+        file["zebra"] = h5py.ExternalLink(str(tmp_path / "elsewhere.h5"), "/zebra")
+    change_dataset(folder)
+    with pytest.raises(ValueError, match=r"sub-01\.h5 is damaged \(run zebra lies in another file"):
+        Prepared(folder)
+
+
+def test_stimulus_outside_of_the_dataset_is_refused(folder):
+    with h5py.File(folder / "bold" / "sub-01.h5", "a") as file:
+        file["ant"].attrs["stimulus"] = "../../secret"
+    change_dataset(folder)
+    with pytest.raises(ValueError, match=r"run ant: the stimulus '../../secret' starts with a dot"):
+        Prepared(folder)
+
+
+def test_description_that_was_changed_by_hand(folder):
+    path = folder / "dataset.json"
+    path.write_text(path.read_text().replace("parcel_2", "parcel_9"))
+    with pytest.raises(ValueError, match=r"has changed since it was written.* take out the line"):
+        Prepared(folder)
+    changed_info(folder)
+    assert Prepared(folder).info.target_names[1] == "parcel_9"
+
+
+def test_deep_description_is_refused(folder):
+    (folder / "dataset.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"dataset\.json is not readable \(.*recursion"):
         Prepared(folder)
 
 
@@ -109,11 +248,11 @@ def test_run_that_is_not_there(folder):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (None, r"film\.npy is missing; prepare the dataset anew"),
+        (None, r"film\.npy is missing; prepare the dataset again"),
         (np.zeros(0, np.int16), r"film\.npy holds int16 of shape \(0,\), expected int16"),
         (np.zeros(5, np.float32), r"film\.npy holds float32 of shape \(5,\)"),
         (np.zeros((5, 2), np.int16), r"film\.npy holds int16 of shape \(5, 2\)"),
-        (b"nonsense", r"film\.npy is damaged .*prepare the dataset anew"),
+        (b"nonsense", r"film\.npy is damaged .*prepare the dataset again"),
     ],
 )
 def test_sound_that_cannot_be_used(folder, samples, message):
@@ -123,6 +262,9 @@ def test_sound_that_cannot_be_used(folder, samples, message):
         path.write_bytes(samples)
     elif samples is not None:
         np.save(path, samples)
+    change_dataset(folder)
+    if samples is None:
+        without_checksums(folder)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         Prepared(folder).audio("film")
 

@@ -36,7 +36,8 @@ from training.evaluation.scoring import Scoring
 from training.evaluation.selection import Selection, select
 from training.evaluation.settings import EvaluationSettings, command_of
 from training.evaluation.target_scores import INTERVAL
-from training.prepared import TARGETS_IMAGE, Prepared, Run
+from training.prepared import Prepared, Run
+from training.prepared_files import TARGETS_IMAGE
 from training.provenance import git_revision, versions
 from training.statistics import check_permutations, smallest_p
 from training.statistics.pooling import check_choice

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
-from small_dataset import RATE, changing_sound, write_prepared
+from small_dataset import RATE, change_dataset, changing_sound, write_prepared
 
 from benchmarks.correspondence import natsound165
 from benchmarks.correspondence.data import SoundResponses, sound_files
@@ -134,6 +134,7 @@ def test_subjects_that_heard_other_sounds_are_refused(tmp_path):
 
     with h5py.File(folder / "bold" / "ben.h5", "a") as file:
         del file["s03"]
+    change_dataset(folder)
     with pytest.raises(ValueError, match="anna has responses to s03, which ben does not hold"):
         prepared_sounds(Prepared(folder))
 

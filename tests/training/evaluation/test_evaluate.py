@@ -9,6 +9,7 @@ import pandas
 import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score
+from small_dataset import change_dataset
 from small_fits import N_PERMUTATIONS, fitted
 
 from training.assembly import assemble
@@ -250,6 +251,7 @@ def test_constant_targets_have_no_scores_and_are_named(
             file[run][:, 1] = 0
             if number == 3:
                 file[run][:, 2] = np.nan
+    change_dataset(copied)
     settings = EvaluationSettings(n_permutations=19, correction="none", subjects=("sub-01",))
     info = evaluate([fits["one"]], tmp_path / "eval", on=copied, settings=settings)
     targets = read_table(tmp_path / "eval", "targets").set_index("target_id")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_dataset import changing_sound, write_prepared
+from small_dataset import change_dataset, changing_sound, write_prepared
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.soundnet import SoundNet
@@ -114,6 +114,7 @@ def test_subjects_without_a_read_out_are_left_out_with_a_sentence(data: Prepared
 def test_a_subject_cannot_be_called_all(data: Prepared, tmp_path: Path):
     shutil.copytree(data.folder, tmp_path / "copy")
     (tmp_path / "copy" / "bold" / "sub-02.h5").rename(tmp_path / "copy" / "bold" / "all.h5")
+    change_dataset(tmp_path / "copy")
     with pytest.raises(ValueError, match=r"a subject of .* is called 'all'"):
         select([model_of(data)], Prepared(tmp_path / "copy"), EvaluationSettings())
 
@@ -161,10 +162,6 @@ def test_columns_go_by_id_not_by_place(
     data = tmp_path / "fewer"
     shutil.copytree(two_listeners, data)
     info = Prepared(two_listeners).info
-    fewer = info.model_copy(
-        update={"target_ids": info.target_ids[1:], "target_names": info.target_names[1:]}
-    )
-    (data / "dataset.json").write_text(fewer.model_dump_json())
     for path in (data / "bold").iterdir():
         with h5py.File(path, "r+") as file:
             for name in list(file):
@@ -172,6 +169,7 @@ def test_columns_go_by_id_not_by_place(
                 del file[name]
                 file[name] = table
                 file[name].attrs.update(attributes)
+    change_dataset(data, target_ids=info.target_ids[1:], target_names=info.target_names[1:])
     settings = EvaluationSettings(n_permutations=0, subjects=("sub-01",))
     evaluate([fits["one"]], tmp_path / "eval", on=data, settings=settings)
     found = read_table(tmp_path / "eval", "scores").set_index(["run", "target_id"])["r"]
