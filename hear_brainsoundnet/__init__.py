@@ -12,15 +12,40 @@ True
 True
 """
 
-from hear_brainsoundnet.api import get_scene_embeddings, get_timestamp_embeddings, load_model
-from hear_brainsoundnet.audio import AudioFile
-from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import Checkpoint
-from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
-from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
-from hear_brainsoundnet.named import load_checkpoint
-from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hear_brainsoundnet.api import get_scene_embeddings, get_timestamp_embeddings, load_model
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.card import Card
+    from hear_brainsoundnet.checkpoint import Checkpoint
+    from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
+    from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+    from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
+    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
+
+# torch takes seconds to import: it waits for the first use, so that the command line answers at
+# once, even to Ctrl-C.
+_MODULES = {
+    "HEADS": "soundnet",
+    "LAYERS": "soundnet",
+    "AudioFile": "audio",
+    "BrainEncoder": "encoder",
+    "Card": "card",
+    "Checkpoint": "checkpoint",
+    "EmbeddingModel": "embedding",
+    "Embeddings": "embedding",
+    "ReadOut": "encoder",
+    "SoundNet": "soundnet",
+    "StageGeometry": "geometry",
+    "get_scene_embeddings": "api",
+    "get_timestamp_embeddings": "api",
+    "load_checkpoint": "named",
+    "load_model": "api",
+    "stage_geometry": "geometry",
+}
 
 __all__ = [
     "HEADS",
@@ -40,3 +65,15 @@ __all__ = [
     "load_model",
     "stage_geometry",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    if name in _MODULES.values():
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import WrongCall, run_program, say
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, run_program, say
 from hear_brainsoundnet.commands.embed import embed
 from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
 from hear_brainsoundnet.foreign import KINDS
@@ -212,8 +212,7 @@ def predict(
         ) from error
     except KeyboardInterrupt:
         bar.close()
-        say(PROGRAM, f"interrupted after {n_done} of {len(sounds)} files; nothing was kept")
-        raise typer.Exit(130) from None
+        raise Interrupted(f" after {n_done} of {len(sounds)} files; nothing was kept") from None
     if n_failed < len(sounds):
         typer.echo(
             f"{len(sounds) - n_failed} of {len(sounds)} files predicted with {loaded.card.name} "

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any, NoReturn
 
 import typer
 
+from hear_brainsoundnet.interrupts import STATUS, interruptible
+
 # What typer raises for a wrong call: click's ClickException, or that of the copy of click that
 # newer versions of typer bring with them.
 UsageProblem: Any = typer.BadParameter.__mro__[2]
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 class WrongCall(Exception):
     """The arguments cannot be meant; exit status 2."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, with what is said behind the word "interrupted"; exit status 130."""
 
 
 def new_app(program: str, help_text: str) -> typer.Typer:
@@ -30,22 +40,53 @@ def new_app(program: str, help_text: str) -> typer.Typer:
 
 def run_program(app: typer.Typer, program: str, arguments: list[str] | None = None) -> NoReturn:
     """Run `app` and exit: 0 all well, 1 something failed, 2 a wrong call, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what has no encoding
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        result: Any = app(arguments, prog_name=program, standalone_mode=False)
+        with interruptible(program):
+            result: Any = app(arguments, prog_name=program, standalone_mode=False)
         status = result if isinstance(result, int) else 0
+        if status == STATUS:  # how typer returns an interrupt
+            say(program, "interrupted")
+    except Interrupted as error:
+        say(program, f"interrupted{error}")
+        status = STATUS
     except UsageProblem as error:
-        say(program, f"{error.format_message()} (see {program} --help)")
+        context = getattr(error, "ctx", None)
+        command = program if context is None else context.command_path
+        say(program, f"{error.format_message()} (see {command} --help)")
         status = 2
     except WrongCall as error:
         say(program, str(error))
         status = 2
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        say(program, in_words(error))
+        status = 1
+    except ValueError as error:
         say(program, str(error))
         status = 1
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
         say(program, "interrupted")
-        status = 130
+        status = STATUS
     sys.exit(status)
+
+
+def in_words(error: OSError) -> str:
+    """What happened to which file, and what to do about a full disk or a folder without rights."""
+    reason, place = error.strerror, error.filename2 or error.filename
+    if not reason:
+        return str(error)
+    if place is None:
+        return f"{reason}; {_ROOM}" if error.errno in FULL and _ROOM not in reason else reason
+    if error.errno in FULL:
+        return f"{place} cannot be written ({reason}); {_ROOM}"
+    if error.errno in FORBIDDEN:
+        return f"{place}: {reason}; see that you may read and write there, or choose another place"
+    return f"{place}: {reason}"
+
+
+_ROOM = "make room, or choose another folder, and start again: what is done is kept"
 
 
 def say(program: str, message: str) -> None:

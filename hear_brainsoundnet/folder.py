@@ -205,7 +205,10 @@ def embed_files(
         except OSError as error:
             if error.errno not in _NO_NAME:
                 raise
-            record, embeddings = failed(entry, error.strerror), Embeddings()
+            reason = (
+                f"its result cannot have its name ({os.strerror(error.errno)}): rename the file"
+            )
+            record, embeddings = failed(entry, reason), Embeddings()
         progress.add(record, None if embeddings.scene is None else embeddings.scene.numpy())
         on_file(progress.records[entry.name])
     return progress.finish(entries)
@@ -232,7 +235,7 @@ def _embed_file(
                 )
             else:
                 embeddings = _embed_with_windows(model, sound, kind, windows)
-            duration = sound.duration
+            duration = round(sound.duration, 6)
         if not state.is_of(entry.path, check=False):
             raise ValueError(f"{entry.path} has changed while it was read")
     except Exception as error:

@@ -72,7 +72,16 @@ def test_an_unreadable_file_is_reported_and_does_not_stop_the_others(run, wav, t
         ([], r"Missing command"),
         (["dance"], r"No such command 'dance'"),
         (["embed"], r"Missing argument"),
-        (["embed", "WAV"], r"Missing option '--out'"),
+        (["embed", "WAV"], r"Missing option '--out'.* \(see hear-brainsoundnet embed --help\)"),
+        (["embed", "WAV", "-o", "OUT", "--level", "-23"], r"decibels .*such as -23dB; got -23"),
+        (["embed", "WAV", "-o", "OUT", "--level", "+3dB"], r"below full scale, .*got \+3dB"),
+        (["embed", "WAV", "-o", "OUT", "--hop", "1"], r"--hop is the step of --window"),
+        (["embed", "WAV", "-o", "OUT", "--window", "0"], r"--window must be 0.001 seconds or more"),
+        (["embed", "-", "WAV", "-o", "OUT"], r"standard input and stands alone"),
+        (
+            ["embed", "WAV", "-o", "OUT", "--kind", "timestamps", "--parquet"],
+            r"are about scenes, which --kind timestamps leaves out",
+        ),
         (["embed", "nowhere", "-o", "OUT"], r"no such file or folder: nowhere"),
         (["embed", "EMPTY", "-o", "OUT"], r"no audio in folder"),
         (
@@ -171,7 +180,9 @@ def test_ctrl_c_and_going_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"interrupted after \d+ of 60 files; the same command goes on", error)
+    told = re.search(r"interrupted after (\d+) of 60 files; the same command goes on", error)
+    assert told
+    assert 3 <= int(told[1]) <= len((journal).read_text().splitlines())
     assert "Traceback" not in error
     assert not (parts / "files.csv").exists()
     subprocess.run([*command, parts], check=True, capture_output=True)

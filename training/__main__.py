@@ -1,6 +1,9 @@
 """``python -m training``."""
 
-from training.cli import main
+from hear_brainsoundnet.interrupts import interruptible
 
 if __name__ == "__main__":
-    main()
+    with interruptible("python -m training"):
+        from training.cli import main
+
+        main()

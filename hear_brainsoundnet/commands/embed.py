@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hear_brainsoundnet.command_line import WrongCall, say
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, say
 from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device, parse_level
 
 if TYPE_CHECKING:
@@ -176,11 +176,9 @@ def embed_shown(
             ) from error
         except KeyboardInterrupt:
             bar.close()
-            say(
-                PROGRAM,
-                f"interrupted after {n_done} of {len(entries)} files; the same command goes on",
-            )
-            raise typer.Exit(130) from None
+            raise Interrupted(
+                f" after {n_done} of {len(entries)} files; the same command goes on"
+            ) from None
 
 
 def _windows(length: float | None, hop: float | None) -> Windows | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.commands.options import PROGRAM, Changes, Score, Side
+from hear_brainsoundnet.command_line import Interrupted
+from training.commands.options import Changes, Score, Side
 from training.untrained import SEED, write_untrained
 
 
@@ -27,8 +27,7 @@ def fit(
     try:
         fit(settings, out, resume=resume)
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted; the same command with --resume goes on", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise Interrupted("; the same command with --resume goes on") from None
     typer.echo(f"{out}: done; see {out / 'curves.png'} and {out / 'scores.csv'}")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from training.commands.options import PROGRAM, Changes
+from hear_brainsoundnet.command_line import Interrupted
+from training.commands.options import Changes
 
 CHECKPOINT = "soundnet.safetensors"
 
@@ -30,7 +30,6 @@ def pretrain(
     try:
         pretrain(settings, out, resume=resume)
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted; the same command with --resume goes on", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise Interrupted("; the same command with --resume goes on") from None
     digest = write_pretrained(out, out / CHECKPOINT, name=name)
     typer.echo(f"{out / CHECKPOINT} written, hash {digest}; see {out / 'curves.png'}")
