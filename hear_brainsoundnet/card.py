@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, ReadOut
-from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
+from hear_brainsoundnet.layer_bounds import check_heads, check_layers
+from hear_brainsoundnet.soundnet import LAYERS, Head, Layer
 
-FORMAT_VERSION = 1
-LARGEST_NUMBER = 65_536  # of kernels, widths, delays: more is no SoundNet but a memory bomb
+FORMAT_VERSION = 2  # 1 had no labels, and is still written where there are none
+MOST_DELAYS = 1_024
+SHORTEST_TR, LONGEST_TR = 0.01, 1000  # seconds
 
 
 class Card(BaseModel):
@@ -33,6 +34,8 @@ class Card(BaseModel):
         The layer table, and the classifiers that the file brings.
     read_out : ReadOut or None
         The read-out to fMRI, where the file brings one.
+    labels : dict of tuple of str
+        For a head, by its name, what each of its channels stands for; heads can go without.
     provenance, scores : dict
         Data, runs, recipe, seed, package version, parent checkpoint; measured scores.
     licence, use : str
@@ -41,7 +44,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = 1
     name: Annotated[str, Field(min_length=1, max_length=200)]
     trained: bool
     input_scale: Annotated[float, Field(gt=0, le=1e6)]
@@ -49,27 +52,43 @@ class Card(BaseModel):
     layers: tuple[Layer, ...] = LAYERS
     heads: tuple[Head, ...] = ()
     read_out: ReadOut | None = None
+    labels: dict[str, tuple[str, ...]] = {}
     provenance: dict[str, JsonValue] = {}
     scores: dict[str, JsonValue] = {}
     licence: str = ""
     use: str = ""
 
-    @field_validator("layers", "heads")
+    @field_validator("name")
     @classmethod
-    def _plausible_table(cls, table: tuple[Layer | Head, ...]) -> tuple[Layer | Head, ...]:
-        if len(table) > 64:
-            raise ValueError(f"{len(table)} rows, expected at most 64")
-        names = [row.name for row in table]
-        if len(set(names)) < len(names):
-            raise ValueError("a name stands twice")
-        for row in table:
-            if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", row.name) or hasattr(SoundNet, row.name):
-                raise ValueError(f"{row.name!r} is not a stage name")
-            for column, value in asdict(row).items():
-                lowest = 0 if column in ("padding", "pool") else 1
-                if column != "name" and not lowest <= value <= LARGEST_NUMBER:
-                    raise ValueError(f"{row.name}: {column} = {value} is out of range")
-        return table
+    def _printable_name(cls, name: str) -> str:
+        if not name.isprintable():
+            raise ValueError(f"{name!r} is not one line of printable text")
+        return name
+
+    @field_validator("layers")
+    @classmethod
+    def _plausible_layers(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        check_layers(layers)
+        return layers
+
+    @model_validator(mode="after")
+    def _plausible_heads(self) -> Card:
+        check_heads(self.heads, self.layers)
+        widths = {head.name: head.channels for head in self.heads}
+        for head, labels in self.labels.items():
+            if len(labels) != widths.get(head):
+                expected = widths.get(head, "none")
+                raise ValueError(
+                    f"{len(labels)} labels for head {head[:40]!r}, expected {expected}"
+                )
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """The card as JSON has it; without labels as every version of this package reads it."""
+        document = self.model_dump(mode="json")
+        if not self.labels:
+            del document["labels"]
+        return document | {"format_version": FORMAT_VERSION if self.labels else 1}
 
     @field_validator("read_out")
     @classmethod
@@ -78,8 +97,12 @@ class Card(BaseModel):
             return None
         if read_out.alignment not in ALIGNMENTS:
             raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
-        if not 1 <= read_out.n_delays <= LARGEST_NUMBER or not 0 <= read_out.tr < 1000:
-            raise ValueError(f"{read_out.n_delays} delays of {read_out.tr} s are out of range")
+        is_tr = read_out.tr == 0 or SHORTEST_TR <= read_out.tr < LONGEST_TR
+        if not 1 <= read_out.n_delays <= MOST_DELAYS or not is_tr:
+            raise ValueError(
+                f"{read_out.n_delays} delays of {read_out.tr} s are out of range, expected at most "
+                f"{MOST_DELAYS} of {SHORTEST_TR} to {LONGEST_TR} s"
+            )
         if (read_out.alignment == "mean") != (read_out.tr == 0):
             raise ValueError(f"alignment {read_out.alignment} does not go with TR {read_out.tr} s")
         if read_out.alignment == "mean" and read_out.n_delays != 1:

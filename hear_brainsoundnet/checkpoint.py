@@ -140,7 +140,7 @@ def write_checkpoint(
         value = tensor.detach().to(device="cpu", dtype=dtype if is_convolution else torch.float32)
         tensors[name] = value.contiguous()
     _check_shapes(card, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
-    document: dict[str, Any] = {"card": card.model_dump(mode="json")}
+    document: dict[str, Any] = {"card": card.document()}
     digest = document["content_sha256"] = _content_hash(document["card"], tensors)
     metadata = {METADATA_KEY: json.dumps(document, sort_keys=True)}
     write_atomically(path, save(tensors, metadata=metadata))
@@ -170,12 +170,12 @@ def _parse_metadata(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(metadata[METADATA_KEY])
         version = document["card"]["format_version"]
-    except (json.JSONDecodeError, RecursionError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its card is not readable JSON") from error
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ValueError(
-            f"{path} has checkpoint format {version}, this version of hear_brainsoundnet reads up "
-            f"to {FORMAT_VERSION}: pip install --upgrade hear-brainsoundnet"
+            f"{path} has checkpoint format {str(version)[:20]}, this version of hear_brainsoundnet "
+            f"reads up to {FORMAT_VERSION}: pip install --upgrade hear-brainsoundnet"
         )
     return document
 
@@ -185,8 +185,10 @@ def _parse_card(document: dict[str, Any], path: Path) -> Card:
         return Card.model_validate(document["card"])
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{path}: the card's {place} is wrong: {first['msg']}") from error
+        place = ".".join(map(str, first["loc"])) or "content"
+        raise ValueError(
+            f"{path}: the card's {place[:100]} is wrong: {first['msg'][:300]}"
+        ) from error
 
 
 def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:

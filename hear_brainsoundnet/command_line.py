@@ -91,4 +91,21 @@ _ROOM = "make room, or choose another folder, and start again: what is done is k
 
 def say(program: str, message: str) -> None:
     """One line on standard error."""
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{program}: {printable(' '.join(message.split()))}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text from a file as a terminal may show it: what would move its cursor is written out.
+
+    Line breaks stay. Terminals take instructions from control characters, and bidirectional
+    overrides show text in another order than it has.
+
+    Examples
+    --------
+    >>> printable("voices\\x1b[2J\\n")
+    'voices\\\\x1b[2J\\n'
+    """
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.command_line import printable
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS, Layer
 
@@ -47,7 +48,7 @@ def stage_table(layers: Sequence[Layer] = LAYERS, sample_rate: int = 22_050) -> 
 
 
 def describe(checkpoint: Checkpoint) -> str:
-    """The card of a checkpoint as text for a terminal."""
+    """The card of a checkpoint as text for a terminal, control characters written out."""
     card = checkpoint.card
     lines = [
         f"{card.name}" + ("" if card.trained else "  (UNTRAINED: random weights)"),
@@ -73,14 +74,12 @@ def describe(checkpoint: Checkpoint) -> str:
     for title, values in (("scores", card.scores), ("provenance", card.provenance)):
         lines.append(f"{title}" + ("" if values else "    none"))
         lines += outline(values)
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def card_as_json(checkpoint: Checkpoint) -> str:
     """The whole card with the hash, for programs."""
-    return json.dumps(
-        {"hash": checkpoint.hash, **checkpoint.card.model_dump(mode="json")}, indent=1
-    )
+    return json.dumps({"hash": checkpoint.hash, **checkpoint.card.document()}, indent=1)
 
 
 def outline(values: Mapping[str, JsonValue], indent: str = "  ") -> list[str]:

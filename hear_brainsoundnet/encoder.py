@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.interpolation import frames_at
-from hear_brainsoundnet.soundnet import SoundNet
+from hear_brainsoundnet.soundnet import ByName, SoundNet
 
 ALIGNMENTS = ("interpolate", "crop", "mean")
 POWER_TRANSFORMS = ("none", "sqrt")
@@ -110,7 +110,7 @@ class BrainEncoder(nn.Module):
         self.read_out = read_out
         self.sample_rate = sample_rate
         self.stage = stages[read_out.stage]
-        self.heads = nn.ModuleDict(
+        self.heads = ByName(
             {
                 name: nn.Conv1d(self.stage.channels, len(read_out.target_ids), read_out.n_delays)
                 for name in read_out.names

@@ -103,6 +103,26 @@ class ConvBlock(nn.Module):
         return F.relu(self.norm(self.conv(frames)), inplace=True)
 
 
+class ByName(nn.ModuleDict):
+    """Modules by any name, also that of an attribute of modules: a subject can be called "keys".
+
+    Examples
+    --------
+    >>> list(ByName({"keys": nn.Identity(), "training": nn.Identity()}).keys())
+    ['keys', 'training']
+    """
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        # Items are found by `self[name]` alone, so that no attribute is hidden by them.
+        cast(dict[str, nn.Module | None], self._modules)[name] = module
+
+    def train(self, mode: bool = True) -> ByName:
+        object.__setattr__(self, "training", mode)  # beside a module of that name
+        for module in self.children():
+            module.train(mode)
+        return self
+
+
 class SoundNet(nn.Module):
     """The network, from a waveform to the activations of any of its stages.
 
@@ -132,7 +152,7 @@ class SoundNet(nn.Module):
             self.add_module(layer.name, ConvBlock(layer, in_channels))
             in_channels = layer.channels
         self.head_table = tuple(heads)
-        self.heads = nn.ModuleDict(
+        self.heads = ByName(
             {
                 head.name: nn.Conv1d(in_channels, head.channels, head.kernel, stride=head.stride)
                 for head in self.head_table

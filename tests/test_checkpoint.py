@@ -195,8 +195,8 @@ def test_every_flipped_bit_is_noticed(file):
             r"is damaged: its content does not match the SHA-256",
         ),
         (
-            lambda _, document: document["card"].update(format_version=2),
-            r"has checkpoint format 2, this version .* reads up to 1: pip install --upgrade",
+            lambda _, document: document["card"].update(format_version=3),
+            r"has checkpoint format 3, this version .* reads up to 2: pip install --upgrade",
         ),
         (
             lambda _, document: document["card"].update(format_version="1"),
@@ -223,6 +223,30 @@ def test_every_flipped_bit_is_noticed(file):
             r"'forward' is not a stage name",
         ),
         (
+            lambda _, document: document["card"]["layers"][0].update(name="training"),
+            r"'training' is not a stage name",
+        ),
+        (
+            lambda _, document: document["card"]["layers"][1].update(name="pool1"),
+            r"a name stands twice among the stages conv1, pool1, pool1",
+        ),
+        (
+            lambda _, document: document["card"].update(layers=[]),
+            r"no rows, expected at least one layer",
+        ),
+        (
+            lambda _, document: document["card"].update(heads={"keys": 3}),
+            r"the card's heads is wrong: Input should be a valid tuple",
+        ),
+        (
+            lambda _, document: document["card"].update(name="\x1b[2J"),
+            r"'\\x1b\[2J' is not one line of printable text",
+        ),
+        (
+            lambda _, document: document["card"].update(labels={"objects": ["a"]}),
+            r"1 labels for head 'objects', expected none",
+        ),
+        (
             lambda _, document: document.update(card=[1, 2]),
             r"its card is not readable JSON",
         ),
@@ -234,6 +258,83 @@ def test_a_file_that_disagrees_with_itself(file, change, message):
         read_checkpoint(file)
 
 
+def published(**changes):
+    """The published layer table with changes to its first row."""
+    from dataclasses import replace
+
+    return (replace(LAYERS[0], **changes), *LAYERS[1:])
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (published(channels=8_193), "channels = 8193 is out of range, expected 1 to 8192"),
+        (published(channels=129), "129 channels every 2 samples are out of range"),
+        (published(padding=33), "padding = 33 is out of range, expected at most half"),
+        (published(stride=65_536), "stride = 65536 is out of range, expected 1 to 256"),
+        (published(pool=33), "pool = 33 is out of range, expected 0 to 32"),
+        (
+            [Layer(f"conv{n}", kernel=1, stride=256, padding=0, channels=1) for n in range(64)],
+            r"conv2: a frame for 16777216 samples is out of range, expected at most 2097152",
+        ),
+        ([Layer(f"conv{n}", 1, 1, 0, 1) for n in range(65)], "65 rows, expected at most 64"),
+    ],
+)
+def test_a_layer_table_out_of_all_proportion(layers, message):
+    with pytest.raises(ValueError, match=message):
+        card(layers=layers)
+
+
+def test_a_network_four_times_as_wide_is_no_trap():
+    from dataclasses import replace
+
+    wide = tuple(replace(layer, channels=4 * layer.channels) for layer in LAYERS)
+    assert card(layers=wide).layers == wide
+
+
+def names_of_modules_attributes():
+    return sorted(name for name in dir(torch.nn.ModuleDict()) if not name.startswith("_"))
+
+
+def test_read_outs_and_heads_of_any_name(tmp_path):
+    """A subject can be called "keys", "pop" or "training"; PyTorch's modules have such names."""
+    from dataclasses import replace
+
+    names = ("keys", "pop", "training", "sub-01", *names_of_modules_attributes())
+    names = tuple(dict.fromkeys(name for name in names if name != "T_destination"))
+    read_out = replace(READ_OUT, names=names)
+    heads = tuple(replace(HEADS[0], name=name, channels=2, kernel=1) for name in names[:3])
+    torch.manual_seed(0)
+    encoder = BrainEncoder(SoundNet(SMALL, heads), read_out).eval()
+    path = tmp_path / "names.safetensors"
+    write_checkpoint(path, card(heads=heads, read_out=read_out), encoder)
+    again = read_checkpoint(path).build_encoder()
+    assert not any(module.training for module in again.modules())
+    audio = torch.randn(1, 2000)
+    for name in names:
+        assert torch.equal(again(audio, 20, name=name), encoder(audio, 20, name=name))
+    expected = encoder.soundnet(audio, names[:3])
+    actual = again.soundnet(audio, names[:3])
+    assert all(torch.equal(actual[name], expected[name]) for name in names[:3])
+    assert all(module.training for module in again.train().modules())
+
+
+def test_labels_of_heads_are_read_back_and_raise_the_format_version(tmp_path):
+    from dataclasses import replace
+
+    heads = (replace(HEADS[0], channels=2),)
+    labels = {"objects": ("dog", "cat")}
+    path = tmp_path / "labels.safetensors"
+    for given, version in (({}, 1), (labels, 2)):
+        made = card(heads=heads, labels=given)
+        write_checkpoint(path, made, SoundNet(SMALL, heads))
+        assert read_checkpoint(path).card.labels == given
+        assert made.document()["format_version"] == version
+        assert ("labels" in made.document()) == bool(given)
+    with pytest.raises(ValueError, match="3 labels for head 'objects', expected 2"):
+        card(heads=heads, labels={"objects": ("a", "b", "c")})
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -243,6 +344,8 @@ def test_a_file_that_disagrees_with_itself(file, change, message):
         ({"target_ids": ()}, r"target ids must be ascending, each once, at least one"),
         ({"target_names": ("one",)}, r"target names must be as many as target ids"),
         ({"n_delays": 0}, r"0 delays of 1.49 s are out of range"),
+        ({"n_delays": 1025}, r"1025 delays of 1.49 s are out of range, expected at most 1024"),
+        ({"tr": 1e-9}, r"3 delays of 1e-09 s are out of range"),
         ({"names": ("../x",)}, r"are not names of weights"),
     ],
 )

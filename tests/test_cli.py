@@ -10,10 +10,13 @@ import time
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 
 @pytest.fixture
@@ -134,6 +137,39 @@ def test_info_as_json_is_the_whole_card(run):
     checkpoint = load_checkpoint()
     assert told.pop("hash") == checkpoint.hash
     assert Card.model_validate(told) == checkpoint.card
+
+
+ESCAPES = "\x1b[2J\x1b]0;title\x07\r\x9b1m\u202egnp\udc80"
+
+
+def test_info_prints_no_control_characters_of_a_file(run, tmp_path):
+    """A terminal takes instructions from them; a card comes from anywhere."""
+    torch.manual_seed(0)
+    path = tmp_path / "escapes.safetensors"
+    card = Card(
+        name="escapes",
+        trained=True,
+        input_scale=1,
+        layers=(Layer("conv1", 4, 2, 1, 3),),
+        provenance={ESCAPES: {"a": ESCAPES, "b": [{"c": ESCAPES}]}},
+        scores={ESCAPES: [ESCAPES]},
+        licence=ESCAPES,
+        use=f"two\nlines {ESCAPES}",
+    )
+    write_checkpoint(path, card, SoundNet(card.layers))
+    for option in ((), ("--json",), ("--markdown",)):
+        status, output, error = run("info", path, *option)
+        assert (status, error) == (0, "")
+        assert all(each.isprintable() or each == "\n" for each in output)
+    assert r"two" in run("info", path)[1].splitlines()[5]
+    assert r"\x1b[2J\x1b]0;title\x07\r\x9b1m\u202egnp\udc80" in run("info", path)[1]
+
+
+def test_errors_print_no_control_characters_of_a_name(run, tmp_path):
+    status, _, error = run("info", tmp_path / "\x1b[2J.safetensors")
+    assert status == 1
+    assert "\x1b" not in error
+    assert r"\x1b[2J.safetensors" in error
 
 
 def test_info_of_nothing(run):

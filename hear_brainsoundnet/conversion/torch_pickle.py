@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ from hear_brainsoundnet.conversion.pickle_scan import scan_pickle
 # The older format is a row of pickles and then the numbers: magic number, version, byte order of
 # the machine, the object, the keys of its storages.
 N_LEGACY_PICKLES = 5
+
+# Of a zip archive; each takes some hundred bytes there and a thousand in memory.
+MEMBER_SIGNATURE = b"PK\x01\x02"
+MOST_MEMBERS = 20_000
 
 # What the standard library contributes to honest training states: settings, paths, dates.
 PLAIN_MODULES = {
@@ -96,7 +101,8 @@ def load(data: bytes) -> object:
     names = names_in(data)
     _refuse_dangerous(names)
     try:
-        with _inert(names):
+        with _inert(names), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a protocol that torch.load may not read whole
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes torch raise
         reason = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
@@ -113,6 +119,8 @@ def names_in(data: bytes) -> set[str]:
         stream = io.BytesIO(data)
         return set().union(*(scan_pickle(stream) for _ in range(N_LEGACY_PICKLES)))
     try:
+        if data.count(MEMBER_SIGNATURE) > MOST_MEMBERS:
+            raise ValueError(f"it has more than {MOST_MEMBERS} members")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             pickles = [name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"]]
@@ -125,7 +133,9 @@ def names_in(data: bytes) -> set[str]:
                 raise ValueError("it unpacks to more than its own size")
             content = archive.read(pickles[0])
     except Exception as error:  # zipfile has many ways to fail on garbage
-        raise ValueError(f"no sound PyTorch archive ({error}); fetch the file anew") from error
+        raise ValueError(
+            f"no sound PyTorch archive ({str(error)[:200]}); fetch the file anew"
+        ) from error
     return scan_pickle(io.BytesIO(content))
 
 

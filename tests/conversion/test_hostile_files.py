@@ -184,6 +184,13 @@ def test_archive_that_unpacks_to_more_than_itself(tmp_path):
         convert(tmp_path / "a.pth", tmp_path / "out.safetensors", "sound8-pth")
 
 
+def test_archive_of_a_million_members(tmp_path):
+    member = b"PK\x01\x02" + bytes(42)
+    (tmp_path / "a.pth").write_bytes(b"PK\x03\x04" + member * 1_000_000)
+    with pytest.raises(ValueError, match="it has more than 20000 members"):
+        convert(tmp_path / "a.pth", tmp_path / "out.safetensors", "sound8-pth")
+
+
 def test_torchscript_is_refused(tmp_path):
     save_pickle_as_torch(tmp_path / "a.pth", b"\x80\x02}.")
     with zipfile.ZipFile(tmp_path / "a.pth", "a") as archive:
