@@ -121,8 +121,8 @@ def test_subjects_and_tasks_choose_files(release: Release) -> None:
     }
     with pytest.raises(ValueError, match="has no sub-07; it has sub-01, sub-02"):
         release.source(subjects=["sub-07"]).collect()
-    with pytest.raises(ValidationError, match="friends"):
-        release.source(tasks=["ood"])
+    with pytest.raises(ValidationError, match="tasks"):
+        release.source(tasks=[])
 
 
 def test_different_numbers_of_columns_are_refused(release: Release) -> None:
@@ -187,10 +187,10 @@ def test_empty_folders_are_refused(release: Release) -> None:
     with pytest.raises(FileNotFoundError, match="no such folder of time courses"):
         release.source().collect()
     release.fmri.mkdir()
-    with pytest.raises(ValueError, match=r"has no sub-\*/func/sub-\*_task-friends\|movie10"):
+    with pytest.raises(ValueError, match=r"has no .h5 or .hdf5 file, such as .*friends\|movie10"):
         release.source().collect()
     release.write("sub-01", "friends", ())
-    with pytest.raises(ValueError, match="has no run: sub-01 has no movie10"):
+    with pytest.raises(ValueError, match="has no run: .*sub-01 has no movie10"):
         release.source().collect()
     release.write("sub-01", "friends", ("ses-001_task-s09e01a",))
     with pytest.raises(ValueError, match=r"no run has a stimulus: .*sub-01_ses-001_task-s09e01a"):

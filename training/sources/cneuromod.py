@@ -1,53 +1,51 @@
-"""Parcel time courses that CNeuroMod shares as h5 files (Algonauts 2025: Friends and Movie10)."""
+"""Parcel time courses that CNeuroMod shares as h5 files (Friends, Movie10 and other films)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from hear_brainsoundnet.sound_files import shown
-from training.config import Settings
-from training.sources.entities import parse_entities
+from training.config import Settings, added_setting
+from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
+from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
+from training.sources.h5_file import SUFFIXES, list_tables, read_table
 from training.sources.labels import read_labels
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimuli import (
     EPISODE,
     SEASON,
     Stimulus,
+    StimulusMatch,
     first_group,
     take_matched,
 )
 from training.sources.stimulus_folder import StimulusFolder
-
-KEY = re.compile(r"(ses-[A-Za-z0-9]+_)?task-[A-Za-z0-9]+(_run-[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Series:
     """One dataset of an h5 file: a run."""
 
-    subject: str
-    task: str
+    run: RunKey
     path: Path
     key: str
     n_targets: int
 
     def stimulus(self, folder: StimulusFolder) -> Stimulus | None:
         """What played: ``s01e02a`` is the file ``friends_s01e02a``, ``bourne01`` is its own."""
-        label = parse_entities(self.key)["task"]
-        found = (folder.get(name) for name in (f"{self.task}_{label}", label))
+        found = (folder.get(name) for name in self.run.films())
         path = next((path for path in found if path is not None), None)
         if path is None:
             return None
+        label = self.run.entities["task"]
         episode = first_group(EPISODE, label) or path.stem
         season = first_group(SEASON, label) or label.rstrip("0123456789")
         return Stimulus(path.stem, path, episode, season)
@@ -60,8 +58,7 @@ class Series:
         ValueError
             If the file is damaged or no longer what it was.
         """
-        with _opened(self.path) as file:
-            values = np.asarray(file[self.key][()], dtype=np.float64)
+        values = read_table(self.path, self.key)
         if values.ndim != 2 or values.shape[1] != self.n_targets:
             raise ValueError(f"{self.path}: {self.key} has changed to shape {values.shape}")
         return values
@@ -70,21 +67,33 @@ class Series:
 class CneuromodSource(Settings):
     """Parcel time courses of CNeuroMod and the films that played.
 
+    :mod:`training.sources.cneuromod_layout` says which layouts of files and keys are understood,
+    and what films may be called.
+
     Attributes
     ----------
     fmri : Path
-        Folder with ``sub-XX/func/sub-XX_task-friends_*_bold.h5`` and ``*_task-movie10_*_bold.h5``;
-        a dataset in them is a run, such as ``ses-003_task-s01e02a``.
+        Folder that holds ``.h5`` or ``.hdf5`` files, searched with all its subfolders, such as
+        ``sub-XX/func/sub-XX_task-friends_*_bold.h5`` of Algonauts 2025 or ``sub-XX_friends_*.h5``
+        of CNeuroMod's own extractor; a dataset in them is a run, such as ``ses-003_task-s01e02a``.
     stimuli : Path
         Folder of the films, such as ``stimuli/movies``, searched with all its subfolders.
+    match : StimulusMatch or None
+        Which film played in which run, where they are called in ways of their own: a pattern of the
+        entities sub, ses, task (the episode or film) and run, or a table.
     subjects : tuple of str
         ``"01"`` or ``"sub-01"``; all where empty.
     tasks : tuple of str
-        Any of {"friends", "movie10"}.
+        CNeuroMod's datasets that are taken: "friends", "movie10", "ood", ...
+    entities : mapping
+        Which files and runs are taken where there are several, by the entities of the file's name
+        and of the key; see :mod:`training.sources.entities`.
     tr : float
         Repetition time in seconds.
     labels, label_table, id_column, name_column : Path and str or None
         The atlas that the columns come from, for maps and names: its labels are 1 to n_targets.
+    background : int or None
+        A value of the label image that is background besides 0, -1 and NaN.
     atlas : str
         Name of the atlas; that of the label image or of the first h5 file where empty.
     """
@@ -92,13 +101,18 @@ class CneuromodSource(Settings):
     kind: Literal["cneuromod"]
     fmri: Path
     stimuli: Path
+    match: StimulusMatch | None = added_setting(None)
     subjects: tuple[str, ...] = ()
-    tasks: tuple[Literal["friends", "movie10"], ...] = Field(("friends", "movie10"), min_length=1)
+    tasks: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        ("friends", "movie10"), min_length=1
+    )
+    entities: Entities = added_setting({})
     tr: float = Field(1.49, gt=0, lt=1000)
     labels: Path | None = None
     label_table: Path | None = None
     id_column: str | None = None
     name_column: str | None = None
+    background: int | None = added_setting(None)
     atlas: str = ""
 
     @model_validator(mode="after")
@@ -108,7 +122,7 @@ class CneuromodSource(Settings):
         return self
 
     def collect(self) -> Collection:
-        """Find the runs, their stimuli and the targets; no time course is read.
+        """Find the runs, their stimuli and the targets; each file is read once, to see it is whole.
 
         Raises
         ------
@@ -117,69 +131,106 @@ class CneuromodSource(Settings):
         ValueError
             If files are damaged or contradict each other.
         """
-        paths, findings = self._find()
-        series: list[Series] = []
-        for subject, task, path in paths:
-            found, unknown = _read_keys(subject, task, path)
-            series += found
+        series, findings = self._find()
+        targets, said = self._targets(series)
+        folder = StimulusFolder(self.stimuli)
+        stimuli, unmatched = self._assign(series, folder)
+        make = [partial(self._recording, one) for one in series]
+        recordings, files, findings = take_matched(stimuli, make, folder, [*findings, *unmatched])
+        return Collection("time_series", targets, recordings, files, [*findings, *said])
+
+    def _find(self) -> tuple[list[Series], list[str]]:
+        """The runs that are taken, by subject, task and name, and what was left out."""
+        if not self.fmri.is_dir():
+            raise FileNotFoundError(f"no such folder of time courses: {self.fmri}")
+        paths = [path for path in sorted(self.fmri.rglob("*")) if _is_h5(path)]
+        if not paths:
+            raise ValueError(
+                f"{self.fmri} has no .h5 or .hdf5 file, such as sub-01/func/sub-01_task-"
+                f"{'|'.join(self.tasks)}_*_bold.h5; give the folder that holds them"
+            )
+        found: list[Series] = []
+        findings: list[str] = []
+        others: dict[str, list[str]] = {}
+        subjects: set[str] = set()
+        for path in paths:
+            subject, dataset = names_of(path, self.fmri)
+            subjects |= {f"sub-{subject}"} if subject else set()
+            if subject and self.subjects and f"sub-{subject}" not in self._wanted():
+                continue  # its runs are not asked for, whatever they are
+            if dataset and dataset not in self.tasks:
+                others.setdefault(f"of {dataset}, which tasks: does not name", []).append(path.name)
+                continue
+            series, unknown = _read_keys(path, self.fmri)
+            subjects |= {one.run.subject for one in series}
             if unknown:
                 findings.append(
                     f"{path}: left out, not of the form ses-001_task-s01e02a or "
                     f"task-life01_run-1: {shown(unknown)}"
                 )
-        if not series:
-            raise ValueError(f"{self.fmri} has no run: {'; '.join(findings) or 'files are empty'}")
-        targets, said = self._targets(series)
-        folder = StimulusFolder(self.stimuli)
+            for one in series:
+                if reason := self._against(one.run):
+                    others.setdefault(reason, []).append(f"{one.run.subject}_{one.run.name}")
+                elif not self.subjects or one.run.subject in self._wanted():
+                    found.append(one)
+        findings += [f"left out, {why}: {shown(sorted(names))}" for why, names in others.items()]
+        if missing := sorted(self._wanted() - subjects):
+            raise ValueError(
+                f"{self.fmri} has no {', '.join(missing)}; it has {', '.join(sorted(subjects))}"
+            )
+        for subject in sorted(self._wanted() or subjects):
+            known = {one.run.dataset for one in found if one.run.subject == subject}
+            if "" not in known:
+                findings += [f"{subject} has no {task}" for task in self.tasks if task not in known]
+        if not found:
+            raise ValueError(f"{self.fmri} has no run: {'; '.join(findings)}")
+        _refuse_repeats(found)
+        return sorted(found, key=self._place), findings
+
+    def _wanted(self) -> set[str]:
+        return {f"sub-{subject.removeprefix('sub-')}" for subject in self.subjects}
+
+    def _place(self, one: Series) -> tuple[str, int, str]:
+        task = self.tasks.index(one.run.dataset) if one.run.dataset else 0
+        return one.run.subject, task, one.run.name
+
+    def _against(self, run: RunKey) -> str:
+        """Why a run is left out; empty if it is taken."""
+        if run.dataset and run.dataset not in self.tasks:
+            return f"of {run.dataset}, which tasks: does not name"
+        chosen = EntityFilter(self.entities)
+        return "" if chosen.fits(run.entities) else f"not {chosen}"
+
+    def _assign(
+        self, series: Sequence[Series], folder: StimulusFolder
+    ) -> tuple[list[Stimulus | None], list[str]]:
+        if self.match is not None:
+            keys = ("sub", *OF_A_RUN)
+            runs = [
+                {k: one.run.entities[k] for k in keys if k in one.run.entities} for one in series
+            ]
+            return self.match.assign(runs, folder)
         stimuli = [one.stimulus(folder) for one in series]
         without = [
-            f"{one.subject}_{one.key}"
+            f"{one.run.subject}_{one.run.name}"
             for one, stimulus in zip(series, stimuli, strict=True)
             if stimulus is None
         ]
-        if without:
-            findings.append(f"left out, no stimulus in {folder.folder}: {shown(without)}")
-        make = [partial(self._recording, one) for one in series]
-        recordings, files, findings = take_matched(stimuli, make, folder, findings)
-        return Collection("time_series", targets, recordings, files, [*findings, *said])
+        if not without:
+            return stimuli, []
+        return stimuli, [
+            f"left out, no stimulus in {folder.folder}: {shown(without)}; if films have names of "
+            "their own give match: {pattern: ...} or {table: ...}"
+        ]
 
-    def _find(self) -> tuple[list[tuple[str, str, Path]], list[str]]:
-        if not self.fmri.is_dir():
-            raise FileNotFoundError(f"no such folder of time courses: {self.fmri}")
-        folders = {path.name: path for path in sorted(self.fmri.glob("sub-*")) if path.is_dir()}
-        wanted = {f"sub-{subject.removeprefix('sub-')}" for subject in self.subjects}
-        if missing := sorted(wanted - folders.keys()):
-            raise ValueError(
-                f"{self.fmri} has no {', '.join(missing)}; it has {', '.join(folders) or 'none'}"
-            )
-        paths: list[tuple[str, str, Path]] = []
-        findings: list[str] = []
-        for subject in sorted(wanted or folders):
-            for task in self.tasks:
-                pattern = f"func/{subject}_task-{task}_*bold.h5"
-                found = sorted(folders[subject].glob(pattern))
-                if len(found) > 1:
-                    raise ValueError(
-                        f"{len(found)} files of {subject} for {task}: {found[0]} and {found[1]}; "
-                        "keep one of them in this folder"
-                    )
-                paths += [(subject, task, path) for path in found]
-                if not found:
-                    findings.append(f"{subject} has no {task} ({folders[subject]}/{pattern})")
-        if not paths:
-            raise ValueError(
-                f"{self.fmri} has no sub-*/func/sub-*_task-{'|'.join(self.tasks)}_*bold.h5; give "
-                "the folder fmri that holds them"
-            )
-        return paths, findings
-
-    def _targets(self, series: list[Series]) -> tuple[Targets, list[str]]:
+    def _targets(self, series: Sequence[Series]) -> tuple[Targets, list[str]]:
         first = series[0]
         for one in series:
             if one.n_targets != first.n_targets:
                 raise ValueError(
                     f"{one.path}: {one.key} has {one.n_targets} columns, but {first.key} of "
-                    f"{first.path} has {first.n_targets}; keep files of one atlas"
+                    f"{first.path} has {first.n_targets}; keep files of one atlas, or choose them "
+                    "with entities:"
                 )
         ids = tuple(range(1, first.n_targets + 1))
         if self.labels is None:
@@ -188,7 +239,12 @@ class CneuromodSource(Settings):
             name = self.atlas or "_".join(part for part in parts if part)
             return Targets(ids, tuple(f"parcel {i}" for i in ids), name), []
         atlas = read_labels(
-            self.labels, self.label_table, self.id_column, self.name_column, self.atlas
+            self.labels,
+            self.label_table,
+            self.id_column,
+            self.name_column,
+            self.atlas,
+            self.background,
         )
         if atlas.targets.ids != ids:
             raise ValueError(
@@ -200,44 +256,61 @@ class CneuromodSource(Settings):
 
     def _recording(self, series: Series, stimulus: Stimulus) -> Recording:
         return Recording(
-            subject=series.subject,
-            run=series.key,
+            subject=series.run.subject,
+            run=series.run.name,
             stimulus=stimulus.name,
             load=series.load,
             tr=self.tr,
-            session=parse_entities(series.key).get("ses", ""),
+            start=stimulus.start or 0.0,
+            session=series.run.entities.get("ses", ""),
             episode=stimulus.episode,
             season=stimulus.season,
             files=(series.path,),
         )
 
 
-def _read_keys(subject: str, task: str, path: Path) -> tuple[list[Series], list[str]]:
-    """The runs in a file, and the keys that are none."""
-    import h5py
+def _is_h5(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
+
+def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
+    """The runs in a file, and the keys that are none."""
     series, unknown = [], []
-    with _opened(path) as file:
-        for key in sorted(file):
-            if KEY.fullmatch(key) is None:
-                unknown.append(key)
-                continue
-            table = file[key]
-            shape = getattr(table, "shape", None)
-            if not isinstance(table, h5py.Dataset) or shape is None or len(shape) != 2:
-                raise ValueError(f"{path}: {key} has shape {shape}, expected (n_trs, n_targets)")
-            if table.dtype.kind not in "fiu" or 0 in shape:
-                raise ValueError(f"{path}: {key} holds {table.dtype} of shape {shape}, not numbers")
-            series.append(Series(subject, task, path, key, shape[1]))
+    for table in list_tables(path):
+        run = run_of(path, table.key, root)
+        if run is None:
+            unknown.append(table.key)
+            continue
+        shape = table.shape
+        if shape is None or len(shape) != 2:
+            raise ValueError(f"{path}: {table.key} has shape {shape}, expected (n_trs, n_targets)")
+        if table.dtype == "other" or 0 in shape:
+            raise ValueError(
+                f"{path}: {table.key} holds {table.dtype} of shape {shape}, not numbers"
+            )
+        series.append(Series(run, path, table.key, shape[1]))
     return series, unknown
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged or cut off ({error}); fetch it anew") from error
+def _refuse_repeats(series: Sequence[Series]) -> None:
+    """A run that stands in two files or twice in one; which is meant, only the user can say."""
+    first: dict[tuple[str, str, str], Series] = {}
+    for one in series:
+        other = first.setdefault((one.run.subject, one.run.dataset, one.run.name), one)
+        if other is one:
+            continue
+        if other.path == one.path:
+            raise ValueError(
+                f"{one.path}: {other.key} and {one.key} are both the run {one.run.name}; keep one "
+                "of them"
+            )
+        differing = {
+            key: value
+            for key, value in other.run.entities.items()
+            if one.run.entities.get(key) != value
+        }
+        choice = f"choose with entities: {as_yaml(differing)} or " if differing else ""
+        raise ValueError(
+            f"2 files of {one.run.subject} for {one.run.dataset or one.run.name}: {other.path} and "
+            f"{one.path}; {choice}keep one of them in this folder"
+        )

@@ -1,0 +1,77 @@
+"""HDF5 files of time courses: what datasets they hold, and the reading of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.sources.isolated import run_isolated
+
+PROBE = Path(__file__).with_name("h5_probe.py")
+SUFFIXES = (".h5", ".hdf5")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A dataset, or an empty group.
+
+    Attributes
+    ----------
+    key : str
+        With slashes between groups.
+    shape : tuple of int or None
+        None for what has none.
+    dtype : str
+        As of numpy; "other" for what are no numbers.
+    """
+
+    key: str
+    shape: tuple[int, ...] | None
+    dtype: str
+
+
+def list_tables(path: Path) -> list[Table]:
+    """The datasets of a file, each of which has been read once in another process.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or refers to other files.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}); fetch it") from error
+    return list(_probed(path, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=1024)
+def _probed(path: Path, size: int, modified_ns: int) -> tuple[Table, ...]:
+    rows = json.loads(run_isolated(PROBE, path))
+    return tuple(
+        Table(key, None if shape is None else tuple(shape), dtype) for key, shape, dtype in rows
+    )
+
+
+def read_table(path: Path, key: str) -> NDArray[np.float64]:
+    """A dataset as float64.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    import h5py
+
+    list_tables(path)  # what changed since it was listed is looked at again
+    try:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[key][()], dtype=np.float64)
+    except Exception as error:  # h5py raises many kinds for damaged files
+        text = " ".join(str(error).split())
+        raise ValueError(f"{path} is damaged or cut off ({text}); fetch it again") from error
