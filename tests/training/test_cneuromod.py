@@ -190,7 +190,7 @@ def test_empty_folders_are_refused(release: Release) -> None:
     with pytest.raises(ValueError, match=r"has no .h5 or .hdf5 file, such as .*friends\|movie10"):
         release.source().collect()
     release.write("sub-01", "friends", ())
-    with pytest.raises(ValueError, match="has no run: .*sub-01 has no movie10"):
+    with pytest.raises(ValueError, match=r"has no run: .*sub-01 has no movie10"):
         release.source().collect()
     release.write("sub-01", "friends", ("ses-001_task-s09e01a",))
     with pytest.raises(ValueError, match=r"no run has a stimulus: .*sub-01_ses-001_task-s09e01a"):
