@@ -44,9 +44,9 @@ class Checkpoint:
     tensors: Mapping[str, Tensor]
     hash: str
 
-    def build_soundnet(self) -> SoundNet:
-        """A new SoundNet with these weights, in evaluation mode."""
-        return _filled(_empty_soundnet(self.card), self.tensors)
+    def build_soundnet(self, *, heads: bool = True) -> SoundNet:
+        """A new SoundNet with these weights, in evaluation mode; without its heads on request."""
+        return _filled(_empty_soundnet(self.card, heads=heads), self.tensors)
 
     def build_encoder(self) -> BrainEncoder:
         """A new BrainEncoder with these weights, in evaluation mode.
@@ -105,6 +105,7 @@ def write_checkpoint(
     module: SoundNet | BrainEncoder,
     *,
     dtype: torch.dtype = torch.float32,
+    dtype_from: int = 0,
 ) -> str:
     """Write a checkpoint file; it appears under its name only when it is whole.
 
@@ -118,6 +119,9 @@ def write_checkpoint(
         The weights.
     dtype : torch.dtype
         Type of the convolution weights on disk; everything else is float32.
+    dtype_from : int
+        Convolutions of fewer numbers stay float32, too. The kernels in front are small and move
+        every stage above them.
 
     Returns
     -------
@@ -132,12 +136,11 @@ def write_checkpoint(
         If the file cannot be written; an older file of that name stays as it was.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a checkpoint's name ends in .safetensors, got {path.name!r}")
+    check_target(path)
     tensors = {}
     for name, tensor in _weights(module).items():
-        is_convolution = tensor.ndim == 3
-        value = tensor.detach().to(device="cpu", dtype=dtype if is_convolution else torch.float32)
+        is_converted = tensor.ndim == 3 and tensor.numel() >= dtype_from
+        value = tensor.detach().to(device="cpu", dtype=dtype if is_converted else torch.float32)
         tensors[name] = value.contiguous()
     _check_shapes(card, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
     document: dict[str, Any] = {"card": card.document()}
@@ -145,6 +148,26 @@ def write_checkpoint(
     metadata = {METADATA_KEY: json.dumps(document, sort_keys=True)}
     write_atomically(path, save(tensors, metadata=metadata))
     return digest
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """See that a checkpoint can be written there, before hours of work that end with it.
+
+    Raises
+    ------
+    ValueError
+        If `path` has another suffix or is a folder.
+    OSError
+        If its folder cannot be made or written to.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"a checkpoint's name ends in .safetensors, got {path.name!r}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the name of a file that ends in .safetensors")
+    trial = path.with_name(f".{path.name}.trial")
+    write_atomically(trial, b"")
+    trial.unlink()
 
 
 def _refuse_foreign(path: Path) -> None:
@@ -209,10 +232,10 @@ def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path)
             )
 
 
-def _empty_soundnet(card: Card) -> SoundNet:
+def _empty_soundnet(card: Card, *, heads: bool = True) -> SoundNet:
     """The network that a card implies, without memory: no weights are drawn for it."""
     with torch.device("meta"):
-        return SoundNet(card.layers, card.heads)
+        return SoundNet(card.layers, card.heads if heads else ())
 
 
 def _empty_encoder(card: Card, read_out: ReadOut) -> BrainEncoder:

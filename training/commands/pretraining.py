@@ -28,7 +28,7 @@ def pretrain(
 
     settings = read_recipe(recipe, PretrainRecipe, changes or ())
     try:
-        pretrain(settings, out, resume=resume)
+        pretrain(settings, out, resume=resume, name=name)
     except KeyboardInterrupt:
         raise Interrupted("; the same command with --resume goes on") from None
     digest = write_pretrained(out, out / CHECKPOINT, name=name)

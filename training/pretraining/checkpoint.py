@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
-from training.pretraining.loop import trained_soundnet
+from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
+from hear_brainsoundnet.soundnet import SoundNet
+from training.config import describe
+from training.pretraining.recipe import PretrainRecipe
 from training.pretraining.run import PretrainFolder
 
 SAME = "the same"
@@ -48,6 +50,63 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
             f"{folder.path} has not come to its end; run python -m training pretrain with --resume "
             "first"
         )
+    card = _card(folder, recipe, name, scores={"losses": dict(state.history[-1].losses)})
+    return write_checkpoint(out, card, trained_soundnet(folder.path), dtype=torch.float16)
+
+
+def rehearse(folder: PretrainFolder, soundnet: SoundNet, *, name: str = "") -> None:
+    """Write and read the checkpoint of a pretraining as it begins, and remove it again.
+
+    Whatever could go wrong with it after hours goes wrong now: a name that no card has, a network
+    that is not the one of the result, a folder without space or rights.
+
+    Parameters
+    ----------
+    folder : PretrainFolder
+        Of the pretraining, which has begun.
+    soundnet : SoundNet
+        The network before its first step.
+    name : str
+        Of the checkpoint.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`write_pretrained` would.
+    """
+    trial = folder.path / ".rehearsal.safetensors"
+    network = SoundNet()
+    network.load_state_dict(soundnet.state_dict())
+    try:
+        write_checkpoint(trial, _card(folder, folder.recipe(), name), network, dtype=torch.float16)
+        read_checkpoint(trial)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def trained_soundnet(out: str | Path) -> SoundNet:
+    """The network of a run as it stands, in inference mode."""
+    folder = PretrainFolder(out)
+    state = folder.read_state()
+    if state is None:
+        raise ValueError(f"{folder.path} has no state yet; run python -m training pretrain first")
+    soundnet, prefix = SoundNet(), "soundnet."
+    soundnet.load_state_dict(
+        {
+            name.removeprefix(prefix): tensor
+            for name, tensor in state.learner.items()
+            if name.startswith(prefix)
+        }
+    )
+    return soundnet.eval()
+
+
+def _card(
+    folder: PretrainFolder,
+    recipe: PretrainRecipe,
+    name: str,
+    scores: dict[str, JsonValue] | None = None,
+) -> Card:
     origin = folder.read_document("origin.json")
     corpus, start = _summary(origin["corpus"]), origin["start"]
     if isinstance(start, dict) and start.get("corpus") == corpus:
@@ -61,15 +120,17 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
         "versions": origin["versions"],
         "command": "python -m training pretrain",
     }
-    card = Card(
-        name=name or folder.path.resolve().name,
-        trained=True,
-        input_scale=origin["input_scale"],
-        provenance=provenance,
-        scores={"losses": dict(state.history[-1].losses)},
-        use=USE,
-    )
-    return write_checkpoint(out, card, trained_soundnet(folder.path), dtype=torch.float16)
+    try:
+        return Card(
+            name=name or folder.path.resolve().name,
+            trained=True,
+            input_scale=origin["input_scale"],
+            provenance=provenance,
+            scores=scores or {},
+            use=USE,
+        )
+    except ValidationError as error:
+        raise ValueError(f"the checkpoint of {folder.path} cannot be: {describe(error)}") from error
 
 
 def _summary(manifest: dict[str, JsonValue]) -> JsonValue:

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
-from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.corpus import Corpus
 from training.pretraining.augmentation import augment
 from training.pretraining.blocked_training import freeze_lower, training_stages
+from training.pretraining.checkpoint import rehearse
 from training.pretraining.crops import PairedCrops
 from training.pretraining.curves import draw_losses
 from training.pretraining.objectives import Objectives
@@ -55,7 +55,12 @@ class Learner(nn.Module):
 
 
 def pretrain(
-    recipe: PretrainRecipe, out: str | Path, *, resume: bool = False, progress: bool = True
+    recipe: PretrainRecipe,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    name: str = "",
 ) -> None:
     """Train SoundNet on a corpus without labels.
 
@@ -69,6 +74,8 @@ def pretrain(
         Go on with the run in `out` if there is one.
     progress : bool
         Show a bar on standard error.
+    name : str
+        Of the checkpoint that is to come of it, which is tried before the first step.
 
     Raises
     ------
@@ -93,6 +100,7 @@ def pretrain(
             "versions": versions(),
         },
     )
+    rehearse(folder, start.soundnet, name=name)
     learner = Learner(start, recipe).to(accelerator.device)
     targets = Targets(crops.n_samples)
     optimiser = torch.optim.AdamW(
@@ -196,21 +204,3 @@ def _prepared_steps(
             yield ahead.pop(0).result()
             if step + N_AHEAD < steps.stop:
                 ahead.append(pool.submit(prepare, step + N_AHEAD))
-
-
-def trained_soundnet(out: str | Path) -> SoundNet:
-    """The network of a run as it stands, in inference mode."""
-    folder = PretrainFolder(out)
-    state = folder.read_state()
-    if state is None:
-        raise ValueError(f"{folder.path} has no state yet; run python -m training pretrain first")
-    soundnet = SoundNet()
-    prefix = "soundnet."
-    soundnet.load_state_dict(
-        {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state.learner.items()
-            if name.startswith(prefix)
-        }
-    )
-    return soundnet.eval()

@@ -11,6 +11,7 @@ from torch import nn
 
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+from training.pretraining.targets import SAMPLE_RATE
 
 INPUT_SCALE = 256.0  # of random weights, as the original SoundNet: full scale is +-256
 
@@ -30,7 +31,7 @@ def find_start(start: Path | None, seed: int) -> Start:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such checkpoint, or its layers are not those of SoundNet.
+        If there is no such checkpoint, or its layers or its rate are not those of SoundNet.
 
     Examples
     --------
@@ -42,8 +43,13 @@ def find_start(start: Path | None, seed: int) -> Start:
     checkpoint = load_checkpoint(start)
     if checkpoint.card.layers != LAYERS:
         raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
+    if checkpoint.card.sample_rate != SAMPLE_RATE:
+        raise ValueError(
+            f"{start} hears {checkpoint.card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
+        )
     told: JsonValue = {"hash": checkpoint.hash, **checkpoint.card.provenance}
-    return Start(checkpoint.build_soundnet(), checkpoint.card.input_scale, told)
+    # Heads of the checkpoint take no part in the training, and do not fit the network after it.
+    return Start(checkpoint.build_soundnet(heads=False), checkpoint.card.input_scale, told)
 
 
 def random_network(seed: int) -> SoundNet:

@@ -12,13 +12,13 @@ import torch
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.soundnet import Layer, SoundNet
+from hear_brainsoundnet.soundnet import Head, Layer, SoundNet
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
 from training.pretraining import loop
 from training.pretraining.augmentation import augment
-from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.checkpoint import trained_soundnet, write_pretrained
 from training.pretraining.crops import PairedCrops
 from training.pretraining.loop import pretrain
 from training.pretraining.objectives import nt_xent
@@ -97,7 +97,7 @@ def test_checkpoint_tells_where_it_comes_from_and_gives_what_was_trained(
     assert told["corpus"]["sources"][0]["licences"] == ["CC0-1.0"]  # type: ignore[index, call-overload]
     assert told["seed"] == 0
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
-    trained = loop.trained_soundnet(tmp_path / "run")
+    trained = trained_soundnet(tmp_path / "run")
     audio = torch.randn(1, SAMPLE_RATE) * 30
     with torch.no_grad():
         expected = trained(audio, ["conv7"])["conv7"]
@@ -132,6 +132,39 @@ def test_start_of_other_layers_is_refused(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="layers"):
         pretrain(recipe(corpus, start=tmp_path / "narrow.safetensors"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_start_with_heads_trains_to_its_end(corpus: Path, tmp_path: Path) -> None:
+    """The converted original brings its classifiers along, which learn nothing here."""
+    torch.manual_seed(0)
+    heads = (Head("objects", kernel=8, stride=2, channels=5),)
+    card = Card(name="original", trained=True, input_scale=256.0, heads=heads)
+    write_checkpoint(tmp_path / "original.safetensors", card, SoundNet(heads=heads))
+    schedule = {"steps": 1, "calibration_steps": 1}
+    settings = recipe(corpus, start=tmp_path / "original.safetensors", schedule=schedule)
+    pretrain(settings, tmp_path / "run", progress=False)
+    write_pretrained(tmp_path / "run", tmp_path / "one.safetensors")
+    result = read_checkpoint(tmp_path / "one.safetensors")
+    assert result.card.heads == ()
+    assert result.card.input_scale == 256
+
+
+def test_start_of_another_rate_is_refused(corpus: Path, tmp_path: Path) -> None:
+    card = Card(name="other", trained=True, input_scale=1.0, sample_rate=16_000)
+    write_checkpoint(tmp_path / "other.safetensors", card, SoundNet())
+    with pytest.raises(ValueError, match=r"hears 16000 Hz, pretraining needs 22050 Hz"):
+        pretrain(recipe(corpus, start=tmp_path / "other.safetensors"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "n" * 201])
+def test_a_result_that_cannot_be_is_refused_before_the_first_step(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(loop, "Learner", None)  # no step without it
+    with pytest.raises(ValueError, match=r"the checkpoint of .*run cannot be: name: "):
+        pretrain(recipe(corpus), tmp_path / "run", progress=False, name=name)
+    assert not list((tmp_path / "run").glob("*.safetensors"))
 
 
 @pytest.mark.slow
