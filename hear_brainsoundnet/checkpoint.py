@@ -29,6 +29,7 @@ from hear_brainsoundnet.card import FORMAT_VERSION, Card
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.foreign import kinds_by_content
+from hear_brainsoundnet.modes import ordinary_tensors
 from hear_brainsoundnet.soundnet import SoundNet
 
 ModuleT = TypeVar("ModuleT", SoundNet, BrainEncoder)
@@ -261,8 +262,9 @@ def _filled(module: ModuleT, tensors: Mapping[str, Tensor]) -> ModuleT:
     counters = [name for name in state if name.endswith("num_batches_tracked")]
     prefix = "soundnet." if isinstance(module, SoundNet) else ""
     # Not Module.to_empty: on tensors without memory it imports sympy, which takes half a second.
-    own = {name: tensors[prefix + name].clone() for name in state if name not in counters}
-    zeros = {name: torch.zeros(state[name].shape, dtype=state[name].dtype) for name in counters}
+    with ordinary_tensors():
+        own = {name: tensors[prefix + name].clone() for name in state if name not in counters}
+        zeros = {name: torch.zeros(state[name].shape, dtype=state[name].dtype) for name in counters}
     module.load_state_dict({**own, **zeros}, assign=True)
     return module.eval()
 

@@ -3,28 +3,30 @@
 There is one path for short, long and batched audio. A pass through the network never sees more
 than `samples_per_pass` samples: many short sounds share one pass, a long sound takes several
 (:mod:`hear_brainsoundnet.streaming`), so that memory does not grow with the input.
+
+Where operations are recorded (torch.compile, torch.export, ONNX), all samples are in one pass, and
+what is recorded holds for every length.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
-from hear_brainsoundnet.audio import Sound, TensorSound, check_samples
+from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.checkpoint import Checkpoint
-from hear_brainsoundnet.fast import FastSoundNet
+from hear_brainsoundnet.fast import FastSoundNet, FoldedKernels, can_serve
 from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
+from hear_brainsoundnet.front_end import FrontEnd, PaddedClip, frames_before, padded_clip
 from hear_brainsoundnet.geometry import stage_geometry
-from hear_brainsoundnet.level import check_level, with_gain
-from hear_brainsoundnet.padding import between_zeros
-from hear_brainsoundnet.pooling import FrameTrack, ScenePool
-from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.level import check_level
+from hear_brainsoundnet.masked import held_at, masked_frames
+from hear_brainsoundnet.modes import is_traced
+from hear_brainsoundnet.pooling import FrameTrack, ScenePool, pooled
 from hear_brainsoundnet.soundnet import SoundNet
-from hear_brainsoundnet.streaming import Segment, segments
+from hear_brainsoundnet.streaming import segments
 
 SAMPLES_PER_PASS = 2**21
 
@@ -51,8 +53,14 @@ class Embeddings:
 class EmbeddingModel(nn.Module):
     """A SoundNet checkpoint as a source of embeddings; what `load_model` returns.
 
-    The network is always in evaluation mode and its weights need no gradient; gradients with
-    respect to the audio are available. Nothing is kept from one call to the next.
+    An ordinary module: it can be copied, pickled, moved, converted (``half``, ``double``),
+    compiled, exported and traced, and its weights can be changed in any way; what it computes
+    follows from the weights that it has at that moment.
+
+    Weights need no gradient at first; gradients with respect to the audio are available. After
+    ``requires_grad_(True)`` the weights learn, through the plain network. BatchNorm always has the
+    statistics of the checkpoint: ``train()`` sets `training` and changes no embedding, so that the
+    same clip has the same embedding in any batch.
 
     Parameters
     ----------
@@ -108,8 +116,11 @@ class EmbeddingModel(nn.Module):
         self.sample_rate = sample_rate
         self.samples_per_pass = samples_per_pass
         self.soundnet = checkpoint.build_soundnet().requires_grad_(False)
-        self.fast = None if reference else FastSoundNet(self.soundnet)
-        self.resampler = Resampler(sample_rate, self.card.sample_rate)
+        self.reference = reference
+        self.kernels = FoldedKernels()
+        self.front_end = FrontEnd(
+            sample_rate, self.card.sample_rate, self.card.input_scale, self.level
+        )
 
         geometry = stage_geometry(self.soundnet.layers)
         self.scene_terms = parse_scene(self.scene, geometry)
@@ -127,15 +138,21 @@ class EmbeddingModel(nn.Module):
 
     @property
     def network(self) -> FastSoundNet | SoundNet:
-        """What computes the stages: the fast way, or the plain network where that was asked for."""
-        return self.fast or self.soundnet
+        """What computes the stages: the fast way, or the plain network where only that will do."""
+        if any(module.training for module in self.soundnet.modules()):
+            self.soundnet.eval()
+        if self.reference or is_traced() or not can_serve(self.soundnet):
+            return self.soundnet
+        return FastSoundNet(self.soundnet, self.kernels)
 
     def train(self, mode: bool = True) -> EmbeddingModel:
-        """Stay in evaluation mode: embeddings do not depend on what was called before."""
-        return super().train(False)
+        """Set `training`; BatchNorm keeps the statistics of the checkpoint in either mode."""
+        super().train(mode)
+        self.soundnet.eval()
+        return self
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Scene embeddings of checked `audio`; shape ``(n_sounds, n_samples)`` at `sample_rate`."""
+        """Scene embeddings; `audio` as :func:`hear_brainsoundnet.get_scene_embeddings` takes it."""
         scene = self.embed_tensor(audio, timestamps=False).scene
         assert scene is not None
         return scene
@@ -143,8 +160,25 @@ class EmbeddingModel(nn.Module):
     def embed_tensor(
         self, audio: Tensor, *, scene: bool = True, timestamps: bool = True
     ) -> Embeddings:
-        """Embed sounds in memory, as many at a time as one pass may hold; see :meth:`embed`."""
-        n_samples = self.padded_clip(TensorSound(audio, self.sample_rate), self.resampler).n_padded
+        """Embed sounds in memory, as many at a time as one pass may hold; see :meth:`embed`.
+
+        Parameters
+        ----------
+        audio : Tensor
+            Floating point, ``(n_sounds, n_samples)``, at `sample_rate`.
+        scene, timestamps : bool
+            Which kinds to compute.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`hear_brainsoundnet.get_scene_embeddings`.
+        """
+        if not torch.jit.is_tracing():  # where sizes are tensors
+            check_audio(audio)
+        if is_traced():
+            return self._embed_whole(audio, scene, timestamps)
+        n_samples = self.padded_clip(TensorSound(audio, self.sample_rate)).n_padded
         parts = [
             self.embed(TensorSound(part, self.sample_rate), scene=scene, timestamps=timestamps)
             for part in audio.split(max(1, self.samples_per_pass // n_samples))
@@ -175,15 +209,15 @@ class EmbeddingModel(nn.Module):
 
         Raises
         ------
+        TypeError
+            If it is no such sound but a tensor, an array or a path, say.
         ValueError
-            If the sound contains NaN or infinity.
+            If it is empty, of a rate that cannot be, or contains NaN or infinity.
         """
-        self.soundnet.eval()
-        resampler = self.resampler
-        if sound.sample_rate != self.sample_rate:
-            resampler = cached_resampler(sound.sample_rate, self.card.sample_rate)
-        clip = self.padded_clip(sound, resampler)
-        sound, gain = self.levelled(sound)
+        _check_sound(sound)
+        network, like = self.network, next(self.soundnet.parameters())
+        clip = self.padded_clip(sound)
+        sound, gain = self.front_end.levelled(sound)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
         tracks = [
@@ -194,8 +228,8 @@ class EmbeddingModel(nn.Module):
 
         source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
-            audio, source_device = self.read_segment(sound, gain, resampler, clip, segment)
-            activations = self.network(audio, wanted)
+            audio, source_device = self.front_end.read_segment(sound, gain, clip, segment, like)
+            activations = network(audio, wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
                 pool.add(frames[pool.term.stage])
@@ -207,16 +241,52 @@ class EmbeddingModel(nn.Module):
             pooled = torch.cat([pool.result() for pool in pools], dim=1)
             embeddings = Embeddings(scene=pooled.float().to(source_device))
         if timestamps:
-            centres = torch.arange(clip.within.start, clip.within.stop, dtype=torch.float64)
-            centres = self.grid.centre + centres * self.grid.hop
+            centres = self.centres(clip.within.start, clip.within.stop)
             frames_of_time = self._side_by_side(tracks, centres)
-            milliseconds = (centres * (1000 / self.card.sample_rate)).float().to(source_device)
+            milliseconds = self.milliseconds(centres).to(source_device)
             embeddings = Embeddings(
                 scene=embeddings.scene,
                 timestamps=frames_of_time.float().to(source_device),
                 timestamps_ms=milliseconds.repeat(sound.n_sounds, 1),
             )
         return embeddings
+
+    def _embed_whole(self, audio: Tensor, scene: bool, timestamps: bool) -> Embeddings:
+        """All samples in one pass, by operations on tensors alone, for audio of any length."""
+        network, like = self.network, next(self.soundnet.parameters())
+        two_frames = max(stage.shortest_input(2) for stage in self.stages.values())
+        samples, n_padded = self.front_end.whole(
+            audio, self.grid, self.shortest_input, two_frames, like
+        )
+        terms = [
+            *(self.scene_terms if scene else ()),
+            *(self.timestamp_terms if timestamps else ()),
+        ]
+        frames = masked_frames(network, samples, n_padded, {term.stage for term in terms})
+        found: list[Tensor | None] = [None, None, None]
+        if scene:
+            parts = [pooled(*frames[term.stage], term) for term in self.scene_terms]
+            found[0] = torch.cat(parts, dim=1).float().to(audio.device)
+        if timestamps:
+            n_within = frames_before(self.grid, audio.shape[1], self.front_end.resampler)
+            centres = self.centres(self.grid.frames_within(0).start, n_within)
+            tracks = [
+                held_at(*frames[term.stage], self.stages[term.stage], centres)
+                for term in self.timestamp_terms
+            ]
+            found[1] = torch.cat(tracks, dim=2).float().to(audio.device)
+            milliseconds = self.milliseconds(centres).to(audio.device)
+            found[2] = milliseconds.expand(audio.shape[0], -1)
+        return Embeddings(*found)
+
+    def centres(self, first: int, stop: int) -> Tensor:
+        """Where frames of the time grid stand, in samples at the network's rate, float64."""
+        frames = torch.arange(first, stop, dtype=torch.float64, device="cpu")
+        return self.grid.centre + frames * self.grid.hop
+
+    def milliseconds(self, centres: Tensor) -> Tensor:
+        """The same as they are returned."""
+        return (centres * (1000 / self.card.sample_rate)).float()
 
     def _side_by_side(self, tracks: list[FrameTrack], centres: Tensor) -> Tensor:
         """All tracks at `centres`, ``(n_sounds, n_times, channels)``; they are used up."""
@@ -235,16 +305,10 @@ class EmbeddingModel(nn.Module):
             first += track.stage.channels
         return found
 
-    def padded_clip(self, sound: Sound, resampler: Resampler) -> PaddedClip:
+    def padded_clip(self, sound: Sound) -> PaddedClip:
         """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
-        within = self.grid.frames_within(sound.n_samples * Fraction(resampler.new, resampler.old))
-        n_samples = resampler.n_out(sound.n_samples)
-        n_padded = max(
-            n_samples,
-            self.grid.shortest_input(within.stop),
-            self.shortest_input,
-        )
-        return PaddedClip(n_samples, n_padded, within)
+        resampler = self.front_end.resampler_for(sound)
+        return padded_clip(sound, resampler, self.grid, self.shortest_input)
 
     def _track(self, name: str, clip: PaddedClip) -> FrameTrack:
         stage = self.stages[name]
@@ -252,49 +316,16 @@ class EmbeddingModel(nn.Module):
             return FrameTrack(stage, clip.within.start, clip.within.stop)
         return FrameTrack(stage, 0, stage.n_frames(clip.n_padded))
 
-    def levelled(self, sound: Sound) -> tuple[Sound, Tensor]:
-        """The sound from its beginning, and what it is multiplied by, ``(n_sounds, 1)``."""
-        if self.level == 0:
-            return sound, torch.ones(sound.n_sounds, 1)
-        return with_gain(self.level, sound)
 
-    def read_segment(
-        self,
-        sound: Sound,
-        gain: Tensor,
-        resampler: Resampler,
-        clip: PaddedClip,
-        segment: Segment,
-    ) -> tuple[Tensor, torch.device]:
-        """Samples of one segment, ready for the network, and the device that they came from."""
-        weight = next(self.soundnet.parameters())
-        source_device = torch.device("cpu")
-
-        def read(start: int, stop: int) -> Tensor:
-            nonlocal source_device
-            samples = sound.read(start, stop)
-            source_device = samples.device
-            check_samples(samples)
-            return samples.to(device=weight.device, dtype=weight.dtype)
-
-        stop = min(segment.stop, clip.n_samples)
-        audio = resampler.slice(read, sound.n_samples, segment.start, stop)
-        audio = audio * (gain.to(audio) * self.card.input_scale)
-        return between_zeros(audio, 0, segment.stop - segment.start), source_device
-
-
-@dataclass(frozen=True)
-class PaddedClip:
-    """Lengths at the network's rate, and the frames of the time grid that lie within the clip."""
-
-    n_samples: int
-    n_padded: int
-    within: range
-
-
-@lru_cache(maxsize=8)
-def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
-    return Resampler(sample_rate, target_rate)
+def _check_sound(sound: object) -> None:
+    if isinstance(sound, Tensor) or not all(
+        hasattr(sound, name) for name in ("sample_rate", "n_sounds", "n_samples", "read", "rewind")
+    ):
+        raise TypeError(
+            "expected a sound that is read piece by piece, such as AudioFile(path), got "
+            f"{type(sound).__name__}; give a tensor to embed_tensor, a path or an array to "
+            "hear_brainsoundnet.embed_file or embed_array"
+        )
 
 
 def _join(parts: list[Tensor | None]) -> Tensor | None:

@@ -1,21 +1,30 @@
 """The fast way through the network, for inference on a processor.
 
 Plain convolutions leave most of a processor idle here: conv1 reads a single channel, the upper
-stages have a handful of frames. So every stage is made of products of matrices
-(:mod:`hear_brainsoundnet.blocked`): BatchNorm is folded into the kernel, and a row gives several
+stages have a handful of frames. So every stage is made of products of matrices. Up to conv5
+(:mod:`hear_brainsoundnet.blocked`) BatchNorm is folded into the kernel, and a row gives several
 outputs where that is hardly more arithmetic than one by one (conv1 eight, conv2 four, conv3 two).
 Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is asked for,
 their long outputs never exist. Rows are multiplied some thousand at a time, so that memory does not
 grow with them. The plain network is the reference that every test compares with.
+
+Folded kernels are never stale: each is kept with a copy of the weights that it was made from, and
+used only while the weights are equal to that copy, however they were changed. Reading the 0.25
+million weights of conv1 to conv5 takes a few hundredths of a millisecond. The 2.6 million of conv6
+and conv7 would take as long as the product itself; they are multiplied as they are, and the factors
+of BatchNorm go to the outputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules import module
 
 from hear_brainsoundnet.blocked import (
     BlockedKernel,
@@ -24,12 +33,48 @@ from hear_brainsoundnet.blocked import (
     padded_blocks,
 )
 from hear_brainsoundnet.geometry import Window
-from hear_brainsoundnet.soundnet import Layer, SoundNet
+from hear_brainsoundnet.soundnet import ConvBlock, Layer, SoundNet
 
 NUMBERS_AT_ONCE = 2**20  # of rows and what comes of them, per product: 4 MB in float32
 MOST_EXTRA = 1.25  # times the arithmetic of the convolution that its products may take
 MOST_OUTPUTS = 8  # of a convolution without pooling, in one row
 NARROWEST = 64  # numbers in a block that is multiplied by itself
+LARGEST_FOLDED = 2**18  # weights of a kernel that is kept in another arrangement
+FEW_ROWS = 3  # that are multiplied from the left: the library is slow at it from four rows on
+
+
+class _Source(NamedTuple):
+    """All that a block's outputs depend on."""
+
+    weight: Tensor
+    bias: Tensor | None
+    factor: Tensor
+    shift: Tensor
+    mean: Tensor
+    variance: Tensor
+    eps: float
+
+    @classmethod
+    def of(cls, block: ConvBlock) -> _Source:
+        conv, norm = block.conv, block.norm
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        return cls(conv.weight, conv.bias, norm.weight, norm.bias, mean, variance, norm.eps)
+
+    def copy(self) -> _Source:
+        bias = None if self.bias is None else self.bias.clone()
+        weight, factor, shift = self.weight.clone(), self.factor.clone(), self.shift.clone()
+        return _Source(
+            weight, bias, factor, shift, self.mean.clone(), self.variance.clone(), self.eps
+        )
+
+    def equals(self, other: _Source) -> bool:
+        return all(map(_equal, self, other))
+
+    def scale_and_offset(self) -> tuple[Tensor, Tensor]:
+        """What BatchNorm multiplies the outputs without bias by, and what it adds then."""
+        scale = self.factor * torch.rsqrt(self.variance + self.eps)
+        bias = 0.0 if self.bias is None else self.bias
+        return scale, self.shift + (bias - self.mean) * scale
 
 
 @dataclass(frozen=True)
@@ -46,24 +91,48 @@ class _Folded:
         That are added up: one for each block of the kernel, or one for all.
     offset : Tensor
         ``(channels,)``.
+    source : _Source
+        A copy of the weights and statistics that these were made from.
     """
 
     layer: Layer
     kernel: BlockedKernel
     n_products: int
     offset: Tensor
+    source: _Source
+
+
+class FoldedKernels:
+    """The folded kernels of a network, made when they are needed and as long as weights are equal.
+
+    Copies and pickles are empty: they fold their own.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Folded] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_kept": {}}
+
+    def of(self, layer: Layer, block: ConvBlock) -> _Folded:
+        """The folded kernel of the block as it is now."""
+        kept, source = self._kept.get(layer.name), _Source.of(block)
+        if kept is not None and source.equals(kept.source):
+            return kept
+        folded = _fold(layer, source)
+        self._kept[layer.name] = folded
+        return folded
 
 
 class FastSoundNet:
     """A network's stages, computed faster on a processor; equal but for rounding.
 
-    The folded kernels are made when they are first needed, and again when weights have changed or
-    moved.
-
     Parameters
     ----------
     soundnet : SoundNet
-        Taken as it is in inference mode.
+        Taken as it is in inference mode, with the weights that it has in each call.
+    kernels : FoldedKernels, optional
+        Where folded kernels are kept from one call to the next; by default with this object.
 
     Examples
     --------
@@ -75,9 +144,9 @@ class FastSoundNet:
     True
     """
 
-    def __init__(self, soundnet: SoundNet) -> None:
+    def __init__(self, soundnet: SoundNet, kernels: FoldedKernels | None = None) -> None:
         self.soundnet = soundnet
-        self._folded: dict[str, tuple[tuple[object, ...], _Folded]] = {}
+        self.kernels = FoldedKernels() if kernels is None else kernels
 
     def __call__(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
         """Activations of the named stages; as :meth:`SoundNet.forward`."""
@@ -91,6 +160,7 @@ class FastSoundNet:
         """`frames`, channels last, through the stages from number `first` to the deepest wanted."""
         soundnet = self.soundnet
         path = soundnet.path(first, wanted)
+        layers = {layer.name: layer for layer in soundnet.layers}
         known: dict[str, Tensor] = {}
         if first:
             known[soundnet.stage_names[first - 1]] = frames
@@ -100,12 +170,16 @@ class FastSoundNet:
             elif name in soundnet.pool_widths:
                 frames = _max_pool(frames, soundnet.pool_widths[name], name)
             else:
-                folded = self._current(name)
-                pool_name = folded.layer.pool_name
-                if pool_name in path and name not in wanted:
-                    known[pool_name] = frames = _multiply(folded, frames, pooled=True)
-                    continue
-                frames = _multiply(folded, frames, pooled=False)
+                layer, block = layers[name], soundnet.block(name)
+                if block.conv.weight.numel() > LARGEST_FOLDED:
+                    frames = _multiply_as_it_is(layer, block, frames)
+                else:
+                    folded = self.kernels.of(layer, block)
+                    if layer.pool_name in path and name not in wanted:
+                        frames = _multiply(folded, frames, pooled=True)
+                        known[str(layer.pool_name)] = frames
+                        continue
+                    frames = _multiply(folded, frames, pooled=False)
             known[name] = frames
         found = {name: known[name].transpose(1, 2) for name in wanted if name in known}
         top = frames.transpose(1, 2)
@@ -113,16 +187,42 @@ class FastSoundNet:
             name: found[name] if name in found else soundnet.heads[name](top) for name in wanted
         }
 
-    def _current(self, name: str) -> _Folded:
-        block = self.soundnet.block(name)
-        tensors = (*block.parameters(), *block.buffers())
-        state = tuple((t.data_ptr(), t._version, t.dtype, t.device) for t in tensors)
-        before = self._folded.get(name)
-        if before is not None and before[0] == state:
-            return before[1]
-        folded = _fold(self.soundnet, name)
-        self._folded[name] = state, folded
-        return folded
+
+def can_serve(soundnet: SoundNet) -> bool:
+    """Whether the fast way does what the plain network would do, as both are now.
+
+    It does not where weights learn (they are constants here), where something hooks into a layer or
+    has taken its place, or where arithmetic is not float32 or float64: under autocast, say.
+
+    Examples
+    --------
+    >>> soundnet = SoundNet().eval()
+    >>> can_serve(soundnet), can_serve(soundnet.requires_grad_(False))
+    (False, True)
+    """
+    if module._has_any_global_hook() or not _is_as_made(soundnet, SoundNet):
+        return False
+    learns, device_type = torch.is_grad_enabled(), "cpu"
+    for layer in soundnet.layers:
+        block = soundnet.block(layer.name)
+        if not (
+            _is_as_made(block, ConvBlock)
+            and _is_as_made(block.conv, nn.Conv1d)
+            and _is_as_made(block.norm, nn.BatchNorm1d)
+            and _convolves(block.conv, layer)
+            and block.norm.affine
+            and block.norm.running_mean is not None
+        ):
+            return False
+        for each in _Source.of(block):
+            if isinstance(each, Tensor) and (
+                type(each) not in (Tensor, nn.Parameter)
+                or each.dtype not in (torch.float32, torch.float64)
+                or (learns and each.requires_grad)
+            ):
+                return False
+        device_type = block.conv.weight.device.type
+    return not torch.is_autocast_enabled(device_type)
 
 
 def n_conv_outputs(layer: Layer, n_frames: int) -> int:
@@ -130,21 +230,50 @@ def n_conv_outputs(layer: Layer, n_frames: int) -> int:
     return Window(layer.kernel, layer.stride, layer.padding).n_out(n_frames)
 
 
+def _equal(one: Tensor | float | None, other: Tensor | float | None) -> bool:
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return one == other if one is not other else True
+    if one.dtype != other.dtype or one.device != other.device:
+        return False
+    # Elsewhere every comparison waits for the device, which takes longer than to fold once more.
+    return one.device.type == "cpu" and torch.equal(one, other)
+
+
+def _is_as_made(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether it computes what its class says, and nothing looks on."""
+    return type(module) is kind and not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in vars(module)
+    )
+
+
+def _convolves(conv: nn.Conv1d, layer: Layer) -> bool:
+    """Whether a convolution is that of the layer table."""
+    return (
+        conv.stride == (layer.stride,)
+        and conv.padding == (layer.padding,)
+        and conv.dilation == (1,)
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+    )
+
+
+# Kernels outlive the call that they are made in, which may be in inference mode.
+@torch.inference_mode(False)
 @torch.no_grad()
-def _fold(soundnet: SoundNet, name: str) -> _Folded:
-    (layer,) = (each for each in soundnet.layers if each.name == name)
-    block = soundnet.block(name)
-    conv, norm = block.conv, block.norm
-    variance, mean = norm.get_buffer("running_var"), norm.get_buffer("running_mean")
-    scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    bias = 0.0 if conv.bias is None else conv.bias
-    weight = conv.weight * scale[:, None, None]
+def _fold(layer: Layer, current: _Source) -> _Folded:
+    source = current.copy()  # first, so that the kernel can only be that of the copy
+    scale, offset = source.scale_and_offset()
+    weight = source.weight * scale[:, None, None]
     kernel = blocked_kernel(weight, layer.stride, outputs_per_row(layer))
     # A block of conv1 is a handful of numbers: all that a row hears in one product. Elsewhere one
     # product for each block, added up, saves copying every number as often as it is heard.
     width = kernel.matrix.shape[0] // kernel.n_blocks
     n_products = kernel.n_blocks if width >= NARROWEST else 1
-    return _Folded(layer, kernel, n_products, norm.bias + (bias - mean) * scale)
+    return _Folded(layer, kernel, n_products, offset, source)
 
 
 def outputs_per_row(layer: Layer) -> int:
@@ -199,6 +328,21 @@ def _multiply(each: _Folded, frames: Tensor, *, pooled: bool) -> Tensor:
     else:
         outputs = outputs[:, :n_outputs]
     return (outputs + each.offset).relu_()
+
+
+def _multiply_as_it_is(layer: Layer, block: ConvBlock, frames: Tensor) -> Tensor:
+    """Frames of the convolution by a product with the weights themselves, channels last."""
+    n_outputs = n_conv_outputs(layer, frames.shape[1])
+    _check_length(n_outputs, layer.name, frames)
+    weight = block.conv.weight.flatten(1)
+    n_rows = len(frames) * n_outputs
+    if n_rows * weight.shape[1] > NUMBERS_AT_ONCE:  # enough for a convolution to be as fast
+        return block(frames.transpose(1, 2)).transpose(1, 2)
+    padded = F.pad(frames, (0, 0, layer.padding, layer.padding))
+    rows = padded.unfold(1, layer.kernel, layer.stride).reshape(n_rows, -1)
+    products = rows @ weight.T if n_rows <= FEW_ROWS else (weight @ rows.T).T
+    scale, offset = _Source.of(block).scale_and_offset()
+    return torch.addcmul(offset, products, scale).relu_().view(len(frames), n_outputs, -1)
 
 
 def _check_length(n_frames: int, name: str, frames: Tensor) -> None:

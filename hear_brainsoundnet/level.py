@@ -13,9 +13,11 @@ silence before, within or behind a sound does not count.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound, TensorSound
+from hear_brainsoundnet.modes import is_traced
 from hear_brainsoundnet.padding import between_zeros
 
 BLOCKS_PER_SECOND = 10
@@ -67,6 +69,8 @@ def brought_to(level: float, audio: Tensor, sample_rate: int) -> Tensor:
             [ 0.1000,  0.1000],
             [ 0.0000,  0.0000]])
     """
+    if is_traced():
+        return audio * _gain(level, _powers(audio, _block(sample_rate))).to(audio)
     return audio * gain_to(level, TensorSound(audio, sample_rate))
 
 
@@ -85,7 +89,7 @@ def gain_to(level: float, sound: Sound) -> Tensor:
     Tensor
         Shape ``(n_sounds, 1)``, float32. NaN or 0 where a sound contains NaN or infinity.
     """
-    block = max(1, sound.sample_rate // BLOCKS_PER_SECOND)
+    block = _block(sound.sample_rate)
     n_at_once = block * max(1, READ_AT_ONCE // block)
     powers = torch.cat(
         [
@@ -94,9 +98,7 @@ def gain_to(level: float, sound: Sound) -> Tensor:
         ],
         dim=1,
     )
-    energy = powers.sum(dim=1, keepdim=True).clamp_min(torch.finfo(powers.dtype).tiny)
-    own = powers.square().sum(dim=1, keepdim=True) / energy
-    return (level / own.clamp_min(SILENCE**2).sqrt()).float()
+    return _gain(level, powers)
 
 
 def with_gain(level: float, sound: Sound) -> tuple[Sound, Tensor]:
@@ -111,8 +113,23 @@ def with_gain(level: float, sound: Sound) -> tuple[Sound, Tensor]:
     return sound, gain
 
 
+def _block(sample_rate: int) -> int:
+    return max(1, sample_rate // BLOCKS_PER_SECOND)
+
+
+def _gain(level: float, powers: Tensor) -> Tensor:
+    energy = powers.sum(dim=1, keepdim=True).clamp_min(torch.finfo(powers.dtype).tiny)
+    own = powers.square().sum(dim=1, keepdim=True) / energy
+    return (level / own.clamp_min(SILENCE**2).sqrt()).float()
+
+
 def _powers(samples: Tensor, block: int) -> Tensor:
     """Mean square in blocks, ``(n_sounds, n_blocks)``, float64; the last one ends in silence."""
+    if is_traced():
+        # A block more than is needed: there are always several, which export need not ask.
+        squares = F.pad(samples.float(), (0, 2 * block - 1)).square()
+        sums = F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)
+        return sums[:, 0].double() / block
     n_needed = -(-samples.shape[1] // block) * block
     samples = between_zeros(samples.float(), 0, n_needed).unflatten(1, (-1, block))
     amplitudes = torch.linalg.vector_norm(samples, dim=2)

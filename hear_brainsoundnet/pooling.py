@@ -12,6 +12,7 @@ from torch import Tensor
 from hear_brainsoundnet.features import Term
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.modes import is_traced
 
 FRAMES_PER_BLOCK = 4096  # interpolated at a time
 
@@ -43,7 +44,7 @@ class ScenePool:
         Where sounds have fewer frames than others, `numbers`, shape ``(n_sounds,)``, says how many,
         and what is beyond them is zero.
         """
-        if frames.shape[2] == 0:
+        if not is_traced() and frames.shape[2] == 0:
             return
         self.n_frames = self.n_frames + (frames.shape[2] if numbers is None else numbers[:, None])
         if "mean" in self.term.poolings or "std" in self.term.poolings:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound, check_samples
 from hear_brainsoundnet.checkpoint import Checkpoint
-from hear_brainsoundnet.embedding import SAMPLES_PER_PASS, cached_resampler
+from hear_brainsoundnet.embedding import SAMPLES_PER_PASS
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.front_end import cached_resampler
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at
 from hear_brainsoundnet.streaming import segments

@@ -20,8 +20,10 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hear_brainsoundnet.modes import is_traced, ordinary_tensors
 from hear_brainsoundnet.padding import between_zeros
 
 ZERO_CROSSINGS = 6
@@ -68,14 +70,16 @@ class Resampler(nn.Module):
         taps = 2 * self.width + self.old
         self.identity = self.old == self.new
         self.has_kernel = not self.identity and self.new * taps <= largest_kernel
-        kernel = torch.empty(0)
-        if self.has_kernel:
-            inputs = torch.arange(-self.width, self.width + self.old, dtype=torch.float64)
-            phases = torch.arange(self.new, dtype=torch.float64)
-            offsets = inputs[None, :] / self.old - phases[:, None] / self.new
-            kernel = self._weights(offsets).float().T.contiguous()
+        with ordinary_tensors():
+            kernel = self._kernel() if self.has_kernel else torch.empty(0)
+            self._bands = list(_bands(kernel)) if self.has_kernel else []
         self.register_buffer("kernel", kernel, persistent=False)  # (taps, new)
-        self._bands = list(_bands(kernel)) if self.has_kernel else []
+
+    def _kernel(self) -> Tensor:
+        inputs = torch.arange(-self.width, self.width + self.old, dtype=torch.float64)
+        phases = torch.arange(self.new, dtype=torch.float64)
+        offsets = inputs[None, :] / self.old - phases[:, None] / self.new
+        return self._weights(offsets).float().T.contiguous()
 
     def n_out(self, n_samples: int) -> int:
         """Length after resampling of a clip of `n_samples`."""
@@ -83,6 +87,8 @@ class Resampler(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Resample whole clips, shape ``(n_sounds, n_samples)``."""
+        if is_traced():
+            return self.whole(audio)[:, : self.n_out(audio.shape[1])]
 
         def read(start: int, stop: int) -> Tensor:
             return audio[:, start:stop]
@@ -123,19 +129,36 @@ class Resampler(nn.Module):
             return blocks.reshape(len(audio), -1)[:, start - offset : stop - offset]
         return self._interpolate(audio, begin, start, stop)
 
+    def whole(self, audio: Tensor) -> Tensor:
+        """The same and some samples more, by operations on tensors alone, for any length."""
+        if self.identity:
+            return audio
+        # A block more than is needed: there are always several, which export need not ask.
+        padded = F.pad(audio, (self.width, self.width + 2 * self.old))
+        if not self.has_kernel:
+            outputs = torch.arange(self.n_out(audio.shape[1]), device=audio.device)
+            return self._interpolated(padded, -self.width, outputs)
+        kernel = self.kernel.to(audio).T[:, None]
+        blocks = F.conv1d(padded[:, None], kernel, stride=self.old)
+        return blocks.transpose(1, 2).flatten(1)
+
     def _interpolate(self, audio: Tensor, begin: int, start: int, stop: int) -> Tensor:
-        """The same sums without a kernel table: gather the inputs near each output."""
-        pieces = []
+        """The same sums without a kernel table."""
+        pieces = [
+            torch.arange(piece, min(stop, piece + 2**16), device=audio.device)
+            for piece in range(start, stop, 2**16)
+        ]
+        return torch.cat([self._interpolated(audio, begin, outputs) for outputs in pieces], dim=1)
+
+    def _interpolated(self, audio: Tensor, begin: int, outputs: Tensor) -> Tensor:
+        """Output samples, from the inputs near each; `audio` begins at input `begin`."""
         taps = torch.arange(-self.width, self.width + 1, device=audio.device)
-        for piece in range(start, stop, 2**16):
-            outputs = torch.arange(piece, min(stop, piece + 2**16), device=audio.device)
-            nearest = outputs * self.old // self.new
-            inputs = nearest[:, None] + taps
-            # offset = input / old - output / new, in whole numbers up to the last division
-            numerators = inputs * self.new - outputs[:, None] * self.old
-            weights = self._weights(numerators.double() / (self.old * self.new)).to(audio)
-            pieces.append((audio[:, inputs - begin] * weights).sum(-1))
-        return torch.cat(pieces, dim=1)
+        nearest = outputs * self.old // self.new
+        inputs = nearest[:, None] + taps
+        # offset = input / old - output / new, in whole numbers up to the last division
+        numerators = inputs * self.new - outputs[:, None] * self.old
+        weights = self._weights(numerators.double() / (self.old * self.new)).to(audio)
+        return (audio[:, inputs - begin] * weights).sum(-1)
 
     def _weights(self, offsets: Tensor) -> Tensor:
         """Windowed sinc at `offsets` (in units of the common period), float64."""

@@ -14,8 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from hear_brainsoundnet.modes import is_traced
 
 BATCHNORM_EPS = 1e-5
 
@@ -251,7 +254,7 @@ class SoundNet(nn.Module):
             outputs[self.stage_names[first - 1]] = frames
         for name in path:
             if name in self.pool_widths:
-                frames = F.max_pool1d(frames, self.pool_widths[name])
+                frames = _max_pool(frames, self.pool_widths[name])
             else:
                 frames = self.block(name)(frames)
             if name in wanted:
@@ -260,3 +263,14 @@ class SoundNet(nn.Module):
             if name in self.heads:
                 outputs[name] = self.heads[name](frames)
         return outputs
+
+
+def _max_pool(frames: Tensor, width: int) -> Tensor:
+    if not is_traced():
+        return F.max_pool1d(frames, width)
+    # That takes lengths for fixed numbers, and so does what asks whether windows fill the frames.
+    first = torch.arange(frames.shape[2] // width, device=frames.device) * width
+    highest = frames.index_select(2, first)
+    for place in range(1, width):
+        highest = torch.maximum(highest, frames.index_select(2, first + place))
+    return highest

@@ -1,10 +1,8 @@
 """Short clips of different lengths in one pass, each with the embeddings that it has alone.
 
 A clip of a second keeps the network busy for a fraction of what it takes to call its layers one by
-one; sixteen clips cost little more than three. But a clip that is followed by silence is not the
-clip alone: silence becomes something else than zero in the first layer, while beyond the end of a
-clip every layer sees zeros, its padding. So after each layer the frames that lie beyond the end of
-their own clip are set to zero. What is left is exactly what the network gives for the clip alone.
+one; sixteen clips cost little more than three. What lies beyond the end of a clip is set to zero
+after each layer (:mod:`hear_brainsoundnet.masked`), so that each has the frames that it has alone.
 
 Passes always have the same shapes: as many clips as :data:`CLIPS` (silence in place of those that
 are missing), of a length that depends on the clip alone. Sums of floating-point numbers are then
@@ -21,9 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound
-from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings, cached_resampler
-from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
-from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
+from hear_brainsoundnet.masked import held_at, masked_frames
 from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.streaming import Segment
 
@@ -61,13 +58,13 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     ValueError
         If the sound contains NaN or infinity.
     """
-    resampler = cached_resampler(sound.sample_rate, model.card.sample_rate)
-    clip = model.padded_clip(sound, resampler)
+    clip = model.padded_clip(sound)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
-    sound, gain = model.levelled(sound)
+    sound, gain = model.front_end.levelled(sound)
     whole = Segment(0, clip.n_padded, {}, {})
-    audio, _ = model.read_segment(sound, gain, resampler, clip, whole)
+    weight = next(model.soundnet.parameters())
+    audio, _ = model.front_end.read_segment(sound, gain, clip, whole, weight)
     return ShortClip(audio[0], clip.within)
 
 
@@ -104,9 +101,11 @@ def embed_together(
     (length,) = lengths
     rows = [F.pad(clip.audio, (0, length - len(clip.audio))) for clip in clips]
     audio = torch.stack(rows + [torch.zeros_like(rows[0])] * (CLIPS - len(clips)))
-    n_samples = [len(clip.audio) for clip in clips] + [length] * (CLIPS - len(clips))
+    n_samples = torch.tensor(
+        [len(clip.audio) for clip in clips] + [length] * (CLIPS - len(clips)), device=audio.device
+    )
     terms = [*(model.scene_terms if scene else ()), *(model.timestamp_terms if timestamps else ())]
-    frames = masked_frames(model, audio, n_samples, {term.stage for term in terms})
+    frames = masked_frames(model.network, audio, n_samples, {term.stage for term in terms})
     found = [Embeddings() for _ in clips]
     if scene:
         # No maximum is below the zeros beyond the end, which the ReLU has seen to.
@@ -115,14 +114,13 @@ def embed_together(
         found = [Embeddings(scene=table[i : i + 1]) for i in range(len(clips))]
     if timestamps:
         first, last = clips[0].within.start, max(clip.within.stop for clip in clips)
-        centres = torch.arange(first, last, dtype=torch.float64)
-        centres = model.grid.centre + centres * model.grid.hop
+        centres = model.centres(first, last)
         tracks = [
-            _held(*frames[term.stage], model.stages[term.stage], centres)
+            held_at(*frames[term.stage], model.stages[term.stage], centres)
             for term in model.timestamp_terms
         ]
         tracks_side_by_side = torch.cat(tracks, dim=2).float().cpu()
-        milliseconds = (centres * (1000 / model.card.sample_rate)).float()[None]
+        milliseconds = model.milliseconds(centres)[None]
         for i, clip in enumerate(clips):
             n_frames = len(clip.within)
             found[i] = Embeddings(
@@ -133,53 +131,5 @@ def embed_together(
     return found
 
 
-def masked_frames(
-    model: EmbeddingModel, audio: Tensor, n_samples: Sequence[int], wanted: set[str]
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Frames of stages, zero beyond the end of each clip, and how many there are before it.
-
-    Parameters
-    ----------
-    audio : Tensor
-        ``(n_clips, n_longest)``.
-    n_samples : sequence of int
-        Of each clip.
-    wanted : set of str
-        Names of stages.
-
-    Returns
-    -------
-    dict of (Tensor, Tensor)
-        For each of them frames ``(n_clips, channels, n_frames)`` and numbers ``(n_clips,)``.
-    """
-    found: dict[str, tuple[Tensor, Tensor]] = {}
-    layers = model.soundnet.layers
-    pooled_at_once = {layer.name for layer in layers if layer.pool} - wanted
-    below: tuple[str, Tensor] | None = None
-    for name, stage in stage_geometry(layers).items():
-        if name in pooled_at_once:  # whole windows lie within a clip: nothing to set to zero yet
-            continue
-        if below is None:
-            frames = model.network(audio, [name])[name]
-        else:
-            frames = model.network.continue_from(*below, [name])[name]
-        numbers = torch.tensor([stage.n_frames(n) for n in n_samples], device=frames.device)
-        places = torch.arange(frames.shape[2], device=frames.device)
-        frames = frames.masked_fill((places >= numbers[:, None])[:, None], 0)
-        if name in wanted:
-            found[name] = frames, numbers
-        if len(found) == len(wanted):
-            break
-        below = name, frames
-    return found
-
-
 def _rounded_up(n_samples: int) -> int:
     return -(-n_samples // LENGTH_STEP) * LENGTH_STEP
-
-
-def _held(frames: Tensor, numbers: Tensor, stage: StageGeometry, times: Tensor) -> Tensor:
-    """Frames at `times`, the last one of each clip held beyond its end."""
-    places = torch.arange(frames.shape[2], device=frames.device)
-    own = torch.minimum(places, numbers[:, None] - 1)[:, None].expand_as(frames)
-    return frames_at(frames.gather(2, own).transpose(1, 2), stage, times)

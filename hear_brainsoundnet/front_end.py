@@ -1,0 +1,202 @@
+"""From sounds to the audio of a network: one level, resampled, scaled, padded.
+
+All of it is done in float32 (float64 for a network in float64), whatever the type of the network:
+half precision and autocast are for the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hear_brainsoundnet.audio import Sound, check_audio, check_samples
+from hear_brainsoundnet.geometry import StageGeometry
+from hear_brainsoundnet.level import brought_to, with_gain
+from hear_brainsoundnet.masked import shortest_input
+from hear_brainsoundnet.modes import is_exporting, ordinary_tensors, without_autocast
+from hear_brainsoundnet.padding import between_zeros
+from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.streaming import Segment
+
+
+@dataclass(frozen=True)
+class PaddedClip:
+    """Lengths at the network's rate, and the frames of the time grid that lie within the clip."""
+
+    n_samples: int
+    n_padded: int
+    within: range
+
+
+class FrontEnd(nn.Module):
+    """What sounds go through before they enter a network.
+
+    The amplitude scale and the rate that the network expects are part of the state, since weights
+    mean nothing without them. Weights for another rate are refused, by ``load_state_dict``.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate in Hz of the tensors that will be given.
+    network_rate : int
+        Rate in Hz of the network's audio.
+    input_scale : float
+        Audio within [-1, 1] is multiplied by it.
+    level : float
+        That sounds are brought to first; 0 leaves them as they are.
+    """
+
+    input_scale: Tensor
+    network_rate: Tensor
+
+    def __init__(
+        self, sample_rate: int, network_rate: int, input_scale: float, level: float
+    ) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self.target_rate = network_rate
+        self.level = level
+        self.resampler = Resampler(sample_rate, network_rate)
+        with ordinary_tensors():
+            self.register_buffer("input_scale", torch.tensor(input_scale, dtype=torch.float32))
+            self.register_buffer("network_rate", torch.tensor(network_rate))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FrontEnd:
+        scale, kernel = self.input_scale, self.resampler.kernel
+        super()._apply(fn, recurse)
+        # Half precision is for the network; what these were before cannot be had back from it.
+        self.input_scale = scale.to(self.input_scale.device)
+        self.resampler.kernel = kernel.to(self.resampler.kernel.device)
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *arguments: Any, **keywords: Any
+    ) -> None:
+        rate = state_dict.get(prefix + "network_rate")
+        if rate is not None and int(rate) != self.target_rate:
+            raise ValueError(
+                f"these weights expect audio at {int(rate)} Hz, this model has a network for "
+                f"{self.target_rate} Hz; load their own checkpoint with load_model(path)"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
+
+    def resampler_for(self, sound: Sound) -> Resampler:
+        if sound.sample_rate == self.sample_rate:
+            return self.resampler
+        return cached_resampler(sound.sample_rate, self.target_rate)
+
+    def levelled(self, sound: Sound) -> tuple[Sound, Tensor]:
+        """The sound from its beginning, and what it is multiplied by, ``(n_sounds, 1)``."""
+        if self.level == 0:
+            return sound, torch.ones(sound.n_sounds, 1, device="cpu")
+        return with_gain(self.level, sound)
+
+    def read_segment(
+        self, sound: Sound, gain: Tensor, clip: PaddedClip, segment: Segment, like: Tensor
+    ) -> tuple[Tensor, torch.device]:
+        """Samples of one segment for a network with weights `like`, and where they came from."""
+        source_device = torch.device("cpu")
+
+        def read(start: int, stop: int) -> Tensor:
+            nonlocal source_device
+            samples = check_audio(sound.read(start, stop))
+            source_device = samples.device
+            check_samples(samples)
+            return samples.to(device=like.device, dtype=full_precision(like))
+
+        stop = min(segment.stop, clip.n_samples)
+        with without_autocast(like.device):
+            resampler = self.resampler_for(sound)
+            audio = resampler.slice(read, sound.n_samples, segment.start, stop)
+            audio = audio * (gain.to(audio) * self.input_scale.to(audio))
+            audio = between_zeros(audio, 0, segment.stop - segment.start)
+        return audio.to(like.dtype), source_device
+
+    def whole(
+        self, audio: Tensor, grid: StageGeometry, shortest: int, two_frames: int, like: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Clips in memory, by operations on tensors alone, for audio of any length.
+
+        Parameters
+        ----------
+        audio : Tensor
+            ``(n_sounds, n_samples)`` at `sample_rate`.
+        grid : StageGeometry
+            Whose frames within the clips are needed.
+        shortest : int
+            Samples that are needed at least.
+        two_frames : int
+            Samples that give every stage two frames.
+        like : Tensor
+            A weight of the network.
+
+        Returns
+        -------
+        audio : Tensor
+            ``(n_sounds, n_longer)``: as :meth:`read_segment` gives it, and more zeros.
+        n_padded : Tensor
+            int64 ``(1,)``: how many samples of it belong to the clips.
+        """
+        # A length that is counted, so that a trace records where it comes from.
+        n_samples = torch.ones_like(audio[:1], dtype=torch.int64).sum(dim=1)
+        n_resampled = _divided_up(n_samples * self.resampler.new, self.resampler.old)
+        n_within = frames_before(grid, n_samples, self.resampler)
+        n_padded = torch.maximum(n_resampled, shortest_input(grid, n_within)).clamp_min(shortest)
+        with without_autocast(like.device):
+            audio = audio.to(device=like.device, dtype=full_precision(like))
+            if self.level:
+                audio = brought_to(self.level, audio, self.sample_rate)
+            audio = self.resampler.whole(audio) * self.input_scale.to(audio)
+            places = torch.arange(audio.shape[1], device=audio.device)
+            audio = audio.masked_fill(places >= n_resampled, 0)
+            # The last frame within a clip needs no more than this beyond its end.
+            n_beyond = shortest + max(0, -int(grid.centre // 1))
+            if not isinstance(audio.shape[1], int) and is_exporting():
+                n_beyond = max(n_beyond, two_frames)  # export asks whether there may be only one
+            audio = F.pad(audio, (0, n_beyond))
+        return audio.to(like.dtype), n_padded
+
+
+def padded_clip(
+    sound: Sound, resampler: Resampler, grid: StageGeometry, shortest: int
+) -> PaddedClip:
+    """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
+    within = grid.frames_within(sound.n_samples * Fraction(resampler.new, resampler.old))
+    n_samples = resampler.n_out(sound.n_samples)
+    n_padded = max(n_samples, grid.shortest_input(within.stop), shortest)
+    return PaddedClip(n_samples, n_padded, within)
+
+
+def frames_before(grid: StageGeometry, n_samples: Any, resampler: Resampler) -> Any:
+    """Where the frames of :meth:`StageGeometry.frames_within` stop, for a length of any kind.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.geometry import stage_geometry
+    >>> frames_before(stage_geometry()["conv4"], torch.tensor(48000), Resampler(48000, 22050))
+    tensor(22)
+    """
+    halves = round(2 * grid.centre)  # centres are multiples of one half
+    samples = 2 * resampler.new * n_samples - halves * resampler.old
+    return _divided_up(samples, 2 * resampler.old * grid.hop)
+
+
+def full_precision(like: Tensor) -> torch.dtype:
+    """The type that samples are computed in before a network with weights `like`."""
+    return torch.promote_types(like.dtype, torch.float32)
+
+
+@lru_cache(maxsize=8)
+def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
+    return Resampler(sample_rate, target_rate)
+
+
+def _divided_up(number: Any, divisor: int) -> Any:
+    return -(-number // divisor)
