@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.control import Donor, permuted_brain
-from training.frozen import FrozenStages
+from training.frozen import FrozenStages, frames_fit
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
 from training.recipe import FitRecipe
@@ -73,7 +73,9 @@ def assemble(recipe: FitRecipe) -> Parts:
     lower = None
     if encoder.read_out.alignment != "crop":  # there, frames depend on where a window begins
         stage = deepest_frozen_stage(encoder, recipe.train_from)
-        lower = FrozenStages(encoder, stage, prepared, scale) if stage else None
+        heard = [run.stimulus for run in (*split.train, *split.validation)]
+        if stage and frames_fit(encoder, stage, prepared, heard):
+            lower = FrozenStages(encoder, stage, prepared, scale)
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower, donors)
     predictor = Predictor(encoder, loader, recipe.windows.n_trs)
     return Parts(recipe, prepared, split, start, encoder, loader, predictor)

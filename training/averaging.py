@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from hear_brainsoundnet.checkpoint import Checkpoint, write_checkpoint
+from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
 
@@ -83,8 +84,8 @@ def write_average(
 
     Parameters
     ----------
-    one, other : path-like
-        Checkpoint files.
+    one, other : str or path-like
+        Names of checkpoints ("default") or their files.
     out : path-like
         The ``.safetensors`` file.
     share : float
@@ -95,9 +96,9 @@ def write_average(
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is no checkpoint, or they differ in layers, rate or input scale.
+        If one is no checkpoint, or they differ in layers, rate or input scale.
     """
-    first, second = read_checkpoint(one), read_checkpoint(other)
+    first, second = load_checkpoint(one), load_checkpoint(other)
     _refuse_unlike(first, second)
     card = Card(
         name=name or Path(out).stem,

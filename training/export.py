@@ -15,7 +15,7 @@ from hear_brainsoundnet.checkpoint import write_checkpoint
 from hear_brainsoundnet.prediction_files import targets_path
 from training.assembly import assemble
 from training.prepared_files import TARGETS_IMAGE
-from training.run_folder import RunFolder
+from training.run_folder import Outcome, RunFolder, State, outcome_of
 
 USE = (
     "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
@@ -50,11 +50,7 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     """
     folder, out = RunFolder(run), Path(out)
     recipe = folder.recipe()
-    state = folder.read_state()
-    if state is None or not state.finished:
-        raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
-        )
+    state = _finished(folder)
     parts = assemble(recipe)
     parts.encoder.load_state_dict(state.best)
     best = state.history[state.best_epoch]
@@ -63,6 +59,7 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
         "epoch": state.best_epoch,
+        "outcome": outcome_of(state, recipe, parts.start.card.name).sentence(),
         "command": "python -m training export",
     }
     card = Card(
@@ -86,6 +83,22 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     if image.exists():
         shutil.copyfile(image, targets_path(out))
     return digest
+
+
+def what_is_exported(run: str | Path) -> Outcome:
+    """Which epoch of a finished run its checkpoint has."""
+    folder = RunFolder(run)
+    start = folder.read_document("origin.json")["start"]["name"]
+    return outcome_of(_finished(folder), folder.recipe(), start)
+
+
+def _finished(folder: RunFolder) -> State:
+    state = folder.read_state()
+    if state is None or not state.finished:
+        raise ValueError(
+            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+        )
+    return state
 
 
 def _mean_scores(path: Path) -> dict[str, JsonValue]:

@@ -5,14 +5,15 @@ nothing moves, keep the weights if they are the best so far, write the state. It
 or the largest number of epochs is reached. Every random draw comes from the recipe's seed and the
 number of the epoch, so that a run which was killed and resumed goes on exactly as it would have.
 
-With several processes (``accelerate launch -m training fit ...``) each takes its share of an
-epoch's steps and of the validation runs; gradients are averaged over processes, so that a step then
-sees `batch_size` windows per process.
+With several processes (:mod:`training.processes`) each takes its share of an epoch's steps and of
+the validation runs; gradients are averaged over processes, so that a step then sees `batch_size`
+windows per process. The read-out is solved for by the first one alone.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,10 +30,11 @@ from training.evaluation.run_scores import compare, compared_together, score_run
 from training.losses import LOSSES
 from training.monitoring import Monitor
 from training.predicting import Predictor
+from training.processes import count_in_words, join_processes
 from training.provenance import git_revision, versions
 from training.recipe import FitRecipe
 from training.ridge_start import solve_read_out
-from training.run_folder import Epoch, RunFolder, State
+from training.run_folder import Epoch, Outcome, RunFolder, State, outcome_of
 from training.scores import pearson_r, r2_score
 from training.starting_weights import head_name, set_training
 from training.windows import Window, draw_windows
@@ -40,7 +42,9 @@ from training.windows import Window, draw_windows
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def fit(recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: bool = True) -> None:
+def fit(
+    recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: bool = True
+) -> Outcome:
     """Fit an encoder to a prepared dataset.
 
     Parameters
@@ -54,6 +58,11 @@ def fit(recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: b
     progress : bool
         Show what happens on standard error.
 
+    Returns
+    -------
+    Outcome
+        Which epoch was kept, and why training stopped.
+
     Raises
     ------
     FileExistsError
@@ -63,7 +72,9 @@ def fit(recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: b
     OSError
         If the state cannot be written; the last one stays.
     """
-    accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
+    accelerator = join_processes(recipe.mixed_precision)
+    if progress and accelerator.is_main_process:
+        print(f"fit: {count_in_words(accelerator)}", file=sys.stderr)
     torch.use_deterministic_algorithms(True, warn_only=True)
     parts = assemble(recipe)
     folder = RunFolder(out)
@@ -89,18 +100,18 @@ def fit(recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: b
         if state.best_epoch == state.history[-1].epoch:
             state.best = state.model
         if accelerator.is_main_process:
-            folder.write_state(state)
+            folder.keep(state)
 
     state = folder.read_state()
     if state is None:
-        if recipe.read_out.initial == "ridge":
+        if recipe.read_out.initial == "ridge" and accelerator.is_main_process:
             _solve_read_outs(parts)
         _agree_on_weights(encoder, accelerator)
         state = State()
         row = _validate(parts, accelerator, loss, epoch=0, train_loss=math.nan, learning_rate=0.0)
         state.history.append(row)
         remember(state)
-    else:
+    elif not state.finished:
         encoder.load_state_dict(state.model)
         optimiser.load_state_dict(state.optimiser)
         schedule.load_state_dict(state.schedule)
@@ -151,9 +162,9 @@ def fit(recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: b
             runs = getattr(parts.split, side)
             scores.extend(score.row() for score in score_runs(predictor, runs, side))
         folder.write_table("scores.csv", scores)
-        state.finished = True
-        folder.write_state(state)
+        folder.finish(state, outcome_of(state, recipe, parts.start.card.name))
     accelerator.wait_for_everyone()
+    return outcome_of(state, recipe, parts.start.card.name)
 
 
 def loss_of_step(predictor: Predictor, windows: Sequence[Window], loss: Loss) -> Tensor:
@@ -247,7 +258,7 @@ def _parameter_groups(encoder: BrainEncoder, recipe: FitRecipe) -> list[dict[str
         ),
         (
             list(encoder.heads.parameters()),
-            settings.read_out_learning_rate or settings.learning_rate,
+            recipe.read_out_learning_rate,
         ),
     ]
     return [
@@ -270,9 +281,8 @@ def _solve_read_outs(parts: Parts) -> None:
         if not mine:
             raise ValueError(f"the split leaves no training runs of {name}")
         runs = [run for run, _ in mine]
-        responses = [parts.loader.bold(run) for run in runs]
         assert isinstance(head, torch.nn.Conv1d)
-        solve_read_out(head, runs, [table for _, table in mine], responses)
+        solve_read_out(head, runs, [table for _, table in mine], parts.loader.responses(runs))
 
 
 def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:

@@ -2,13 +2,14 @@
 
 What lies below the first stage that learns gives the same frames in every epoch. They are computed
 when a stimulus is first heard, in pieces that join exactly, and kept: 11 kB per second of sound
-when training begins at conv4, 44 kB at conv2, 3 kB for a frozen conv7. Windows then begin at these
-frames instead of at the sound, and give the same numbers.
+when training begins at conv4, 88 kB at conv2, 3 kB for a frozen conv7. Windows then begin at these
+frames instead of at the sound, and give the same numbers. Where all of a dataset would take more
+than :data:`MOST_KEPT`, nothing is kept, and windows begin at the sound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import segments
 from training.prepared import INT16_SCALE, Prepared
 
+MOST_KEPT = 4_000_000_000  # bytes: 100 hours from conv4, 12 from conv2
 SAMPLES_PER_PASS = 2**18  # about 12 s: longer passes leave the processor's cache
 
 
@@ -65,6 +67,15 @@ class FrozenStages:
 
         n_samples = max(len(audio), self.encoder.stage.shortest_input())
         return frames_in_pieces(self.soundnet, self.stage, n_samples, read)[0].cpu()
+
+
+def frames_fit(
+    encoder: BrainEncoder, stage: str, prepared: Prepared, stimuli: Iterable[str]
+) -> bool:
+    """Whether the frames of all these stimuli may be kept in memory."""
+    geometry = stage_geometry(encoder.soundnet.layers)[stage]
+    n_samples = sum(len(prepared.audio(stimulus)) for stimulus in set(stimuli))
+    return 4 * geometry.channels * n_samples / geometry.hop <= MOST_KEPT
 
 
 def deepest_without_gradient(encoder: BrainEncoder) -> StageGeometry | None:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
 from training.curves import draw_curves
+from training.progress import bar
 from training.recipe import FitRecipe
 from training.run_folder import RunFolder, State
 
@@ -56,12 +57,9 @@ class Monitor:
 
     def steps(self, steps: Iterable[StepT], epoch: int) -> Iterator[StepT]:
         """The steps of an epoch, with a bar."""
-        hidden = None if self.shown else True  # None: shown on a terminal only
-        with tqdm(
-            steps, desc=f"epoch {epoch}", disable=hidden, file=sys.stderr, leave=False
-        ) as bar:
-            self._bar = bar
-            yield from bar
+        with bar(steps, desc=f"epoch {epoch}", shown=self.shown, leave=False) as shown:
+            self._bar = shown
+            yield from shown
 
     def step(self, loss: float) -> None:
         """The loss of one step, at the end of the bar."""

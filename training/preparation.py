@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
-from tqdm import tqdm
 
 from training.checksums import checksum_of
 from training.collection_checks import check_collection, leave_out
@@ -29,6 +28,7 @@ from training.prepared_writer import (
     remove_others,
     write_targets_image,
 )
+from training.progress import bar
 from training.run_checks import RunRules
 from training.run_preparation import RunPreparation, missing_targets
 from training.sources.cneuromod import CneuromodSource
@@ -162,7 +162,7 @@ def _prepare_sounds(
     progress: bool,
 ) -> dict[str, PreparedSound]:
     sounds = {}
-    for name in tqdm(sorted(collection.stimuli), desc="audio", disable=not progress):
+    for name in bar(sorted(collection.stimuli), desc="audio", shown=progress):
         target = audio_file(claim.out, name)
         if claim.is_damaged(target):
             target.unlink()
@@ -192,10 +192,10 @@ def _prepare_runs(
     preparation = RunPreparation(collection.targets, collection.kind, settings, sounds)
     recordings = sorted(collection.recordings, key=lambda each: each.subject)  # keeps the order
     runs: list[Run] = []
-    with tqdm(total=len(recordings), desc="runs", disable=not progress) as bar:
+    with bar(total=len(recordings), desc="runs", shown=progress) as runs_done:
         for subject, group in groupby(recordings, key=lambda each: each.subject):
             writer = SubjectWriter(claim, subject)
-            done = preparation.prepare_subject(writer, list(group), bar.update)
+            done = preparation.prepare_subject(writer, list(group), runs_done.update)
             for each in done:
                 findings.extend(each.findings)
             findings.extend(missing_targets(writer.path, collection.targets))

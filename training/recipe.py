@@ -13,6 +13,10 @@ from training.control import Control
 from training.splits import SplitSettings
 from training.windows import WindowSettings
 
+# Of the network's learning rate, for a read-out that was solved for: its weights are small, and
+# AdamW moves each of them by about the rate in every step.
+RIDGE_SHARE = 0.01
+
 TRAIN_FROM = ("none", *(layer.name for layer in LAYERS))
 
 
@@ -56,7 +60,8 @@ class OptimiserSettings(Settings):
     learning_rate : float
         Of the network, and of the read-out where `read_out_learning_rate` is not given.
     read_out_learning_rate : float or None
-        Of the read-out.
+        Of the read-out; None for `learning_rate`, and for a hundredth of it from a ridge start: see
+        :attr:`FitRecipe.read_out_learning_rate`.
     weight_decay : float
         Decoupled, as in AdamW.
     max_epochs : int
@@ -138,6 +143,23 @@ class FitRecipe(Settings):
     weights_and_biases: str | None = None
     licence: str = ""
     use: str = ""
+
+    @property
+    def read_out_learning_rate(self) -> float:
+        """Of the read-out.
+
+        Examples
+        --------
+        >>> FitRecipe(data="prepared").read_out_learning_rate
+        1e-06
+        >>> FitRecipe(data="prepared", read_out={"initial": "zero"}).read_out_learning_rate
+        0.0001
+        """
+        settings = self.optimiser
+        if settings.read_out_learning_rate is not None:
+            return settings.read_out_learning_rate
+        is_solved = self.read_out.initial == "ridge"
+        return settings.learning_rate * (RIDGE_SHARE if is_solved else 1)
 
     @model_validator(mode="after")
     def _consistent(self) -> FitRecipe:

@@ -18,6 +18,7 @@ import torch
 
 from hear_brainsoundnet.files import write_atomically
 from training.config import SettingsT, read_recipe, write_recipe
+from training.writing import writing
 
 # What torch.load raises for damaged files, and what a foreign content leads to.
 UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError)
@@ -103,9 +104,8 @@ class RecipeFolder(Generic[SettingsT]):
 
     def write_tensors(self, name: str, content: Mapping[str, Any]) -> None:
         """Tensors and plain values; the file before stays until this one is whole."""
-        buffer = io.BytesIO()
-        torch.save(dict(content), buffer)
-        write_atomically(self.path / name, buffer.getvalue())
+        with writing(self.path / name) as temporary:
+            torch.save(dict(content), temporary)
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """A csv file; floats with all their digits."""

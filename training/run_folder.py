@@ -7,7 +7,12 @@
         state.pt          all that is needed to go on, and the best weights so far
         curves.png        losses and scores over epochs
         scores.csv        at the end: scores of the best weights, per run and target
+        outcome.json      at the end: which epoch was kept, and why training stopped
         tensorboard/      event files, where TensorBoard is installed
+
+A state is written after every epoch while that is quick; where it takes long (half a gigabyte with
+10,000 targets), so seldom that writing takes a twentieth of the time. Resumed, a run goes through
+the epochs since the last state again, with the same result.
 
 Each file appears under its name only when it is whole; ``state.pt`` is read without unpickling
 anything but tensors and plain values.
@@ -15,6 +20,7 @@ anything but tensors and plain values.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +31,10 @@ from training.recipe import FitRecipe
 from training.recipe_folder import RecipeFolder
 
 STATE_FILE = "state.pt"
+OUTCOME_FILE = "outcome.json"
+
+QUICK_S = 0.5  # of writing: then every epoch is written
+LARGEST_SHARE = 0.05  # of the time, for writing states
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class State:
     optimiser, schedule, scaler : dict
         Their states.
     finished : bool
-        Whether the run has come to its end.
+        Whether the run has come to its end; states of the optimiser are then empty.
     """
 
     history: list[Epoch] = field(default_factory=list)
@@ -65,6 +75,60 @@ class State:
     schedule: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
     finished: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a fit.
+
+    Attributes
+    ----------
+    kept_epoch, n_epochs : int
+        Whose weights are kept, 0 for those that training began with; how many there were.
+    ended_by : str
+        {"patience", "max_epochs"}.
+    start : str
+        Name of the weights that the network began with.
+    initial : str
+        What the read-out began with, as in the recipe.
+    """
+
+    kept_epoch: int
+    n_epochs: int
+    ended_by: str
+    start: str
+    initial: str
+
+    def sentence(self) -> str:
+        """For people.
+
+        Examples
+        --------
+        >>> Outcome(0, 15, "patience", "default", "ridge").sentence()[:49]
+        'no epoch of 15 was better than the start on the v'
+        >>> Outcome(7, 22, "patience", "default", "ridge").sentence()
+        'epoch 7 of 22 was the best and is kept'
+        """
+        weights = f"the network of {self.start} unchanged, with its {self.initial} read-out"
+        if self.n_epochs == 0:
+            return f"nothing was trained (optimiser.max_epochs is 0): {weights}"
+        if self.kept_epoch == 0:
+            return (
+                f"no epoch of {self.n_epochs} was better than the start on the validation runs; "
+                f"{weights}, is kept"
+            )
+        more = " (the last: more epochs may be better still)" if self._is_last() else ""
+        return f"epoch {self.kept_epoch} of {self.n_epochs} was the best and is kept{more}"
+
+    def _is_last(self) -> bool:
+        return self.kept_epoch == self.n_epochs and self.ended_by == "max_epochs"
+
+
+def outcome_of(state: State, recipe: FitRecipe, start: str) -> Outcome:
+    """What came of a fit that has come to its end."""
+    n_epochs = state.history[-1].epoch
+    ended_by = "max_epochs" if n_epochs >= recipe.optimiser.max_epochs else "patience"
+    return Outcome(state.best_epoch, n_epochs, ended_by, start, recipe.read_out.initial)
 
 
 class RunFolder(RecipeFolder[FitRecipe]):
@@ -78,6 +142,7 @@ class RunFolder(RecipeFolder[FitRecipe]):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path, FitRecipe)
+        self._written_at, self._seconds = -float("inf"), 0.0
 
     def read_state(self) -> State | None:
         """The last state, or None before the first one was written.
@@ -96,8 +161,29 @@ class RunFolder(RecipeFolder[FitRecipe]):
         except (KeyError, TypeError) as error:
             raise self.damaged(STATE_FILE) from error
 
+    def keep(self, state: State) -> None:
+        """Write the metrics, and the state if it is time to, see the text of this file."""
+        waited = time.monotonic() - self._written_at
+        if self._seconds <= QUICK_S or waited * LARGEST_SHARE >= self._seconds:
+            self.write_state(state)
+        else:
+            self._write_metrics(state)
+
     def write_state(self, state: State) -> None:
         """Write the state and the metrics; the older ones stay until the new ones are whole."""
+        began = time.monotonic()
         rows = [asdict(epoch) for epoch in state.history]
         self.write_tensors(STATE_FILE, dict(vars(state), history=rows))
-        self.write_table("metrics.csv", rows)
+        self._write_metrics(state)
+        self._written_at = time.monotonic()
+        self._seconds = self._written_at - began
+
+    def finish(self, state: State, outcome: Outcome) -> None:
+        """Write the outcome and the last state, without what only more epochs would need."""
+        self.write_document(OUTCOME_FILE, {**asdict(outcome), "summary": outcome.sentence()})
+        state.optimiser, state.schedule, state.scaler = {}, {}, {}
+        state.finished = True
+        self.write_state(state)
+
+    def _write_metrics(self, state: State) -> None:
+        self.write_table("metrics.csv", [asdict(epoch) for epoch in state.history])

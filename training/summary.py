@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
 from training.alignment import AUDITORY_SHARE, MAX_LAG_S, Alignment, align_subject
 from training.prepared import Prepared, Run
+from training.progress import bar
 from training.summary_pictures import MAX_DRAWN, draw_alignment, draw_responses, spread
 
 Motion = Mapping[tuple[str, str], Callable[[], NDArray[np.float64]] | None]
@@ -75,7 +75,7 @@ def write_summary(
     """
     lines: list[_Line] = []
     missing: dict[str, int] = {}
-    for subject in tqdm(dataset.subjects, desc="summary", disable=not progress):
+    for subject in bar(dataset.subjects, desc="summary", shown=progress):
         runs = [run for run in dataset.runs if run.subject == subject]
         alignments: Sequence[Alignment | None] = [None] * len(runs)
         if dataset.info.kind == "time_series":

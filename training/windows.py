@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from training.config import Settings
 from training.control import Donor
 from training.frozen import FrozenStages
 from training.prepared import INT16_SCALE, Prepared, Run
+
+MOST_KEPT = 2_000_000_000  # bytes of responses: a season of 210 targets, or of 5,000 voxels
 
 
 class WindowSettings(Settings):
@@ -155,7 +157,8 @@ class WindowLoader:
     Parameters
     ----------
     prepared : Prepared
-        The dataset; its audio stays memory-mapped, the responses of a run are kept once read.
+        The dataset; its audio stays memory-mapped, the responses of a run are kept once read, up to
+        two gigabytes of them.
     read_out : ReadOut
         Its delays and alignment decide how much sound a window needs.
     stage : StageGeometry
@@ -189,6 +192,7 @@ class WindowLoader:
         self.columns = slice(None) if columns is None else list(columns)
         self._audio: dict[str, np.ndarray] = {}
         self._bold: dict[Run, np.ndarray] = {}
+        self._n_kept = 0
 
     def batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
         """Windows in as few batches as their shapes allow: only like goes with like."""
@@ -226,8 +230,16 @@ class WindowLoader:
         if run not in self._bold:
             donor = self.donors.get(run, Donor(run))
             table = np.roll(self.prepared.bold(donor.run), donor.shift, axis=0)
-            self._bold[run] = np.ascontiguousarray(table[: run.n_trs, self.columns])
+            table = np.ascontiguousarray(table[: run.n_trs, self.columns])
+            if self._n_kept + table.nbytes > MOST_KEPT:
+                return table
+            self._bold[run] = table
+            self._n_kept += table.nbytes
         return self._bold[run]
+
+    def responses(self, runs: Sequence[Run]) -> Sequence[np.ndarray]:
+        """Responses of several runs, each read when it is asked for."""
+        return _Responses(self, runs)
 
     def bold_of(self, windows: Sequence[Window]) -> Tensor:
         """Responses of equally long windows, ``(n_windows, n_trs, n_targets)``."""
@@ -260,3 +272,18 @@ class WindowLoader:
         stop_sample = min(n_audio, math.ceil(last_onset + margin))
         n_samples = max(stop_sample - first_sample, self.stage.shortest_input())
         return context, first_sample, n_samples, (onset - first_sample) / rate
+
+
+class _Responses(Sequence[np.ndarray]):
+    """Tables of runs, read one by one."""
+
+    def __init__(self, loader: WindowLoader, runs: Sequence[Run]) -> None:
+        self.loader, self.runs = loader, runs
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return _Responses(self.loader, self.runs[place])
+        return self.loader.bold(self.runs[place])

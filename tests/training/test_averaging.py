@@ -9,6 +9,7 @@ import torch
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
+from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.averaging import averaged, write_average
 
@@ -77,3 +78,12 @@ def test_networks_for_other_levels_are_not_averaged(tmp_path: Path) -> None:
 def test_share_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"from 0 to 1, got 1\.5"):
         averaged(SoundNet(), SoundNet(), 1.5)
+
+
+def test_names_are_taken_as_everywhere_else(tmp_path: Path) -> None:
+    write_average("default", "pretrained", tmp_path / "mean.safetensors", share=0.5)
+    told = read_checkpoint(tmp_path / "mean.safetensors").card.provenance["average"]
+    assert isinstance(told, dict)
+    assert told["second"]["hash"] == load_checkpoint("pretrained").hash  # type: ignore[index, call-overload]
+    with pytest.raises(FileNotFoundError, match="neither a file nor one of the names"):
+        write_average("defualt", "pretrained", tmp_path / "none.safetensors", share=0.5)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hear_brainsoundnet.named import load_checkpoint
 from training.config import write_recipe
 from training.fit import fit
 from training.recipe import FitRecipe
-from training.run_folder import RunFolder, State
+from training.run_folder import Epoch, RunFolder, State
 
 SMALL = {
     "start": "untrained",
@@ -156,7 +157,7 @@ def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tm
         two_listeners,
         tmp_path / "run",
         train_from="none",
-        optimiser={"max_epochs": 60, "learning_rate": 0.02, "patience": 3},
+        optimiser={"max_epochs": 60, "read_out_learning_rate": 0.02, "patience": 3},
     )
     losses = [row.validation_loss for row in state.history]
     assert state.best_epoch == int(np.argmin(losses))
@@ -166,7 +167,8 @@ def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tm
 
 @pytest.mark.slow
 def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
-    optimiser = {"max_epochs": 12, "learning_rate": 0.3, "plateau_patience": 1, "patience": 12}
+    optimiser = {"max_epochs": 12, "plateau_patience": 1, "patience": 12}
+    optimiser["read_out_learning_rate"] = 0.3
     state = fitted(two_listeners, tmp_path / "run", train_from="none", optimiser=optimiser)
     rate, best, waited, expected = 0.3, np.inf, 0, []
     for row in state.history[1:]:
@@ -249,12 +251,11 @@ def test_full_disk_leaves_the_last_good_state(
     state = folder.read_state()
     assert state is not None
 
-    def full(self: Path, content: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(content[:100])
-        raise OSError(28, "No space left on device", str(self))
+    def full(content: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left"):
         folder.write_state(state)
     assert (tmp_path / "run" / "state.pt").read_bytes() == before
@@ -305,17 +306,74 @@ def test_two_processes_average_their_gradients(two_listeners: Path, tmp_path: Pa
     (tmp_path / "two.yaml").write_text(write_recipe(two))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m"]
     command += ["training", "fit", str(tmp_path / "two.yaml"), "--out", str(tmp_path / "two")]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true"}
-    run = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=environment
-    )
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stderr.count("fit: 2 processes on cpu") == 1
     one_state, two_state = (RunFolder(tmp_path / name).read_state() for name in ("one", "two"))
     assert one_state is not None
     assert two_state is not None
     expected = one_state.history[1]
     assert two_state.history[1].train_loss == pytest.approx(expected.train_loss, rel=1e-3)
     assert two_state.history[1].validation_loss == pytest.approx(expected.validation_loss, rel=2e-3)
+
+
+def test_a_fit_that_no_epoch_made_better_says_so_in_its_results_and_its_card(
+    two_listeners: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    from training.cli import main
+
+    settings = recipe(
+        two_listeners,
+        train_from="conv7",
+        optimiser={"max_epochs": 2, "learning_rate": 1.0, "patience": 1},
+    )
+    (tmp_path / "recipe.yaml").write_text(write_recipe(settings))
+    words = r"no epoch of 1 was better than the start on the validation runs"
+    run, checkpoint = tmp_path / "run", tmp_path / "out.safetensors"
+    for command in (
+        ["fit", str(tmp_path / "recipe.yaml"), "--out", str(run)],
+        ["export", str(run), str(checkpoint)],
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            main(command)
+        assert words in capsys.readouterr().out
+    outcome = RunFolder(run).read_document("outcome.json")
+    assert (outcome["kept_epoch"], outcome["n_epochs"], outcome["ended_by"]) == (0, 1, "patience")
+    card = read_checkpoint(checkpoint).card
+    assert words in str(card.provenance["outcome"])
+    before = load_checkpoint("untrained").build_soundnet().state_dict()
+    after = read_checkpoint(checkpoint).build_soundnet().state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    # Moments of AdamW are twice the weights, and no epoch comes that would need them.
+    state = RunFolder(run).read_state()
+    assert state is not None
+    assert state.optimiser == {}
+    weights = sum(tensor.numel() * 4 for tensor in state.best.values())
+    assert (run / "state.pt").stat().st_size < 2 * weights + 100_000
+    assert fit(settings, run, resume=True, progress=False).kept_epoch == 0
+
+
+def test_a_state_that_takes_long_to_write_is_written_seldom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    now = [0.0]
+    monkeypatch.setattr("training.run_folder.time.monotonic", lambda: now[0])
+    folder, written = RunFolder(tmp_path), []
+
+    def write(name: str, content: dict[str, Any]) -> None:
+        written.append((now[0], len(content["history"])))
+        now[0] += 10  # seconds
+
+    monkeypatch.setattr(folder, "write_tensors", write)
+    state = State()
+    for epoch in range(20):
+        state.history.append(Epoch(epoch, 1.0, 1.0, 0.0, 0.0, 1e-4))
+        folder.keep(state)
+        now[0] += 30
+    times = [when for when, _ in written]
+    assert len(times) == 3
+    assert all(later - earlier >= 200 for earlier, later in pairwise(times))
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 21  # always up to date
 
 
 @pytest.mark.slow

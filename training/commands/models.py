@@ -25,10 +25,12 @@ def fit(
 
     settings = read_recipe(recipe, FitRecipe, changes or ())
     try:
-        fit(settings, out, resume=resume)
+        outcome = fit(settings, out, resume=resume)
     except KeyboardInterrupt:
         raise Interrupted("; the same command with --resume goes on") from None
-    typer.echo(f"{out}: done; see {out / 'curves.png'} and {out / 'scores.csv'}")
+    typer.echo(
+        f"{out}: done, {outcome.sentence()}; see {out / 'curves.png'} and {out / 'scores.csv'}"
+    )
 
 
 def export(
@@ -37,9 +39,10 @@ def export(
     name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
 ) -> None:
     """Write the best weights of a run as a checkpoint of hear_brainsoundnet."""
-    from training.export import export
+    from training.export import export, what_is_exported
 
-    typer.echo(f"{out} written, hash {export(run, out, name=name)}")
+    digest = export(run, out, name=name)
+    typer.echo(f"{out} written, hash {digest}: {what_is_exported(run).sentence()}")
 
 
 def map_(
@@ -56,8 +59,8 @@ def map_(
 
 
 def average(
-    one: Annotated[Path, typer.Argument(help="A checkpoint.")],
-    other: Annotated[Path, typer.Argument(help="Another one.")],
+    one: Annotated[str, typer.Argument(help="A checkpoint: its name or file.")],
+    other: Annotated[str, typer.Argument(help="Another one.")],
     out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
     share: Annotated[float, typer.Option(help="Of the first, 0 to 1.")] = 0.5,
     name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",

@@ -234,7 +234,7 @@ def _decoded(file: AudioFile) -> Recording | str:
 
 
 def _shown(results: Iterable[Any], n: int, name: str, progress: bool) -> Iterable[Any]:
-    from tqdm import tqdm
+    from training.progress import bar
 
-    shown: Iterable[Any] = tqdm(results, total=n, desc=name, disable=not progress, leave=False)
+    shown: Iterable[Any] = bar(results, total=n, desc=name, shown=progress, leave=False)
     return shown

@@ -38,7 +38,7 @@ def debian_sources(
     OSError
         If something cannot be fetched, a program is missing, or there is no room.
     """
-    from tqdm import tqdm
+    from training.progress import bar
 
     packages = [name for name in only if name not in SYNTHESISERS]
     chosen = choose(read_catalogue(), packages) if packages or not only else []
@@ -46,7 +46,7 @@ def debian_sources(
         (entry.names[0], partial(package_source, entry)) for entry in chosen
     ]
     steps += [(name, make) for name, make in SYNTHESISERS.items() if name in only or not only]
-    bar = tqdm(steps, disable=not progress, leave=False)
-    for name, make in bar:
-        bar.set_description(name)
+    shown = bar(steps, shown=progress, leave=False)
+    for name, make in shown:
+        shown.set_description(name)
         yield make(cache)

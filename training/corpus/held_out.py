@@ -97,11 +97,11 @@ class HeldOut:
 
 def matches(corpus: Corpus, held_out: HeldOut, *, progress: bool = False) -> dict[int, str]:
     """The recordings of a corpus that hold an evaluation sound: their numbers, and which."""
-    from tqdm import tqdm
+    from training.progress import bar
 
     hashes = corpus.recordings[["sha256", "samples_sha256"]].to_numpy()
     found = {}
-    for i in tqdm(range(len(corpus)), disable=not progress, leave=False):
+    for i in bar(range(len(corpus)), shown=progress, leave=False):
         if reason := held_out.reason_against(corpus.samples(i), *hashes[i]):
             found[i] = reason
     return found

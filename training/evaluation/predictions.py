@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from training.evaluation.models import Model
 from training.evaluation.run_scores import compared_together
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
+from training.progress import bar
 from training.windows import WindowLoader, consecutive_windows
 
 Table = NDArray[np.float32]  # (n_trs, n_targets)
@@ -56,7 +56,7 @@ def write_predictions(
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with h5py.File(temporary, "w") as file:
-            for model in tqdm(models, desc="models", disable=None if progress else True):
+            for model in bar(models, desc="models", shown=progress):
                 for subject, name, table in predictions_of(model, prepared, runs[model.name]):
                     columns = [model.encoder.read_out.target_ids.index(i) for i in target_ids]
                     file[f"{model.name}/{subject}/{name}"] = table[:, columns]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from training.evaluation.folders import PREDICTIONS_FILE, RUN_COLUMNS, SCORE_COLUMNS
 from training.evaluation.measured import Measured
@@ -27,6 +26,7 @@ from training.evaluation.target_scores import (
     target_rows,
 )
 from training.prepared import Run
+from training.progress import bar
 from training.statistics.pooling import mean_over_runs
 
 Table = NDArray[np.floating]  # (n_trs, n_targets)
@@ -84,13 +84,13 @@ class Scoring:
         """Tables "scores", "targets" and "runs" (pandas), models in the order of the command."""
         import pandas
 
-        models, hidden = list(self.selection.runs), None if progress else True
+        models = list(self.selection.runs)
         rows: dict[str, dict[tuple[str, str], list[Any]]] = {
             "scores": {},
             "targets": {},
             "runs": {},
         }
-        for subject in tqdm(self.selection.subjects, desc="subjects", disable=hidden):
+        for subject in bar(self.selection.subjects, desc="subjects", shown=progress):
             measured: dict[tuple[Run, ...], Table] = {}
             for model in models:
                 if subject not in self.selection.runs[model]:

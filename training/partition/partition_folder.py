@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from training.evaluation.folders import (
     EvaluationInfo,
     PartitionInfo,
@@ -29,6 +27,7 @@ from training.partition.one_subject import (
     partition_subject,
 )
 from training.prepared import Prepared, Run
+from training.progress import bar
 from training.provenance import git_revision, versions
 
 TABLE = "targets"
@@ -102,7 +101,7 @@ def partition(
         except (FileNotFoundError, ValueError) as error:
             excluded.append(f"Model {name}: {error}.")
             continue
-        for subject in tqdm(info.subjects, desc=name, disable=not progress):
+        for subject in bar(info.subjects, desc=name, shown=progress):
             try:
                 found = partition_subject(
                     model,

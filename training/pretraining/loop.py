@@ -8,17 +8,14 @@ Crops are drawn, changed and described by a thread while the step before is comp
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
 from training.corpus.corpus import Corpus
@@ -32,6 +29,8 @@ from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
 from training.pretraining.run import LossRow, PretrainFolder, PretrainState
 from training.pretraining.start import Start, find_start
 from training.pretraining.targets import Targets
+from training.processes import join_processes
+from training.progress import bar
 from training.provenance import git_revision, versions
 
 N_AHEAD = 2  # steps whose crops are prepared ahead
@@ -84,7 +83,12 @@ def pretrain(
     FileNotFoundError, ValueError
         If the corpus or the start is missing, damaged or unfit, or the loss is no longer finite.
     """
-    accelerator = Accelerator(mixed_precision=recipe.mixed_precision)
+    accelerator = join_processes(recipe.mixed_precision)
+    if accelerator.num_processes > 1:
+        raise ValueError(
+            f"pretrain works in one process, and {accelerator.num_processes} were started; start "
+            "it without a launcher"
+        )
     corpus = Corpus.open(recipe.corpus)
     start = find_start(recipe.start, recipe.seed)
     crops = PairedCrops(corpus, recipe.crops, recipe.augmentation.speed)
@@ -128,13 +132,12 @@ def pretrain(
 
     learner.train()
     n_steps = recipe.schedule.steps
-    shown = tqdm(
+    shown = bar(
         _prepared_steps(crops, targets, recipe, range(state.step, n_steps)),
         initial=state.step,
         total=n_steps,
         desc="pretrain",
-        disable=None if progress else True,
-        file=sys.stderr,
+        shown=progress,
     )
     sums: dict[str, float] = {}
     with shown:

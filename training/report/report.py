@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from hear_brainsoundnet.files import write_atomically
+from training.progress import bar
 from training.report.brain import maps
 from training.report.comparing import comparisons
 from training.report.headline import headline
@@ -70,8 +69,8 @@ def write_report(
     """
     results = read_results(folders)
     out = Path(out)
-    bar = tqdm(SECTIONS, desc="report", disable=not progress)
-    sections = [*(section(results) for section in bar), redo(results, out)]
+    shown = bar(SECTIONS, desc="report", shown=progress)
+    sections = [*(section(results) for section in shown), redo(results, out)]
     path = out / PAGE_FILE
     write_atomically(path, page(title or _title(results), _lead(results), sections).encode())
     return path

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from training.prepared import INT16_SCALE
+from training.progress import bar
 from training.simulation import truth
 from training.simulation.brain import Parcel, draw_brains, respond, scale_over_runs
 from training.simulation.features import Listener
@@ -125,7 +125,7 @@ def simulate(
     n_trs = int(settings.run_minutes * 60 / tr)
     features, clips = [], []
     made = films(recordings, halves, settings.run_minutes * 60, for_films)
-    for half, sound, heard in tqdm(made, "stimuli", n_runs, unit="run", disable=not progress):
+    for half, sound, heard in bar(made, desc="stimuli", total=n_runs, unit="run", shown=progress):
         _write_wav(layout.stimulus_file(half), sound)
         features.append(listener.features(sound / INT16_SCALE, n_trs, tr))
         clips += [asdict(clip) for clip in heard]
@@ -134,7 +134,7 @@ def simulate(
     brains = draw_brains(parcels, layout.present, features, subjects, settings, for_brains)
     rows, mixes = [], []
     noise_seeds, file_seeds = for_noise.spawn(n_subjects), for_files.spawn(n_subjects)
-    for i, subject in enumerate(tqdm(subjects, unit="subject", disable=not progress)):
+    for i, subject in enumerate(bar(subjects, unit="subject", shown=progress)):
         brain = brains[subject]
         signals = [respond(brain, run, n_trs, tr, settings.n_delays) for run in features]
         signals = scale_over_runs(signals)

@@ -1,0 +1,73 @@
+"""The processes that share a fit: started together by a launcher, and counted before any work.
+
+``torchrun --nproc_per_node N`` and ``accelerate launch --num_processes N`` start N processes that
+find each other through environment variables. Where a launcher's variables are incomplete, each
+process would take itself for the only one, and all would write the same folder; that is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
+
+COUNTS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+WAIT = timedelta(hours=6)  # others wait while the first process solves for the read-out
+LINE = "torchrun --nproc_per_node {} -m training fit RECIPE.yaml --out OUT"
+
+
+def processes_wanted(environment: Mapping[str, str]) -> int:
+    """How many processes a launcher says it has started; 1 where there is no launcher.
+
+    Raises
+    ------
+    ValueError
+        If it does not say which of them this one is.
+
+    Examples
+    --------
+    >>> processes_wanted({}), processes_wanted({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"})
+    (1, 2)
+    """
+    counts = [environment.get(name, "") for name in COUNTS]
+    wanted = max((int(count) for count in counts if count.isdigit()), default=1)
+    by_torchrun = environment.get("WORLD_SIZE", "").isdigit()
+    if wanted > 1 and by_torchrun and not {"RANK", "LOCAL_RANK"} <= environment.keys():
+        raise ValueError(
+            f"WORLD_SIZE is {wanted}, and RANK and LOCAL_RANK do not say which of {wanted} "
+            f"processes this one is; unset WORLD_SIZE, or start all with {LINE.format(wanted)}"
+        )
+    return wanted
+
+
+def join_processes(mixed_precision: str) -> Accelerator:
+    """This process and all others of its launcher; on CPUs where there is no GPU.
+
+    Raises
+    ------
+    ValueError
+        If accelerate sees fewer processes than the launcher started.
+    """
+    wanted = processes_wanted(os.environ)
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision,
+        cpu=wanted > 1 and not torch.cuda.is_available(),  # else accelerate would see one process
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=WAIT)],
+    )
+    if accelerator.num_processes != wanted:
+        raise ValueError(
+            f"the launcher started {wanted} processes and accelerate sees "
+            f"{accelerator.num_processes}: each would fit by itself; start them with "
+            f"{LINE.format(wanted)}"
+        )
+    return accelerator
+
+
+def count_in_words(accelerator: Accelerator) -> str:
+    """For the first line of a fit: "2 processes on cpu"."""
+    n = accelerator.num_processes
+    return f"{n} process{'es' if n > 1 else ''} on {accelerator.device.type}"
