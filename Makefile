@@ -4,21 +4,29 @@
 # make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file anew
 #                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA); into the folder
 #                      default-checkpoint, or with COMMITTED=1 in the place of those of the package
-# make test            all tests, the real HEAR tools included
+# make test            every room, the real HEAR tools included, in a few minutes
+# make test-all        all tests: what is long, what kills processes, what needs a browser or the
+#                      package index, and what compares durations
+# make test-numeric    the plugin's tests on the instruction sets of older processors
+# make test-plugin     the plugin's tests alone, without the HEAR tools (for another Python:
+#                      PYTHON=python3.13 VENV=.venv-3.13)
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
 #
-# Each sets up all it needs in .venv: Python 3.11 with pip and venv is enough to begin with.
+# Each sets up all it needs in .venv: Python 3.11 or later with pip and venv is enough to begin with.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+# The first Python that is recent enough and can make environments.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+  $$python -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))" 2>/dev/null \
+  && command -v $$python && break; done)
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo train-demo picture test lint wheel-check espeak chromium \
-  fluidsynth default-checkpoint clean
+.PHONY: demo train-demo picture test test-all test-numeric test-plugin lint wheel-check espeak \
+  chromium fluidsynth default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -28,10 +36,28 @@ train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
 	rm -rf train-demo
 	$(BIN)/python -m benchmarks.demo.train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
 
-test: $(VENV)/.with-tests espeak chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope \
-	  -m "not timing" --doctest-modules hear_brainsoundnet training benchmarks tests
+# One thread for each of several processes: more would take turns.
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope
+ROOMS := hear_brainsoundnet training benchmarks tests
+test: $(VENV)/.with-tests espeak
+	$(THREADS) $(PYTEST) -m "not slow and not timing and not package_index" --doctest-modules $(ROOMS)
+
+test-all: $(VENV)/.with-tests espeak chromium
+	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
 	$(BIN)/python -m pytest -m timing tests
+
+# What libraries compute with on processors without AVX-512, and without AVX at all.
+PLUGIN_TESTS := hear_brainsoundnet $(wildcard tests/test_*.py) tests/conversion
+NUMERIC = -m "not slow and not timing and not package_index" --doctest-modules $(PLUGIN_TESTS)
+test-numeric: $(VENV)/.with-tests
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+	  $(THREADS) $(PYTEST) $(NUMERIC)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+	  OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
+
+test-plugin: $(VENV)/.with-plugin-tests
+	$(THREADS) $(PYTEST) $(NUMERIC)
 
 DEFAULT := default-checkpoint
 PRETRAINED := $(DEFAULT)/third/soundnet.safetensors
@@ -97,8 +123,9 @@ chromium:
 	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium)
 
 $(VENV)/.exists:
-	$(PYTHON) -c "import sys; assert sys.version_info[:2] == (3, 11), \
-	  f'Python 3.11 is needed, found {sys.version.split()[0]}; set PYTHON='"
+	@$(or $(PYTHON),false) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "Python 3.11 or later with venv is needed, found $(or $(PYTHON),none): install it, or" \
+	    "name it with PYTHON="; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel
 	touch $@
@@ -109,6 +136,10 @@ $(VENV)/.with-demo: $(VENV)/.exists setup.cfg constraints.txt
 
 $(VENV)/.with-training: $(VENV)/.with-demo
 	$(PIP) --no-build-isolation -e ".[demo,training]"
+	touch $@
+
+$(VENV)/.with-plugin-tests: $(VENV)/.with-training
+	$(PIP) --no-build-isolation -e ".[demo,training,test]"
 	touch $@
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.

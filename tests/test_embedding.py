@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 from checkpoints_in_memory import checkpoint_of
+from rounding import assert_same
 
 import hear_brainsoundnet
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES, get_scene_embeddings, get_timestamp_embeddings
@@ -48,13 +49,6 @@ def options(request):
 def noise(n_sounds, n_samples, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(n_sounds, n_samples, generator=generator) * 2 - 1
-
-
-def assert_same(actual, expected):
-    """Equal within 1e-5 of the range of the output (which begins at 0)."""
-    assert actual.shape == expected.shape
-    if expected.numel():
-        assert float((actual - expected).abs().max()) <= 1e-5 * float(expected.max())
 
 
 @pytest.mark.parametrize("sample_rate", HEAR_SAMPLE_RATES)

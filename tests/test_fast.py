@@ -8,13 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounding import assert_same
 
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet, stage_names
-
-TOLERANCE = 1e-5  # of the range of the values
 
 
 def random_network(seed: int) -> SoundNet:
@@ -28,13 +27,6 @@ def random_network(seed: int) -> SoundNet:
         variance = norm.get_buffer("running_var")
         variance.copy_(0.2 + torch.rand(variance.shape, generator=generator))
     return soundnet
-
-
-def assert_same(found: torch.Tensor, expected: torch.Tensor, name: str) -> None:
-    assert found.shape == expected.shape, name
-    if expected.numel():
-        extent = float(expected.max() - expected.min()) or 1.0
-        assert float((found - expected).abs().max()) <= TOLERANCE * extent, name
 
 
 @settings(deadline=None, max_examples=25)

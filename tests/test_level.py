@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from rounding import assert_same
 
 from hear_brainsoundnet import get_scene_embeddings, get_timestamp_embeddings, load_model
 from hear_brainsoundnet.audio import AudioFile, TensorSound
@@ -61,10 +62,6 @@ def test_silence_stays_silence_and_next_to_silence_stays_quiet():
 @pytest.fixture(scope="module")
 def model():
     return load_model(sample_rate=RATE)
-
-
-def assert_same(actual, expected):
-    assert float((actual - expected).abs().max()) <= 1e-5 * float(expected.max())
 
 
 @pytest.mark.parametrize("gain", [1e-3, 0.3, 3.0])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounding import assert_same
 
 from hear_brainsoundnet.audio import TensorSound
 from hear_brainsoundnet.checkpoint import Checkpoint
@@ -13,7 +14,6 @@ from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.together import CLIPS, LONGEST, ShortClip, embed_together, read_short
 
-TOLERANCE = 1e-5  # of the range of the values
 SCENE = "conv1:max+pool1+conv2:std+conv4:mean,std,max+conv7"
 
 
@@ -28,13 +28,10 @@ def clip(model: EmbeddingModel, own: TensorSound) -> ShortClip:
     return read
 
 
-def assert_same(found: Embeddings, expected: Embeddings) -> None:
+def assert_same_embeddings(found: Embeddings, expected: Embeddings) -> None:
     for kind in ("scene", "timestamps", "timestamps_ms"):
         mine, other = getattr(found, kind), getattr(expected, kind)
-        assert mine.shape == other.shape, kind
-        if other.numel():
-            extent = float(other.max() - other.min()) or 1.0
-            assert float((mine - other).abs().max()) <= TOLERANCE * extent, kind
+        assert_same(mine, other, kind)
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +56,14 @@ def test_any_lengths_and_stages(
     sounds = [sound(n_samples) for n_samples in lengths]
     found = embed_together(model, [clip(model, own) for own in sounds])
     for mine, own in zip(found, sounds, strict=True):
-        assert_same(mine, alone.embed(own))
+        assert_same_embeddings(mine, alone.embed(own))
 
 
 @pytest.mark.parametrize(("rate", "n_samples"), [(8000, 3000), (48_000, 21_000), (22_050, 1)])
 def test_any_rate_and_a_single_sample(model: EmbeddingModel, rate: int, n_samples: int) -> None:
     own = sound(n_samples, rate)
     (found,) = embed_together(model, [clip(model, own)])
-    assert_same(found, model.embed(own))
+    assert_same_embeddings(found, model.embed(own))
 
 
 def test_silence_behind_a_clip_is_not_the_clip_alone(model: EmbeddingModel) -> None:

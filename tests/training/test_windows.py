@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rounding import assert_same, network_rounding
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
@@ -50,7 +51,7 @@ def test_a_window_predicts_what_the_whole_run_predicts(
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, 1.0, frozen=lower)
     predictor = Predictor(encoder, loader, n_trs=7)
     expected = whole_run(encoder, prepared, run)
-    tolerance = 1e-5 * np.ptp(expected)
+    tolerance = network_rounding() * np.abs(expected).max()
     for window in (Window(run, 0, 5), Window(run, 2, 5), Window(run, 9, 5), Window(run, 15, 5)):
         (prediction,) = predictor.predict([window])
         np.testing.assert_allclose(
@@ -98,8 +99,7 @@ def test_crop_windows_predict_what_their_sound_predicts(
     with torch.no_grad():
         expected = encoder(batch.sound, 22)
     assert batch.sound.shape[1] > 2 * SAMPLES_PER_PASS
-    tolerance = 1e-5 * float(expected.max() - expected.min())
-    torch.testing.assert_close(prediction.predicted, expected, atol=tolerance, rtol=0)
+    assert_same(prediction.predicted, expected)
     prediction.predicted.sum().backward()
     learning = {
         name.split(".")[1]
