@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, ReadOut
+from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, READ_OUT_NAME, ReadOut
 from hear_brainsoundnet.layer_bounds import check_heads, check_layers
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer
 
@@ -113,6 +112,6 @@ class Card(BaseModel):
             raise ValueError("target ids must be ascending, each once, at least one")
         if read_out.target_names and len(read_out.target_names) != len(read_out.target_ids):
             raise ValueError("target names must be as many as target ids")
-        if not read_out.names or any(not re.fullmatch(r"[\w-]+", name) for name in read_out.names):
+        if not read_out.names or not all(map(READ_OUT_NAME.fullmatch, read_out.names)):
             raise ValueError(f"{read_out.names!r} are not names of weights")
         return read_out

@@ -151,6 +151,12 @@ def write_checkpoint(
     return digest
 
 
+def check_module(card: Card, module: SoundNet | BrainEncoder) -> None:
+    """See that a network is the one that a card describes; ValueError if it is not."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in _weights(module).items()}
+    _check_shapes(card, shapes, f"checkpoint {card.name!r}")
+
+
 def check_target(path: str | os.PathLike[str]) -> None:
     """See that a checkpoint can be written there, before hours of work that end with it.
 
@@ -215,7 +221,7 @@ def _parse_card(document: dict[str, Any], path: Path) -> Card:
         ) from error
 
 
-def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
+def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path | str) -> None:
     """Compare with what the card implies, without allocating anything."""
     module = _empty_encoder(card, card.read_out) if card.read_out else _empty_soundnet(card)
     expected = {name: tuple(tensor.shape) for name, tensor in _weights(module).items()}

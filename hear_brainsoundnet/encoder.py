@@ -20,6 +20,7 @@ Three ways lead from frames to TRs:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,8 @@ from hear_brainsoundnet.soundnet import ByName, SoundNet
 
 ALIGNMENTS = ("interpolate", "crop", "mean")
 POWER_TRANSFORMS = ("none", "sqrt")
+# Of read-outs and hence of subjects: they are part of tensors' names, whose parts a dot separates.
+READ_OUT_NAME = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import Checkpoint, write_checkpoint
+from hear_brainsoundnet.checkpoint import Checkpoint, check_target, write_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -98,6 +98,7 @@ def write_average(
     FileNotFoundError, ValueError
         If one is no checkpoint, or they differ in layers, rate or input scale.
     """
+    check_target(out)
     first, second = load_checkpoint(one), load_checkpoint(other)
     _refuse_unlike(first, second)
     card = Card(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from hear_brainsoundnet.encoder import READ_OUT_NAME
 from training.prepared import fault_of_name
 from training.sources.source import Collection, Recording
 
@@ -120,6 +121,11 @@ def _with_one_tr(recordings: Sequence[Recording]) -> list[Recording]:
 def _check_name(kind: str, name: str) -> None:
     if fault := fault_of_name(name):
         raise ValueError(f"the {kind} {name!r} cannot name a file: it {fault}; rename it")
+    if kind == "subject" and not READ_OUT_NAME.fullmatch(name):
+        raise ValueError(
+            f"the subject {name!r} cannot name weights of a checkpoint, expected letters, digits, "
+            "hyphens and underscores; rename it"
+        )
 
 
 def listed(values: Sequence[object], at_most: int = 10) -> str:

@@ -8,12 +8,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
+from hear_brainsoundnet.checkpoint import check_module, check_target, write_checkpoint
 from hear_brainsoundnet.prediction_files import targets_path
-from training.assembly import assemble
+from training.assembly import Parts, assemble
+from training.config import describe
 from training.prepared_files import TARGETS_IMAGE
 from training.run_folder import Outcome, RunFolder, State, outcome_of
 
@@ -51,38 +52,65 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     folder, out = RunFolder(run), Path(out)
     recipe = folder.recipe()
     state = _finished(folder)
+    check_target(out)
     parts = assemble(recipe)
     parts.encoder.load_state_dict(state.best)
     best = state.history[state.best_epoch]
-    provenance: dict[str, JsonValue] = {
-        **folder.read_document("origin.json"),
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": recipe.seed,
-        "epoch": state.best_epoch,
-        "outcome": outcome_of(state, recipe, parts.start.card.name).sentence(),
-        "command": "python -m training export",
-    }
-    card = Card(
-        name=name or folder.path.resolve().name,
-        trained=True,
-        input_scale=parts.start.card.input_scale,
-        sample_rate=parts.start.card.sample_rate,
-        layers=parts.start.card.layers,
-        heads=parts.start.card.heads,
-        read_out=parts.encoder.read_out,
-        provenance=provenance,
+    card = _card(
+        parts,
+        name or folder.path.resolve().name,
+        provenance={
+            **folder.read_document("origin.json"),
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "epoch": state.best_epoch,
+            "outcome": outcome_of(state, recipe, parts.start.card.name).sentence(),
+            "command": "python -m training export",
+        },
         scores={
             "validation_loss": best.validation_loss,
             **_mean_scores(folder.path / "scores.csv"),
         },
-        licence=recipe.licence,
-        use=recipe.use or USE,
     )
     digest = write_checkpoint(out, card, parts.encoder)
     image = parts.prepared.folder / TARGETS_IMAGE
     if image.exists():
         shutil.copyfile(image, targets_path(out))
     return digest
+
+
+def rehearse(parts: Parts) -> None:
+    """See that a fit can be exported when it has come to its end, before its first step.
+
+    Raises
+    ------
+    ValueError
+        If no checkpoint can hold it: a subject's name, say, that is no name of weights.
+    """
+    check_module(_card(parts, "fit", provenance={}, scores={}), parts.encoder)
+
+
+def _card(
+    parts: Parts, name: str, provenance: dict[str, JsonValue], scores: dict[str, JsonValue]
+) -> Card:
+    before = parts.start.card
+    try:
+        return Card(
+            name=name,
+            trained=True,
+            input_scale=before.input_scale,
+            sample_rate=before.sample_rate,
+            layers=before.layers,
+            heads=before.heads,
+            labels=before.labels,
+            read_out=parts.encoder.read_out,
+            provenance=provenance,
+            scores=scores,
+            licence=parts.recipe.licence,
+            use=parts.recipe.use or USE,
+        )
+    except ValidationError as error:
+        raise ValueError(f"the checkpoint of this fit cannot be: {describe(error)}") from error
 
 
 def what_is_exported(run: str | Path) -> Outcome:

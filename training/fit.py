@@ -27,6 +27,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.assembly import Parts, assemble
 from training.evaluation.run_scores import compare, compared_together, score_runs
+from training.export import rehearse
 from training.losses import LOSSES
 from training.monitoring import Monitor
 from training.predicting import Predictor
@@ -77,6 +78,7 @@ def fit(
         print(f"fit: {count_in_words(accelerator)}", file=sys.stderr)
     torch.use_deterministic_algorithms(True, warn_only=True)
     parts = assemble(recipe)
+    rehearse(parts)
     folder = RunFolder(out)
     if accelerator.is_main_process:
         folder.begin(recipe, resume=resume)

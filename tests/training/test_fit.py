@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
+from training.assembly import Parts, assemble
 from training.config import write_recipe
 from training.fit import fit
 from training.recipe import FitRecipe
@@ -392,6 +394,22 @@ def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, state.best[name]) or name.endswith("num_batches_tracked")
     assert 0 < checkpoint.card.scores["test"]["mean_r"] < 1
+
+
+def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
+    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import training.fit
+
+    def assembled(settings: FitRecipe) -> Parts:
+        parts = assemble(settings)
+        parts.encoder.read_out = replace(parts.encoder.read_out, names=("sub 01",))
+        return parts
+
+    monkeypatch.setattr(training.fit, "assemble", assembled)
+    with pytest.raises(ValueError, match=r"checkpoint of this fit cannot be: .*names of weights"):
+        fit(recipe(two_listeners), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_has_not_ended_is_not_exported(two_listeners: Path, tmp_path: Path):

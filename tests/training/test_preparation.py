@@ -395,6 +395,7 @@ def changed(collection, which=0, **changes):
         ({"run": "run-1"}, r"stand more than once: sub-01/run-1; give each a name"),
         ({"run": "a/b"}, r"the run 'a/b' cannot name a file: it starts with a dot or holds a sla"),
         ({"subject": ".."}, r"the subject '\.\.' cannot name a file"),
+        ({"subject": "sub 01"}, r"the subject 'sub 01' cannot name weights of a checkpoint"),
         ({"stimulus": ""}, r"the stimulus '' cannot name a file: it is empty"),
         ({"run": "a\n"}, r"cannot be printed; rename it"),
         ({"run": "r" * 201}, r"longer than 200 bytes"),
