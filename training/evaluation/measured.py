@@ -10,6 +10,18 @@ from numpy.typing import NDArray
 from training.prepared import Prepared, Run
 
 
+def columns_of(known: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """Where each of some target ids stands among others; quick for ten thousands of them.
+
+    Examples
+    --------
+    >>> columns_of([3, 5, 9], [9, 3])
+    [2, 0]
+    """
+    place = {target: column for column, target in enumerate(known)}
+    return [place[target] for target in wanted]
+
+
 class Measured:
     """Reads responses of a dataset, the columns of some targets; keeps nothing.
 
@@ -23,7 +35,7 @@ class Measured:
 
     def __init__(self, prepared: Prepared, target_ids: Sequence[int]) -> None:
         self.prepared = prepared
-        self.columns = [prepared.info.target_ids.index(target) for target in target_ids]
+        self.columns = columns_of(prepared.info.target_ids, target_ids)
 
     def run(self, run: Run) -> NDArray[np.float32]:
         """Responses of a run, ``(n_trs, n_targets)``."""

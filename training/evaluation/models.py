@@ -12,6 +12,7 @@ from training.assembly import assemble
 from training.config import write_recipe
 from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import Heard
+from training.evaluation.measured import columns_of
 from training.prepared import Prepared, Run
 from training.recipe import FitRecipe
 from training.recipe_folder import CONFIG_FILE
@@ -137,7 +138,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
     recipe = FitRecipe.model_validate(document)
     start = load_start(recipe)
     read_out = model.encoder.read_out
-    columns = [model.data.info.target_ids.index(target) for target in read_out.target_ids]
+    columns = columns_of(model.data.info.target_ids, read_out.target_ids)
     encoder = build_encoder(recipe, model.data.info, read_out.subjects, columns, start)
     info = model.info.model_copy(
         update={

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
 from training.evaluation.run_scores import compared_together
 from training.predicting import Predictor
@@ -57,8 +58,8 @@ def write_predictions(
     try:
         with h5py.File(temporary, "w") as file:
             for model in bar(models, desc="models", shown=progress):
+                columns = columns_of(model.encoder.read_out.target_ids, target_ids)
                 for subject, name, table in predictions_of(model, prepared, runs[model.name]):
-                    columns = [model.encoder.read_out.target_ids.index(i) for i in target_ids]
                     file[f"{model.name}/{subject}/{name}"] = table[:, columns]
         os.replace(temporary, path)
     finally:

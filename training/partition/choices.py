@@ -120,7 +120,7 @@ class Choices:
             f"Responses were predicted from what the model's read-out reads together with {named}, "
             f"{rows}. Channels were standardised with statistics of the training runs; spaces of "
             f"more than {self.n_components} channels were reduced to as many principal components "
-            "of these runs. Banded ridge regressions (himalaya) were fitted to the training runs "
+            "of these runs. Banded ridge regressions were fitted to the training runs "
             "of the model's split, with a regularisation for each space and target: every subset "
             f"of the spaces and {self.n_mixtures} random mixtures of them, each with "
             f"{len(STRENGTHS)} strengths, were tried in cross-validation over up to {N_FOLDS} "

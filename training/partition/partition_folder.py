@@ -15,6 +15,7 @@ from training.evaluation.folders import (
     write_info,
     write_table,
 )
+from training.evaluation.measured import columns_of
 from training.evaluation.out_folder import begin_folder
 from training.partition.banded_ridge import N_MIXTURES
 from training.partition.choices import N_COMPONENTS, Choices
@@ -108,7 +109,7 @@ def partition(
                     sounds,
                     model.runs_of(subject, "train"),
                     _scored_runs(runs, model, subject),
-                    [prepared.info.target_ids.index(target) for target in info.target_ids],
+                    columns_of(prepared.info.target_ids, info.target_ids),
                     choices,
                     info.pooling,
                 )

@@ -65,26 +65,31 @@ class FeatureSpace:
         self.name, self.n_delays = name, n_delays
         if not training:
             raise ValueError(f"feature space {name!r} has no training runs")
-        rows = np.concatenate(training).astype(np.float64)
-        if not np.isfinite(rows).all():
+        if not all(np.isfinite(table).all() for table in training):
             raise ValueError(f"feature space {name!r} has values that are not finite")
-        self.mean = rows.mean(axis=0)
-        deviation = rows.std(axis=0)
+        # Summed up run by run: the rows of a season take a gigabyte in float64.
+        n_rows = sum(len(table) for table in training)
+        self.mean = np.sum([table.sum(axis=0, dtype=float) for table in training], axis=0) / n_rows
+        squares = [np.square(table - self.mean).sum(axis=0) for table in training]
+        deviation = np.sqrt(np.sum(squares, axis=0) / n_rows)
         overall = float(np.sqrt(np.mean(deviation**2)))
         if overall <= NO_VARIANCE * max(1.0, float(np.abs(self.mean).max())):
             raise ValueError(
-                f"feature space {name!r} does not vary over the {len(rows)} training rows and can "
+                f"feature space {name!r} does not vary over the {n_rows} training rows and can "
                 "explain nothing; leave it out"
             )
         scale = np.maximum(deviation, overall)
-        rows = (rows - self.mean) / scale
-        self.n_channels = rows.shape[1]
+        self.n_channels = len(scale)
         self.n_kept = min(self.n_channels, n_components)
-        total = float(rows.var(axis=0).sum())
+        total = float(np.square(deviation / scale).sum())
         mixing = np.diag(1 / scale)
         kept = total
         if self.n_kept < self.n_channels:
-            values, vectors = np.linalg.eigh(rows.T @ rows / len(rows))
+            covariance = np.zeros((self.n_channels, self.n_channels))
+            for table in training:
+                rows = (table - self.mean) / scale
+                covariance += rows.T @ rows
+            values, vectors = np.linalg.eigh(covariance / n_rows)
             mixing = mixing @ vectors[:, ::-1][:, : self.n_kept]
             kept = float(values[::-1][: self.n_kept].sum())
         self.explained = kept / total
