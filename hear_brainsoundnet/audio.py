@@ -1,7 +1,7 @@
 """Sounds: tensors that are checked before use, and files that are read piece by piece.
 
 Both offer what :class:`Sound` names, so that one path through the network serves them. Files are
-read with `soundfile` (WAV, FLAC, Ogg, MP3 and what else libsndfile knows); channels are averaged.
+read by :mod:`hear_brainsoundnet.decoding`; channels are averaged.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from hear_brainsoundnet.decoding import open_sound
+from hear_brainsoundnet.sound_files import printable
+
+LONGEST_KEPT = 2**22  # samples of a file that are kept in memory
 LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
@@ -134,19 +137,23 @@ def check_samples(samples: Tensor) -> None:
 
 
 class AudioFile:
-    """One audio file as a mono :class:`Sound`, read from front to back.
+    """One sound file or film as a mono :class:`Sound`, read from front to back.
+
+    Its length is found by reading it once where the file does not fix it; what is short is kept in
+    memory then.
 
     Parameters
     ----------
     path : path-like
-        An audio file of any rate and any number of channels.
+        A sound file or film (:mod:`hear_brainsoundnet.decoding`) of any rate.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is empty, not audio, or has no samples; while reading, if it ends early.
+        If it is empty, not audio, has no samples or too many channels; here or while reading, if it
+        is damaged or ends early.
 
     Examples
     --------
@@ -159,68 +166,85 @@ class AudioFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not self.path.exists():
-            raise FileNotFoundError(f"no such audio file: {self.path}")
-        if self.path.is_file() and self.path.stat().st_size == 0:
-            raise ValueError(f"{self.path} is empty (0 bytes)")
+            raise FileNotFoundError(f"no such audio file: {printable(self.path)}")
+        self._whole: Tensor | None = None
+        self._held, self._start = torch.zeros(1, 0), 0
         self._open()
-        self.sample_rate = int(self._file.samplerate)
-        self.n_samples = int(self._file.frames)
-        if self.n_samples == 0:
-            self.close()
-            raise ValueError(f"{self.path} contains no samples")
-
-    def _open(self) -> None:
-        import soundfile
-
         try:
-            self._file = soundfile.SoundFile(self.path)
-        except (soundfile.SoundFileError, TypeError, OSError) as error:
-            raise ValueError(
-                f"{self.path} cannot be read as audio ({_one_line(error)}); expected WAV, FLAC, "
-                "Ogg, MP3 or another format of libsndfile"
-            ) from error
-        self._held = torch.zeros(1, 0)
-        self._held_start = 0
-
-    def rewind(self) -> None:
-        self.close()
-        self._open()
+            self.n_samples = self._count()
+            if self.n_samples == 0:
+                raise ValueError(f"{printable(self.path)} contains no samples")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def duration(self) -> float:
         """In seconds."""
         return self.n_samples / self.sample_rate
 
+    def findings(self) -> list[str]:
+        """What is to be said of the part that was read: that it is silent, for example."""
+        return self._reader.findings()
+
     def read(self, start: int, stop: int) -> Tensor:
-        import soundfile
-
-        if start < self._held_start:
+        if start < self._start:
             raise ValueError(f"{self.path} is read from front to back, cannot go back to {start}")
-        held_stop = self._held_start + self._held.shape[1]
-        while held_stop < start:  # step over what nobody wants
-            held_stop += self._read_next(min(start - held_stop, 2**20)).shape[1]
-            self._held, self._held_start = torch.zeros(1, 0), held_stop
-        kept = self._held[:, start - self._held_start :]
-        if held_stop < stop:
-            try:
-                kept = torch.cat([kept, self._read_next(stop - held_stop)], dim=1)
-            except soundfile.SoundFileError as error:
-                raise ValueError(f"{self.path} is damaged ({_one_line(error)})") from error
-        self._held, self._held_start = kept, start
-        return kept[:, : stop - start]
+        if self._whole is not None:
+            self._start = start
+            return self._whole[:, start:stop]
+        while self._start + self._held.shape[1] < start:  # step over what nobody wants
+            self._start += self._held.shape[1]
+            self._held = self._next_block()
+        parts = [self._held[:, start - self._start :]]
+        n_held = parts[0].shape[1]
+        while n_held < stop - start:
+            parts.append(self._next_block())
+            n_held += parts[-1].shape[1]
+        self._held, self._start = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1), start
+        return self._held[:, : stop - start]
 
-    def _read_next(self, n_samples: int) -> Tensor:
-        channels = self._file.read(n_samples, dtype="float32", always_2d=True)
-        if len(channels) < n_samples:
-            raise ValueError(
-                f"{self.path} ends after {self._file.tell()} of {self.n_samples} samples: "
-                "it is truncated"
-            )
-        mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
-        return torch.from_numpy(np.ascontiguousarray(mono))[None, :]
+    def rewind(self) -> None:
+        self._start = 0
+        if self._whole is None:
+            self.close()
+            self._open()
 
     def close(self) -> None:
-        self._file.close()
+        self._reader.close()
+
+    def _open(self) -> None:
+        self._reader = open_sound(self.path)
+        self.sample_rate = self._reader.sample_rate
+        self._blocks = self._reader.blocks()
+        self._held, self._start = torch.zeros(1, 0), 0
+
+    def _count(self) -> int:
+        """The number of samples; what is short is kept while it is counted."""
+        if self._reader.n_samples is not None:
+            return self._reader.n_samples
+        kept: list[Tensor] = []
+        n_samples = 0
+        for block in self._blocks:
+            n_samples += len(block)
+            if n_samples <= LONGEST_KEPT:
+                kept.append(torch.from_numpy(block.copy()))
+            else:
+                kept.clear()
+        if 0 < n_samples <= LONGEST_KEPT:
+            self._whole = torch.cat(kept)[None]
+        else:
+            self.rewind()
+        return n_samples
+
+    def _next_block(self) -> Tensor:
+        block = next(self._blocks, None)
+        if block is None:
+            raise ValueError(
+                f"{printable(self.path)} ends before sample {self.n_samples}: it is truncated, or "
+                "was changed while it was read"
+            )
+        return torch.from_numpy(block.copy())[None]
 
     def __enter__(self) -> AudioFile:
         return self
@@ -232,7 +256,3 @@ class AudioFile:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")

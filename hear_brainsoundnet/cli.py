@@ -200,6 +200,8 @@ def predict(
                     reason = " ".join(str(error).split())
                     bar.write(f"{PROGRAM}: {sound.path.name}: {reason}", file=sys.stderr)
                 else:
+                    for finding in audio.findings():
+                        bar.write(f"{PROGRAM}: {sound.path.name}: {finding}", file=sys.stderr)
                     info = SoundInfo(
                         sound.name, str(sound.path), audio.sample_rate, audio.n_samples, start
                     )

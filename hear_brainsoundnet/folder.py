@@ -236,12 +236,13 @@ def _embed_file(
             else:
                 embeddings = _embed_with_windows(model, sound, kind, windows)
             duration = round(sound.duration, 6)
+            findings = "; ".join(sound.findings())
         if not state.is_of(entry.path, check=False):
             raise ValueError(f"{entry.path} has changed while it was read")
     except Exception as error:
         return failed(entry, _reason(error)), Embeddings()
     source = absolute(entry.path)
-    return Record(entry.name, "ok", "", duration, source, state), embeddings
+    return Record(entry.name, "ok", findings, duration, source, state), embeddings
 
 
 def _embed_with_windows(

@@ -61,7 +61,7 @@ class Record:
     status : str
         {"ok", "failed"}.
     error : str
-        Why it failed.
+        Why it failed, or what is to be said of a sound that could be read: that it is silent.
     duration_s : float or None
         Of a sound that could be read.
     source : str

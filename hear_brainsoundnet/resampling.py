@@ -30,6 +30,8 @@ ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
 LARGEST_KERNEL = 2**22  # weights; 16 MiB
 N_BANDS = 4  # products of matrices
+MOST_INPUTS = 2**23  # samples of all sounds that are read at once; 32 MiB
+MOST_WEIGHTS = 2**20  # that are computed at once, in float64
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
 
@@ -103,8 +105,9 @@ class Resampler(nn.Module):
         Parameters
         ----------
         read : callable
-            ``read(i, j)`` returns input samples i to j, shape ``(n_sounds, j - i)``; it is called
-            once, within ``0 <= i < j <= n_samples``.
+            ``read(i, j)`` returns input samples i to j, shape ``(n_sounds, j - i)``, within ``0 <=
+            i < j <= n_samples``; it is called once, or, where the slice is made of more than some
+            million inputs, for some at a time, `i` ascending.
         n_samples : int
             Length of the clip before resampling; beyond it there is silence.
         start, stop : int
@@ -112,6 +115,12 @@ class Resampler(nn.Module):
         """
         if self.identity:
             return read(start, stop)
+        step = max(self.new, MOST_INPUTS // self.old * self.new)
+        if stop - start > step:  # a high rate: the inputs are many more than the outputs
+            pieces = range(start, stop, step)
+            return torch.cat(
+                [self.slice(read, n_samples, i, min(i + step, stop)) for i in pieces], dim=1
+            )
         first_block, stop_block = start // self.new, -(-stop // self.new)
         begin = first_block * self.old - self.width
         end = stop_block * self.old + self.width
@@ -144,9 +153,10 @@ class Resampler(nn.Module):
 
     def _interpolate(self, audio: Tensor, begin: int, start: int, stop: int) -> Tensor:
         """The same sums without a kernel table."""
+        at_once = max(1, MOST_WEIGHTS // (2 * self.width + 1))
         pieces = [
-            torch.arange(piece, min(stop, piece + 2**16), device=audio.device)
-            for piece in range(start, stop, 2**16)
+            torch.arange(piece, min(stop, piece + at_once), device=audio.device)
+            for piece in range(start, stop, at_once)
         ]
         return torch.cat([self._interpolated(audio, begin, outputs) for outputs in pieces], dim=1)
 

@@ -76,11 +76,8 @@ def test_a_flac_file_that_ends_early(tmp_path):
     path = tmp_path / "cut.flac"
     soundfile.write(path, stereo(200_000), 44_100)
     path.write_bytes(path.read_bytes()[:100_000])
-    with (
-        AudioFile(path) as sound,
-        pytest.raises(ValueError, match=r"it is truncated|is damaged"),
-    ):
-        sound.read(0, sound.n_samples)
+    with pytest.raises(ValueError, match=r"is truncated|is damaged"):
+        AudioFile(path)
 
 
 def test_going_back_is_refused(tmp_path):

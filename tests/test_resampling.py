@@ -64,3 +64,24 @@ def test_rates_without_common_divisor_need_no_large_kernel():
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ValueError, match=r"sample rate must be a whole number of Hz from 1000"):
         Resampler(rate, 22_050)
+
+
+@pytest.mark.parametrize("rate", [8_000, 8_009])
+def test_a_slice_of_many_inputs_is_made_of_few_at_a_time(rate, monkeypatch):
+    torch.manual_seed(0)
+    audio = torch.randn(2, 3 * rate)
+    resampler = Resampler(rate, 22_050)
+    whole = resampler(audio)
+    monkeypatch.setattr("hear_brainsoundnet.resampling.MOST_INPUTS", rate)
+    monkeypatch.setattr("hear_brainsoundnet.resampling.MOST_WEIGHTS", 10_000)
+    read = []
+
+    def reader(i, j):
+        read.append((i, j))
+        return audio[:, i:j]
+
+    part = resampler.slice(reader, 3 * rate, 100, 60_000)
+    torch.testing.assert_close(part, whole[:, 100:60_000], rtol=0, atol=1e-5)
+    assert len(read) > 1
+    assert sorted(read) == read
+    assert max(j - i for i, j in read) < 2.1 * rate

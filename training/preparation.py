@@ -55,11 +55,15 @@ class PreparationSettings(RunRules):
         Patterns of subjects (``"sub-03"``) and runs (``"sub-03/ses-001_task-*"``) to leave out.
     sample_rate : int
         Rate of the prepared audio in Hz.
+    audio_stream : int, optional
+        Which sound track of films that have several, counted from 0; by default the one marked as
+        default, or the first, of those that are no commentary or description.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     exclude: tuple[str, ...] = ()
     sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)] = DEFAULT_SAMPLE_RATE
+    audio_stream: Annotated[int, Field(ge=0)] | None = None
 
 
 class PrepareRecipe(PreparationSettings):
@@ -166,9 +170,12 @@ def _prepare_sounds(
         target = audio_file(claim.out, name)
         if claim.is_damaged(target):
             target.unlink()
-        sound = prepare_sound(Path(collection.stimuli[name]), target, settings.sample_rate)
+        sound = prepare_sound(
+            Path(collection.stimuli[name]), target, settings.sample_rate, settings.audio_stream
+        )
         if claim.is_damaged(target):  # it was made again: the checksum is that of the old one
             claim.keep(target)
+        findings.extend(f"stimulus {name}: {finding}" for finding in sound.findings)
         if sound.n_clipped:
             findings.extend(
                 [

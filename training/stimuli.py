@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 from typing import IO
@@ -20,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from hear_brainsoundnet.decoding import Reader, open_sound
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, is_sound
 from training.checksums import checksum_of
 from training.prepared import INT16_SCALE
-from training.soundtrack import Soundtrack, open_soundtrack
 from training.writing import writing
 
 DEFAULT_SAMPLE_RATE = 22_050  # Hz, the rate that SoundNet was trained at
@@ -42,6 +44,10 @@ class PreparedSound(BaseModel):
         Rate in Hz and number of the samples written.
     n_clipped : int
         How many of them were beyond full scale.
+    audio_stream : int or None
+        Which of several sound tracks was asked for.
+    findings : tuple of str
+        What was noticed in it: silence, channels that cancel each other, other sound tracks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +59,8 @@ class PreparedSound(BaseModel):
     sample_rate: int
     n_samples: int
     n_clipped: int
+    audio_stream: int | None = None
+    findings: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -61,7 +69,10 @@ class PreparedSound(BaseModel):
 
 
 def prepare_sound(
-    source: Path, target: Path, sample_rate: int = DEFAULT_SAMPLE_RATE
+    source: Path,
+    target: Path,
+    sample_rate: int = DEFAULT_SAMPLE_RATE,
+    audio_stream: int | None = None,
 ) -> PreparedSound:
     """Write the sound of `source` as `target`, unless it was made from the same file before.
 
@@ -74,6 +85,8 @@ def prepare_sound(
         it was made from.
     sample_rate : int
         In Hz.
+    audio_stream : int, optional
+        Which sound track of a film that has several, counted from 0.
 
     Raises
     ------
@@ -91,11 +104,12 @@ def prepare_sound(
     ...     np.load(Path(folder, "tone.npy"))[11_025], sound.duration
     (np.int16(16384), 1.0)
     """
-    known = _known(source, target, sample_rate)
+    known = _known(source, target, sample_rate, audio_stream)
     if known is not None:
         return known
     note = target.with_suffix(".json")
-    with open_soundtrack(source) as soundtrack:
+    _check_file(source)
+    with closing(open_sound(source, audio_stream)) as reader:
         state = source.stat()
         stop = Event()
         with ThreadPoolExecutor(max_workers=1) as beside:
@@ -103,9 +117,9 @@ def prepare_sound(
             try:
                 with writing(target) as temporary, temporary.open("wb") as file:
                     note.unlink(missing_ok=True)  # from here on it is not true
-                    n_samples, n_clipped = _write(file, soundtrack, sample_rate)
+                    n_samples, n_clipped = _write(file, reader, sample_rate)
                     if n_samples == 0:
-                        raise ValueError(f"{source} is too short: it gives no sample")
+                        raise ValueError(f"{source} contains no samples; copy or export it again")
             except BaseException:
                 stop.set()
                 raise
@@ -117,12 +131,27 @@ def prepare_sound(
         sample_rate=sample_rate,
         n_samples=n_samples,
         n_clipped=n_clipped,
+        audio_stream=audio_stream,
+        findings=tuple(reader.findings()),
     )
     write_atomically(note, (sound.model_dump_json(indent=2) + "\n").encode())
     return sound
 
 
-def _known(source: Path, target: Path, sample_rate: int) -> PreparedSound | None:
+def _check_file(source: Path) -> None:
+    kind = source.suffix.lower()
+    if not is_sound(source):
+        known = ", ".join(sorted(SOUND_SUFFIXES))
+        raise ValueError(
+            f"{source}: expected an audio or video file ({known}), got {kind or source}"
+        )
+    if not source.is_file():
+        raise ValueError(f"{source} is missing or no file; check the path of the stimulus")
+
+
+def _known(
+    source: Path, target: Path, sample_rate: int, audio_stream: int | None
+) -> PreparedSound | None:
     """What is known of `target` if it is whole and was made from this very file."""
     try:
         sound = PreparedSound.model_validate_json(target.with_suffix(".json").read_bytes())
@@ -130,12 +159,12 @@ def _known(source: Path, target: Path, sample_rate: int) -> PreparedSound | None
         state = source.stat()
     except (OSError, EOFError, ValueError):  # pydantic's errors are ValueErrors
         return None
-    expected = (str(source), state.st_size, state.st_mtime_ns, sample_rate, (sound.n_samples,))
-    got = (sound.path, sound.n_bytes, sound.modified_ns, sound.sample_rate, shape)
-    return sound if got == expected else None
+    expected = (str(source), state.st_size, state.st_mtime_ns, sample_rate, audio_stream)
+    got = (sound.path, sound.n_bytes, sound.modified_ns, sound.sample_rate, sound.audio_stream)
+    return sound if got == expected and shape == (sound.n_samples,) else None
 
 
-def _write(file: IO[bytes], soundtrack: Soundtrack, sample_rate: int) -> tuple[int, int]:
+def _write(file: IO[bytes], reader: Reader, sample_rate: int) -> tuple[int, int]:
     """Stream the samples after a header whose length is put right at the end.
 
     numpy leaves room in its headers for the first axis to grow, so that its size does not change.
@@ -143,7 +172,7 @@ def _write(file: IO[bytes], soundtrack: Soundtrack, sample_rate: int) -> tuple[i
     _write_header(file, 0)
     start = file.tell()
     n_samples = n_clipped = 0
-    for block in _resampled(soundtrack, sample_rate):
+    for block in _resampled(reader, sample_rate):
         if len(block) == 0:
             continue
         block *= INT16_SCALE
@@ -166,14 +195,28 @@ def _write_header(file: IO[bytes], n_samples: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _resampled(soundtrack: Soundtrack, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    if soundtrack.sample_rate == sample_rate:
-        yield from soundtrack.blocks
+def _finite_blocks(reader: Reader) -> Iterator[NDArray[np.float32]]:
+    """The blocks of a sound, as long as they can be resampled."""
+    n_samples = 0
+    for block in reader.blocks():
+        if not np.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():
+            at = (n_samples + int(np.argmin(finite))) / reader.sample_rate
+            raise ValueError(
+                f"{reader.name} holds NaN or infinite samples, the first at {at:.3f} s; export it "
+                "again"
+            )
+        n_samples += len(block)
+        yield block
+
+
+def _resampled(reader: Reader, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    if reader.sample_rate == sample_rate:
+        yield from _finite_blocks(reader)
         return
     import soxr
 
-    stream = soxr.ResampleStream(soundtrack.sample_rate, sample_rate, 1, "float32", quality="HQ")
+    stream = soxr.ResampleStream(reader.sample_rate, sample_rate, 1, "float32", quality="HQ")
     resample: Callable[..., NDArray[np.float32]] = stream.resample_chunk
-    for block in soundtrack.blocks:
+    for block in _finite_blocks(reader):
         yield resample(np.ascontiguousarray(block))
     yield resample(np.zeros(0, dtype=np.float32), last=True)

@@ -151,7 +151,7 @@ def embed_shown(
             nonlocal n_done
             n_done += 1
             bar.update()
-            if not record.is_ok:
+            if record.error:
                 line = printable(f"{PROGRAM}: {record.name}: {record.error}")
                 bar.write(line, file=sys.stderr)
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from training import soundtrack
+from hear_brainsoundnet.decoding import containers, sndfile
 from training.stimuli import prepare_sound
 
 av = pytest.importorskip("av")
@@ -67,7 +67,7 @@ def write_film(path, samples, rate=48_000, start=0.0, pictures=0.0, codec="flac"
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
 def test_streaming_equals_resampling_the_whole(tmp_path, monkeypatch, rate, n_channels):
-    monkeypatch.setattr(soundtrack, "BLOCK", 5_000)
+    monkeypatch.setattr(sndfile, "BLOCK", 5_000)
     samples = noise(3 * rate + 17, n_channels)
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
     got, sound = prepared(tmp_path, tmp_path / "a.wav")
@@ -111,7 +111,7 @@ def test_peaks_beyond_full_scale_are_clipped_and_counted(tmp_path):
     [("mkv", "flac"), ("mp4", "flac"), ("mov", "pcm_s16le"), ("avi", "pcm_s16le")],
 )
 def test_sound_of_a_film_equals_that_of_the_same_audio(tmp_path, monkeypatch, suffix, codec):
-    monkeypatch.setattr(soundtrack, "BLOCK", 5_000)
+    monkeypatch.setattr(containers, "BLOCK", 5_000)
     samples = noise(100_000)
     film = write_film(tmp_path / f"film.{suffix}", samples, codec=codec)
     got, _ = prepared(tmp_path, film)
@@ -186,7 +186,7 @@ def test_nothing_is_left_of_a_file_that_turns_out_bad_halfway(tmp_path):
     samples = noise(400_000)
     samples[300_000, 1] = np.nan
     soundfile.write(source, samples, 48_000, subtype="FLOAT")
-    with pytest.raises(ValueError, match=r"a\.wav holds NaN .* first at 6\.250 s; export it anew"):
+    with pytest.raises(ValueError, match=r"a\.wav holds NaN .* first at 6\.250 s; export it again"):
         prepare_sound(source, target)
     assert list(target.parent.iterdir()) == []
 
@@ -199,7 +199,7 @@ def test_nothing_is_left_of_a_file_that_turns_out_bad_halfway(tmp_path):
         ("a.wav", b"", r"a\.wav is empty \(0 bytes\); copy it again"),
         ("a.mp4", b"", r"a\.mp4 is empty \(0 bytes\); copy it again"),
         ("a.wav", b"words, not sounds " * 50, r"a\.wav cannot be read as audio .*convert it"),
-        ("a.mkv", b"words, not sounds " * 50, r"a\.mkv cannot be read as a film .*convert it"),
+        ("a.mkv", b"words, not sounds " * 50, r"a\.mkv cannot be read as audio .*convert it"),
         ("a.txt", b"words", r"expected an audio or video file .*got \.txt"),
         ("a", b"words", r"expected an audio or video file"),
     ],
