@@ -31,6 +31,7 @@ from training.gram_ridge import (
     Fold,
     Rows,
     Shape,
+    Table,
     gram_matrices,
 )
 
@@ -140,9 +141,9 @@ def _from_kernels(
 ) -> Columns:
     from himalaya.kernel_ridge import MultipleKernelRidgeCV
 
-    x, x_new = ([each.astype(np.float64) for each in table] for table in (x, x_new))
-    kernels = np.stack([each @ each.T for each in x])
-    new = np.stack([rows @ each.T for rows, each in zip(x_new, x, strict=True)])
+    precise = [each.astype(np.float64) for each in x]
+    kernels = np.stack([each @ each.T for each in precise])
+    new = np.stack([rows @ each.T for rows, each in zip(x_new, precise, strict=True)])
     model = MultipleKernelRidgeCV(
         kernels="precomputed",
         solver="random_search",
@@ -170,7 +171,7 @@ def _from_grams(
     """From sums of products of each fold, see :mod:`training.gram_ridge`."""
     n_rows, n_columns = len(y), sum(each.shape[1] for each in x)
     grams, crosses, squares = _sums(x, y, folds, n_columns)
-    gram, cross = sum(grams), sum(crosses)
+    gram, cross = sum(grams[1:], grams[0]), sum(crosses[1:], crosses[0])
     best = np.full(y.shape[1], -np.inf)
     alphas, mixture = np.ones(y.shape[1]), np.zeros(y.shape[1], dtype=np.int64)
     widths = [each.shape[1] for each in x]
@@ -204,7 +205,7 @@ def _from_grams(
     return predicted
 
 
-def scaled(gram: Columns, scale: Columns) -> Columns:
+def scaled(gram: Table, scale: Table) -> Table:
     """The Gram matrix of columns that are multiplied by `scale`, for decompositions in place.
 
     Examples
@@ -217,10 +218,10 @@ def scaled(gram: Columns, scale: Columns) -> Columns:
 
 def _sums(
     x: list[Columns], y: Columns, folds: Folds, n_columns: int
-) -> tuple[list[Columns], list[Columns], list[Columns]]:
+) -> tuple[list[Table], list[Table], list[Table]]:
     """Of each fold ``X'X``, ``X'Y`` and the sums of squares of `Y`."""
-    crosses = [np.zeros((n_columns, y.shape[1])) for _ in folds]
-    squares = [np.zeros(y.shape[1]) for _ in folds]
+    crosses: list[Table] = [np.zeros((n_columns, y.shape[1])) for _ in folds]
+    squares: list[Table] = [np.zeros(y.shape[1]) for _ in folds]
 
     def source(targets: slice) -> Iterator[Rows]:
         for number, (_, held_out) in enumerate(folds):
