@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from training.yaml_document import DEEPEST, parse_yaml
+
 
 class Settings(BaseModel):
     """Base of everything that can stand in a recipe: unknown keys are errors."""
@@ -42,6 +44,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 EXTENDS = "extends"
 MOST_BASES = 8
+N_PROBLEMS = 10  # of a recipe in one message
 
 
 def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] = ()) -> SettingsT:
@@ -104,9 +107,9 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no such recipe: {path}")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        document = parse_yaml(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} is not YAML that a recipe can be: {error}") from error
     if document is None:
         document = {}
     if not isinstance(document, dict):
@@ -137,13 +140,14 @@ def describe(error: ValidationError) -> str:
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"]) or "recipe"
         if problem["type"] == "extra_forbidden":
-            problems.append(f"unknown key {place!r}")
+            problems.append(f"unknown key {_short(place)}")
         elif problem["type"] == "missing":
             problems.append(f"key {place!r} is missing")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             problems.append(f"{place}: {message} (got {_short(problem['input'])})")
-    return "; ".join(problems)
+    more = len(problems) - N_PROBLEMS
+    return "; ".join(problems[:N_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _short(value: Any) -> str:
@@ -156,11 +160,13 @@ def _set(document: dict[str, Any], change: str) -> None:
     if not separator or not key:
         raise ValueError(f"{change!r} is not of the form key=value")
     *parents, last = key.split(".")
+    if len(parents) >= DEEPEST:
+        raise ValueError(f"{_short(change)}: no setting lies {len(parents)} keys deep")
     for parent in parents:
         document = document.setdefault(parent, {})
         if not isinstance(document, dict):
             raise ValueError(f"{change!r}: {parent} has no keys of its own")
     try:
-        document[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{change!r}: the value is not YAML") from error
+        document[last] = parse_yaml(value)
+    except ValueError as error:
+        raise ValueError(f"{_short(change)}: the value is not YAML ({error})") from error
