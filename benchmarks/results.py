@@ -56,7 +56,7 @@ def read_result(folder: Path, experiment: str) -> Document | None:
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON; run the experiment again") from error
     if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         raise ValueError(f"{path} is of another format than {FORMAT_VERSION}; run it again")

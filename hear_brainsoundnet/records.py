@@ -112,7 +112,7 @@ def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
             content = json.loads(line)
             file = content.pop("file")
             yield Record(file=None if file is None else FileState(**file), **content)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return
 
 

@@ -141,7 +141,7 @@ def read_settings(out: Path) -> dict[str, Any] | None:
         settings = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged") from error
     if not isinstance(settings, dict):
         raise ValueError(f"{path} is damaged")

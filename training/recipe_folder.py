@@ -127,6 +127,6 @@ class RecipeFolder(Generic[SettingsT]):
             document: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError as error:
             raise FileNotFoundError(f"{path} is missing; has the run begun?") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is damaged") from error
         return document

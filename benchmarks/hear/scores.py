@@ -130,7 +130,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON; remove it and run again") from error
     if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         raise ValueError(

@@ -232,7 +232,7 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"no {path}; fetch or make the task anew")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON; fetch or make the task anew") from error
     if not isinstance(document, dict):
         raise ValueError(
