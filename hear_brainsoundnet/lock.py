@@ -23,6 +23,8 @@ from hear_brainsoundnet.files import is_leftover
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".writing.lock"
+# Environment variables by which launchers number the processes of one job.
+RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 _held: set[int] = set()  # descriptors
 
@@ -66,7 +68,7 @@ def locked(folder: Path) -> Iterator[None]:
 def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator for functions that write into the folder which one of their parameters names.
 
-    Where several processes do one job together (``accelerate launch``), the first one has the lock.
+    Where a launcher has several processes do one job together, the first one has the lock.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -74,7 +76,7 @@ def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Cal
 
         @wraps(function)
         def alone(*args: P.args, **kwargs: P.kwargs) -> T:
-            if int(os.environ.get("RANK") or 0):
+            if any(os.environ.get(name, "0") != "0" for name in RANKS):
                 return function(*args, **kwargs)
             with locked(Path(signature.bind(*args, **kwargs).arguments[parameter])):
                 return function(*args, **kwargs)

@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.assembly import Parts, assemble
 from training.evaluation.run_scores import compare, compared_together, score_runs
 from training.export import rehearse
@@ -43,6 +44,7 @@ from training.windows import Window, draw_windows
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+@one_job_per_folder()
 def fit(
     recipe: FitRecipe, out: str | Path, *, resume: bool = False, progress: bool = True
 ) -> Outcome:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.checksums import checksum_of
 from training.collection_checks import check_collection, leave_out
 from training.dataset_info import DatasetInfo, SourceFile
@@ -81,6 +82,7 @@ def prepare(recipe: PrepareRecipe, *, progress: bool = True) -> Prepared:
     return prepare_collection(recipe.source.collect(), recipe, recipe.out, progress=progress)
 
 
+@one_job_per_folder()
 def prepare_collection(
     collection: Collection, settings: PreparationSettings, out: Path, *, progress: bool = True
 ) -> Prepared:

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.files import sweep, write_atomically, writing
+from hear_brainsoundnet.lock import contents
 from training.dataset_info import INFO_FILE, DatasetInfo, FileState, read_info, write_info
 from training.prepared import Prepared, Run, bold_file
 from training.prepared_files import TARGETS_IMAGE, files_of, state_of
 from training.prepared_tables import RUN_ATTRIBUTES, probe, read_table, read_tables
-from training.writing import sweep, writing
 
 MARKER = ".preparing.json"
 SUMMARY_FILE = "summary.html"
@@ -108,7 +108,7 @@ class Claim:
 def _refuse_others(out: Path, name: str) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; give a folder for the dataset")
-    if out.is_dir() and any(out.iterdir()):
+    if contents(out):
         holder = _name_in(out / INFO_FILE) or _name_in(out / MARKER)
         if holder is None:
             raise ValueError(

@@ -6,9 +6,8 @@ anything but tensors and plain values.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import logging
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,12 @@ from typing import Any, Generic
 
 import torch
 
-from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.files import sweep, write_atomically, writing
+from hear_brainsoundnet.lock import contents
+from hear_brainsoundnet.tables import csv_table, text_cell
 from training.config import SettingsT, read_recipe, write_recipe
-from training.writing import writing
+
+logger = logging.getLogger(__name__)
 
 # What torch.load raises for damaged files, and what a foreign content leads to.
 UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError)
@@ -58,9 +60,11 @@ class RecipeFolder(Generic[SettingsT]):
                     "--out"
                 )
             self._refuse_other_recipe(recipe)
+            sweep(self.path)
             return
-        if self.path.exists() and any(self.path.iterdir()):
+        if contents(self.path):
             raise FileExistsError(f"{self.path} is not empty and holds no run; give another --out")
+        sweep(self.path)
         write_atomically(config, write_recipe(recipe).encode())
 
     def recipe(self) -> SettingsT:
@@ -90,6 +94,9 @@ class RecipeFolder(Generic[SettingsT]):
         path = self.path / name
         if not path.exists():
             return None
+        if path.stat().st_size == 0:
+            logger.warning("%s is empty, as after a power cut: it counts as not written", path)
+            return None
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
             if not isinstance(content, dict):
@@ -109,12 +116,9 @@ class RecipeFolder(Generic[SettingsT]):
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """A csv file; floats with all their digits."""
-        buffer = io.StringIO()
-        if rows:
-            writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        write_atomically(self.path / name, buffer.getvalue().encode())
+        header = list(rows[0]) if rows else []
+        cells = [[text_cell(v) if isinstance(v, str) else v for v in row.values()] for row in rows]
+        write_atomically(self.path / name, csv_table(header, cells) if rows else b"")
 
     def write_document(self, name: str, document: Mapping[str, Any]) -> None:
         """A JSON file."""

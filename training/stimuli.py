@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hear_brainsoundnet.decoding import Reader, open_sound
-from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.files import write_atomically, writing
 from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, is_sound
 from training.checksums import checksum_of
 from training.prepared import INT16_SCALE
-from training.writing import writing
 
 DEFAULT_SAMPLE_RATE = 22_050  # Hz, the rate that SoundNet was trained at
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hear_brainsoundnet import nearest
+
 MOST_FILES = 40  # in the picture; more cannot be read
 
 
@@ -23,12 +25,7 @@ def similarities(scene: np.ndarray) -> np.ndarray:
     ndarray
         Shape ``(n_files, n_files)``, within [-1, 1].
     """
-    centred = scene - scene.mean(axis=0)
-    spread = centred.std(axis=0)
-    z = centred / np.where(spread > 0, spread, 1)
-    length = np.linalg.norm(z, axis=1, keepdims=True)
-    z = z / np.where(length > 0, length, 1)
-    return z @ z.T
+    return nearest.similarities(scene, scene)
 
 
 def read_scene(folder: Path) -> tuple[list[str], np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.config import Settings
 from training.evaluation.evaluate import PACKAGES
 from training.evaluation.folders import (
@@ -67,6 +68,7 @@ class ComparisonSettings(Settings):
 USUAL = ComparisonSettings()
 
 
+@one_job_per_folder()
 def compare_models(
     a: str, b: str, out: str | Path, settings: ComparisonSettings = USUAL
 ) -> ComparisonInfo:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.evaluation.ceilings import ceilings_of, describe, refuse_missing_repeats
 from training.evaluation.folders import (
     IMAGE_FILE,
@@ -48,6 +49,7 @@ USUAL = EvaluationSettings()
 PACKAGES = ("scipy", "pandas", "h5py")  # that have a part in scores, beside those of a fit
 
 
+@one_job_per_folder()
 def evaluate(
     runs: Sequence[str | Path],
     out: str | Path,

@@ -35,6 +35,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.tables import text_cell
 from training.statistics import Correction, Pooling, ScoreName
 
 FORMAT_VERSION = 1
@@ -322,11 +323,12 @@ INFO_FILES: dict[type[BaseModel], str] = {
 
 
 def write_table(folder: Path, name: str, table: Any) -> None:
-    """A pandas table as ``NAME.parquet`` and ``NAME.csv``."""
+    """A pandas table as ``NAME.parquet`` and, for people and spreadsheets, ``NAME.csv``."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     write_atomically(folder / f"{name}.parquet", buffer.getvalue())
-    write_atomically(folder / f"{name}.csv", table.to_csv(index=False).encode())
+    shown = table.map(lambda value: text_cell(value) if isinstance(value, str) else value)
+    write_atomically(folder / f"{name}.csv", shown.to_csv(index=False).encode())
 
 
 def read_table(folder: Path, name: str) -> Any:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from hear_brainsoundnet.files import sweep
+from hear_brainsoundnet.lock import contents
 from training.evaluation.folders import IMAGE_FILE, INFO_FILES, MODELS_FOLDER, PREDICTIONS_FILE
 
 TABLES = ("scores", "targets", "runs")
@@ -33,7 +35,7 @@ def begin_folder(folder: Path, kind: type[BaseModel]) -> None:
     FileExistsError
         If it holds a result, or anything that no interrupted command left.
     """
-    there = sorted(folder.iterdir()) if folder.exists() else []
+    there = contents(folder)
     for each in there:
         if each.name in INFO_FILES.values():
             raise FileExistsError(
@@ -50,6 +52,7 @@ def begin_folder(folder: Path, kind: type[BaseModel]) -> None:
             shutil.rmtree(each)
         else:
             each.unlink()
+    sweep(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -60,7 +63,4 @@ def _is_own(path: Path) -> bool:
         return path.name == MODELS_FOLDER and all(
             each.name.endswith((".yaml", ".csv", ".tmp")) for each in files
         )
-    name = path.name
-    if name.startswith(".") and name.endswith(".tmp"):
-        name = name[1:].removesuffix(".tmp").rpartition(".")[0]
-    return name in OWN_FILES
+    return path.name in OWN_FILES

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.evaluation.folders import (
     EvaluationInfo,
     PartitionInfo,
@@ -34,6 +35,7 @@ from training.provenance import git_revision, versions
 TABLE = "targets"
 
 
+@one_job_per_folder()
 def partition(
     evaluation: str | Path,
     out: str | Path,

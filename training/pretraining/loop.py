@@ -18,6 +18,7 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.corpus.corpus import Corpus
 from training.pretraining.augmentation import augment
 from training.pretraining.blocked_training import freeze_lower, training_stages
@@ -53,6 +54,7 @@ class Learner(nn.Module):
         return losses
 
 
+@one_job_per_folder()
 def pretrain(
     recipe: PretrainRecipe,
     out: str | Path,

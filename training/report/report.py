@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.lock import one_job_per_folder
 from training.progress import bar
 from training.report.brain import maps
 from training.report.comparing import comparisons
@@ -37,6 +38,7 @@ SECTIONS = (
 )
 
 
+@one_job_per_folder()
 def write_report(
     folders: Sequence[Path], out: Path, *, title: str = "", progress: bool = False
 ) -> Path:

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.lock import contents, one_job_per_folder
 from training.prepared import INT16_SCALE
 from training.progress import bar
 from training.simulation import truth
@@ -49,6 +50,7 @@ OTHER_SEED = 100_003  # added to the seed for the weights of the other hidden ne
 DEFAULTS = SimulationSettings()
 
 
+@one_job_per_folder()
 def simulate(
     out: Path,
     audio: Path,
@@ -189,7 +191,7 @@ def _refuse_full(out: Path) -> None:
     """Only an empty folder may be written, or one that an unfinished simulation has left."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file, expected a folder to write; choose another name")
-    if out.exists() and any(out.iterdir()) and not (out / UNFINISHED).exists():
+    if out.exists() and contents(out) and not (out / UNFINISHED).exists():
         raise ValueError(
             f"{out} is not empty; choose another folder for the simulation, or remove it first"
         )

@@ -1,0 +1,118 @@
+"""Which sounds are most similar to a sound, by their scene embeddings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.results import SceneTable, read_results
+
+FEWEST = 3  # sounds over which dimensions can be z-scored
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A sound, or a window of it, and how similar it is.
+
+    Attributes
+    ----------
+    name : str
+        The file's name in its folder.
+    similarity : float
+        Within [-1, 1], see :func:`similarities`.
+    start, stop : float or None
+        Of the window in seconds.
+    """
+
+    name: str
+    similarity: float
+    start: float | None = None
+    stop: float | None = None
+
+
+def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Cosine similarity of embeddings whose dimensions were z-scored over the rows of `scene`.
+
+    Without z-scoring, what all sounds have in common makes all of them alike. (Fewer than three
+    rows are left as they are.)
+
+    Parameters
+    ----------
+    scene : ndarray
+        Shape ``(n_sounds, n_dimensions)``.
+    queries : ndarray
+        Shape ``(n_queries, n_dimensions)``.
+
+    Returns
+    -------
+    ndarray
+        Shape ``(n_queries, n_sounds)``, within [-1, 1]; 0 for rows of zeros.
+
+    Examples
+    --------
+    >>> scene = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    >>> similarities(scene, np.array([[2.0, 0.0]])).round(2)
+    array([[ 1.  ,  0.  , -0.71]])
+    """
+    if len(scene) >= FEWEST:
+        mean, spread = scene.mean(axis=0), scene.std(axis=0)
+        spread = np.where(spread > 0, spread, 1)
+        scene, queries = (scene - mean) / spread, (queries - mean) / spread
+    found: np.ndarray = _directions(queries) @ _directions(scene).T
+    return found.clip(-1, 1)
+
+
+def nearest(model: EmbeddingModel, query: Path, table: SceneTable, n: int) -> list[Neighbour]:
+    """The `n` sounds that are most similar to a file, the most similar first.
+
+    Of a sound with several windows the most similar one counts.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+        That the scene embeddings of `table` are of.
+    query : Path
+        An audio file.
+    table : SceneTable
+        Of the sounds to choose from.
+    n : int
+        How many.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file cannot be read.
+    """
+    with AudioFile(query) as sound:
+        scene = model.embed(sound, timestamps=False).scene
+    assert scene is not None
+    (row,) = similarities(table.scene, scene.cpu().numpy())
+    found: dict[str, Neighbour] = {}
+    for i in np.argsort(-row, kind="stable"):
+        name = table.names[i]
+        start, stop = (None, None) if table.times is None else table.times[i]
+        found.setdefault(name, Neighbour(name, float(row[i]), start, stop))
+        if len(found) == n:
+            break
+    return list(found.values())
+
+
+def without(query: Path, out: Path, table: SceneTable) -> SceneTable:
+    """The table of a folder of results without the rows of the file `query` itself."""
+    records, _ = read_results(out)
+    place = os.path.realpath(query)
+    own = {record.name for record in records if os.path.realpath(record.source) == place}
+    kept = [i for i, name in enumerate(table.names) if name not in own]
+    times = None if table.times is None else [table.times[i] for i in kept]
+    return SceneTable([table.names[i] for i in kept], times, table.scene[kept])
+
+
+def _directions(table: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(table, axis=1, keepdims=True)
+    directions: np.ndarray = table / np.where(length > 0, length, 1)
+    return directions
