@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+import pytest
 import torch
+from simulated_recordings import write_recordings
 
 from benchmarks.default_checkpoint.page import BEGINS, ENDS, RESULTS, brief_table
 from hear_brainsoundnet.describe import stage_table
@@ -21,17 +23,22 @@ def test_the_scores_are_those_of_the_results():
     assert table.group(1) == brief_table(RESULTS)
 
 
-def test_the_python_examples_run():
+def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All of them, one after the other as a reader would, beside a folder `recordings`."""
+    monkeypatch.chdir(tmp_path)
+    write_recordings(tmp_path / "recordings")
     torch.manual_seed(0)
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) >= 2
     names: dict[str, object] = {}
-    for example in examples:
-        exec(compile(example, "README.md", "exec"), names)
-    assert names["scene"].shape == (4, 3 * (64 + 128 + 256) + 1024)
-    assert f"a scene is {names['scene'].shape[1]:,} numbers" in README
-    assert names["frames"].shape[:2] == names["milliseconds"].shape
-    assert f"a moment {names['frames'].shape[2]} " in README
+    for number, example in enumerate(examples):
+        exec(compile(example, f"README.md, Python example {number + 1}", "exec"), names)
+        if number == 0:
+            shapes = {name: names[name].shape for name in ("scene", "frames", "milliseconds")}
+    assert shapes["scene"] == (4, 3 * (64 + 128 + 256) + 1024)
+    assert f"a scene is {shapes['scene'][1]:,} numbers" in README
+    assert shapes["frames"][:2] == shapes["milliseconds"]
+    assert f"a moment {shapes['frames'][2]} " in README
 
 
 def test_every_linked_file_exists():

@@ -10,6 +10,7 @@ import soundfile
 
 def write_recordings(folder: Path) -> Path:
     """Twelve recordings of tones and noises at several rates."""
+    folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(5)
     for i in range(12):
         rate = (8_000, 22_050, 44_100)[i % 3]

@@ -1,0 +1,66 @@
+"""Lines that are not run as they are printed, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shell_lines import ShellLine
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is done with lines of some documents.
+
+    Attributes
+    ----------
+    documents, lines : str
+        Regular expressions; the first rule that fits both counts.
+    reason : str
+        Why the line is not run as it is printed.
+    more : str
+        Words that are added to make it short; "" where the line is not run at all.
+    """
+
+    documents: str
+    lines: str
+    reason: str
+    more: str = ""
+
+
+HOURS = "takes hours; "
+RULES = (
+    Rule("README", r"make (demo|test)", "CI runs it: .ci/run"),
+    Rule("README", r"make train-demo", "tests/benchmarks/test_demo.py runs the program"),
+    Rule("README", r"pip install", "the environment of the tests is what it makes: Makefile"),
+    Rule("README", r".*corpus debian", HOURS + "tests/training/corpus runs it on made-up packages"),
+    Rule("README", r".* fit fit\.yaml", "two hundred epochs", "optimiser.max_epochs=1"),
+    Rule(
+        "README",
+        r".*training pretrain ",
+        HOURS + "two steps of it",
+        "schedule.steps=2 schedule.calibration_steps=1 crops.recordings_per_step=3 crops.seconds=1",
+    ),
+    Rule("README", r".*benchmarks\.hear run", "five seeds", "--seeds 1"),
+    Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
+    Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
+    Rule("calibration", r".*", HOURS + "tests/benchmarks/test_calibration.py runs --size small"),
+    Rule("correspondence/results", r".*correspondence speed", "minutes of scikit-learn, voxel by "
+         "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
+    Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
+    Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
+    Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few listeners, "
+         "sounds and epochs"),
+    Rule("hear/results", r".*", HOURS + "the README's lines run the same commands on a small task"),
+    Rule("published", r".*", "needs the published tables; tests/benchmarks/test_published_*.py"),
+    Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "
+         "each at a small size"),
+)  # fmt: skip
+
+
+def rule_for(line: ShellLine) -> Rule | None:
+    """The exception that a line is, if it is one."""
+    for rule in RULES:
+        if re.search(rule.documents, line.document) and re.match(rule.lines, line.text):
+            return rule
+    return None
