@@ -1,4 +1,4 @@
-"""Do sound and scan belong together? The sound's loudness against the signal of auditory targets.
+"""Are sound and responses in step? The sound's loudness against the signal of auditory targets.
 
 The loudness of a run is the root mean square of its sound in each TR; convolved with the canonical
 double-gamma haemodynamic response it is what an auditory region is expected to do, at least in
@@ -10,17 +10,24 @@ cut or exchanged shows as a lag that is not near 0, or as no correlation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.dataset_info import OutOfStep
 from training.prepared import INT16_SCALE, Prepared, Run
+from training.progress import bar
 
 AUDITORY_SHARE = 0.05
 MAX_LAG_S = 20.0
 _RESPONSE_S = 32.0  # length of nilearn's haemodynamic response
+
+# A lag is worth a look beyond this (regions and people differ by a second or two), ...
+LATE_S = 3.0
+# ... but where next to nothing correlates it means little.
+WEAK_R = 0.15
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,35 @@ class Alignment:
     auditory: NDArray[np.float64]
     lag: float
     r: float
+
+    def is_out_of_step(self, tr: float) -> bool:
+        """Whether the measured signal is early or late by more than regions and people differ."""
+        return abs(self.lag) > max(LATE_S, 1.5 * tr) and self.r >= WEAK_R
+
+
+def align_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Alignment]:
+    """Alignment of each run of time series, subject by subject; nothing for sound responses."""
+    alignments: dict[Run, Alignment] = {}
+    if dataset.info.kind != "time_series":
+        return alignments
+    for subject in bar(dataset.subjects, desc="alignment", shown=progress):
+        runs = [run for run in dataset.runs if run.subject == subject]
+        alignments.update(zip(runs, align_subject(dataset, runs), strict=True))
+    return alignments
+
+
+def out_of_step(alignments: Mapping[Run, Alignment]) -> tuple[OutOfStep, ...]:
+    """The runs whose sound and responses are out of step, as ``dataset.json`` keeps them."""
+    return tuple(
+        OutOfStep(
+            subject=run.subject,
+            run=run.name,
+            lag=round(alignment.lag, 3),
+            r=round(alignment.r, 3),
+        )
+        for run, alignment in alignments.items()
+        if alignment.is_out_of_step(run.tr)
+    )
 
 
 def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:

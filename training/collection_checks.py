@@ -110,7 +110,7 @@ def _with_one_tr(recordings: Sequence[Recording]) -> list[Recording]:
     if usual <= 0:
         raise ValueError(f"expected a TR above 0 s, got {usual} s in {listed(by_tr[usual])}")
     if any(abs(tr - usual) > _TR_TOLERANCE_S for tr in by_tr):
-        groups = "; ".join(f"{tr} s in {listed(runs, 3)}" for tr, runs in sorted(by_tr.items()))
+        groups = "; ".join(f"{tr} s in {listed(runs)}" for tr, runs in sorted(by_tr.items()))
         raise ValueError(
             f"expected the same TR in all runs, got {groups}; prepare them as separate datasets, "
             "or exclude some"
@@ -128,8 +128,8 @@ def _check_name(kind: str, name: str) -> None:
         )
 
 
-def listed(values: Sequence[object], at_most: int = 10) -> str:
-    """Values with commas, shortened.
+def listed(values: Sequence[object], at_most: int = 1000) -> str:
+    """Values with commas: all that a person would go through.
 
     Examples
     --------

@@ -51,6 +51,10 @@ class OutOfStep(BaseModel):
     lag: float
     r: float
 
+    def in_words(self) -> str:
+        """For findings and messages."""
+        return f"{self.subject}/{self.run} (lag {self.lag:+.1f} s, r {self.r:.2f})"
+
 
 class DatasetInfo(BaseModel):
     """What is known of a prepared dataset besides its numbers: the content of ``dataset.json``.

@@ -12,6 +12,7 @@ windows per process. The read-out is solved for by the first one alone.
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -38,8 +39,11 @@ from training.recipe import FitRecipe
 from training.ridge_start import solve_read_out
 from training.run_folder import Epoch, Outcome, RunFolder, State, outcome_of
 from training.scores import pearson_r, r2_score
+from training.splits import SIDES
 from training.starting_weights import head_name, set_training
 from training.windows import Window, draw_windows
+
+logger = logging.getLogger(__name__)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -85,6 +89,8 @@ def fit(
     if accelerator.is_main_process:
         folder.begin(recipe, resume=resume)
         folder.write_document("origin.json", _origin(parts))
+        for doubt in _doubts(parts):
+            logger.warning("%s", doubt)
     accelerator.wait_for_everyone()
 
     encoder = parts.encoder.to(accelerator.device)
@@ -293,11 +299,17 @@ def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in encoder.state_dict().items()}
 
 
+def _doubts(parts: Parts) -> list[str]:
+    """What the preparation found that speaks against the data of this fit."""
+    return parts.prepared.doubts(run for side in SIDES for run in getattr(parts.split, side))
+
+
 def _origin(parts: Parts) -> dict[str, object]:
     return {
         "dataset": parts.prepared.info.name,
         "subjects": list(parts.encoder.read_out.subjects),
         "split": parts.split.names(),
+        "doubts": _doubts(parts),
         "start": {"name": parts.start.card.name, "hash": parts.start.hash},
         "git_revision": git_revision(),
         "versions": versions(),

@@ -1,26 +1,28 @@
 """From a source to the prepared dataset: audio first, then run by run, then the page for people.
 
 Started again after an end at any moment, it goes on where it was and comes to the same files:
-sounds and runs are skipped that were made from the same source files with the same settings.
+sounds and runs are skipped that were made from the same source files with the same settings. The
+number of processes changes nothing in the files.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from hear_brainsoundnet.lock import one_job_per_folder
+from training.alignment import LATE_S, align_dataset, out_of_step
 from training.checksums import checksum_of
+from training.config import added_setting
 from training.collection_checks import check_collection, leave_out
-from training.dataset_info import DatasetInfo, SourceFile
-from training.prepared import Prepared, Run, audio_file
+from training.dataset_info import DatasetInfo, OutOfStep, SourceFile
+from training.findings import Findings
+from training.prepared import Prepared, Run
+from training.prepared_sounds import check_announced_extents, extents, prepare_sounds
 from training.prepared_writer import (
     SUMMARY_FILE,
     Claim,
@@ -30,17 +32,15 @@ from training.prepared_writer import (
     write_targets_image,
 )
 from training.progress import bar
-from training.run_checks import RunRules
+from training.run_checks import RunRules, check_extents
 from training.run_preparation import RunPreparation, missing_targets
 from training.sources.cneuromod import CneuromodSource
 from training.sources.fmriprep import FmriprepSource
 from training.sources.sound_responses import SoundResponsesSource
 from training.sources.source import Collection
 from training.sources.time_series import TimeSeriesSource
-from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound, prepare_sound
+from training.stimuli import DEFAULT_SAMPLE_RATE, PreparedSound
 from training.summary import write_summary
-
-logger = logging.getLogger(__name__)
 
 _PACKAGES = ("hear-brainsoundnet", "numpy", "soxr", "soundfile", "av", "h5py", "nilearn", "nibabel")
 
@@ -64,7 +64,7 @@ class PreparationSettings(RunRules):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     exclude: tuple[str, ...] = ()
     sample_rate: Annotated[int, Field(ge=1_000, le=1_000_000)] = DEFAULT_SAMPLE_RATE
-    audio_stream: Annotated[int, Field(ge=0)] | None = None
+    audio_stream: Annotated[int, Field(ge=0)] | None = added_setting(None)
 
 
 class PrepareRecipe(PreparationSettings):
@@ -77,14 +77,22 @@ class PrepareRecipe(PreparationSettings):
     ]
 
 
-def prepare(recipe: PrepareRecipe, *, progress: bool = True) -> Prepared:
+def prepare(recipe: PrepareRecipe, *, n_workers: int = 1, progress: bool = True) -> Prepared:
     """Prepare the dataset of a recipe; see :func:`prepare_collection`."""
-    return prepare_collection(recipe.source.collect(), recipe, recipe.out, progress=progress)
+    collection = recipe.source.collect()
+    return prepare_collection(
+        collection, recipe, recipe.out, n_workers=n_workers, progress=progress
+    )
 
 
 @one_job_per_folder()
 def prepare_collection(
-    collection: Collection, settings: PreparationSettings, out: Path, *, progress: bool = True
+    collection: Collection,
+    settings: PreparationSettings,
+    out: Path,
+    *,
+    n_workers: int = 1,
+    progress: bool = True,
 ) -> Prepared:
     """Write what a source has found as a prepared dataset.
 
@@ -97,6 +105,8 @@ def prepare_collection(
     out : Path
         The dataset's folder: new, empty, or that of the same dataset, which is then brought up to
         date.
+    n_workers : int
+        Processes that sounds and runs are shared out to.
     progress : bool
         Whether to show bars on standard error.
 
@@ -115,15 +125,27 @@ def prepare_collection(
     """
     collection = check_collection(leave_out(collection, settings.exclude))
     out = Path(out)
+    check_announced_extents(collection, settings)
     claim = Claim(out, settings.name)
     files = sorted({Path(file) for each in collection.recordings for file in each.files})
     hashing = ThreadPoolExecutor(max_workers=1)  # beside the work on runs
     try:
         checksums = {file: hashing.submit(checksum_of, file) for file in files}
-        findings = _Findings()
+        findings = Findings()
         findings.extend(collection.findings)
-        sounds = _prepare_sounds(collection, settings, claim, findings, progress)
-        runs = _prepare_runs(collection, settings, claim, sounds, findings, progress)
+        sounds, said = prepare_sounds(
+            collection.stimuli,
+            claim,
+            settings.sample_rate,
+            settings.audio_stream,
+            n_workers=n_workers,
+            progress=progress,
+        )
+        findings.extend(said)
+        durations = {name: sound.duration for name, sound in sounds.items()}
+        check_extents(extents(collection, durations), settings)
+        runs, said = _prepare_runs(collection, settings, claim, sounds, n_workers, progress)
+        findings.extend(said)
         remove_others(out, {run.subject for run in runs}, sounds)
         sources = _source_files(sounds, checksums)
     finally:
@@ -137,56 +159,39 @@ def prepare_collection(
         target_ids=collection.targets.ids,
         target_names=collection.targets.names,
         sources=sources,
-        findings=tuple(findings.all),
         recipe=settings.model_dump(mode="json"),
-        versions=_versions(),
+        versions=package_versions(),
     )
     write_targets_image(out, collection.targets.image)
     motion = {(each.subject, each.run): each.motion for each in collection.recordings}
-    write_summary(UnfinishedDataset(out, info, runs), out / SUMMARY_FILE, motion, progress=progress)
+    alignments = align_dataset(UnfinishedDataset(out, info, runs), progress=progress)
+    doubtful = out_of_step(alignments)
+    findings.extend(out_of_step_finding(doubtful))
+    info = info.model_copy(update={"findings": findings.grouped(), "out_of_step": doubtful})
+    dataset = UnfinishedDataset(out, info, runs)
+    write_summary(dataset, out / SUMMARY_FILE, motion, alignments, progress=progress)
     claim.finish(info)
     return Prepared(out)
 
 
-class _Findings:
-    """What was noticed, each logged when it is added."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = []
-
-    def extend(self, findings: Iterable[str]) -> None:
-        for finding in findings:
-            logger.warning(finding)
-            self.all.append(finding)
+def out_of_step_finding(doubtful: tuple[OutOfStep, ...]) -> list[str]:
+    """What is to be said of runs whose sound and responses are out of step."""
+    return [
+        f"runs whose responses follow their sound best more than {LATE_S:g} s early or late (check "
+        f"their stimulus and start): {each.in_words()}"
+        for each in doubtful
+    ]
 
 
-def _prepare_sounds(
-    collection: Collection,
-    settings: PreparationSettings,
-    claim: Claim,
-    findings: _Findings,
-    progress: bool,
-) -> dict[str, PreparedSound]:
-    sounds = {}
-    for name in bar(sorted(collection.stimuli), desc="audio", shown=progress):
-        target = audio_file(claim.out, name)
-        if claim.is_damaged(target):
-            target.unlink()
-        sound = prepare_sound(
-            Path(collection.stimuli[name]), target, settings.sample_rate, settings.audio_stream
-        )
-        if claim.is_damaged(target):  # it was made again: the checksum is that of the old one
-            claim.keep(target)
-        findings.extend(f"stimulus {name}: {finding}" for finding in sound.findings)
-        if sound.n_clipped:
-            findings.extend(
-                [
-                    f"stimulus {name}: {sound.n_clipped} of {sound.n_samples} samples were beyond "
-                    "full scale and are clipped"
-                ]
-            )
-        sounds[name] = sound
-    return sounds
+def package_versions() -> dict[str, str]:
+    """Of the packages that have a part in prepared data."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # a checkout that is not installed
+            continue
+    return versions
 
 
 def _prepare_runs(
@@ -194,22 +199,25 @@ def _prepare_runs(
     settings: PreparationSettings,
     claim: Claim,
     sounds: dict[str, PreparedSound],
-    findings: _Findings,
+    n_workers: int,
     progress: bool,
-) -> list[Run]:
-    """All runs, by subject and then in the order of the collection."""
+) -> tuple[list[Run], list[str]]:
+    """All runs, by subject and then in the order of the collection; and what was noticed."""
     preparation = RunPreparation(collection.targets, collection.kind, settings, sounds)
-    recordings = sorted(collection.recordings, key=lambda each: each.subject)  # keeps the order
+    by_subject = {
+        subject: [each for each in collection.recordings if each.subject == subject]
+        for subject in sorted({each.subject for each in collection.recordings})
+    }
+    writers = {subject: SubjectWriter(claim, subject) for subject in by_subject}
+    with bar(total=len(collection.recordings), desc="runs", shown=progress) as runs_done:
+        done = preparation.prepare_subjects(writers, by_subject, n_workers, runs_done.update)
     runs: list[Run] = []
-    with bar(total=len(recordings), desc="runs", shown=progress) as runs_done:
-        for subject, group in groupby(recordings, key=lambda each: each.subject):
-            writer = SubjectWriter(claim, subject)
-            done = preparation.prepare_subject(writer, list(group), runs_done.update)
-            for each in done:
-                findings.extend(each.findings)
-            findings.extend(missing_targets(writer.path, collection.targets))
-            runs.extend(each.run for each in done)
-    return runs
+    findings: list[str] = []
+    for subject in by_subject:
+        findings += [finding for each in done[subject] for finding in each.findings]
+        findings += missing_targets(writers[subject].path, collection.targets)
+        runs += [each.run for each in done[subject]]
+    return runs, findings
 
 
 def _source_files(
@@ -224,13 +232,3 @@ def _source_files(
             path=str(file), n_bytes=file.stat().st_size, checksum=checksum.result()
         )
     return tuple(sources[path] for path in sorted(sources))
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # a checkout that is not installed
-            continue
-    return versions

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +139,21 @@ class Prepared:
     @property
     def n_targets(self) -> int:
         return len(self.info.target_ids)
+
+    def doubts(self, runs: Iterable[Run]) -> list[str]:
+        """What the preparation found that speaks against some of these runs, a sentence for each.
+
+        Datasets that were prepared before runs were checked have none.
+        """
+        chosen = {(run.subject, run.name) for run in runs}
+        doubtful = [each for each in self.info.out_of_step if (each.subject, each.run) in chosen]
+        if not doubtful:
+            return []
+        return [
+            f"in {len(doubtful)} of {len(chosen)} runs sound and responses are out of step: "
+            f"{', '.join(each.in_words() for each in doubtful)}; see {self.folder}/summary.html, "
+            "then correct their stimulus or start, or exclude them, and prepare again"
+        ]
 
     def bold(self, run: Run) -> NDArray[np.float32]:
         """The responses of a run, float32 ``(n_trs, n_targets)``.

@@ -155,30 +155,17 @@ def write_targets_image(out: Path, image: Any) -> None:
         write_atomically(path, gzip.compress(image.to_bytes(), mtime=0))
 
 
-class SubjectWriter:
-    """The runs of one subject: those that are done, and the way to add others.
+@dataclass(frozen=True)
+class RunParts:
+    """The finished runs of a subject while others are not: a file of numbers and a note for each.
 
-    Parameters
+    Attributes
     ----------
-    claim : Claim
-        The dataset's folder.
-    subject : str
-        Who.
+    folder : Path
+        Where they stand.
     """
 
-    def __init__(self, claim: Claim, subject: str) -> None:
-        self.claim = claim
-        self.path = bold_file(claim.out, subject)
-        self.parts = claim.out / "bold" / ".parts" / subject
-        self.subject = subject
-        self._written = self._read_h5()
-
-    def done(self, run: str, fingerprint: str) -> DoneRun | None:
-        """What is on the disk of a run, if it has this fingerprint."""
-        for known in (self._written.get(run), self._read_part(run)):
-            if known is not None and known.fingerprint == fingerprint:
-                return known
-        return None
+    folder: Path
 
     def add(self, done: DoneRun, table: NDArray[np.float32]) -> None:
         """Write a part: the numbers first, so that what has a note is whole."""
@@ -197,11 +184,56 @@ class SubjectWriter:
         with writing(note) as temporary:
             temporary.write_text(json.dumps(document))
 
+    def load(self, run: str) -> NDArray[np.float32]:
+        """The numbers of a run."""
+        table: NDArray[np.float32] = np.load(self._part(run, ".npy"))
+        return table
+
+    def _part(self, run: str, suffix: str) -> Path:
+        return self.folder / f"{run}{suffix}"
+
+    def read(self, run: str) -> DoneRun | None:
+        """What is known of a run whose part is whole."""
+        try:
+            note = json.loads(self._part(run, ".json").read_text())
+            known = DoneRun(Run(**note["run"]), note["fingerprint"], tuple(note["findings"]))
+            table = np.load(self._part(run, ".npy"), mmap_mode="r", allow_pickle=False)
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
+            return None
+        is_whole = table.dtype == np.float32 and len(table) == known.run.n_trs
+        return known if is_whole else None
+
+
+class SubjectWriter:
+    """The runs of one subject: those that are done, and the way to add others.
+
+    Parameters
+    ----------
+    claim : Claim
+        The dataset's folder.
+    subject : str
+        Who.
+    """
+
+    def __init__(self, claim: Claim, subject: str) -> None:
+        self.claim = claim
+        self.path = bold_file(claim.out, subject)
+        self.parts = RunParts(claim.out / "bold" / ".parts" / subject)
+        self.subject = subject
+        self._written = self._read_h5()
+
+    def done(self, run: str, fingerprint: str) -> DoneRun | None:
+        """What is on the disk of a run, if it has this fingerprint."""
+        for known in (self._written.get(run), self.parts.read(run)):
+            if known is not None and known.fingerprint == fingerprint:
+                return known
+        return None
+
     def finish(self, runs: Sequence[DoneRun]) -> None:
         """Make the h5 file of `runs`, which are all done, one after the other."""
         if list(self._written.values()) != list(runs):
             self.write((each, self._table_of(each)) for each in runs)
-        shutil.rmtree(self.parts, ignore_errors=True)
+        shutil.rmtree(self.parts.folder, ignore_errors=True)
 
     def write(self, runs: Iterable[tuple[DoneRun, Callable[[], NDArray[np.float32]]]]) -> None:
         """Write the h5 file anew from runs and what loads each."""
@@ -223,8 +255,7 @@ class SubjectWriter:
     def _table_of(self, done: DoneRun) -> Callable[[], NDArray[np.float32]]:
         def load() -> NDArray[np.float32]:
             if self._written.get(done.run.name) != done:
-                table: NDArray[np.float32] = np.load(self._part(done.run.name, ".npy"))
-                return table
+                return self.parts.load(done.run.name)
             return read_table(self.path, done.run.name)
 
         return load
@@ -244,19 +275,6 @@ class SubjectWriter:
         except (KeyError, TypeError, ValueError, RecursionError):
             return {}
         return known
-
-    def _part(self, run: str, suffix: str) -> Path:
-        return self.parts / f"{run}{suffix}"
-
-    def _read_part(self, run: str) -> DoneRun | None:
-        try:
-            note = json.loads(self._part(run, ".json").read_text())
-            known = DoneRun(Run(**note["run"]), note["fingerprint"], tuple(note["findings"]))
-            table = np.load(self._part(run, ".npy"), mmap_mode="r", allow_pickle=False)
-        except (OSError, EOFError, ValueError, KeyError, TypeError):
-            return None
-        is_whole = table.dtype == np.float32 and len(table) == known.run.n_trs
-        return known if is_whole else None
 
 
 def _new_h5(path: Path) -> Any:

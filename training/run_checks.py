@@ -1,9 +1,10 @@
-"""What is checked in the numbers of a run, and z-scoring, which comes to nothing without it."""
+"""Quality checks of a run's table of responses, then z-scoring per target."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -57,29 +58,98 @@ def check_table(table: object, recording: Recording, targets: Targets) -> NDArra
     return values
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How a run lies in its stimulus.
+
+    Attributes
+    ----------
+    recording : Recording
+        The run, for its `start` and `tr` in seconds.
+    n_trs : int
+        TR i begins at ``start + i * tr`` of the stimulus.
+    duration : float
+        Of the stimulus in seconds.
+    is_last : bool
+        Whether the scan should last as long as the stimulus. Not so where the same subject has a
+        run that starts later in the same stimulus.
+    """
+
+    recording: Recording
+    n_trs: int
+    duration: float
+    is_last: bool = True
+
+    @property
+    def end(self) -> float:
+        """Of the scan, in seconds of the stimulus."""
+        return self.recording.start + self.n_trs * self.recording.tr
+
+    @property
+    def n_kept(self) -> int:
+        """TRs that begin before the stimulus ends."""
+        seconds = self.duration - self.recording.start - _TIME_TOLERANCE_S
+        return min(self.n_trs, max(0, math.ceil(seconds / self.recording.tr)))
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether scan and stimulus have no moment in common."""
+        return self.n_kept == 0 or self.end <= 0
+
+    def n_missing(self) -> float:
+        """TRs between the end of the scan and that of the stimulus; 0 where it need not last."""
+        return (self.duration - self.end) / self.recording.tr if self.is_last else 0.0
+
+    def is_short(self, rules: RunRules) -> bool:
+        """Whether more TRs are missing at the end than may be."""
+        return self.n_missing() > rules.missing_trs + _TIME_TOLERANCE_S
+
+    def in_words(self) -> str:
+        """For messages."""
+        name, stimulus = label(self.recording), self.recording.stimulus
+        lengths = f"of {self.duration:.2f} s of {stimulus}"
+        if self.is_outside:
+            return f"{name} (from {self.recording.start:g} to {self.end:g} s {lengths})"
+        return f"{name} (ends at {self.end:.2f} s {lengths}, {self.n_missing():.1f} TRs missing)"
+
+
+def check_extents(extents: Sequence[Extent], rules: RunRules) -> None:
+    """Refuse runs that lie outside of their stimulus or are too short, all in one message.
+
+    Raises
+    ------
+    ValueError
+        If there are such runs.
+    """
+    outside = [each for each in extents if each.is_outside]
+    if outside:
+        raise ValueError(
+            f"{len(outside)} of {len(extents)} runs lie outside of their stimulus: "
+            f"{listed([each.in_words() for each in outside])}; check the start of each, or exclude "
+            f"{_them(outside)}"
+        )
+    short = [each for each in extents if each.is_short(rules)]
+    if short and rules.short_scans == "refuse":
+        raise ValueError(
+            f"{len(short)} of {len(extents)} runs end more than {rules.missing_trs} TRs before "
+            f"their stimulus: {listed([each.in_words() for each in short])}; check that they "
+            f"belong together, then set short_scans: truncate, or exclude {_them(short)}"
+        )
+
+
 def fit_to_stimulus(
-    table: NDArray[Any],
-    recording: Recording,
-    duration: float,
-    rules: RunRules,
-    *,
-    is_last: bool = True,
+    table: NDArray[Any], extent: Extent, rules: RunRules
 ) -> tuple[NDArray[Any], list[str]]:
     """The TRs that begin while the stimulus plays.
 
     Parameters
     ----------
     table : ndarray
-        ``(n_trs, n_targets)``; TR i begins at ``start + i * tr`` of the stimulus.
-    recording : Recording
-        The run, for its `start` and `tr` in seconds.
-    duration : float
-        Of the stimulus in seconds.
+        ``(n_trs, n_targets)``.
+    extent : Extent
+        Of the run.
     rules : RunRules
         What to refuse.
-    is_last : bool
-        Whether the scan should last as long as the stimulus. Not so where the same subject has a
-        run that starts later in the same stimulus.
 
     Returns
     -------
@@ -93,33 +163,23 @@ def fit_to_stimulus(
     ValueError
         If the scan is too short, or lies outside of the stimulus.
     """
-    name, tr, n_trs = label(recording), recording.tr, len(table)
-    n_kept = min(n_trs, max(0, math.ceil((duration - recording.start - _TIME_TOLERANCE_S) / tr)))
-    end = recording.start + n_trs * tr
-    if n_kept == 0 or end <= 0:
-        raise ValueError(
-            f"run {name} lasts from {recording.start:g} to {end:g} s of {recording.stimulus}, "
-            f"which lasts {duration:.2f} s: they do not meet; check the start of the run, or "
-            f"exclude {name}"
-        )
-    n_missing = (duration - end) / tr
-    if is_last and n_missing > rules.missing_trs + _TIME_TOLERANCE_S:
-        facts = (
-            f"run {name} ends at {end:.2f} s of {recording.stimulus}, which lasts {duration:.2f} "
-            f"s: {n_missing:.1f} TRs are missing"
-        )
-        if rules.short_scans == "refuse":
-            raise ValueError(
-                f"{facts}, {rules.missing_trs} may be; check that they belong together, then set "
-                f"short_scans: truncate, or exclude {name}"
-            )
-        return table, [f"{facts}; used as far as it goes"]
+    check_extents([extent], rules)
+    n_trs, n_kept = extent.n_trs, extent.n_kept
+    if extent.is_short(rules):
+        return table, [
+            f"runs that end before their stimulus, used as far as they go: {extent.in_words()}"
+        ]
     if n_kept == n_trs:
         return table, []
     return table[:n_kept], [
-        f"run {name}: {n_trs - n_kept} of {n_trs} TRs cut off that begin after the end of "
-        f"{recording.stimulus} ({duration:.2f} s)"
+        "TRs that begin after the end of the stimulus are cut off: "
+        f"{label(extent.recording)} ({n_trs - n_kept} of {n_trs}, "
+        f"{extent.recording.stimulus} lasts {extent.duration:.2f} s)"
     ]
+
+
+def _them(extents: Sequence[Extent]) -> str:
+    return label(extents[0].recording) if len(extents) == 1 else "them"
 
 
 def z_score(
@@ -179,11 +239,15 @@ def z_score(
         )
     findings = []
     if ids:
-        facts = f"{name}: {len(ids)} of {len(missing)} targets are constant (ids {listed(ids)})"
+        facts = f"{len(ids)} of {len(missing)}, ids {listed(ids)}"
         if rules.constant_targets == "refuse":
             raise ValueError(
-                f"{facts} and have no z-scores; exclude it, or set constant_targets: missing"
+                f"{name}: targets are constant and have no z-scores ({facts}); exclude it, or set "
+                "constant_targets: missing"
             )
-        findings = [f"{facts}; they count as missing"]
+        findings = [
+            "targets that are constant within a run and count as missing: "
+            f"{name.removeprefix('run ')} ({facts})"
+        ]
     deviation[constant] = np.nan
     return ((values - mean) / deviation).astype(np.float32), findings

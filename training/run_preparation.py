@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from training.collection_checks import label, listed
 from training.dataset_info import FORMAT_VERSION
+from training.findings import BETWEEN
 from training.prepared import Run
-from training.prepared_writer import DoneRun, SubjectWriter
-from training.run_checks import RunRules, check_table, fit_to_stimulus, z_score
+from training.prepared_writer import DoneRun, RunParts, SubjectWriter
+from training.run_checks import Extent, RunRules, check_table, fit_to_stimulus, z_score
 from training.sources.source import Recording, Targets
 from training.stimuli import PreparedSound
+from training.workers import in_processes
 
 # Settings whose change changes no run.
 _ELSEWHERE = {"name", "out", "exclude"}
@@ -51,41 +53,88 @@ class RunPreparation:
         self.sounds = sounds
         settings = rules.model_dump(mode="json", exclude=_ELSEWHERE)
         self._settings = [FORMAT_VERSION, kind, list(targets.ids), settings]
-        self._prepare = self._time_series if kind == "time_series" else self._sound_responses
+        self._is_series = kind == "time_series"
 
-    def prepare_subject(
-        self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
-    ) -> list[DoneRun]:
-        """Bring the file of a subject up to date; `tick` is called after every run."""
-        return self._prepare(writer, recordings, tick)
+    def prepare_subjects(
+        self,
+        writers: Mapping[str, SubjectWriter],
+        recordings: Mapping[str, list[Recording]],
+        n_workers: int,
+        tick: Callable[[], object],
+    ) -> dict[str, list[DoneRun]]:
+        """Bring the files of all subjects up to date.
+
+        Parameters
+        ----------
+        writers, recordings : mapping
+            Of each subject.
+        n_workers : int
+            Processes that the runs of time series are shared out to.
+        tick : callable
+            Called after every run.
+        """
+        if self._is_series:
+            return self._time_series(writers, recordings, n_workers, tick)
+        return {
+            subject: self._sound_responses(writers[subject], recordings[subject], tick)
+            for subject in recordings
+        }
 
     def _time_series(
-        self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
-    ) -> list[DoneRun]:
-        """Run by run: none but the one at hand is in memory."""
-        latest: dict[str, float] = {}  # start of the last run of each stimulus
-        for each in recordings:
-            latest[each.stimulus] = max(each.start, latest.get(each.stimulus, each.start))
-        runs = []
-        for recording in recordings:
-            is_last = recording.start == latest[recording.stimulus]
-            fingerprint = self.fingerprint(recording, is_last=is_last)
-            done = writer.done(recording.run, fingerprint)
-            if done is None:
-                scores, findings = self._scores(recording, is_last)
-                done = DoneRun(run_of(recording, len(scores)), fingerprint, findings)
-                writer.add(done, scores)
-            runs.append(done)
+        self,
+        writers: Mapping[str, SubjectWriter],
+        recordings: Mapping[str, list[Recording]],
+        n_workers: int,
+        tick: Callable[[], object],
+    ) -> dict[str, list[DoneRun]]:
+        """Run by run: each process has one of them in memory."""
+        done: dict[str, dict[str, DoneRun]] = {subject: {} for subject in recordings}
+        calls: list[tuple[RunParts, Recording, bool, str]] = []
+        for subject, own in recordings.items():
+            for recording, is_last in zip(own, are_last(own), strict=True):
+                fingerprint = self.fingerprint(recording, is_last=is_last)
+                known = writers[subject].done(recording.run, fingerprint)
+                if known is None:
+                    calls.append((writers[subject].parts, recording, is_last, fingerprint))
+                else:
+                    done[subject][recording.run] = known
+                    tick()
+        open_subjects = set(recordings)
+
+        def finish() -> None:
+            """Write the file of each subject that has all its runs."""
+            for subject in sorted(open_subjects):
+                own = recordings[subject]
+                if len(done[subject]) == len(own):
+                    writers[subject].finish([done[subject][each.run] for each in own])
+                    open_subjects.remove(subject)
+
+        finish()
+        for i, run in in_processes(self.prepare_run, calls, n_workers):
+            done[calls[i][1].subject][run.run.name] = run
             tick()
-        writer.finish(runs)
-        return runs
+            finish()
+        return {
+            subject: [done[subject][each.run] for each in own]
+            for subject, own in recordings.items()
+        }
+
+    def prepare_run(
+        self, parts: RunParts, recording: Recording, is_last: bool, fingerprint: str
+    ) -> DoneRun:
+        """Load a run, check and z-score it, and write it as a part."""
+        scores, findings = self._scores(recording, is_last)
+        done = DoneRun(run_of(recording, len(scores)), fingerprint, findings)
+        parts.add(done, scores)
+        return done
 
     def _scores(
         self, recording: Recording, is_last: bool
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         table = check_table(recording.load(), recording, self.targets)
         duration = self.sounds[recording.stimulus].duration
-        table, cut = fit_to_stimulus(table, recording, duration, self.rules, is_last=is_last)
+        extent = Extent(recording, len(table), duration, is_last)
+        table, cut = fit_to_stimulus(table, extent, self.rules)
         rows = [f"TR {i}" for i in range(len(table))]
         name = f"run {label(recording)}"
         scores, constant = z_score(table, name, rows, self.targets, self.rules)
@@ -151,6 +200,15 @@ def run_of(recording: Recording, n_trs: int) -> Run:
     )
 
 
+def are_last(recordings: Sequence[Recording]) -> list[bool]:
+    """Which runs should last as long as their stimulus: the latest of each subject and stimulus."""
+    latest: dict[tuple[str, str], float] = {}
+    for each in recordings:
+        key = each.subject, each.stimulus
+        latest[key] = max(each.start, latest.get(key, each.start))
+    return [each.start == latest[each.subject, each.stimulus] for each in recordings]
+
+
 def missing_targets(path: Path, targets: Targets) -> list[str]:
     """What a subject's file lacks, in words; the first row of a run tells it."""
     import h5py
@@ -159,17 +217,19 @@ def missing_targets(path: Path, targets: Targets) -> list[str]:
         missing = np.array([np.isnan(table[0]) for table in file.values()])
     findings = []
     for columns, where in (
-        (missing.all(axis=0), "and is NaN there"),
-        (missing.any(axis=0) & ~missing.all(axis=0), "in some runs and is NaN there"),
+        (missing.all(axis=0), "targets that a subject lacks and that are NaN"),
+        (
+            missing.any(axis=0) & ~missing.all(axis=0),
+            "targets that a subject lacks in some runs and that are NaN there",
+        ),
     ):
         absent = [
-            f"{targets.ids[column]} {targets.names[column]}" for column in np.flatnonzero(columns)
+            f"{targets.ids[column]} {targets.names[column]}".replace(BETWEEN, ", ")
+            for column in np.flatnonzero(columns)
         ]
         if absent:
-            findings.append(
-                f"subject {path.stem} lacks {len(absent)} of {len(targets.ids)} targets {where} "
-                f"({listed(absent, 50)})"
-            )
+            n = f"{len(absent)} of {len(targets.ids)}"
+            findings.append(f"{where}: {path.stem} ({n}, {listed(absent)})")
     return findings
 
 

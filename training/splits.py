@@ -173,6 +173,6 @@ def _refuse_leaks(split: Split) -> None:
             heard[run.stimulus].append((run.start, stop, side, run))
 
 
-def _some(names: Sequence[str], n_shown: int = 8) -> str:
+def _some(names: Sequence[str], n_shown: int = 1000) -> str:
     more = f" and {len(names) - n_shown} more" if len(names) > n_shown else ""
     return ", ".join(names[:n_shown]) + more

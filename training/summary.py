@@ -12,26 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import write_atomically
-from training.alignment import AUDITORY_SHARE, MAX_LAG_S, Alignment, align_subject
+from training.alignment import AUDITORY_SHARE, LATE_S, MAX_LAG_S, WEAK_R, Alignment
+from training.findings import BETWEEN
 from training.prepared import Prepared, Run
 from training.progress import bar
 from training.summary_pictures import MAX_DRAWN, draw_alignment, draw_responses, spread
 
 Motion = Mapping[tuple[str, str], Callable[[], NDArray[np.float64]] | None]
 
-# A lag is worth a look beyond this (regions and people differ by a second or two), ...
-_LATE_S = 3.0
-# ... but where next to nothing correlates it means little.
-_WEAK_R = 0.15
+_MANY = 10  # items of a finding that are folded away beyond
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-       max-width: 52rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+       max-width: 64rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 img { max-width: 100%; height: auto; }
 figure { margin: 0; } figcaption, .note { font-size: .875rem; color: #444; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .8125rem; overflow-wrap: normal; }
+.wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: #fff; }
+.wide tr.look td:first-child { background: #fff0d9; }
 th, td { padding: .2rem .6rem .2rem 0; text-align: left; white-space: nowrap;
          border-bottom: 1px solid #ddd; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -52,13 +52,16 @@ class _Line:
 
     @property
     def is_late(self) -> bool:
-        known = self.alignment
-        limit = max(_LATE_S, 1.5 * self.run.tr)
-        return known is not None and abs(known.lag) > limit and known.r >= _WEAK_R
+        return self.alignment is not None and self.alignment.is_out_of_step(self.run.tr)
 
 
 def write_summary(
-    dataset: Prepared, path: Path, motion: Motion | None = None, *, progress: bool = False
+    dataset: Prepared,
+    path: Path,
+    motion: Motion | None = None,
+    alignments: Mapping[Run, Alignment] | None = None,
+    *,
+    progress: bool = False,
 ) -> None:
     """Write the page; reads one run at a time.
 
@@ -70,6 +73,8 @@ def write_summary(
         Where it goes.
     motion : mapping, optional
         ``(subject, run)`` to what returns the framewise displacement in mm, ``(n_trs,)``.
+    alignments : mapping, optional
+        What :func:`training.alignment.align_dataset` gives.
     progress : bool
         Whether to show a bar on standard error.
     """
@@ -77,15 +82,12 @@ def write_summary(
     missing: dict[str, int] = {}
     for subject in bar(dataset.subjects, desc="summary", shown=progress):
         runs = [run for run in dataset.runs if run.subject == subject]
-        alignments: Sequence[Alignment | None] = [None] * len(runs)
-        if dataset.info.kind == "time_series":
-            alignments = align_subject(dataset, runs)
         absent = np.ones(dataset.n_targets, dtype=bool)
-        for run, alignment in zip(runs, alignments, strict=True):
+        for run in runs:
             absent &= np.isnan(dataset.bold(run)[0])
             seconds = len(dataset.audio(run.stimulus)) / dataset.info.sample_rate
             displacement = _motion((motion or {}).get((run.subject, run.name)))
-            lines.append(_Line(run, seconds, displacement, alignment))
+            lines.append(_Line(run, seconds, displacement, (alignments or {}).get(run)))
         missing[subject] = int(absent.sum())
     content = "\n".join(
         [
@@ -133,26 +135,44 @@ def _overview(dataset: Prepared, missing: Mapping[str, int], lines: Sequence[_Li
 
 
 def _findings(dataset: Prepared) -> str:
-    items = "".join(f"<li>{escape(finding)}</li>" for finding in dataset.info.findings)
+    items = "".join(f"<li>{_finding(finding)}</li>" for finding in dataset.info.findings)
     return "<h2>Findings</h2>\n" + (f"<ul>{items}</ul>" if items else "<p>None.</p>")
 
 
+def _finding(finding: str) -> str:
+    """What a finding is about; a long list can be unfolded."""
+    kind, colon, what = finding.partition(": ")
+    items = what.split(BETWEEN)
+    if len(items) <= _MANY:
+        return escape(finding)
+    rows = "".join(f"<li>{escape(item)}</li>" for item in items)
+    return f"<details><summary>{escape(kind + colon.strip())}</summary><ul>{rows}</ul></details>"
+
+
+def _drawn(lines: Sequence[_Line]) -> list[tuple[Run, Alignment]]:
+    """The runs of the picture: early and late ones first, the largest lags before the others."""
+    known = [(line, line.alignment) for line in lines if line.alignment is not None]
+    late = sorted(
+        ((line, alignment) for line, alignment in known if line.is_late),
+        key=lambda each: -abs(each[1].lag),
+    )
+    others = [each for each in known if not each[0].is_late]
+    shown = late[: max(MAX_DRAWN // 2, MAX_DRAWN - len(others))]
+    shown += [others[i] for i in spread(len(others), MAX_DRAWN - len(shown))]
+    return [(line.run, alignment) for line, alignment in shown]
+
+
 def _alignment(lines: Sequence[_Line]) -> str:
-    late = [i for i, line in enumerate(lines) if line.is_late]
-    others = [i for i, line in enumerate(lines) if not line.is_late]
-    shown = {late[i] for i in spread(len(late), MAX_DRAWN // 2)}
-    shown |= {others[i] for i in spread(len(others), MAX_DRAWN - len(shown))}
-    drawn = [
-        (lines[i].run, alignment)
-        for i in sorted(shown)
-        if (alignment := lines[i].alignment) is not None
-    ]
+    drawn = _drawn(lines)
+    if not drawn:
+        return ""
+    late = [line for line in lines if line.is_late]
     picture = draw_alignment([run for run, _ in drawn], [each for _, each in drawn])
     verdict = (
-        f"In {len(late)} of {len(lines)} runs the signal is more than {_LATE_S:g} s early or late: "
+        f"In {len(late)} of {len(lines)} runs the signal is more than {LATE_S:g} s early or late: "
         "check their stimulus and its onset (shaded in the table below)."
         if late
-        else f"No run correlates best at a lag beyond {_LATE_S:g} s."
+        else f"No run correlates best at a lag beyond {LATE_S:g} s."
     )
     caption = (
         f"{len(drawn)} of {len(lines)} runs, early and late ones first. Expected: the sound's "
@@ -160,7 +180,7 @@ def _alignment(lines: Sequence[_Line]) -> str:
         f"response. Measured: the mean of the auditory targets, which are the {AUDITORY_SHARE:.0%} "
         "of a subject's targets that correlate best with the expected signal over all runs (at "
         "one lag for all). Both z-scored. Lag: where both correlate best within "
-        f"±{MAX_LAG_S:g} s, positive where the measured signal is late; with r below {_WEAK_R:g} "
+        f"±{MAX_LAG_S:g} s, positive where the measured signal is late; with r below {WEAK_R:g} "
         "it means little."
     )
     return f"<h2>Sound and signal</h2>\n<p>{verdict}</p>\n" + _figure(
@@ -188,8 +208,8 @@ def _run_tables(dataset: Prepared, lines: Sequence[_Line]) -> str:
         return "<h2>Sounds</h2>\n" + _table(["subject", "sound", "stimulus", "#seconds"], rows)
     parts = ["<h2>Runs</h2>"]
     head = [
-        *("run", "session", "stimulus", "#start, s", "#TRs", "#minutes", "#stimulus, min"),
-        *("#displacement mean, mm", "#largest", "#lag, s", "#r"),
+        *("run", "#lag, s", "#r", "session", "stimulus", "#start, s", "#TRs", "#minutes"),
+        *("#stimulus, min", "#displacement mean, mm", "#largest"),
     ]
     for subject in dataset.subjects:
         own = [line for line in lines if line.run.subject == subject]
@@ -205,7 +225,7 @@ def _row(line: _Line) -> list[object]:
     lag = [f"{alignment.lag:+.1f}", f"{alignment.r:.2f}"] if alignment else ["–", "–"]
     minutes = [f"{run.n_trs * run.tr / 60:.1f}", f"{line.sound_s / 60:.1f}"]
     start = f"{run.start:g}"
-    return [run.name, run.session, run.stimulus, start, run.n_trs, *minutes, *motion, *lag]
+    return [run.name, *lag, run.session, run.stimulus, start, run.n_trs, *minutes, *motion]
 
 
 def _sources(dataset: Prepared) -> str:

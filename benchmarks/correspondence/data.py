@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.activations import Audio
 from hear_brainsoundnet.audio import AudioFile
-from hear_brainsoundnet.sound_files import is_sound
-from training.sources.stimulus_folder import shown
+from hear_brainsoundnet.sound_files import is_sound, shown
 
 
 @dataclass(frozen=True)

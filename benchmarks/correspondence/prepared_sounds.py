@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks.correspondence.activations import Audio
 from benchmarks.correspondence.data import SoundResponses, refuse_unmatched
+from hear_brainsoundnet.sound_files import shown
 from training.prepared import INT16_SCALE, Prepared
-from training.sources.stimulus_folder import shown
 
 MOST_REGIONS = 20  # targets that are few enough to be shown one by one
 

@@ -90,8 +90,8 @@ def test_repeats_share_their_stimulus_and_are_reported(release: Release) -> None
     ] * 2
     assert collection.stimuli == {"life01": release.stimuli / "movie10/life/life01.mkv"}
     assert (
-        "sub-01: life01 played in 2 runs, kept as repeats: task-life01_run-1, task-life01_run-2"
-        in collection.findings
+        "stimuli that played more than once to a subject, kept as repeats: sub-01 life01 (in "
+        "task-life01_run-1, task-life01_run-2)" in collection.findings
     )
 
 
@@ -102,7 +102,7 @@ def test_what_is_left_out_is_said(release: Release) -> None:
     collection = release.source().collect()
     assert {one.run for one in collection.recordings} == {*FRIENDS, *MOVIES}
     for expected in (
-        f"{path}: left out, not of the form ses-001_task-s01e02a or task-life01_run-1: notes",
+        f"left out, not of the form ses-001_task-s01e02a or task-life01_run-1: {path} (notes",
         "sub-01_ses-003_task-s07e01a",
         "sub-01 has no movie10",
         "sub-02 has no friends",

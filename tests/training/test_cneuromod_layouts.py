@@ -105,7 +105,7 @@ def test_names_of_films(tmp_path: Path, dataset: str, key: str, film: str) -> No
 def test_films_with_names_of_their_own_are_matched(tmp_path: Path) -> None:
     write(tmp_path, ALGONAUTS, {"ses-003_task-s01e02a": TABLE, "ses-003_task-s01e02b": TABLE})
     films(tmp_path, "Friends.s01e02a.720p.mkv", "Friends.s01e02b.720p.mkv")
-    with pytest.raises(ValueError, match=r"no run has a stimulus: .*give match: {pattern"):
+    with pytest.raises(ValueError, match=r"no run has a stimulus: .*give source.match.pattern"):
         source(tmp_path).collect()
     found = source(tmp_path, match={"pattern": "Friends.{task}.720p"}).collect().recordings
     assert [one.stimulus for one in found] == ["Friends.s01e02a.720p", "Friends.s01e02b.720p"]

@@ -94,7 +94,7 @@ def test_what_is_left_out_is_said(study: Study) -> None:
         "no stimulus 'rest'",
         f"left out, no image with space-{SPACE}, desc-preproc: sub-01_ses-003_task-s01e02b",
         "as a link without content; fetch it: sub-01_ses-009_task-s01e02a",
-        "sub-01: s01e02a played in 2 runs, kept as repeats",
+        "kept as repeats: sub-01 s01e02a (in ",
         "that belong to no run: s01e02b",
     ):
         assert sum(expected in text for text in collection.findings) == 1, expected

@@ -17,8 +17,9 @@ import scipy.stats
 from small_collections import N_TRS, TR, noise_sound, small_collection, sound_collection, with_table
 from small_dataset import without_checksums
 
+from training.alignment import Alignment
 from training.preparation import PreparationSettings, prepare_collection
-from training.run_checks import RunRules, fit_to_stimulus
+from training.run_checks import Extent, RunRules, fit_to_stimulus
 
 SETTINGS = PreparationSettings(name="film")
 
@@ -42,10 +43,11 @@ def responses(n_trs=N_TRS, n_targets=6, seed=5):
 def no_page(monkeypatch):
     """The page has tests of its own."""
 
-    def write(dataset, path, motion, progress):
+    def write(dataset, path, motion, alignments, progress):
         path.write_text("page")
 
     monkeypatch.setattr("training.preparation.write_summary", write)
+    monkeypatch.setattr("training.preparation.align_dataset", lambda dataset, progress: {})
 
 
 @pytest.fixture
@@ -144,6 +146,7 @@ from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from small_collections import small_collection
+from training.alignment import Alignment
 from training.preparation import PreparationSettings, prepare_collection
 
 def slowly(each):
@@ -250,7 +253,7 @@ def test_changed_settings_and_stimulus_are_prepared_anew(collection, out):
     noise_sound(collection.stimuli["film-0"], (N_TRS - 5) * TR, seed=0)
     dataset = run_preparation(collection, out)
     assert [run.n_trs for run in dataset.runs] == [N_TRS - 5, N_TRS] * 2
-    assert any("5 of 30 TRs cut off" in finding for finding in dataset.info.findings)
+    assert any("cut off (2): sub-01/run-0 (5 of 30" in finding for finding in dataset.info.findings)
 
 
 def test_what_the_recipe_no_longer_has_goes(collection, out):
@@ -273,7 +276,9 @@ def test_missing_target_is_nan_with_one_warning_per_subject(collection, out, cap
         collection = with_table(collection, table, which=i)
     with caplog.at_level(logging.WARNING):
         dataset = run_preparation(collection, out)
-    finding = "subject sub-01 lacks 2 of 6 targets and is NaN there (20 parcel 20, 40 parcel 40)"
+    finding = (
+        "targets that a subject lacks and that are NaN: sub-01 (2 of 6, 20 parcel 20, 40 parcel 40)"
+    )
     assert dataset.info.findings == (finding,)
     assert [record.getMessage() for record in caplog.records] == [finding]
     assert np.isnan(dataset.bold(dataset.runs[0])).all(axis=0).tolist() == [
@@ -288,7 +293,7 @@ def test_missing_target_is_nan_with_one_warning_per_subject(collection, out, cap
         ((4, 2), np.nan, r"run sub-01/run-0: nan at TR 4 of target 30 \(parcel 30\), 1 targets"),
         ((7, 0), np.inf, r"run sub-01/run-0: inf at TR 7 of target 10 .*repair or exclude it"),
         ((slice(None), 5), -np.inf, r"-inf at TR 0 of target 60"),
-        ((slice(None), 1), 3.3, r"1 of 6 targets are constant \(ids 20\).*constant_targets: miss"),
+        ((slice(None), 1), 3.3, r"targets are constant .* \(1 of 6, ids 20\).*constant_targets: m"),
         ((slice(None), slice(None)), 0.0, r"no target that varies \(0 missing, 6 constant\)"),
         ((slice(None), slice(None)), np.nan, r"no target that varies \(6 missing, 0 constant\)"),
     ],
@@ -307,8 +312,10 @@ def test_constant_targets_can_count_as_missing(collection, out):
     dataset = run_preparation(with_table(collection, table), out, constant_targets="missing")
     assert np.isnan(dataset.bold(dataset.runs[0])[:, 1]).all()
     assert dataset.info.findings == (
-        "run sub-01/run-0: 1 of 6 targets are constant (ids 20); they count as missing",
-        "subject sub-01 lacks 1 of 6 targets in some runs and is NaN there (20 parcel 20)",
+        "targets that are constant within a run and count as missing: sub-01/run-0 (1 of 6, "
+        "ids 20)",
+        "targets that a subject lacks in some runs and that are NaN there: sub-01 (1 of 6, "
+        "20 parcel 20)",
     )
 
 
@@ -339,13 +346,92 @@ def test_a_few_trs_may_be_missing_at_the_end(collection, out, n_missing):
 def test_short_scan_is_refused_or_used_as_far_as_it_goes(collection, out):
     collection = with_table(collection, responses(N_TRS - 4))
     message = (
-        r"run sub-01/run-0 ends at 39.00 s of film-0, which lasts 45.00 s: 4.0 TRs are missing"
+        r"1 of 1 runs end more than 3 TRs before their stimulus: sub-01/run-0 \(ends at 39.00 s of "
+        r"45.00 s of film-0, 4.0 TRs missing\); .*short_scans: truncate, or exclude sub-01/run-0"
     )
-    with pytest.raises(ValueError, match=message + r", 3 may be; .*short_scans: truncate"):
+    with pytest.raises(ValueError, match=message):
         run_preparation(collection, out)
     dataset = run_preparation(collection, out, short_scans="truncate")
     assert dataset.runs[0].n_trs == N_TRS - 4
-    assert dataset.info.findings[0].endswith("4.0 TRs are missing; used as far as it goes")
+    assert dataset.info.findings == (
+        "runs that end before their stimulus, used as far as they go: sub-01/run-0 (ends at 39.00 "
+        "s of 45.00 s of film-0, 4.0 TRs missing)",
+    )
+
+
+def test_all_short_scans_are_refused_before_anything_is_read(collection, out, monkeypatch):
+    """The lengths of scans and sounds stand in their headers."""
+    monkeypatch.setattr(
+        "training.prepared_sounds.prepare_sound", lambda *_: pytest.fail("a sound is decoded")
+    )
+    recordings = [
+        replace(each, n_trs=n_trs, load=lambda: pytest.fail("a run is loaded"))
+        for each, n_trs in zip(collection.recordings, (N_TRS, 20, N_TRS - 3, 10), strict=True)
+    ]
+    with pytest.raises(ValueError, match="2 of 4 runs end more than 3 TRs before") as error:
+        run_preparation(replace(collection, recordings=recordings), out)
+    assert "sub-01/run-1 (ends at 30.00 s" in str(error.value)
+    assert "sub-02/run-1 (ends at 15.00 s" in str(error.value)
+    assert not out.exists()
+
+
+def test_all_short_scans_are_refused_before_a_run_is_loaded(collection, out, monkeypatch):
+    """Headers of some sounds tell no length: then it is known when they are decoded."""
+    monkeypatch.setattr("training.prepared_sounds.announced_duration", lambda path: None)
+    recordings = [
+        replace(each, n_trs=10, load=lambda: pytest.fail("a run is loaded"))
+        for each in collection.recordings
+    ]
+    with pytest.raises(ValueError, match="4 of 4 runs end more than 3 TRs before"):
+        run_preparation(replace(collection, recordings=recordings), out)
+
+
+def test_runs_that_are_out_of_step_are_a_finding_and_known_to_fits(collection, out, monkeypatch):
+    late = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=7.5, r=0.62)
+    fine = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=1.5, r=0.7)
+    weak = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=9.0, r=0.1)
+
+    def align(dataset, progress):
+        return dict(zip(dataset.runs, (late, fine, weak, late), strict=True))
+
+    monkeypatch.setattr("training.preparation.align_dataset", align)
+    dataset = run_preparation(collection, out)
+    assert dataset.info.findings == (
+        "runs whose responses follow their sound best more than 3 s early or late (check their "
+        "stimulus and start) (2): sub-01/run-0 (lag +7.5 s, r 0.62); sub-02/run-1 (lag +7.5 s, "
+        "r 0.62)",
+    )
+    assert [(each.subject, each.run) for each in dataset.info.out_of_step] == [
+        ("sub-01", "run-0"), ("sub-02", "run-1"),
+    ]  # fmt: skip
+    (doubt,) = dataset.doubts(dataset.runs[:2])
+    assert doubt.startswith(
+        "in 1 of 2 runs sound and responses are out of step: sub-01/run-0 (lag +7.5 s, r 0.62); "
+    )
+    assert dataset.doubts(dataset.runs[1:3]) == []
+
+
+@pytest.mark.slow
+def test_number_of_workers_changes_nothing_in_the_files(tmp_path):
+    collection = small_collection(tmp_path / "source", n_runs=4)
+    for n_workers in (1, 3):
+        prepare_collection(
+            collection, SETTINGS, tmp_path / str(n_workers), n_workers=n_workers, progress=False
+        )
+    assert contents(tmp_path / "1") == contents(tmp_path / "3")
+
+
+def test_findings_of_one_kind_are_one_line(tmp_path, out, caplog):
+    """Forty runs that are all a little too long."""
+    collection = small_collection(tmp_path / "source", n_runs=20)
+    late = [replace(each, start=3.0) for each in collection.recordings]
+    with caplog.at_level(logging.WARNING):
+        dataset = run_preparation(replace(collection, recordings=late), out)
+    (finding,) = dataset.info.findings
+    assert finding.startswith("TRs that begin after the end of the stimulus are cut off (40): sub")
+    assert all(f"{each.subject}/{each.run} (2 of 30" in finding for each in late)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("and 35 more (all in dataset.json)")
 
 
 def test_parts_of_a_stimulus_need_not_reach_its_end(collection, out):
@@ -355,7 +441,7 @@ def test_parts_of_a_stimulus_need_not_reach_its_end(collection, out):
     collection = replace(collection, recordings=[part, rest], stimuli=collection.stimuli)
     dataset = run_preparation(collection, out)
     assert [(run.start, run.n_trs) for run in dataset.runs] == [(0.0, 8), (30.0, 10)]
-    with pytest.raises(ValueError, match=r"run sub-01/run-0 ends at 12.00 s of film-0"):
+    with pytest.raises(ValueError, match=r"sub-01/run-0 \(ends at 12.00 s of 45.00 s of film-0"):
         run_preparation(collection, out, exclude=("sub-01/run-1",))
 
 
@@ -365,7 +451,7 @@ def test_parts_of_a_stimulus_need_not_reach_its_end(collection, out):
 def test_trs_that_begin_after_the_stimulus_are_cut_off(tmp_path, start, n_kept):
     recording = replace(small_collection(tmp_path).recordings[0], start=start)
     table = responses()
-    kept, findings = fit_to_stimulus(table, recording, 45.0, RunRules())
+    kept, findings = fit_to_stimulus(table, Extent(recording, N_TRS, 45.0), RunRules())
     onsets = start + TR * np.arange(N_TRS)
     assert len(kept) == n_kept == (onsets < 45.0).sum()
     np.testing.assert_array_equal(kept, table[:n_kept])
@@ -375,7 +461,7 @@ def test_trs_that_begin_after_the_stimulus_are_cut_off(tmp_path, start, n_kept):
 @pytest.mark.parametrize("start", [45.0, 60.0, -45.0])
 def test_run_outside_of_its_stimulus(collection, out, start):
     recordings = [replace(collection.recordings[0], start=start), *collection.recordings[1:]]
-    with pytest.raises(ValueError, match=r"run sub-01/run-0 lasts .*do not meet; check the start"):
+    with pytest.raises(ValueError, match=r"sub-01/run-0 \(from .* to .* film-0\); check the start"):
         run_preparation(replace(collection, recordings=recordings), out)
 
 
@@ -438,7 +524,7 @@ def test_exclude_that_fits_nothing_or_all(collection, out):
     ("row", "column", "value", "message"),
     [
         (2, 1, np.nan, r"subject sub-a: nan at sound s2 of target 2"),
-        (slice(None), 3, 1.0, r"subject sub-a: 1 of 4 targets are constant \(ids 4\)"),
+        (slice(None), 3, 1.0, r"subject sub-a: targets are constant .* \(1 of 4, ids 4\)"),
     ],
 )
 def test_sounds_that_cannot_be_used(tmp_path, out, row, column, value, message):
@@ -465,7 +551,7 @@ def test_clipped_stimulus_is_a_finding(collection, out):
     soundfile.write(collection.stimuli["film-1"], samples, 22_050, subtype="FLOAT")
     findings = run_preparation(collection, out).info.findings
     assert findings == (
-        "stimulus film-1: 10 of 992250 samples were beyond full scale and are clipped",
+        "sounds with samples beyond full scale, which are clipped: film-1 (10 of 992250)",
     )
 
 

@@ -65,8 +65,8 @@ def test_own_expressions_replace_the_usual_ones(tmp_path: Path) -> None:
         ("bourne1", "bourne"),
         ("01", ""),
     ]
-    assert sum("finds no episode in 01" in text for text in findings) == 1
-    assert sum("finds no season in 01" in text for text in findings) == 1
+    assert sum("finds no episode: 01" in text for text in findings) == 1
+    assert sum("finds no season: 01" in text for text in findings) == 1
 
 
 @pytest.mark.parametrize(

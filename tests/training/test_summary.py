@@ -9,7 +9,7 @@ import pytest
 from small_collections import sound_collection
 from small_dataset import RATE, changing_sound, write_prepared
 
-from training.alignment import align_subject, best_lag, expected_signal
+from training.alignment import align_dataset, align_subject, best_lag, expected_signal, out_of_step
 from training.preparation import PreparationSettings, prepare_collection
 from training.prepared import Prepared, Run
 from training.summary import write_summary
@@ -18,7 +18,7 @@ TR = 1.5
 N_TRS = 60
 
 
-def hearing_brain(folder, late_by=0, n_runs=3, n_targets=40, late_runs=None, start=0.0):
+def hearing_brain(folder, late_by=0, n_runs=3, n_targets=40, late_runs=None, start=0.0, lags=None):
     """Two targets follow the loudness through a double-gamma response; runs may come late.
 
     The response is written out here: the difference of two gamma densities that peak at 5 and
@@ -40,6 +40,7 @@ def hearing_brain(folder, late_by=0, n_runs=3, n_targets=40, late_runs=None, sta
         signal = np.convolve(loudness, response)[:N_TRS]
         table = generator.standard_normal((N_TRS, n_targets))
         shift = late_by if late_runs is None or i in late_runs else 0
+        shift = (lags or {}).get(i, shift)
         table[:, 7] = table[:, 21] = np.roll(signal, shift)
         table = (table - table.mean(axis=0)) / table.std(axis=0)
         table[:, 3] = np.nan
@@ -49,7 +50,8 @@ def hearing_brain(folder, late_by=0, n_runs=3, n_targets=40, late_runs=None, sta
 
 
 def page_of(dataset, tmp_path, **options):
-    write_summary(dataset, tmp_path / "summary.html", **options)
+    alignments = align_dataset(dataset)
+    write_summary(dataset, tmp_path / "summary.html", alignments=alignments, **options)
     return (tmp_path / "summary.html").read_text(encoding="utf-8")
 
 
@@ -104,8 +106,8 @@ def test_page_shows_what_there_is(tmp_path):
     text = text_of(page)
     assert "1 subjects, 3 runs, 0.07 hours, TR 1.5 s, 40 targets of made up" in text
     assert "sub-01 3 4.5 1 0.20" in text  # runs, minutes, missing targets, displacement
-    assert "run-0 ses-1 film-0 0 60 1.5 1.5 0.20 0.30 +0.0" in text
-    assert "run-1 ses-1 film-1 0 60 1.5 1.5 – – +0.0" in text
+    assert re.search(r"run-0 \+0.0 [01]\.\d\d ses-1 film-0 0 60 1.5 1.5 0.20 0.30", text)
+    assert re.search(r"run-1 \+0.0 [01]\.\d\d ses-1 film-1 0 60 1.5 1.5 – –", text)
     assert "No run correlates best at a lag beyond 3 s" in text
     assert "3 of 3 runs, early and late ones first. Expected:" in text
     (picture,) = pictures(page)
@@ -118,6 +120,48 @@ def test_misaligned_run_is_shaded_and_counted(tmp_path):
     (shaded,) = re.findall(r'<tr class="look">.*?</tr>', page)
     assert "run-1" in shaded
     assert "+9.0" in shaded
+
+
+def test_early_and_late_runs_are_drawn_first_the_furthest_before_the_others(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "training.summary.draw_alignment",
+        lambda runs, alignments: (
+            drawn.extend((run.name, each.lag) for run, each in zip(runs, alignments, strict=True))
+            or b""
+        ),
+    )
+    dataset = hearing_brain(tmp_path, n_runs=16, n_targets=22, lags={3: 3, 9: -6, 14: 5})
+    page_of(dataset, tmp_path)
+    assert len(drawn) == 12
+    assert drawn[:3] == [("run-9", -9.0), ("run-14", 7.5), ("run-3", 4.5)]
+    assert all(lag == 0 for _, lag in drawn[3:])
+    drawn.clear()
+    late = hearing_brain(
+        tmp_path / "most", n_runs=14, n_targets=22, lags=dict.fromkeys(range(2, 14), 5)
+    )
+    alignments = align_dataset(late)
+    write_summary(late, tmp_path / "summary.html", alignments=alignments)
+    lags = [abs(lag) for _, lag in drawn]
+    assert len(drawn) == 12
+    assert lags == sorted(lags, reverse=True)
+
+
+def test_runs_that_are_out_of_step_are_named_with_lag_and_r(tmp_path):
+    dataset = hearing_brain(tmp_path, n_runs=6, lags={1: 4, 4: -5})
+    found = out_of_step(align_dataset(dataset))
+    assert [(each.run, each.lag) for each in found] == [("run-1", 6.0), ("run-4", -7.5)]
+    assert all(each.r > 0.9 for each in found)
+
+
+def test_long_findings_can_be_unfolded_and_are_whole(tmp_path):
+    dataset = hearing_brain(tmp_path)
+    many = "clipped (40): " + "; ".join(f"film-{i}" for i in range(40))
+    dataset.info = dataset.info.model_copy(update={"findings": (many, "few: a; b")})
+    page = page_of(dataset, tmp_path)
+    assert "<details><summary>clipped (40):</summary>" in page
+    assert page.count("<li>film-") == 40
+    assert "<li>few: a; b</li>" in page
 
 
 def test_page_needs_no_network_and_no_script(tmp_path):

@@ -57,13 +57,15 @@ def simulate(
 
 
 def prepare(
-    recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")], changes: Changes = None
+    recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
+    changes: Changes = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes for sounds and runs.")] = 1,
 ) -> None:
     """Bring recordings into the form that every fit reads; done runs are skipped."""
     from training.config import read_recipe
     from training.preparation import PrepareRecipe, prepare
 
-    prepared = prepare(read_recipe(recipe, PrepareRecipe, changes or ()))
+    prepared = prepare(read_recipe(recipe, PrepareRecipe, changes or ()), n_workers=workers)
     minutes = sum(run.n_trs * run.tr for run in prepared.runs) / 60
     typer.echo(
         f"{prepared.folder}: {len(prepared.subjects)} subjects, {len(prepared.runs)} runs, "

@@ -130,7 +130,7 @@ def find_bold_files(
         why.setdefault(subject, f"{name}: {reason}{example}")
     for subject in sorted(wanted - {file.entities["sub"] for file in found}):
         raise ValueError(f"sub-{subject} has no run to take; {why[subject]}")
-    return found, [f"left out, {reason}: {shown(names)}" for reason, names in left_out.items()]
+    return found, [f"left out, {why}: {', '.join(names)}" for why, names in left_out.items()]
 
 
 def _bold_images(folder: Path) -> Iterator[Path]:

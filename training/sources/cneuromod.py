@@ -38,6 +38,7 @@ class Series:
     path: Path
     key: str
     n_targets: int
+    n_trs: int
 
     def stimulus(self, folder: StimulusFolder) -> Stimulus | None:
         """What played: ``s01e02a`` is the file ``friends_s01e02a``, ``bourne01`` is its own."""
@@ -165,15 +166,15 @@ class CneuromodSource(Settings):
             subjects |= {one.run.subject for one in series}
             if unknown:
                 findings.append(
-                    f"{path}: left out, not of the form ses-001_task-s01e02a or "
-                    f"task-life01_run-1: {shown(unknown)}"
+                    "left out, not of the form ses-001_task-s01e02a or task-life01_run-1: "
+                    f"{path} ({', '.join(unknown)})"
                 )
             for one in series:
                 if reason := self._against(one.run):
                     others.setdefault(reason, []).append(f"{one.run.subject}_{one.run.name}")
                 elif not self.subjects or one.run.subject in self._wanted():
                     found.append(one)
-        findings += [f"left out, {why}: {shown(sorted(names))}" for why, names in others.items()]
+        findings += [f"left out, {why}: {', '.join(sorted(names))}" for why, names in others.items()]
         if missing := sorted(self._wanted() - subjects):
             raise ValueError(
                 f"{self.fmri} has no {', '.join(missing)}; it has {', '.join(sorted(subjects))}"
@@ -219,8 +220,8 @@ class CneuromodSource(Settings):
         if not without:
             return stimuli, []
         return stimuli, [
-            f"left out, no stimulus in {folder.folder}: {shown(without)}; if films have names of "
-            "their own give match: {pattern: ...} or {table: ...}"
+            f"left out, no stimulus in {folder.folder} (if films have names of their own, give "
+            f"source.match.pattern or source.match.table): {', '.join(without)}"
         ]
 
     def _targets(self, series: Sequence[Series]) -> tuple[Targets, list[str]]:
@@ -266,6 +267,7 @@ class CneuromodSource(Settings):
             episode=stimulus.episode,
             season=stimulus.season,
             files=(series.path,),
+            n_trs=series.n_trs,
         )
 
 
@@ -288,7 +290,7 @@ def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
             raise ValueError(
                 f"{path}: {table.key} holds {table.dtype} of shape {shape}, not numbers"
             )
-        series.append(Series(run, path, table.key, shape[1]))
+        series.append(Series(run, path, table.key, shape[1], shape[0]))
     return series, unknown
 
 

@@ -233,6 +233,7 @@ class FmriprepSource(Settings):
             season=stimulus.season,
             files=tuple(path for path in read if path is not None),
             motion=motion,
+            n_trs=open_image(file.bold, n_dimensions=4).shape[3],
         )
 
 

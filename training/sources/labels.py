@@ -103,7 +103,7 @@ def read_labels(
         names = {i: named[i] for i in present}
         without = [f"{i} ({name})" for i, name in named.items() if i and i not in names]
         if without:
-            findings.append(f"{table} names labels without a voxel in {path}: {shown(without)}")
+            findings.append(f"{table} names labels without a voxel in {path}: {', '.join(without)}")
     return Atlas(
         Targets(present, _distinct(names), atlas or _stem(path), _image(ids, image.affine)),
         ids,

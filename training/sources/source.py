@@ -48,6 +48,8 @@ class Recording:
         What `load` reads: when one of them changes, the run is prepared again.
     motion : callable or None
         Returns the framewise displacement in mm, ``(n_trs,)``, for the summary.
+    n_trs : int or None
+        How many TRs it has, where that is known before it is loaded.
     """
 
     subject: str
@@ -61,6 +63,7 @@ class Recording:
     season: str = ""
     files: Sequence[Path] = ()
     motion: Callable[[], NDArray[np.float64]] | None = None
+    n_trs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class Collection:
     stimuli : dict
         Name of a stimulus to its audio or video file; exactly those that recordings refer to.
     findings : list of str
-        What was noticed and left out: a run without stimulus, a stimulus without run, a repeat.
+        What was noticed and left out, as ``KIND: WHAT`` (see :mod:`training.findings`): a run
+        without stimulus, a stimulus without run, a repeat.
     """
 
     kind: Literal["time_series", "sound_responses"]

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
+from training.findings import shortened
 from training.sources.source import Recording
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.stimulus_table import StimulusTable
@@ -168,7 +169,7 @@ class StimulusMatch(Settings):
                     start=row.start if row else None,
                 )
             )
-        findings = [f"left out, {why}: {shown(names)}" for why, names in without.items()]
+        findings = [f"left out, {why}: {', '.join(names)}" for why, names in without.items()]
         if table:
             findings += table.findings()
         return stimuli, findings + self._unfound(stimuli)
@@ -179,7 +180,7 @@ class StimulusMatch(Settings):
         for key, expression in (("episode", self.episode), ("season", self.season)):
             lost = [n for n in names if expression is not None and not first_group(expression, n)]
             if lost:
-                findings.append(f"the expression {expression} finds no {key} in {shown(lost)}")
+                findings.append(f"the expression {expression} finds no {key}: {', '.join(lost)}")
         return findings
 
 
@@ -198,7 +199,7 @@ def take_matched(
     """
     pairs = [(s, one) for s, one in zip(stimuli, make, strict=True) if s is not None]
     if not pairs:
-        said = "; ".join(findings)
+        said = "; ".join(map(shortened, findings))
         raise ValueError(
             f"no run has a stimulus: {said}. {folder.folder} holds {shown(sorted(folder.files))}"
         )
@@ -207,7 +208,8 @@ def take_matched(
     for recording in recordings:
         times.setdefault((recording.subject, recording.stimulus), []).append(recording.run)
     repeats = [
-        f"{subject}: {stimulus} played in {len(names)} runs, kept as repeats: {shown(names)}"
+        f"stimuli that played more than once to a subject, kept as repeats: {subject} {stimulus} "
+        f"(in {', '.join(names)})"
         for (subject, stimulus), names in times.items()
         if len(names) > 1
     ]

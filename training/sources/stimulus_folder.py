@@ -12,7 +12,6 @@ from hear_brainsoundnet.sound_files import (
     find_sound_files,
     is_sound,
     printable,
-    shown,
 )
 
 LONGEST_NAME = 200  # bytes without suffix: files of the dataset add to it, up to 255
@@ -85,7 +84,7 @@ class StimulusFolder:
         findings = []
         if unused := sorted(self.files.keys() - set(used)):
             names = [printable(name) for name in unused]
-            findings.append(f"stimuli in {self.folder} that belong to no run: {shown(names)}")
+            findings.append(f"stimuli in {self.folder} that belong to no run: {', '.join(names)}")
         return findings + self._found.findings()
 
     def _called(self, name: str) -> list[Path]:

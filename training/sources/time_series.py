@@ -166,10 +166,10 @@ class TimeSeriesSource(Settings):
             series = read_time_series(run.file, self.key)
             stimulus = self._stimulus_of(run, folder)
             if stimulus is None:
-                findings.append(f"{run.file} was left out: its stimulus is not in {self.stimuli}")
+                findings.append(f"left out, the stimulus is not in {self.stimuli}: {run.file}")
                 continue
             if series.is_constant:
-                findings.append(f"{run.file} was left out: its values never change")
+                findings.append(f"left out, the values never change: {run.file}")
                 continue
             first = first or (run.file, series)
             _check_columns(run.file, series, *first)
@@ -199,7 +199,7 @@ class TimeSeriesSource(Settings):
         for path in paths:
             match = re.search(self.pattern, Path(path).as_posix())
             if match is None:
-                findings.append(f"{path} was left out: it does not fit pattern {self.pattern!r}")
+                findings.append(f"left out, not of the pattern {self.pattern!r}: {path}")
                 continue
             named = {group: text or "" for group, text in match.groupdict().items()}
             runs.append(RunFile(file=Path(path), **named))
@@ -218,7 +218,7 @@ class TimeSeriesSource(Settings):
         load = partial(_load, run.file, self.key)
 
         def recording(
-            name: str, episode: str, start: float, load: Callable[[], NDArray[np.float64]]
+            name: str, episode: str, start: float, load: Callable[[], NDArray[np.float64]], n: int
         ) -> Recording:
             return Recording(
                 subject=run.subject,
@@ -231,10 +231,11 @@ class TimeSeriesSource(Settings):
                 episode=episode,
                 season=run.season,
                 files=(run.file,),
+                n_trs=n,
             )
 
         if not self.segments:
-            return [recording(name, run.episode or stimulus, start, load)], 0
+            return [recording(name, run.episode or stimulus, start, load, n_trs)], 0
         onsets = start + np.arange(n_trs) * self.tr
         recordings, n_used = [], 0
         for segment in self.segments:
@@ -250,7 +251,9 @@ class TimeSeriesSource(Settings):
             n_used += len(rows)
             part = partial(_load, run.file, self.key, rows[0], rows[-1] + 1)
             onset = float(onsets[rows[0]])
-            recordings.append(recording(f"{name}_{segment.name}", segment.name, onset, part))
+            recordings.append(
+                recording(f"{name}_{segment.name}", segment.name, onset, part, len(rows))
+            )
         return recordings, n_trs - n_used
 
     def _targets(self, series: TimeSeriesFile) -> Targets:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from hear_brainsoundnet.sound_files import shown
 from training.sources.sidecar import Sidecars
 
 TR_TOLERANCE = 1e-3  # seconds
@@ -106,7 +105,7 @@ def read_timing(
 
 def grouped(notes: Mapping[str, Sequence[str]]) -> list[str]:
     """Findings of notes and the runs that each is true of, one line for each note."""
-    return [f"{note}: in {len(runs)} runs, {shown(runs)}" for note, runs in notes.items()]
+    return [f"{note}: in {len(runs)} runs, {', '.join(runs)}" for note, runs in notes.items()]
 
 
 def _far(value: float, other: float) -> bool:

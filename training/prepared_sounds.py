@@ -1,0 +1,106 @@
+"""The sounds of a dataset, and how its runs lie in them: from headers first, then from samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from training.durations import announced_duration
+from training.prepared import audio_file
+from training.prepared_writer import Claim
+from training.progress import bar
+from training.run_checks import Extent, RunRules, check_extents
+from training.run_preparation import are_last
+from training.sources.source import Collection
+from training.stimuli import PreparedSound, prepare_sound
+from training.workers import in_processes
+
+# Containers round the length of a stream, and some leave out what a decoder adds at its ends.
+HEADER_SLACK_S = 1.0
+
+
+def extents(
+    collection: Collection, durations: Mapping[str, float], slack: float = 0.0
+) -> list[Extent]:
+    """How runs lie in their stimulus, of those whose length is known before they are loaded.
+
+    Parameters
+    ----------
+    collection : Collection
+        The runs.
+    durations : mapping
+        Name of a stimulus to its duration in seconds; others are passed over.
+    slack : float
+        Seconds by which a stimulus may be shorter than that.
+    """
+    if collection.kind != "time_series":
+        return []
+    return [
+        Extent(each, each.n_trs, max(durations[each.stimulus] - slack, 0.0), is_last)
+        for each, is_last in zip(
+            collection.recordings, are_last(collection.recordings), strict=True
+        )
+        if each.n_trs is not None and each.stimulus in durations
+    ]
+
+
+def check_announced_extents(collection: Collection, rules: RunRules) -> None:
+    """Refuse runs that are too short by the headers of images and sounds, before any is read.
+
+    Raises
+    ------
+    ValueError
+        If there are such runs: the message names all of them.
+    """
+    durations = {}
+    for name in sorted({each.stimulus for each in collection.recordings}):
+        duration = announced_duration(Path(collection.stimuli[name]))
+        if duration is not None:
+            durations[name] = duration
+    short = [
+        each
+        for each in extents(collection, durations, HEADER_SLACK_S)
+        if not each.is_outside  # which only the samples can tell for sure
+    ]
+    check_extents(short, rules)
+
+
+def prepare_sounds(
+    stimuli: Mapping[str, Path], claim: Claim, sample_rate: int, n_workers: int, progress: bool
+) -> tuple[dict[str, PreparedSound], list[str]]:
+    """Write all sounds that are not there yet; what became of each by name, and what was noticed.
+
+    Raises
+    ------
+    ValueError
+        If a file is not a sound that can be used.
+    OSError
+        If a sound cannot be written.
+    """
+    names = sorted(stimuli)
+    calls = [
+        (Path(stimuli[name]), audio_file(claim.out, name), sample_rate, claim.is_damaged(target))
+        for name in names
+        if (target := audio_file(claim.out, name))
+    ]
+    sounds: dict[str, PreparedSound] = {}
+    with bar(total=len(calls), desc="audio", shown=progress) as sounds_done:
+        for i, sound in in_processes(_prepare_sound, calls, n_workers):
+            sounds[names[i]] = sound
+            sounds_done.update()
+    for name in names:
+        if claim.is_damaged(target := audio_file(claim.out, name)):
+            claim.keep(target)  # it was made again: the checksum was that of the old one
+    findings = [
+        "sounds with samples beyond full scale, which are clipped: "
+        f"{name} ({sounds[name].n_clipped} of {sounds[name].n_samples})"
+        for name in names
+        if sounds[name].n_clipped
+    ]
+    return {name: sounds[name] for name in names}, findings
+
+
+def _prepare_sound(source: Path, target: Path, sample_rate: int, is_damaged: bool) -> PreparedSound:
+    if is_damaged:
+        target.unlink()
+    return prepare_sound(source, target, sample_rate)
