@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hear_brainsoundnet.sound_files import shown
 from training.config import Settings, added_setting
 from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
 from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
@@ -174,7 +173,9 @@ class CneuromodSource(Settings):
                     others.setdefault(reason, []).append(f"{one.run.subject}_{one.run.name}")
                 elif not self.subjects or one.run.subject in self._wanted():
                     found.append(one)
-        findings += [f"left out, {why}: {', '.join(sorted(names))}" for why, names in others.items()]
+        findings += [
+            f"left out, {why}: {', '.join(sorted(names))}" for why, names in others.items()
+        ]
         if missing := sorted(self._wanted() - subjects):
             raise ValueError(
                 f"{self.fmri} has no {', '.join(missing)}; it has {', '.join(sorted(subjects))}"
