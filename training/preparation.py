@@ -17,8 +17,8 @@ from pydantic import Field
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.alignment import LATE_S, align_dataset, out_of_step
 from training.checksums import checksum_of
-from training.config import added_setting
 from training.collection_checks import check_collection, leave_out
+from training.config import added_setting
 from training.dataset_info import DatasetInfo, OutOfStep, SourceFile
 from training.findings import Findings
 from training.prepared import Prepared, Run

@@ -66,7 +66,13 @@ def check_announced_extents(collection: Collection, rules: RunRules) -> None:
 
 
 def prepare_sounds(
-    stimuli: Mapping[str, Path], claim: Claim, sample_rate: int, n_workers: int, progress: bool
+    stimuli: Mapping[str, Path],
+    claim: Claim,
+    sample_rate: int,
+    audio_stream: int | None = None,
+    *,
+    n_workers: int = 1,
+    progress: bool = False,
 ) -> tuple[dict[str, PreparedSound], list[str]]:
     """Write all sounds that are not there yet; what became of each by name, and what was noticed.
 
@@ -78,20 +84,21 @@ def prepare_sounds(
         If a sound cannot be written.
     """
     names = sorted(stimuli)
+    targets = {name: audio_file(claim.out, name) for name in names}
     calls = [
-        (Path(stimuli[name]), audio_file(claim.out, name), sample_rate, claim.is_damaged(target))
-        for name in names
-        if (target := audio_file(claim.out, name))
+        (Path(stimuli[name]), target, sample_rate, audio_stream, claim.is_damaged(target))
+        for name, target in targets.items()
     ]
     sounds: dict[str, PreparedSound] = {}
     with bar(total=len(calls), desc="audio", shown=progress) as sounds_done:
         for i, sound in in_processes(_prepare_sound, calls, n_workers):
             sounds[names[i]] = sound
             sounds_done.update()
-    for name in names:
-        if claim.is_damaged(target := audio_file(claim.out, name)):
+    for target in targets.values():
+        if claim.is_damaged(target):
             claim.keep(target)  # it was made again: the checksum was that of the old one
-    findings = [
+    findings = [_about(finding, name) for name in names for finding in sounds[name].findings]
+    findings += [
         "sounds with samples beyond full scale, which are clipped: "
         f"{name} ({sounds[name].n_clipped} of {sounds[name].n_samples})"
         for name in names
@@ -100,7 +107,15 @@ def prepare_sounds(
     return {name: sounds[name] for name in names}, findings
 
 
-def _prepare_sound(source: Path, target: Path, sample_rate: int, is_damaged: bool) -> PreparedSound:
+def _prepare_sound(
+    source: Path, target: Path, sample_rate: int, audio_stream: int | None, is_damaged: bool
+) -> PreparedSound:
     if is_damaged:
         target.unlink()
-    return prepare_sound(source, target, sample_rate)
+    return prepare_sound(source, target, sample_rate, audio_stream)
+
+
+def _about(finding: str, name: str) -> str:
+    """What was noticed in a sound as a finding about it, such that those of one kind meet."""
+    kind, _, details = finding.partition(": ")
+    return f"{kind}: {name} ({details})" if details else f"{kind}: {name}"

@@ -135,7 +135,7 @@ def test_what_no_setting_asks_for_is_left_out_with_the_reason(tmp_path: Path) ->
     films(tmp_path, FILM)
     findings = source(tmp_path).collect().findings
     assert any("of ood, which tasks: does not name: sub-01_task-ood_bold.h5" in f for f in findings)
-    assert any(f.endswith("task-s01e02a_mask") for f in findings)
+    assert any(f.endswith("(task-s01e02a_mask)") for f in findings)
 
 
 def test_files_that_refer_to_others_are_refused(tmp_path: Path) -> None:
