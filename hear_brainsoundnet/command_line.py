@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from hear_brainsoundnet.decoder_notes import decoder_notes_dropped
 from hear_brainsoundnet.interrupts import STATUS, interruptible
 
 # What typer raises for a wrong call: click's ClickException, or that of the copy of click that
@@ -44,7 +45,7 @@ def run_program(app: typer.Typer, program: str, arguments: list[str] | None = No
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        with interruptible(program):
+        with decoder_notes_dropped(), interruptible(program):
             result: Any = app(arguments, prog_name=program, standalone_mode=False)
         status = result if isinstance(result, int) else 0
         if status == STATUS:  # how typer returns an interrupt

@@ -29,7 +29,8 @@ def interruptible(program: str) -> Iterator[None]:
         return
 
     def stop_at_once(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"{program}: stopped at once\n".encode())
+        # Not print, which cannot be called within itself, and not through any pipe.
+        os.write(sys.stderr.fileno(), f"{program}: stopped at once\n".encode())
         os._exit(STATUS)
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -58,8 +58,10 @@ class ContainerReader(Reader):
             ) from error
         try:
             self._stream = self._choose(audio_stream)
-            if not self._stream.rate:
-                raise ValueError(f"{self.name}: its sound track cannot be decoded; convert it")
+            if self._stream.codec_context is None or not self._stream.rate:
+                raise ValueError(
+                    f"{self.name}: its sound track is of an unknown kind; convert it with ffmpeg"
+                )
             check_channels(self.name, self._stream.channels)
         except BaseException:
             self._container.close()
