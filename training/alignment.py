@@ -80,6 +80,15 @@ def out_of_step(alignments: Mapping[Run, Alignment]) -> tuple[OutOfStep, ...]:
     )
 
 
+def out_of_step_findings(doubtful: Sequence[OutOfStep]) -> list[str]:
+    """What is to be said of runs whose sound and responses are out of step."""
+    return [
+        f"runs whose responses follow their sound best more than {LATE_S:g} s early or late (check "
+        f"their stimulus and start): {each.in_words()}"
+        for each in doubtful
+    ]
+
+
 def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
     """Alignment of each run of one subject; reads every run twice, one at a time.
 

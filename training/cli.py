@@ -17,6 +17,7 @@ app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are wo
 
 app.command()(data.simulate)
 app.command()(data.prepare)
+app.command()(data.merge)
 app.command()(pretraining.pretrain)
 app.command()(models.fit)
 app.command()(models.export)

@@ -15,11 +15,11 @@ from typing import Annotated
 from pydantic import Field
 
 from hear_brainsoundnet.lock import one_job_per_folder
-from training.alignment import LATE_S, align_dataset, out_of_step
+from training.alignment import align_dataset, out_of_step, out_of_step_findings
 from training.checksums import checksum_of
 from training.collection_checks import check_collection, leave_out
 from training.config import added_setting
-from training.dataset_info import DatasetInfo, OutOfStep, SourceFile
+from training.dataset_info import DatasetInfo, SourceFile
 from training.findings import Findings
 from training.prepared import Prepared, Run
 from training.prepared_sounds import check_announced_extents, extents, prepare_sounds
@@ -166,21 +166,12 @@ def prepare_collection(
     motion = {(each.subject, each.run): each.motion for each in collection.recordings}
     alignments = align_dataset(UnfinishedDataset(out, info, runs), progress=progress)
     doubtful = out_of_step(alignments)
-    findings.extend(out_of_step_finding(doubtful))
+    findings.extend(out_of_step_findings(doubtful))
     info = info.model_copy(update={"findings": findings.grouped(), "out_of_step": doubtful})
     dataset = UnfinishedDataset(out, info, runs)
     write_summary(dataset, out / SUMMARY_FILE, motion, alignments, progress=progress)
     claim.finish(info)
     return Prepared(out)
-
-
-def out_of_step_finding(doubtful: tuple[OutOfStep, ...]) -> list[str]:
-    """What is to be said of runs whose sound and responses are out of step."""
-    return [
-        f"runs whose responses follow their sound best more than {LATE_S:g} s early or late (check "
-        f"their stimulus and start): {each.in_words()}"
-        for each in doubtful
-    ]
 
 
 def package_versions() -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""Commands that make data: ``simulate`` and ``prepare``."""
+"""Commands that make data: ``simulate``, ``prepare`` and ``merge``."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from training.commands.options import Changes
+
+if TYPE_CHECKING:
+    from training.prepared import Prepared
 
 
 class Layout(StrEnum):
@@ -66,8 +69,23 @@ def prepare(
     from training.preparation import PrepareRecipe, prepare
 
     prepared = prepare(read_recipe(recipe, PrepareRecipe, changes or ()), n_workers=workers)
+    typer.echo(_what_there_is(prepared))
+
+
+def merge(
+    parts: Annotated[list[Path], typer.Argument(help="Folders of prepared datasets.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new dataset.")],
+    name: Annotated[str, typer.Option(help="Of the new dataset; else that of the first.")] = "",
+) -> None:
+    """Put subjects that were prepared apart into one dataset."""
+    from training.merging import merge_datasets
+
+    typer.echo(_what_there_is(merge_datasets(parts, out, name=name)))
+
+
+def _what_there_is(prepared: Prepared) -> str:
     minutes = sum(run.n_trs * run.tr for run in prepared.runs) / 60
-    typer.echo(
+    return (
         f"{prepared.folder}: {len(prepared.subjects)} subjects, {len(prepared.runs)} runs, "
         f"{minutes:.0f} minutes, {prepared.n_targets} targets, {len(prepared.info.findings)} "
         f"findings; see {prepared.folder / 'summary.html'}"
