@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ MOST_INFLATED = 1032
 SLOPE_ROUNDING = 1e-3  # a slope this near to 1 on stored integers is rounding of the program
 VALUE_ROUNDING = 1e-3  # labels that were stored as floating point
 BACKGROUND = -1  # besides 0 and NaN
+LONGEST_MESSAGE = 300  # characters of what a library says
 
 
 def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool = True) -> Any:
@@ -42,13 +46,15 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     if not path.is_file():
         raise FileNotFoundError(f"no such image: {path}")
     try:
-        image: Any = nibabel.load(path)
+        with _without_notes(nibabel):
+            image: Any = nibabel.load(path)
         shape = tuple(int(length) for length in image.shape)
         affine = np.asarray(image.affine)
         n_bytes = math.prod(shape) * image.get_data_dtype().itemsize
     except Exception as error:  # nibabel raises many kinds for damaged headers
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path}: its header cannot be read ({text}); fetch it again") from error
+        raise ValueError(
+            f"{path}: its header cannot be read ({in_words(error)}); fetch it again"
+        ) from error
     while len(shape) > n_dimensions and shape[-1] == 1:
         shape = shape[:-1]
     wanted = nibabel.Nifti1Image if nifti else nibabel.spatialimages.SpatialImage
@@ -103,8 +109,9 @@ def read_label_image(path: str | os.PathLike[str]) -> LabelImage:
     try:
         values = _stored_labels(image)
     except Exception as error:  # nibabel and zlib raise many kinds for damaged files
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} is damaged or cut off ({text}); fetch it again") from error
+        raise ValueError(
+            f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
+        ) from error
     if values.dtype.kind not in "fiub":
         raise ValueError(f"{path} is not a label image: its voxels are {values.dtype}, not numbers")
     values = values.reshape(image.shape[:3], order="F")
@@ -142,6 +149,23 @@ def _scaling(image: Any) -> str:
         kind = image.get_data_dtype().name
         return f"; its header scales {kind} values by {slope:g}: save the labels as int32"
     return "; a map of probabilities must be made one of labels first"
+
+
+@contextmanager
+def _without_notes(nibabel: Any) -> Iterator[None]:
+    """nibabel logs how it corrects a header and names no file; what matters is checked later."""
+    logger = nibabel.imageglobals.logger
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def in_words(error: Exception) -> str:
+    """One line, short: some libraries quote what they found."""
+    return " ".join(str(error).split())[:LONGEST_MESSAGE] or type(error).__name__
 
 
 def _nibabel() -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.nifti import in_words
 from training.sources.isolated import run_isolated
 
 PROBE = Path(__file__).with_name("h5_probe.py")
@@ -73,5 +74,6 @@ def read_table(path: Path, key: str) -> NDArray[np.float64]:
         with h5py.File(path, "r") as file:
             return np.asarray(file[key][()], dtype=np.float64)
     except Exception as error:  # h5py raises many kinds for damaged files
-        text = " ".join(str(error).split())
-        raise ValueError(f"{path} is damaged or cut off ({text}); fetch it again") from error
+        raise ValueError(
+            f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
+        ) from error

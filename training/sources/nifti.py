@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.nifti import open_image
+from hear_brainsoundnet.nifti import in_words, open_image
 
 
 def read_voxels(
@@ -43,8 +43,9 @@ def read_voxels(
     try:
         voxels = image.get_fdata(dtype=np.float32, caching="unchanged")
     except Exception as error:  # nibabel and zlib raise many kinds for damaged files
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path} is damaged or cut off ({text}); fetch it again") from error
+        raise ValueError(
+            f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
+        ) from error
     if finite and not np.isfinite(voxels.sum(dtype=np.float64)):
         n_bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
         raise ValueError(f"{path}: {n_bad} of {voxels.size} voxel values are NaN or infinite")

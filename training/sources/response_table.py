@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, shown
+from training.sources.array_file import NpzFile, read_mat
 from training.sources.tables import read_table
 
 ARRAY_SUFFIXES = (".mat", ".npz")
@@ -68,8 +67,7 @@ def read_responses(path: Path, keys: ResponseKeys) -> ResponseTable:
             )
         table = _read_text(path)
     elif suffix in ARRAY_SUFFIXES:
-        arrays = _read_mat(path) if suffix == ".mat" else _read_npz(path)
-        table = _from_arrays(path, arrays, keys)
+        table = _from_arrays(path, _read_arrays(path), keys)
     else:
         raise ValueError(
             f"{path} ends in {path.suffix!r}, expected one of "
@@ -86,10 +84,10 @@ def _from_arrays(path: Path, arrays: Mapping[str, Any], keys: ResponseKeys) -> R
                 f"{path} has no array {key!r}; it has {', '.join(sorted(arrays))}: set responses, "
                 "names, target_names and weights to the keys of yours"
             )
-    responses = _numbers(arrays[keys.responses], keys.responses, path)
-    targets = _texts(arrays[keys.target_names]) if keys.target_names in arrays else ()
+    responses = _numbers(_array(arrays, keys.responses, path), keys.responses, path)
+    targets = _texts(_array(arrays, keys.target_names, path)) if keys.target_names in arrays else ()
     if keys.weights is not None:
-        weights = _numbers(arrays[keys.weights], keys.weights, path)
+        weights = _numbers(_array(arrays, keys.weights, path), keys.weights, path)
         if responses.shape[1] != len(weights):
             raise ValueError(
                 f"{path}: {keys.responses} {responses.shape} and {keys.weights} {weights.shape} "
@@ -99,7 +97,7 @@ def _from_arrays(path: Path, arrays: Mapping[str, Any], keys: ResponseKeys) -> R
         targets = tuple(f"voxel-{i + 1}" for i in range(responses.shape[1]))
     if not targets:
         targets = tuple(f"target-{i + 1}" for i in range(responses.shape[1]))
-    return ResponseTable(_texts(arrays[keys.names]), targets, responses)
+    return ResponseTable(_texts(_array(arrays, keys.names, path)), targets, responses)
 
 
 def _check(table: ResponseTable, path: Path) -> None:
@@ -137,27 +135,21 @@ def _read_text(path: Path) -> ResponseTable:
     return ResponseTable(names, tuple(targets), responses)
 
 
-def _read_mat(path: Path) -> dict[str, Any]:
-    import scipy.io
-    from scipy.io.matlab import MatReadError
-
+def _read_arrays(path: Path) -> Mapping[str, Any]:
+    if path.suffix.lower() == ".mat":
+        return read_mat(path)
     try:
-        arrays = scipy.io.loadmat(path)
-    except NotImplementedError as error:
+        return NpzFile(path)
+    except ValueError as error:
         raise ValueError(
-            f"{path} is a MATLAB file of version 7.3 (HDF5), expected an older version; in MATLAB "
-            "save(file, ..., '-v7'), or write the arrays into an .npz file"
+            f"{path} cannot be read as an npz file of plain arrays ({error})"
         ) from error
-    except (MatReadError, ValueError, TypeError, KeyError, OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read as a MATLAB file ({error})") from error
-    return {key: value for key, value in arrays.items() if not key.startswith("__")}
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
+def _array(arrays: Mapping[str, Any], key: str, path: Path) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        return arrays[key]
+    except ValueError as error:
         raise ValueError(
             f"{path} cannot be read as an npz file of plain arrays ({error}); write names as an "
             "array of texts, not of objects"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.sources.array_file import NpzFile, read_npy
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".1d", ".dat")
@@ -86,15 +86,14 @@ def read_time_series(path: Path, key: str = "X") -> TimeSeriesFile:
 
 def _read_array(path: Path, key: str) -> NDArray[Any]:
     try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            return file
-        with file:
-            if key in file.files:
-                return np.asarray(file[key])
-            keys = ", ".join(file.files) or "nothing"
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if path.suffix.lower() == ".npy":
+            return read_npy(path)
+        arrays = NpzFile(path)
+        if key in arrays:
+            return arrays[key]
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read as arrays of numbers ({error})") from error
+    keys = ", ".join(arrays) or "nothing"
     raise ValueError(f"{path} has no array {key!r}; it has {keys}: set key to one of these")
 
 

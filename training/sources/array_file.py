@@ -1,0 +1,125 @@
+"""Files of arrays, read so that no file can do harm: ``.npy``, ``.npz`` and MATLAB's ``.mat``.
+
+Nothing is unpickled, nothing is allocated that the file cannot hold, and what numpy, zipfile and
+ast raise for a damaged header comes as one kind of error.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hear_brainsoundnet.nifti import MOST_INFLATED, in_words
+from training.sources.isolated import run_isolated
+
+MAT_PROBE = Path(__file__).with_name("mat_probe.py")
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # within a MATLAB file of version 7.3
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of an ``.npy`` file.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or holds objects: the message does not name the file.
+    """
+    with path.open("rb") as file:
+        return _read_array(file, n_bytes=path.stat().st_size)
+
+
+class NpzFile(Mapping[str, NDArray[Any]]):
+    """The arrays of an ``.npz`` file by their names, each read when it is asked for.
+
+    Raises
+    ------
+    ValueError
+        If it, or the array that is asked for, is damaged or holds objects; the message does not
+        name the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+        except Exception as error:  # zipfile raises many kinds
+            raise ValueError(in_words(error)) from error
+        self._members = {info.filename.removesuffix(".npy"): info for info in members}
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        info = self._members[key]
+        if info.compress_type not in COMPRESSIONS:
+            raise ValueError(f"{key} is compressed in a way that numpy does not write")
+        if info.file_size > MOST_INFLATED * info.compress_size + MOST_INFLATED:
+            raise ValueError(
+                f"{key} announces {info.file_size} bytes, its {info.compress_size} cannot hold them"
+            )
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(info) as file:
+                array = _read_array(file, info.file_size)
+                file.read()  # to its end, where it is compared with its checksum
+                return array
+        except Exception as error:
+            raise ValueError(f"{key}: {in_words(error)}") from error
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._members  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+def read_mat(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of numbers and texts in a MATLAB file up to version 7; a cell is flat, of texts.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or of version 7.3.
+    """
+    with path.open("rb") as file:
+        start = file.read(512 + len(HDF5_SIGNATURE))
+    if HDF5_SIGNATURE in start or start.startswith(b"MATLAB 7.3"):
+        raise ValueError(
+            f"{path} is a MATLAB file of version 7.3 (HDF5), expected an older version; in MATLAB "
+            "save(file, ..., '-v7'), or write the arrays into an .npz file"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "arrays.npz")
+        run_isolated(MAT_PROBE, path, str(out))
+        return dict(NpzFile(out))
+
+
+def _read_array(file: IO[bytes], n_bytes: int) -> NDArray[Any]:
+    from numpy.lib import format as npy
+
+    try:
+        version = npy.read_magic(file)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read_header(file)
+    except Exception as error:  # the header is Python, and fails in as many ways
+        raise ValueError(f"its header cannot be read: {in_words(error)}") from error
+    if version not in ((1, 0), (2, 0), (3, 0)) or dtype.hasobject or dtype.itemsize == 0:
+        raise ValueError(f"it holds {dtype}, expected numbers or texts, not objects")
+    if any(length < 0 for length in shape):
+        raise ValueError(f"its shape is {shape}")
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted > n_bytes:
+        raise ValueError(f"it is cut off: its header announces {wanted} bytes, it has {n_bytes}")
+    content = file.read(wanted)
+    if len(content) < wanted:
+        raise ValueError(f"it is cut off after {len(content)} of {wanted} bytes")
+    array = np.frombuffer(content, dtype)
+    return array.reshape(shape, order="F" if is_fortran else "C")
