@@ -13,16 +13,17 @@ def main(path: str, out: str) -> None:
     import scipy.io
 
     limit_memory(BASE_MEMORY + PER_BYTE * os.stat(path).st_size)
-    arrays = {}
-    for key, value in scipy.io.loadmat(path).items():
-        array = np.asarray(value)
-        if key.startswith("__"):
-            continue
-        if array.dtype.kind == "O":
-            array = np.array([text_of(item) for item in array.ravel()], dtype=str)
-        if array.dtype.kind in "fiubU":
-            arrays[key] = array
-    np.savez(out, **arrays)
+    content = scipy.io.loadmat(path)
+    with zipfile.ZipFile(out, "w") as archive:  # savez has names of its own that no array may have
+        for key, value in content.items():
+            array = np.asarray(value)
+            if key.startswith("__"):
+                continue
+            if array.dtype.kind == "O":
+                array = np.array([text_of(item) for item in array.ravel()], dtype=str)
+            if array.dtype.kind in "fiubU":
+                with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def text_of(item: object) -> str:
