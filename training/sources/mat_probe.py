@@ -1,6 +1,7 @@
 """Script of :mod:`training.sources.isolated`: MATLAB arrays of a file as an ``.npz`` file."""
 
 import sys
+import zipfile
 
 BASE_MEMORY = 2**32  # bytes
 PER_BYTE = 64  # of the file; arrays in MATLAB files are rarely compressed further
