@@ -24,6 +24,7 @@ def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
     for axes in (losses, scores):
         axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"kept: epoch {best_epoch}")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     buffer = io.BytesIO()

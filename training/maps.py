@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -155,9 +156,12 @@ def map_picture(
         "resampling_interpolation": "nearest",
         "interpolation": "nearest",
     }
-    plotting.plot_glass_brain(
+    glass = plotting.plot_glass_brain(
         image, display_mode="lyrz", axes=(0.01, 0.42, 0.88, 0.5), plot_abs=False, **shared
     )
+    for side in ("left", "right"):  # seen from the side, nothing else tells one from the other
+        view = glass.axes[side[0]].ax
+        view.text(0.5, 0.0, side, transform=view.transAxes, ha="center", va="top", fontsize=8)
     plotting.plot_stat_map(
         image,
         display_mode="z",
@@ -216,14 +220,23 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
             f"{data} has no {TARGETS_IMAGE}: its targets have no place in the brain, or labels "
             "were not given when it was prepared"
         )
-    values, n_runs = mean_scores(folder.path / "scores.csv", side, score)
+    scores = folder.path / "scores.csv"
+    values, n_runs = mean_scores(scores, side, score)
+    subjects = ", ".join(scored_subjects(scores, side))
     draw_map(
         image,
         values,
         out,
-        f"{len(values)} targets, mean over {n_runs} {side} runs",
+        f"{folder.path.resolve().name}: {shorten(subjects, 60, placeholder=' ...')}, "
+        f"{len(values)} targets, mean over {n_runs} {side} runs".replace("$", r"\$"),
         SCORES[score],
     )
+
+
+def scored_subjects(path: Path, side: str) -> list[str]:
+    """Names of the subjects that a table has scores of, ascending."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return sorted({row["subject"] for row in csv.DictReader(file) if row["side"] == side})
 
 
 def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], int]:

@@ -251,7 +251,7 @@ def _table(
         f"<th{kind}>{escape(name.removeprefix('#'))}</th>"
         for kind, name in zip(kinds, head, strict=True)
     )
-    parts = [f'<div class="wide"><table><thead><tr>{cells}</tr></thead><tbody>']
+    parts = [f'<div class="wide" tabindex="0"><table><thead><tr>{cells}</tr></thead><tbody>']
     for i, row in enumerate(rows):
         look = ' class="look"' if shaded and i in shaded else ""
         cells = "".join(

@@ -76,6 +76,7 @@ def draw_responses(dataset: Prepared, subjects: Sequence[str]) -> bytes:
         axis.set_title(_plain(subject), loc="left", fontsize=8)
         axis.set_ylabel("z", fontsize=8)
         axis.margins(x=0.01)
+        axis.xaxis.get_major_locator().set_params(integer=True)  # sounds are counted
         axis.tick_params(labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("sound, in the order of the table", fontsize=8)

@@ -75,6 +75,9 @@ def draw_surfaces(
         half = load_hemispheres()[side]
         values = surface_values(face_labels(labels[side], half.faces), values_by_id)
         _draw_side(axes, half, _face_colours(half, values, colours), direction)
+        axes.text(
+            0.5, 0.0, view_name(side, direction), transform=axes.transAxes, ha="center", fontsize=7
+        )
     bar = figure.colorbar(colours, cax=figure.add_axes((0.93, 0.12, 0.01, 0.76)))
     bar.ax.tick_params(labelsize=8, length=2)
     bar.set_label(label.replace("$", r"\$"), fontsize=8)
@@ -82,6 +85,18 @@ def draw_surfaces(
     buffer = io.BytesIO()
     figure.savefig(buffer, format="webp", pil_kwargs={"lossless": True})
     return buffer.getvalue()
+
+
+def view_name(side: str, direction: int) -> str:
+    """Which hemisphere is seen, and from where.
+
+    Examples
+    --------
+    >>> view_name("left", -1), view_name("right", -1)
+    ('left, from outside', 'right, from inside')
+    """
+    is_outside = direction == (-1 if side == "left" else 1)
+    return f"{side}, from {'outside' if is_outside else 'inside'}"
 
 
 def _ends(values_by_id: Mapping[int, float], limit: float | None) -> tuple[float, float]:

@@ -6,9 +6,10 @@ import shutil
 import nibabel
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from training.cli import main
-from training.maps import draw_map, map_image, mean_scores
+from training.maps import draw_map, draw_run, map_image, mean_scores, scored_subjects
 from training.recipe import FitRecipe
 from training.run_folder import RunFolder
 
@@ -66,6 +67,8 @@ def test_scores_are_means_over_the_runs_of_one_side(run_with_scores):
     assert mean_scores(path, "validation", "r") == ({1: 0.9}, 1)
     with pytest.raises(ValueError, match="no scores of side 'train'; it has test, validation"):
         mean_scores(path, "train", "r")
+    assert scored_subjects(path, "test") == ["sub-01"]
+    assert scored_subjects(path, "train") == []
     with pytest.raises(ValueError, match="score is 'r3', expected one of r, r2"):
         mean_scores(path, "test", "r3")
     with pytest.raises(FileNotFoundError, match="has not come to its end"):
@@ -80,6 +83,26 @@ def test_a_map_is_drawn_and_brings_no_window(targets_image, tmp_path, values):
     draw_map(targets_image, values, tmp_path / "map.png", "four targets", "Pearson r")
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     assert pyplot.get_fignums() == []
+
+
+@pytest.mark.slow
+def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
+    run_with_scores, targets_image, tmp_path, monkeypatch
+):
+    from matplotlib.figure import Figure
+
+    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
+    shown = []
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda figure, buffer, **_: shown.extend(
+            text.get_text() for text in figure.findobj(Text) if text.get_text()
+        ),
+    )
+    draw_run(run_with_scores, tmp_path / "map.png")
+    assert "run: sub-01, 2 targets, mean over 2 test runs" in shown
+    assert {"left", "right"} <= set(shown)
 
 
 def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):

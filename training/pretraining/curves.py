@@ -28,6 +28,7 @@ def draw_losses(history: Sequence[LossRow]) -> bytes:
             )
         axes.set_title(objective.replace("_", " "), fontsize="medium")
         axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.spines[["top", "right"]].set_visible(False)
         if len(names) > 1:
             axes.legend(frameon=False, fontsize="small")

@@ -77,6 +77,7 @@ def _histogram(comparison: Comparison) -> str:
         axes.axvline(0, color="#5a6673", linewidth=0.8)
         axes.set_xlabel(plain(f"difference: {info.a} minus {info.b}", 70))
         axes.set_ylabel("targets")
+        axes.yaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     caption = f"{len(known)} targets, {brain(comparison.shown_subject)}; {at_level(info)}."
     return elements.figure(picture.svg, "How differences spread over targets", caption)
