@@ -16,6 +16,7 @@ from benchmarks.speed.documents import (
     leads_document,
     long_document,
     preparation_document,
+    season_document,
 )
 from benchmarks.speed.machine import machine
 from benchmarks.speed.page import write_page
@@ -150,6 +151,50 @@ def preparation(
     speed = measure_preparation(minutes, rounds)
     command = f"{PROGRAM} preparation --minutes {minutes:g} --rounds {rounds}"
     typer.echo(write_result(numbers, "preparation", preparation_document(speed, command, at_work)))
+
+
+@app.command()
+def season(
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help="TRSxTARGETS, repeatable; by default a season and two films."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A command, repeatable; by default all.")
+    ] = None,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
+    """Time and memory of all commands of training, with 87,000 TRs or 10,000 voxels; hours.
+
+    What is measured takes its place among earlier measurements, command by command.
+    """
+    import tempfile
+
+    from benchmarks.results import read_result
+    from benchmarks.speed.season import (
+        COMMANDS,
+        FILMS,
+        SEASON,
+        Size,
+        known_uses,
+        measure_season,
+        merged,
+    )
+
+    numbers = PLACES.results(results, committed)
+    sizes = [Size(*map(int, each.split("x"))) for each in size or ()] or [SEASON, FILMS]
+    commands = tuple(only or COMMANDS)
+    at_work, command = machine(), f"{PROGRAM} season"
+    command += "".join(f" --size {each}" for each in size or ())
+    for each in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            for use in measure_season(each, Path(folder), commands):
+                typer.echo(use.row(), err=True)
+                uses = merged(known_uses(read_result(numbers, "season")), [use])
+                document = season_document(uses, command, at_work)
+                write_result(numbers, "season", document)
+    typer.echo(numbers / "season.json")
 
 
 @app.command()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.speed.folders import FolderSpeed
     from benchmarks.speed.leads import LeadSpeed
     from benchmarks.speed.preparation import PreparationSpeed
+    from benchmarks.speed.season import Use
 
 EPOCHS = {
     "first": "first epoch",
@@ -80,6 +81,29 @@ def preparation_document(speed: PreparationSpeed, command: str, machine: Machine
             f"Machine: {machine.note()}.",
         ],
         "details": {"machine": asdict(machine), "speed": asdict(speed)},
+    }
+
+
+def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict[str, Any]:
+    """One row for each command and size."""
+    return {
+        "title": "Training at the size of a season",
+        "command": command,
+        "rows": [use.row() for use in uses],
+        "notes": [
+            "Each command in a process of its own, with its usual settings; time by the clock and "
+            "of all cores together, and the most memory that the process had in use, libraries "
+            "and data included.",
+            "Data are noise. Ridge start: the cross-validated solution for the read-out, 5,120 "
+            "features (conv7 with 5 delays) of full rank, all TRs for training. Fit: one epoch of "
+            "conv7 and the read-out, from zero weights, and all scores. Runs share a few stretches "
+            "of sound, so that computing frames hardly counts: see the epoch above for that.",
+            "Load: processes that wanted a core when the command began; where they are more than "
+            "the cores, the time by the clock is not the command's own.",
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {"machine": asdict(machine), "uses": [asdict(use) for use in uses]},
+        "goals": {"season": max(use.peak for use in uses) / 1e9},
     }
 
 

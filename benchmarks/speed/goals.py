@@ -125,6 +125,15 @@ GOALS = (
         at_least=False,
     ),
     Goal(
+        "every command of training with 87,000 TRs x 210 targets, 17,000 x 10,000",
+        "at most 8 GB",
+        "season",
+        "season",
+        8,
+        at_least=False,
+        form="{:.1f} GB",
+    ),
+    Goal(
         "ridge over 5,000 voxels, 100 penalties",
         "20 times one RidgeCV per voxel",
         "ridge",

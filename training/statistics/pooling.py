@@ -86,10 +86,13 @@ def pooled_scores(runs: Runs, score: ScoreName, pooling: Pooling) -> NDArray[np.
     check_runs(runs)
     if pooling != "concatenated":
         return pool(np.stack([SCORES[score](*run) for run in runs]), pooling)
-    each = [centred(run) for run in runs]
-    moments, between = concatenate([own for own, _, _ in each])
-    cross = between + sum((y * p).sum(axis=0) for _, y, p in each)
-    return moments.scores(cross, score)
+    of_runs, cross = [], np.zeros(np.shape(runs[0][0])[1])
+    for run in runs:  # one at a time: about their means they take twice the memory of all runs
+        own, y, p = centred(run)
+        of_runs.append(own)
+        cross += (y * p).sum(axis=0)
+    moments, between = concatenate(of_runs)
+    return moments.scores(cross + between, score)
 
 
 def check_choice(score: ScoreName, pooling: Pooling) -> None:

@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from training.folds import folds_by_episode
-from training.partition.banded_ridge import fit_and_predict, mixtures
+from training.partition.banded_ridge import STRENGTHS, fit_and_predict, mixtures
 
 
 def spaces(generator: np.random.Generator, n_rows: int, **widths: int) -> dict[str, np.ndarray]:
@@ -81,3 +83,17 @@ def test_wrong_input_is_refused_in_words():
         fit_and_predict({}, np.zeros((4, 1)), {}, [])
     with pytest.raises(ValueError, match="2 rows or more, got 1"):
         folds_by_episode(["a"])
+
+
+def test_memory_does_not_grow_with_strengths_and_targets():
+    """Against the predictions of a fold by all strengths that a direct search would hold."""
+    generator = np.random.default_rng(3)
+    n_rows, n_targets = 6000, 1500
+    training = spaces(generator, n_rows, a=20)
+    y = generator.standard_normal((n_rows, n_targets))
+    folds = folds_by_episode([str(10 * i // n_rows) for i in range(n_rows)])
+    tracemalloc.start()
+    fit_and_predict(training, y, {"a": training["a"][:9]}, folds, n_random=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(STRENGTHS) * y.nbytes / len(folds)

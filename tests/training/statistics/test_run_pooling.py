@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -73,3 +75,14 @@ def test_runs_that_do_not_fit_together_are_refused(runs):
         pooled_scores([runs[0], (runs[1][0][:, :2], runs[1][1][:, :2])], "r", "mean")
     with pytest.raises(ValueError, match="run 0: expected at least 2 TRs"):
         pooled_scores([(np.zeros((1, 2)), np.zeros((1, 2)))], "r", "mean")
+
+
+def test_concatenated_runs_are_centred_one_at_a_time():
+    """All of them in float64 would take four times what the runs take themselves."""
+    generator = np.random.default_rng(4)
+    runs = [tuple(generator.standard_normal((2, 400, 500), np.float32)) for _ in range(12)]
+    tracemalloc.start()
+    pooled_scores(runs, "r", "concatenated")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < sum(measured.nbytes + predicted.nbytes for measured, predicted in runs)

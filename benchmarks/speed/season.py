@@ -1,0 +1,261 @@
+"""Time and peak memory of every command of training at the size that it is for.
+
+The data are made up, of two sizes: a season of a series with a parcellation of auditory cortex
+(36 hours of 1.49 s), and two films with a target for each voxel. Every command is a process of its
+own. Runs share a few stretches of sound, so that what the network takes, which is the same for any
+number of targets and is measured as an epoch, does not hide what tables and statistics take; the
+ridge start has a row of its own, with features of full rank.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.machine import machine
+from training.dataset_info import INFO_FILE, DatasetInfo, write_info
+from training.prepared import INT16_SCALE, Run, audio_file, bold_file
+from training.prepared_files import TARGETS_IMAGE, files_of
+from training.prepared_tables import RUN_ATTRIBUTES
+from training.recipe import FitRecipe
+from training.stimuli import DEFAULT_SAMPLE_RATE
+
+TR = 1.49  # seconds
+RUN_TRS = 480
+SUBJECT = "sub-01"
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+N_STRETCHES = 4  # of sound on each side
+STRETCH_S = 60  # from one to the next
+N_CHANNELS, N_DELAYS = 1024, 5  # of conv7, and of the default read-out
+COMMANDS = ("ridge start", "fit", "export", "evaluate", "compare", "partition", "report", "map")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a dataset is; its runs have 480 TRs, and all of them whole."""
+
+    n_trs: int
+    n_targets: int
+
+
+SEASON, FILMS = Size(87_000, 210), Size(17_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a command took.
+
+    Attributes
+    ----------
+    size : Size
+        Of the data.
+    command : str
+        One of :data:`COMMANDS`.
+    seconds, cpu_seconds : float
+        By the clock, and of all cores together.
+    peak : int
+        Bytes that were in memory at most, all of the process.
+    load : float
+        Processes that wanted a core, averaged over the minute before.
+    """
+
+    size: Size
+    command: str
+    seconds: float
+    cpu_seconds: float
+    peak: int
+    load: float = 0.0
+
+    def row(self) -> dict[str, object]:
+        """A line of the results page."""
+        return {
+            "TRs": self.size.n_trs,
+            "targets": self.size.n_targets,
+            "command": self.command,
+            "minutes": f"{self.seconds / 60:.1f}",
+            "CPU minutes": f"{self.cpu_seconds / 60:.1f}",
+            "load": f"{self.load:.1f}",
+            "peak memory (GB)": f"{self.peak / 1e9:.1f}",
+        }
+
+
+def measure_season(
+    size: Size, folder: Path, commands: Sequence[str] = COMMANDS, seed: int = 0
+) -> Iterator[Use]:
+    """Run the commands on a dataset of some size, one after the other.
+
+    Parameters
+    ----------
+    size : Size
+        Of the data.
+    folder : Path
+        An empty one, for data and results.
+    commands : sequence of str
+        Some of :data:`COMMANDS`; those that need results of another one need that, too.
+    seed : int
+        Of the data.
+
+    Raises
+    ------
+    ChildProcessError
+        If a command fails.
+    """
+    data = folder / "season"
+    if any(command != "ridge start" for command in commands):
+        write_season(data, size, seed)
+        (folder / "fit.yaml").write_text(recipe(data))
+    run, evaluation = folder / "fit", folder / "evaluation"
+    evaluated = ["--ceiling", "none", "--untrained", "1"]
+    arguments = {
+        "ridge start": [__name__, str(size.n_trs), str(size.n_targets)],
+        "fit": ["training", "fit", str(folder / "fit.yaml"), "--out", str(run)],
+        "export": ["training", "export", str(run), str(folder / "fit.safetensors")],
+        "evaluate": ["training", "evaluate", str(run), "--out", str(evaluation), *evaluated],
+        "compare": [
+            *("training", "compare", f"{evaluation}:fit", f"{evaluation}:untrained-0"),
+            *("--out", str(folder / "comparison")),
+        ],
+        "partition": [
+            *("training", "partition", str(evaluation), "--model", "fit"),
+            *("--out", str(folder / "partition")),
+        ],
+        "report": ["training", "report", str(evaluation), "--out", str(folder / "report")],
+        "map": ["training", "map", str(run), str(folder / "map.png")],
+    }
+    for command in commands:
+        yield measure(size, command, arguments[command])
+
+
+def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
+    """Time and memory of ``python -m ...`` in a process of its own.
+
+    Raises
+    ------
+    ChildProcessError
+        If it fails.
+    """
+    load, began = machine().load or 0.0, time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode(errors="replace")
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = (said.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+        raise ChildProcessError(f"{command} failed: {last}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    seconds = time.monotonic() - began
+    cpu_seconds = used.ru_utime + used.ru_stime
+    return Use(size, command, seconds, cpu_seconds, used.ru_maxrss * unit, load)
+
+
+def merged(known: Sequence[Use], new: Sequence[Use]) -> list[Use]:
+    """Earlier measurements with what was measured again in its place, by size and command."""
+    uses = {(use.size, use.command): use for use in (*known, *new)}
+    return sorted(uses.values(), key=lambda use: (-use.size.n_trs, COMMANDS.index(use.command)))
+
+
+def known_uses(document: Mapping[str, Any] | None) -> list[Use]:
+    """Those of an earlier document."""
+    rows = document["details"]["uses"] if document else []
+    return [Use(**{**row, "size": Size(**row["size"])}) for row in rows]
+
+
+def recipe(data: Path) -> str:
+    """A fit of the read-out and conv7, with one epoch; the ridge start is measured by itself."""
+    from training.config import write_recipe
+
+    return write_recipe(
+        FitRecipe(
+            data=data,
+            subjects=(SUBJECT,),
+            start="untrained",
+            train_from="conv7",
+            read_out={"initial": "zero"},
+            split={"test": {"runs": ["test-*"]}, "validation": {"runs": ["validation-*"]}},
+            optimiser={"max_epochs": 1},
+        )
+    )
+
+
+def write_season(folder: Path, size: Size, seed: int = 0) -> None:
+    """A prepared dataset of noise, and responses that have nothing to do with it."""
+    import h5py
+
+    generator = np.random.default_rng(seed)
+    audio_file(folder, "a").parent.mkdir(parents=True)
+    bold_file(folder, SUBJECT).parent.mkdir()
+    seconds = N_STRETCHES * STRETCH_S + RUN_TRS * TR
+    with h5py.File(bold_file(folder, SUBJECT), "w", track_order=True) as file:
+        for side, share in SHARES.items():
+            sound = generator.standard_normal(int(seconds * DEFAULT_SAMPLE_RATE), np.float32)
+            np.save(audio_file(folder, side), (0.1 * INT16_SCALE * sound).astype(np.int16))
+            for number in range(max(2, round(size.n_trs * share / RUN_TRS))):
+                name = f"{side}-{number:03d}"
+                start = float(STRETCH_S * (number % N_STRETCHES))
+                run = Run(SUBJECT, name, side, "", name, "", start, TR, RUN_TRS)
+                table = generator.standard_normal((RUN_TRS, size.n_targets), np.float32)
+                attributes = file.create_dataset(name, data=table).attrs
+                for key in RUN_ATTRIBUTES:
+                    attributes[key] = getattr(run, key)
+    _write_image(folder / TARGETS_IMAGE, size.n_targets)
+    info = DatasetInfo(
+        name="season",
+        kind="time_series",
+        tr=TR,
+        sample_rate=DEFAULT_SAMPLE_RATE,
+        target_ids=tuple(range(1, size.n_targets + 1)),
+        target_names=tuple(f"target {i}" for i in range(1, size.n_targets + 1)),
+        files=files_of(folder),
+    )
+    (folder / INFO_FILE).write_text(write_info(info), encoding="utf-8")
+
+
+def _write_image(path: Path, n_targets: int) -> None:
+    """Targets side by side in the middle of a brain of 3 mm voxels."""
+    import nibabel
+
+    volume = np.zeros((61, 73, 61), dtype=np.int32)
+    inner = volume[15:46, 15:58, 15:46]
+    inner[...] = 1 + (np.arange(inner.size) * n_targets // inner.size).reshape(inner.shape)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = -90, -126, -72
+    nibabel.save(nibabel.Nifti1Image(volume, affine), path)
+
+
+def ridge_start(size: Size, seed: int = 0) -> None:
+    """Solve for the read-out from features of full rank, as many as conv7 gives."""
+    import torch
+
+    from training.ridge_start import solve_read_out
+
+    generator = np.random.default_rng(seed)
+    n_runs = size.n_trs // RUN_TRS
+    runs = [Run(SUBJECT, f"{i}", f"{i}", "", f"{i}", "", 0.0, TR, RUN_TRS) for i in range(n_runs)]
+    mixing = generator.standard_normal((64, N_CHANNELS), np.float32)
+    loads = generator.standard_normal((64, size.n_targets), np.float32)
+    features: list[NDArray[np.float32]] = []
+    responses: list[NDArray[np.float32]] = []
+    for _ in runs:
+        latent = generator.standard_normal((RUN_TRS, 64), np.float32)
+        noise = generator.standard_normal((RUN_TRS, N_CHANNELS), np.float32)
+        rectified = np.maximum(latent @ mixing + 8 * noise, 0)  # as conv7 is
+        features.append(rectified.astype(np.float32, copy=False))
+        response = generator.standard_normal((RUN_TRS, size.n_targets), np.float32)
+        responses.append((latent @ loads / 20 + response).astype(np.float32, copy=False))
+    solve_read_out(torch.nn.Conv1d(N_CHANNELS, size.n_targets, N_DELAYS), runs, features, responses)
+
+
+if __name__ == "__main__":
+    ridge_start(Size(*map(int, sys.argv[1:])))
