@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +115,7 @@ def measure_tasks(
         rows.append(row)
     return {
         "title": "Logistic regression on scene embeddings",
-        "command": "python -m benchmarks.default_checkpoint tasks --tasks TASKS --out WORK "
-        "NAME=FILE ...",
+        "command": _command(list(checkpoints), presets),
         "rows": rows,
         "notes": [
             "Accuracy, mean over the folds or the test set of each task, with Wilson's 95 % "
@@ -123,3 +123,17 @@ def measure_tasks(
         ],
         "details": {"folds": folds},
     }
+
+
+def _command(names: Sequence[str], presets: Sequence[str]) -> str:
+    """What makes the table again; files are for the reader to name.
+
+    Examples
+    --------
+    >>> _command(["random weights"], ["default"]).rpartition("--scene ")[2]
+    "default 'random weights=CHECKPOINT'"
+    """
+    words = ["--tasks", "TASKS", "--out", "WORK"]
+    words += [word for preset in presets for word in ("--scene", preset)]
+    words += [f"{name}=CHECKPOINT" for name in names]
+    return f"python -m benchmarks.default_checkpoint tasks {shlex.join(words)}"

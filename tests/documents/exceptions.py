@@ -44,15 +44,15 @@ RULES = (
     Rule("README", r".*benchmarks\.hear run", "five seeds", "--seeds 1"),
     Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
-    Rule("calibration", r".*", HOURS + "tests/benchmarks/test_calibration.py runs --size small"),
+    Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
     Rule("correspondence/results", r".*correspondence speed", "minutes of scikit-learn, voxel by "
          "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
     Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
     Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few listeners, "
          "sounds and epochs"),
-    Rule("hear/results", r".*", HOURS + "the README's lines run the same commands on a small task"),
-    Rule("published", r".*", "needs the published tables; tests/benchmarks/test_published_*.py"),
+    Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "the README's lines run the same "
+         "commands on a small task"),
     Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "
          "each at a small size"),
 )  # fmt: skip

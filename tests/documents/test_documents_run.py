@@ -15,6 +15,8 @@ import stand_ins
 from exceptions import RULES, rule_for
 from shell_lines import ROOT, ShellLine, all_lines
 
+from benchmarks.calibration.page import EXPERIMENTS
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in all_lines() if line.is_whole]
 TIMEOUT = 900  # seconds, for one line on a busy machine
@@ -30,6 +32,7 @@ STORIES: dict[str, tuple[Sequence[str], Sequence[Callable[[Path], None]]]] = {
     "weights": (["Weights"], [stand_ins.recordings, stand_ins.weights]),
 }
 OWN_FMRI = ["Align it with your own fMRI", "Pretrain it on sound", "What a model is worth"]
+PAGES = ("calibration", "correspondence", "hear", "published")  # benchmarks that are run
 EXCEPTED = ["Two commands", "Python"]  # installing, and programs that other tests run
 
 
@@ -76,7 +79,7 @@ def test_every_line_is_run_or_excepted_for_a_reason() -> None:
     assert sections <= told | set(OWN_FMRI) | set(EXCEPTED)
     for line in LINES:
         rule = rule_for(line)
-        is_run = line.document in ("README.md", "benchmarks/correspondence/results.md")
+        is_run = line.document == "README.md" or Path(line.document).parent.name in PAGES
         assert rule or is_run, f"{line.place}: neither run nor excepted; see exceptions.py"
         if line.section in EXCEPTED:
             assert rule, f"{line.place}: its section has no stand-ins; see STORIES"
@@ -123,16 +126,40 @@ def test_the_simulation_that_the_readme_speaks_of_runs(tmp_path: Path) -> None:
         run(ShellLine("README.md", 0, " ".join(text.split()), True), tmp_path)
 
 
+def run_page(page: str, folder: Path) -> None:
+    """Every line of a page once; the results that the source tree holds are left as they were."""
+    results = sorted((ROOT / page).parent.rglob("results*"))
+    before = {path: path.stat().st_mtime_ns for path in results}
+    lines = {line.text: line for line in lines_of(page)}
+    for line in lines.values():
+        run(line, folder)
+    assert {path: path.stat().st_mtime_ns for path in results} == before
+    assert sorted((ROOT / page).parent.rglob("results*")) == results
+
+
 @pytest.mark.slow
-def test_a_results_page_runs_as_printed(tmp_path: Path) -> None:
-    """Of model-brain correspondence; the source tree is left as it was."""
-    page = "benchmarks/correspondence/results.md"
+def test_the_page_of_correspondence_runs_as_printed(tmp_path: Path) -> None:
     stand_ins.natural_sounds(tmp_path / "DATA" / "fmri" / "natsound165")
-    before = {path: path.stat().st_mtime_ns for path in (ROOT / page).parent.rglob("results*")}
-    for line in lines_of(page):
-        run(line, tmp_path)
+    page = "benchmarks/correspondence/results.md"
+    run_page(page, tmp_path)
     numbers = tmp_path / "benchmark-results" / "correspondence" / "results"
-    n_run = sum(rule_for(line) is None for line in lines_of(page))
-    assert len(list(numbers.glob("*.json"))) == n_run
-    after = {path: path.stat().st_mtime_ns for path in (ROOT / page).parent.rglob("results*")}
-    assert after == before
+    run_lines = {line.text for line in lines_of(page) if rule_for(line) is None}
+    assert len(list(numbers.glob("*.json"))) == len(run_lines)
+
+
+@pytest.mark.slow
+def test_the_page_of_calibration_runs_at_a_small_size(tmp_path: Path) -> None:
+    run_page("benchmarks/calibration/results.md", tmp_path)
+    numbers = tmp_path / "benchmark-results" / "calibration" / "results"
+    assert {path.stem for path in numbers.iterdir()} == set(EXPERIMENTS)
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.parametrize("benchmark", ["published", "hear"])
+def test_the_pages_of_published_data_run_as_printed(
+    benchmark: str, data_folder: Path, tmp_path: Path
+) -> None:
+    """Published scores, and tasks made from published recordings."""
+    (tmp_path / "DATA").symlink_to(data_folder)
+    run_page(f"benchmarks/{benchmark}/results.md", tmp_path)
