@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 
 import pytest
-from command_parsers import check
-from shell_lines import ROOT, ShellLine, all_lines, markdown_blocks, quoted
+from command_parsers import check, command_of
+from shell_lines import PACKAGES, ROOT, ShellLine, all_lines, markdown_blocks, quoted
+
+# A command that a text of the programs names.
+NAMED = re.compile(r"(?:python -m (training|benchmarks\.\w+)|(hear-brainsoundnet)) ([a-z][\w-]+)")
 
 
 def wrong(lines: list[ShellLine]) -> list[str]:
@@ -51,6 +55,24 @@ def test_the_makefile_calls_what_there_is(target: str, variables: list[str]) -> 
     ]
     assert lines
     assert wrong(lines) == []
+
+
+def test_messages_name_commands_that_there_are() -> None:
+    """Errors say what to run: in every text of the programs, not only in their documents."""
+    found = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    text = " ".join(node.value.split())
+                    found |= {match.groups() for match in NAMED.finditer(text)}
+    missing = []
+    for module, plugin, name in sorted(found, key=str):
+        command = command_of(module or "hear_brainsoundnet")
+        if name not in getattr(command, "commands", {name: None}):
+            missing.append(f"{module or plugin} {name}")
+    assert len(found) > 20
+    assert missing == []
 
 
 @pytest.mark.parametrize(
