@@ -52,6 +52,7 @@ class SndfileReader(Reader):
         try:
             self._streams = streams_of(self._data)
             first = self._open(self._streams[0])
+            check_channels(self.name, first.channels)
         except BaseException:
             self.close()
             raise
@@ -63,7 +64,14 @@ class SndfileReader(Reader):
 
     def blocks(self) -> Iterator[Block]:
         for stream in self._streams:
-            yield from self._blocks(stream, self._open(stream))
+            try:
+                file = self._open(stream)
+            except soundfile.SoundFileError as error:
+                raise ValueError(
+                    f"{self.name} is damaged: of {len(self._streams)} sounds in it one cannot be "
+                    "read; copy it again"
+                ) from error
+            yield from self._blocks(stream, file)
 
     def close(self) -> None:
         if self._open_file is not None:

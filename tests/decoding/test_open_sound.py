@@ -153,7 +153,7 @@ def test_names_that_are_not_utf8(tmp_path, kind):
 def test_more_channels_than_any_sound_has(tmp_path, n_channels):
     soundfile.write(tmp_path / "a.wav", np.zeros((10, n_channels)), 8_000)
     with pytest.raises(ValueError, match=rf"{n_channels} channels, at most 64 are averaged"):
-        AudioFile(tmp_path / "a.wav").read(0, 10)
+        AudioFile(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 6])
@@ -194,3 +194,18 @@ def test_a_long_file_whose_length_has_to_be_found_is_not_kept(tmp_path, monkeypa
             pieces = [file.read(i, min(i + 30_001, N))[0].numpy() for i in range(0, N, 30_001)]
             np.testing.assert_array_equal(np.concatenate(pieces), expected)
             file.rewind()
+
+
+def test_a_damaged_link_of_a_chain_is_an_error_of_one_line(tmp_path):
+    first, second = odd.encoded("OGG", "VORBIS"), bytearray(odd.encoded("OGG", "VORBIS"))
+    second[30:60] = bytes(30)
+    (tmp_path / "a.ogg").write_bytes(first + second)
+    with pytest.raises(ValueError, match=r"a\.ogg is damaged: of 2 sounds in it one cannot"):
+        AudioFile(tmp_path / "a.ogg")
+
+
+def test_a_link_of_another_rate_is_refused(tmp_path):
+    chain = odd.encoded("OGG", "VORBIS") + odd.encoded("OGG", "VORBIS", 48_000)
+    (tmp_path / "a.ogg").write_bytes(chain)
+    with pytest.raises(ValueError, match=r"changes from 44100 to 48000 Hz; convert it with ffmpeg"):
+        AudioFile(tmp_path / "a.ogg")

@@ -613,3 +613,21 @@ def test_h5_attributes_tell_what_a_run_was_made_from(collection, out):
 def test_dataset_names_that_cannot_be_folders(name):
     with pytest.raises(ValueError, match="name"):
         PreparationSettings(name=name)
+
+
+@pytest.mark.parametrize(
+    ("right", "finding"),
+    [
+        (0.0, ""),
+        (-1.0, "the channels cancel each other (opposite phase): film-1 (their mean is silent)"),
+        (None, "the sound is silent: film-1 (all samples are 0)"),
+    ],
+)
+def test_silence_and_opposite_phase_are_findings(collection, out, right, finding):
+    import soundfile
+
+    sound = 0.1 * np.random.default_rng(0).standard_normal((int(N_TRS * TR * 22_050), 1))
+    stereo = np.zeros((len(sound), 2)) if right is None else np.hstack([sound, right * sound])
+    soundfile.write(collection.stimuli["film-1"], stereo, 22_050, subtype="FLOAT")
+    findings = run_preparation(collection, out).info.findings
+    assert findings == ((finding,) if finding else ())

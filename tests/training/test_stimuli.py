@@ -274,3 +274,45 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         command = [sys.executable, "-c", code, str(source), str(tmp_path / f"{minutes}.npy")]
         peaks.append(int(subprocess.run(command, capture_output=True, check=True).stdout))
     assert peaks[1] < peaks[0] + 20_000  # KiB; the file itself has 200 MB
+
+
+def test_what_is_odd_in_a_sound_is_noted_beside_it(tmp_path):
+    left = noise(50_000, 1)[:, 0]
+    for samples, finding in [
+        (np.zeros((50_000, 2)), ("the sound is silent: all samples are 0",)),
+        (
+            np.stack([left, -0.9 * left], axis=1),
+            ("the channels cancel each other (opposite phase): their mean is 26 dB below them",),
+        ),
+        (np.stack([left, left], axis=1), ()),
+    ]:
+        soundfile.write(tmp_path / "a.wav", samples, 44_100, subtype="FLOAT")
+        first = prepare_sound(tmp_path / "a.wav", tmp_path / "out.npy")
+        assert first.findings == finding
+        assert prepare_sound(tmp_path / "a.wav", tmp_path / "out.npy") == first  # from the note
+
+
+def test_another_sound_track_is_prepared_again(tmp_path):
+    source, target = tmp_path / "film.mkv", tmp_path / "film.npy"
+    with av.open(str(source), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=22_050, layout="mono") for _ in range(2)]
+        for level, stream in zip((1000, 2000), streams, strict=True):
+            samples = np.full((1, 22_050), level, dtype=np.int16)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 22_050, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    first = prepare_sound(source, target)
+    assert first.findings[0].startswith("of 2 sound tracks number 0 is taken")
+    assert np.load(target)[100] == 1000
+    assert prepare_sound(source, target, audio_stream=1).findings == ()
+    assert np.load(target)[100] == 2000
+
+
+def test_an_mp3_without_length_header_keeps_all_its_seconds(tmp_path):
+    source = tmp_path / "a.mp3"
+    soundfile.write(source, noise(20 * 44_100, 1), 44_100)
+    content = source.read_bytes()
+    source.write_bytes(content[content.find(b"\xff\xfb", 4) :])  # without the first frame
+    assert b"Info" not in source.read_bytes()[:1000]
+    assert abs(prepare_sound(source, tmp_path / "a.npy").duration - 20) < 0.08
