@@ -15,7 +15,7 @@ from hear_brainsoundnet.checkpoint import check_module, check_target, write_chec
 from hear_brainsoundnet.prediction_files import targets_path
 from training.assembly import Parts, assemble
 from training.config import describe
-from training.prepared_files import TARGETS_IMAGE
+from training.prepared import targets_image
 from training.run_folder import Outcome, RunFolder, State, outcome_of
 
 USE = (
@@ -73,8 +73,8 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
         },
     )
     digest = write_checkpoint(out, card, parts.encoder)
-    image = parts.prepared.folder / TARGETS_IMAGE
-    if image.exists():
+    image = targets_image(parts.prepared.folder)
+    if image is not None:
         shutil.copyfile(image, targets_path(out))
     return digest
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
+from training.prepared import targets_image
 from training.prepared_files import TARGETS_IMAGE
 from training.run_folder import RunFolder
 
@@ -214,8 +215,8 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
     """
     folder = RunFolder(run)
     data = folder.recipe().data
-    image = data / TARGETS_IMAGE
-    if not image.exists():
+    image = targets_image(data)
+    if image is None:
         raise FileNotFoundError(
             f"{data} has no {TARGETS_IMAGE}: its targets have no place in the brain, or labels "
             "were not given when it was prepared"

@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset_info import DatasetInfo, read_info
-from training.prepared_files import AGAIN, verify
+from training.dataset_info import INFO_FILE, DatasetInfo, read_info
+from training.prepared_files import AGAIN, TARGETS_IMAGE, verify
 from training.prepared_tables import one_line, probe, read_table, read_tables
 
 logger = logging.getLogger(__name__)
@@ -195,6 +195,22 @@ class Prepared:
     def _verify(self, path: Path) -> None:
         if self._files:
             verify(self.folder, path, self._files)
+
+
+def targets_image(folder: Path) -> Path | None:
+    """The image whose values are the target ids of a dataset, if it has one that is whole.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    path = folder / TARGETS_IMAGE
+    if not path.is_file():
+        return None
+    if (folder / INFO_FILE).is_file() and (files := read_info(folder).files):
+        verify(folder, path, files)
+    return path
 
 
 def audio_file(folder: Path, stimulus: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -27,8 +28,11 @@ from training.prepared import Prepared, Run, bold_file
 from training.prepared_files import TARGETS_IMAGE, files_of, state_of
 from training.prepared_tables import RUN_ATTRIBUTES, probe, read_table, read_tables
 
+logger = logging.getLogger(__name__)
+
 MARKER = ".preparing.json"
 SUMMARY_FILE = "summary.html"
+OURS = frozenset({INFO_FILE, MARKER, SUMMARY_FILE, TARGETS_IMAGE, "audio", "bold"})
 
 
 class UnfinishedDataset(Prepared):
@@ -108,8 +112,11 @@ class Claim:
 def _refuse_others(out: Path, name: str) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; give a folder for the dataset")
-    if contents(out):
+    if there := {path.name for path in contents(out)}:
         holder = _name_in(out / INFO_FILE) or _name_in(out / MARKER)
+        if holder is None and INFO_FILE in there and there <= OURS:
+            logger.warning("%s is damaged; what is whole beside it is kept", out / INFO_FILE)
+            return
         if holder is None:
             raise ValueError(
                 f"{out} is not empty and holds no prepared dataset; give a folder of its own"

@@ -1,5 +1,7 @@
 import csv
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_dataset import change_dataset
 
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from training.assembly import Parts, assemble
 from training.config import write_recipe
 from training.fit import fit
+from training.prepared import Prepared
 from training.recipe import FitRecipe
 from training.run_folder import Epoch, RunFolder, State
 
@@ -57,6 +61,24 @@ def test_equal_seeds_give_equal_losses_to_the_last_bit(two_listeners: Path, tmp_
     assert losses[0] == losses[1]
     assert losses[0] != losses[2]
     assert_same_weights(runs[0].model, runs[1].model)
+
+
+@pytest.mark.slow
+def test_runs_that_are_out_of_step_with_their_sound_are_said(
+    two_listeners: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    data = tmp_path / "data"
+    shutil.copytree(two_listeners, data)
+    run = Prepared(data).runs[1]
+    mine, others = (
+        {"subject": subject, "run": run.name, "lag": 7.5, "r": 0.5}
+        for subject in ("sub-01", "sub-02")
+    )
+    change_dataset(data, out_of_step=[mine, others])
+    fit(recipe(data, optimiser={"max_epochs": 0}), tmp_path / "run", progress=False)
+    (said,) = [text for text in caplog.messages if "out of step" in text]
+    assert said.startswith(f"in 1 of 5 runs sound and responses are out of step: sub-01/{run.name}")
+    assert json.loads((tmp_path / "run" / "origin.json").read_text())["doubts"] == [said]
 
 
 @pytest.mark.slow

@@ -217,6 +217,23 @@ def test_changed_numbers_are_made_again(collection, out, is_finished):
     assert contents(out) == before
 
 
+def test_damaged_description_is_made_again(collection, out, caplog):
+    run_preparation(collection, out)
+    before = contents(out)
+    (out / "dataset.json").write_bytes(before["dataset.json"][:700])
+    loaded = [
+        replace(each, load=lambda: pytest.fail("the run is prepared again"))
+        for each in collection.recordings
+    ]
+    run_preparation(replace(collection, recordings=loaded), out)
+    assert contents(out) == before
+    assert "dataset.json is damaged; what is whole beside it is kept" in caplog.text
+    (out / "thesis.txt").touch()
+    (out / "dataset.json").write_text("{")
+    with pytest.raises(ValueError, match="is not empty and holds no prepared dataset"):
+        run_preparation(collection, out)
+
+
 def test_dataset_without_checksums_gets_them_and_keeps_its_numbers(collection, out, caplog):
     run_preparation(collection, out)
     before = contents(out)

@@ -10,7 +10,7 @@ from small_dataset import RATE, change_dataset, without_checksums, write_prepare
 
 from training.checksums import checksum_of
 from training.dataset_info import DatasetInfo
-from training.prepared import Prepared, Run
+from training.prepared import Prepared, Run, targets_image
 
 TR = 1.49
 
@@ -134,6 +134,19 @@ def test_file_of_another_length_is_damaged(folder):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match=r"sub-02\.h5 is damaged: it has 500 bytes, \d+ were writ"):
         Prepared(folder)
+
+
+def test_damaged_image_of_the_targets_is_refused(folder):
+    assert targets_image(folder) is None
+    path = folder / "targets.nii.gz"
+    path.write_bytes(b"an image")
+    with pytest.raises(ValueError, match=r"targets\.nii\.gz is not listed in dataset\.json"):
+        targets_image(folder)
+    change_dataset(folder)
+    assert targets_image(folder) == path
+    path.write_bytes(b"an imbge")
+    with pytest.raises(ValueError, match=r"targets\.nii\.gz is damaged"):
+        targets_image(folder)
 
 
 def test_a_file_is_hashed_once(folder, monkeypatch):

@@ -7,7 +7,7 @@ runs are read, scored and tested. At no time is more than one subject in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,8 +37,7 @@ from training.evaluation.scoring import Scoring
 from training.evaluation.selection import Selection, select
 from training.evaluation.settings import EvaluationSettings, command_of
 from training.evaluation.target_scores import INTERVAL
-from training.prepared import Prepared, Run
-from training.prepared_files import TARGETS_IMAGE
+from training.prepared import Prepared, Run, targets_image
 from training.provenance import git_revision, versions
 from training.statistics import check_permutations, smallest_p
 from training.statistics.pooling import check_choice
@@ -120,6 +119,8 @@ def evaluate(
         "inter_subject_r": inter_subject_of(measured, listeners, settings),
     }
     notes = Notes(settings)
+    for doubt in prepared.doubts(_all_runs(selection)):
+        notes.say(f"{doubt[0].upper()}{doubt[1:]}.")
     scoring = Scoring(folder, selection, measured, references, settings, notes)
     for name, table in scoring.tables(progress=progress).items():
         write_table(folder, name, table)
@@ -169,6 +170,12 @@ def _untrained(models: Sequence[Model], settings: EvaluationSettings) -> list[Mo
     return [
         untrained_like(models[0], name, settings.seed + number) for number, name in enumerate(names)
     ]
+
+
+def _all_runs(selection: Selection) -> Iterator[Run]:
+    for by_subject in selection.runs.values():
+        for runs in by_subject.values():
+            yield from runs
 
 
 def _dataset(models: Sequence[Model], on: str | Path | None) -> Prepared:
@@ -224,8 +231,8 @@ def _write_models(folder: Path, models: Sequence[Model], prepared: Prepared) -> 
     for model in models:
         for name, content in model.files.items():
             write_atomically(folder / MODELS_FOLDER / model.name / name, content)
-    image = prepared.folder / TARGETS_IMAGE
-    if image.exists():
+    image = targets_image(prepared.folder)
+    if image is not None:
         write_atomically(folder / IMAGE_FILE, image.read_bytes())
 
 

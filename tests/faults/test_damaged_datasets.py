@@ -1,0 +1,133 @@
+"""Damaged files of a prepared dataset: an error of one line, or the numbers that were prepared.
+
+``python tests/faults/test_damaged_datasets.py N`` does the same N times for each kind of file and
+prints what came of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "training"), str(HERE.parent.parent)]
+
+from mutations import mutations  # noqa: E402
+from small_collections import small_collection  # noqa: E402
+from small_dataset import without_checksums  # noqa: E402
+
+from training import merging, preparation  # noqa: E402
+from training.merging import merge_datasets  # noqa: E402
+from training.preparation import PreparationSettings, prepare_collection  # noqa: E402
+from training.prepared import Prepared  # noqa: E402
+
+KINDS = ("dataset.json", "bold/sub-02.h5", "audio/film-1.npy", "audio/film-1.json")
+
+
+def no_page(module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "write_summary", lambda dataset, path, *_, **__: path.touch())
+    monkeypatch.setattr(module, "align_dataset", lambda dataset, progress: {})
+
+
+def everything(folder: Path) -> list[object]:
+    """All that a fit could see of a dataset."""
+    data = Prepared(folder)
+    numbers = [data.bold(run).tobytes() for run in data.runs]
+    sounds = [data.audio(name).tobytes() for name in sorted({run.stimulus for run in data.runs})]
+    info = data.info.model_dump(exclude={"files", "checksum"})
+    return [data.runs, numbers, sounds, info]
+
+
+def outcome(opened: Callable[[], object], expected: object) -> str:
+    try:
+        found = opened()
+    except (ValueError, OSError) as error:
+        return "refused" if "\n" not in str(error) else f"several lines: {error}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "as it was" if found == expected else "WRONG"
+
+
+def damage(folder: Path, kind: str, n: int, seed: int, scratch: Path) -> Counter[str]:
+    """Open a dataset, prepare it again and merge it with `n` damaged copies of one file.
+
+    Returns
+    -------
+    Counter
+        How often what came: of opening, of the second preparation, of merging.
+    """
+    expected = everything(folder / "film")
+    collection = small_collection(folder / "source")
+    settings = PreparationSettings(name="film")
+    found: Counter[str] = Counter()
+    whole = (folder / "film" / kind).read_bytes()
+    for i, content in enumerate(mutations(whole, n=n, seed=seed)):
+        copy = scratch / "film"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(folder / "film", copy)
+        (copy / kind).write_bytes(content)
+        found[f"opened: {outcome(lambda: everything(copy), expected)}"] += 1  # noqa: B023
+        if i % 4 == 0:
+            out = scratch / "merged"
+            shutil.rmtree(out, ignore_errors=True)
+            merged = outcome(
+                lambda: merge_datasets([copy, folder / "third"], out, progress=False) and None,  # noqa: B023
+                None,
+            )
+            found[f"merged: {merged}"] += 1
+        if i % 4 == 1:
+
+            def again() -> list[object]:
+                prepare_collection(collection, settings, copy, progress=False)  # noqa: B023
+                return everything(copy)  # noqa: B023
+
+            found[f"prepared again: {outcome(again, expected)}"] += 1
+        if kind.startswith("bold") and i % 10 == 2:
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(folder / "film", copy)
+            (copy / kind).write_bytes(content)
+            without_checksums(copy)
+            # without checksums changed numbers cannot be known
+            result = outcome(lambda: everything(copy), expected).replace("WRONG", "other numbers")  # noqa: B023
+            found[f"without checksums: {result}"] += 1
+    return found
+
+
+def datasets(folder: Path) -> Path:
+    settings = PreparationSettings(name="film")
+    prepare_collection(
+        small_collection(folder / "source"), settings, folder / "film", progress=False
+    )
+    third = small_collection(folder / "source-3", subjects=("sub-03",))
+    prepare_collection(third, settings, folder / "third", progress=False)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
+    for module in (preparation, merging):
+        no_page(module, monkeypatch)
+    monkeypatch.setattr("training.prepared_tables.SECONDS", 5.0)
+    found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
+    good = ("refused", "as it was", "other numbers")
+    assert not {text: n for text, n in found.items() if not text.endswith(good)}
+    assert found["opened: refused"] + found["opened: as it was"] == 40
+
+
+if __name__ == "__main__":
+    patch = pytest.MonkeyPatch()
+    for each in (preparation, merging):
+        no_page(each, patch)
+    patch.setattr("training.prepared_tables.SECONDS", 5.0)
+    with tempfile.TemporaryDirectory() as name:
+        made = datasets(Path(name))
+        for each in KINDS:
+            result = damage(made, each, int(sys.argv[1]), seed=2, scratch=Path(name) / "scratch")
+            print(each, dict(sorted(result.items())), flush=True)
