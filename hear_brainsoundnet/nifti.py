@@ -60,9 +60,10 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     wanted = nibabel.Nifti1Image if nifti else nibabel.spatialimages.SpatialImage
     if not isinstance(image, wanted) or len(shape) != n_dimensions or 0 in shape:
         kind = "a NIfTI image" if nifti else "an image"
+        hint = "; of maps of probabilities, make one of labels" if len(shape) > n_dimensions else ""
         raise ValueError(
             f"{path} is a {type(image).__name__} of shape {image.shape}, expected {kind} of "
-            f"{n_dimensions} dimensions"
+            f"{n_dimensions} dimensions{hint}"
         )
     inflated = MOST_INFLATED if path.suffix in (".gz", ".mgz") else 1
     if n_bytes > path.stat().st_size * inflated:

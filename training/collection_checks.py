@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from hear_brainsoundnet.encoder import READ_OUT_NAME
 from training.prepared import fault_of_name
-from training.sources.source import Collection, Recording
+from training.sources.source import Collection, Recording, is_excluded
 
 # Headers round: 1.49 s is 1.4900000095 in NIfTI. Further apart, runs are of different sequences.
 _TR_TOLERANCE_S = 1e-5
@@ -37,13 +36,13 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
         If a pattern fits nothing, or nothing is left.
     """
 
-    def fits(recording: Recording, pattern: str) -> bool:
-        name = label(recording) if "/" in pattern else recording.subject
-        return fnmatchcase(name, pattern)
-
     findings = list(collection.findings)
     for pattern in exclude:
-        gone = [label(each) for each in collection.recordings if fits(each, pattern)]
+        gone = [
+            label(each)
+            for each in collection.recordings
+            if is_excluded(each.subject, each.run, [pattern])
+        ]
         if not gone:
             subjects = sorted({each.subject for each in collection.recordings})
             raise ValueError(
@@ -52,9 +51,7 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
             )
         findings.append(f"excluded as {pattern}: {listed(gone)}")
     kept = [
-        each
-        for each in collection.recordings
-        if not any(fits(each, pattern) for pattern in exclude)
+        each for each in collection.recordings if not is_excluded(each.subject, each.run, exclude)
     ]
     if not kept:
         raise ValueError(

@@ -79,7 +79,7 @@ class PrepareRecipe(PreparationSettings):
 
 def prepare(recipe: PrepareRecipe, *, n_workers: int = 1, progress: bool = True) -> Prepared:
     """Prepare the dataset of a recipe; see :func:`prepare_collection`."""
-    collection = recipe.source.collect()
+    collection = recipe.source.collect(recipe.exclude)
     return prepare_collection(
         collection, recipe, recipe.out, n_workers=n_workers, progress=progress
     )

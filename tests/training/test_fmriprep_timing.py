@@ -9,8 +9,9 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from fmriprep_study import AFFINE, N_TRS, TR, Study, change_voxels, sidecar_of
+from fmriprep_study import AFFINE, N_TRS, TR, Study, change_voxels, sidecar_of, table_of
 
+from training.collection_checks import leave_out
 from training.sources.source import Collection
 
 
@@ -186,5 +187,20 @@ def test_sidecars_without_numbers_are_named(study: Study, text: str, message: st
 def test_what_is_wrong_in_several_runs_is_said_at_once(study: Study) -> None:
     for task in ("s01e02a", "s01e02b"):
         write_header(study.write_run(task=task), 1.0)
-    with pytest.raises(ValueError, match=r"2 runs cannot be used: .*s01e02a.*; .*s01e02b"):
+    with pytest.raises(
+        ValueError, match=r"2 runs cannot be used, exclude .*: .*s01e02a.*; .*s01e02b"
+    ):
         study.source().collect()
+
+
+def test_a_run_that_is_excluded_need_not_be_right(study: Study) -> None:
+    good = study.write_run()
+    bad = study.write_run(task="s01e02b")
+    write_header(bad, 1.0)
+    table_of(bad).write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"s01e02b"):
+        study.source().collect()
+    collection = study.source().collect(exclude=["sub-01/*_task-s01e02b"])
+    assert [(one.files[0], one.tr) for one in collection.recordings] == [(good, TR), (bad, TR)]
+    kept = leave_out(collection, ["sub-01/*_task-s01e02b"])
+    assert [one.files[0] for one in kept.recordings] == [good]

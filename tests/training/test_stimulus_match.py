@@ -243,3 +243,14 @@ def test_names_that_a_dataset_cannot_hold_are_left_out_alone(tmp_path: Path) -> 
 @pytest.mark.parametrize("suffix", ["aiff", "opus", "aac", "caf", "m4a", "webm", "ogv"])
 def test_what_prepare_can_read_is_found(tmp_path: Path, suffix: str) -> None:
     assert folder_with(tmp_path, f"a.{suffix}").get("a") == tmp_path / f"a.{suffix}"
+
+
+@pytest.mark.parametrize(
+    ("run", "file"), [("1", "film_run-01"), ("01", "film_run-1"), ("1", "film_run-1")]
+)
+def test_zeros_before_numbers_do_not_matter(tmp_path: Path, run: str, file: str) -> None:
+    folder = folder_with(tmp_path, f"{file}.wav", "film_run-10.wav")
+    match = StimulusMatch(pattern="film_run-{run}")
+    (stimulus,), findings = match.assign([RUN | {"run": run}], folder)
+    assert stimulus is not None
+    assert (stimulus.name, findings) == (file, [])

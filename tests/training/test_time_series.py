@@ -301,3 +301,13 @@ def test_the_listeners_to_alice(data_folder, story):
     whole = np.loadtxt(folder / "s18-timecourses.txt")
     np.testing.assert_array_equal(last.load(), whole[248:])
     assert last.start == 516.0
+
+
+def test_entities_choose_among_files(tmp_path, story):
+    for name in ("sub-01_task-a_desc-clean", "sub-01_task-a_desc-raw", "sub-02_task-a_desc-clean"):
+        np.savetxt(tmp_path / f"{name}_timeseries.txt", COURSES)
+    settings = {"files": str(tmp_path / "*.txt"), "pattern": r"(?P<subject>sub-\d+)"}
+    source = listeners(tmp_path, story, **settings, entities={"desc": "clean"})
+    assert [one.subject for one in source.collect().recordings] == ["sub-01", "sub-02"]
+    with pytest.raises(ValueError, match=r"none of 3 files of .* has no desc"):
+        listeners(tmp_path, story, **settings, entities={"desc": None}).collect()

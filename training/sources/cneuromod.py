@@ -121,7 +121,7 @@ class CneuromodSource(Settings):
             raise ValueError("label_table names the parcels of labels, which is not given")
         return self
 
-    def collect(self) -> Collection:
+    def collect(self, exclude: Sequence[str] = ()) -> Collection:
         """Find the runs, their stimuli and the targets; each file is read once, to see it is whole.
 
         Raises

@@ -19,7 +19,7 @@ from training.sources.entities import Choice, Entities, EntityFilter
 from training.sources.extraction import Extraction
 from training.sources.labels import Atlas, read_labels, read_mask
 from training.sources.sidecar import read_sidecars
-from training.sources.source import Collection, Recording
+from training.sources.source import Collection, Recording, is_excluded
 from training.sources.stimuli import Stimulus, StimulusMatch, take_matched
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.timing import TR_TOLERANCE, Timing, grouped, read_timing
@@ -114,7 +114,7 @@ class FmriprepSource(Settings):
             raise ValueError(f"{', '.join(sorted(twice))} stands in entities, too; give it once")
         return self
 
-    def collect(self) -> Collection:
+    def collect(self, exclude: Sequence[str] = ()) -> Collection:
         """Find the runs, their stimuli and the targets; no image but the brain masks is read.
 
         Raises
@@ -132,7 +132,7 @@ class FmriprepSource(Settings):
         findings += said
         atlas = self._read_atlas()
         matched = [file for file, stimulus in zip(files, stimuli, strict=True) if stimulus]
-        timings = self._check_headers(matched)
+        timings = self._check_headers(matched, exclude)
         findings += _notes(timings, matched)
         extraction = Extraction(
             atlas,
@@ -141,10 +141,13 @@ class FmriprepSource(Settings):
             self.detrend,
             self.least_overlap,
         )
-        for file in {file.subject: file for file in reversed(matched)}.values():
+        checked = [file for file in matched if file.bold in timings]
+        for file in {file.subject: file for file in reversed(checked)}.values():
             extraction.check_space(file)  # the first run of each subject, before a long preparation
+        # of an image that was not looked at, the others' TR stands in until it is left out
+        other = Timing(next(iter(timings.values())).tr if timings else 0.0)
         make = [
-            partial(self._recording, file, timings.get(file.bold, Timing(0.0)), extraction)
+            partial(self._recording, file, timings.get(file.bold, other), extraction)
             for file in files
         ]
         recordings, paths, findings = take_matched(stimuli, make, folder, findings)
@@ -176,11 +179,18 @@ class FmriprepSource(Settings):
             self.background,
         )
 
-    def _check_headers(self, files: Sequence[BoldFile]) -> dict[Path, Timing]:
-        """Times of the TRs of each image; what is wrong with any of them is said at once."""
+    def _check_headers(
+        self, files: Sequence[BoldFile], exclude: Sequence[str]
+    ) -> dict[Path, Timing]:
+        """Times of the TRs of each image; what is wrong with any of them is said at once.
+
+        An image that will be left out is not looked at.
+        """
         timings: dict[Path, Timing] = {}
         problems: list[str] = []
         for file in files:
+            if is_excluded(file.subject, file.name, exclude):
+                continue
             try:
                 image = open_image(file.bold, n_dimensions=4)
                 sidecars = read_sidecars(file.bold, self.derivatives)
@@ -208,7 +218,8 @@ class FmriprepSource(Settings):
         self, file: BoldFile, timing: Timing, extraction: Extraction, stimulus: Stimulus
     ) -> Recording:
         motion = None
-        if file.confounds is not None and DISPLACEMENT in column_names(file.confounds):
+        looked_at = timing.n_trs is not None  # else its files may be damaged
+        if looked_at and file.confounds and DISPLACEMENT in column_names(file.confounds):
             motion = partial(framewise_displacement, file.confounds)
         read = (
             file.bold,
@@ -233,14 +244,14 @@ class FmriprepSource(Settings):
             season=stimulus.season,
             files=tuple(path for path in read if path is not None),
             motion=motion,
-            n_trs=open_image(file.bold, n_dimensions=4).shape[3],
+            n_trs=timing.n_trs,
         )
 
 
 def _notes(timings: Mapping[Path, Timing], files: Sequence[BoldFile]) -> list[str]:
     runs: dict[str, list[str]] = {}
     for file in files:
-        for note in timings[file.bold].notes:
+        for note in timings[file.bold].notes if file.bold in timings else ():
             runs.setdefault(note, []).append(f"{file.subject}_{file.name}")
     return grouped(runs)
 
@@ -248,4 +259,6 @@ def _notes(timings: Mapping[Path, Timing], files: Sequence[BoldFile]) -> list[st
 def _at_once(problems: Sequence[str]) -> str:
     more = len(problems) - N_PROBLEMS
     shown = "; ".join(problems[:N_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
-    return shown if len(problems) == 1 else f"{len(problems)} runs cannot be used: {shown}"
+    if len(problems) == 1:
+        return shown
+    return f"{len(problems)} runs cannot be used, exclude those without a remedy: {shown}"

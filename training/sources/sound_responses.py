@@ -6,6 +6,7 @@ belong to the audio files of the same name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -53,7 +54,7 @@ class SoundResponsesSource(Settings):
     target_names: str = "component_names"
     weights: str | None = None
 
-    def collect(self) -> Collection:
+    def collect(self, exclude: Sequence[str] = ()) -> Collection:
         """One recording per sound, in the order of the table.
 
         Raises

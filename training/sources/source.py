@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -95,6 +96,27 @@ class Collection:
 class Source(Protocol):
     """The validated settings of one kind of source, as they stand in a recipe."""
 
-    def collect(self) -> Collection:
-        """Look through the files; raises ValueError where they contradict each other."""
+    def collect(self, exclude: Sequence[str] = ()) -> Collection:
+        """Look through the files; raises ValueError where they contradict each other.
+
+        Parameters
+        ----------
+        exclude : sequence of str
+            Patterns of runs that will be left out, see :func:`is_excluded`: what is wrong with one
+            of them need not be an error.
+        """
         ...
+
+
+def is_excluded(subject: str, run: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits the subject or, if it has a slash, ``SUBJECT/RUN``.
+
+    Examples
+    --------
+    >>> is_excluded("sub-03", "ses-001_task-film", ["sub-0[34]/*_task-film"])
+    True
+    """
+    return any(
+        fnmatchcase(f"{subject}/{run}" if "/" in pattern else subject, pattern)
+        for pattern in patterns
+    )

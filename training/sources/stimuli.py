@@ -149,6 +149,8 @@ class StimulusMatch(Settings):
                 continue
             asked = row.stimulus if row else self.name_for(entities)
             path = folder.get(asked)
+            if path is None and row is None:
+                path = self._padded(entities, folder)
             if path is None and table and row:
                 raise ValueError(
                     f"{table.path} line {row.line}: there is no stimulus {asked!r} in "
@@ -173,6 +175,17 @@ class StimulusMatch(Settings):
         if table:
             findings += table.findings()
         return stimuli, findings + self._unfound(stimuli)
+
+    def _padded(self, entities: Mapping[str, str], folder: StimulusFolder) -> Path | None:
+        """The file that differs from the pattern by zeros before numbers: run-1 and run-01."""
+        for width in (1, 2, 3):
+            padded = {
+                key: f"{int(value):0{width}d}" if value.isdecimal() else value
+                for key, value in entities.items()
+            }
+            if path := folder.get(self.name_for(padded)):
+                return path
+        return None
 
     def _unfound(self, stimuli: Sequence[Stimulus | None]) -> list[str]:
         names = sorted({stimulus.name for stimulus in stimuli if stimulus})

@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from training.config import Settings
+from training.config import Settings, added_setting
+from training.sources.entities import Entities, EntityFilter, parse_entities
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.time_series_file import TimeSeriesFile, read_time_series
@@ -85,6 +86,9 @@ class TimeSeriesSource(Settings):
         Or many at once: a glob (``"6mm/*.txt"``), and a regular expression that is looked for in
         each path with the groups ``(?P<subject>...)`` and, as needed, ``run``, ``stimulus``,
         ``session``, ``episode``, ``season``.
+    entities : mapping
+        Which of those files are taken, by the entities of their names; see
+        :mod:`training.sources.entities`.
     stimulus : str
         The stimulus of runs that do not name theirs; their own name by default.
     start : float
@@ -107,6 +111,7 @@ class TimeSeriesSource(Settings):
     runs: tuple[RunFile, ...] = ()
     files: str = ""
     pattern: str = r"(?P<subject>sub-[A-Za-z0-9]+)"
+    entities: Entities = added_setting({})
     stimulus: str = ""
     start: float = 0.0
     key: str = "X"
@@ -145,7 +150,7 @@ class TimeSeriesSource(Settings):
                 )
         return self
 
-    def collect(self) -> Collection:
+    def collect(self, exclude: Sequence[str] = ()) -> Collection:
         """Every file is read once, to see whether it is whole.
 
         Raises
@@ -195,6 +200,11 @@ class TimeSeriesSource(Settings):
         paths = sorted(glob.glob(self.files, recursive=True))
         if not paths:
             raise FileNotFoundError(f"no file fits files: {self.files!r}")
+        chosen = EntityFilter(self.entities)
+        taken = [path for path in paths if chosen.fits(parse_entities(Path(path).name))]
+        if not taken:
+            raise ValueError(f"none of {len(paths)} files of {self.files!r} has {chosen}")
+        paths = taken
         runs = []
         for path in paths:
             match = re.search(self.pattern, Path(path).as_posix())

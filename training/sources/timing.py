@@ -38,12 +38,15 @@ class Timing:
         What is doubtful, in words that are the same for all images of which they are true.
     files : tuple of Path
         Sidecars of folders above that this was taken from.
+    n_trs : int or None
+        How many TRs the image has; None where it was not opened.
     """
 
     tr: float
     first: float = 0.0
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    n_trs: int | None = None
 
 
 def read_timing(
@@ -68,7 +71,8 @@ def read_timing(
         If nobody says the repetition time, header and sidecar differ and the recipe does not
         decide, volumes are not regular, or a sidecar's value is no number.
     """
-    said, files = _sidecar_trs(sidecars, n_trs=int(image.shape[3]))
+    n_trs = int(image.shape[3])
+    said, files = _sidecar_trs(sidecars, n_trs)
     in_header = _header_tr(image)
     notes = []
     if in_header is not None:
@@ -100,7 +104,7 @@ def read_timing(
     notes += [note] if note else []
     own = path.with_name(path.name.partition(".")[0] + ".json")
     used = {file for file in (*files, source) if file is not None and file != own}
-    return Timing(chosen, first, tuple(notes), tuple(sorted(used)))
+    return Timing(chosen, first, tuple(notes), tuple(sorted(used)), n_trs)
 
 
 def grouped(notes: Mapping[str, Sequence[str]]) -> list[str]:
@@ -168,7 +172,7 @@ def _regular_step(times: Any, n_trs: int, path: Path) -> float:
             f"{path}: VolumeTiming is not regular: {usual:g} s from volume to volume, "
             f"{volumes[i + 1] - volumes[i]:g} s after volume {i}; responses are modelled at one "
             "TR: cut the image where it pauses into runs of their own, each with its start in "
-            "match.table, or choose the other runs with entities:, task: or subjects:"
+            "match.table, or exclude the run"
         )
     return round(step, 6)
 
