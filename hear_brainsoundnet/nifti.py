@@ -60,7 +60,9 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     wanted = nibabel.Nifti1Image if nifti else nibabel.spatialimages.SpatialImage
     if not isinstance(image, wanted) or len(shape) != n_dimensions or 0 in shape:
         kind = "a NIfTI image" if nifti else "an image"
-        hint = "; of maps of probabilities, make one of labels" if len(shape) > n_dimensions else ""
+        hint = ""
+        if len(shape) == 4 and n_dimensions == 3:
+            hint = "; maps of probabilities must be made one map of labels first"
         raise ValueError(
             f"{path} is a {type(image).__name__} of shape {image.shape}, expected {kind} of "
             f"{n_dimensions} dimensions{hint}"
