@@ -80,7 +80,11 @@ class Reader(ABC):
         """The mean of the channels, ``(n_frames, n_channels)``, and its share in the findings."""
         n_channels = channels.shape[1]
         weights = np.full(n_channels, 1 / n_channels, np.float32) / np.float32(full_scale)
-        mono: Block = channels @ weights  # ten times as fast as a mean over two columns
+        mono: Block
+        if n_channels == 1:
+            mono = np.multiply(channels[:, 0], weights[0], dtype=np.float32)
+        else:
+            mono = channels @ weights  # ten times as fast as a mean over two columns
         self._n_read += len(mono)
         with np.errstate(over="ignore", invalid="ignore"):  # callers refuse what is not finite
             if self._peak == 0:

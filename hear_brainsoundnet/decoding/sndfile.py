@@ -63,9 +63,9 @@ class SndfileReader(Reader):
             self.notes.append("the file has no end mark: it may be truncated")
 
     def blocks(self) -> Iterator[Block]:
-        for stream in self._streams:
+        for i, stream in enumerate(self._streams):
             try:
-                file = self._open(stream)
+                file = self._open_file if i == 0 else self._open(stream)
             except soundfile.SoundFileError as error:
                 raise ValueError(
                     f"{self.name} is damaged: of {len(self._streams)} sounds in it one cannot be "
@@ -98,7 +98,8 @@ class SndfileReader(Reader):
         # libsndfile takes five times as long to read 16-bit samples as floats, which are then the
         # same numbers: a division by 2**15 is exact, here as well as there.
         dtype, full_scale = (np.int16, 2**15) if file.subtype == "PCM_16" else (np.float32, 1)
-        buffer = np.empty((max(1, BLOCK // file.channels), file.channels), dtype=dtype)
+        n_at_once = max(1, min(BLOCK // file.channels, file.frames))
+        buffer = np.empty((n_at_once, file.channels), dtype=dtype)
         told = file.frames if stream.counted and file.frames < _UNKNOWN_LENGTH else None
         n_read = 0
         while True:
