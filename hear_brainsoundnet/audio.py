@@ -20,6 +20,7 @@ from hear_brainsoundnet.decoding import open_sound
 from hear_brainsoundnet.sound_files import printable
 
 LONGEST_KEPT = 2**22  # samples of a file that are kept in memory
+NO_SAMPLE = 2.0**32  # beyond what the widest integers reach that are written as floats
 LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
@@ -119,7 +120,7 @@ def check_samples(samples: Tensor) -> None:
     Raises
     ------
     ValueError
-        If one is NaN or infinite.
+        If one is NaN, infinite, or so large that it is no sample of any sound.
     """
     lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
     peak = float(torch.maximum(-lowest, highest))
@@ -127,6 +128,11 @@ def check_samples(samples: Tensor) -> None:
         what = "NaN" if bool(samples.isnan().any()) else "infinity"
         raise ValueError(
             f"expected audio within [-1, 1], got {what}; replace or leave out such samples"
+        )
+    if peak > NO_SAMPLE:
+        raise ValueError(
+            f"audio reaches {peak:g} where [-1, 1] is expected, which no sound does: the file is "
+            "damaged, or its byte order another; export it again"
         )
     if peak > LOUDEST:
         warnings.warn(

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 import torch
 
-from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.audio import AudioFile, check_samples
 
 
 def stereo(n_samples=30_000, seed=0):
@@ -87,3 +87,27 @@ def test_going_back_is_refused(tmp_path):
         sound.read(100, 200)
         with pytest.raises(ValueError, match="read from front to back, cannot go back to 50"):
             sound.read(50, 60)
+
+
+@pytest.mark.parametrize("peak", [1e10, 1e20, 1e38])
+def test_what_is_too_large_to_be_a_sample_is_refused(tmp_path, peak):
+    soundfile.write(tmp_path / "a.wav", stereo() * peak, 44_100, subtype="FLOAT")
+    with AudioFile(tmp_path / "a.wav") as sound:
+        samples = sound.read(0, sound.n_samples)
+    with pytest.raises(ValueError, match=r"audio reaches .*e\+\d\d .*which no sound does"):
+        check_samples(samples)
+
+
+def test_integers_that_are_written_as_floats_are_warned_of():
+    with pytest.warns(UserWarning, match="divide 16-bit samples by 32768"):
+        check_samples(torch.tensor([[2.0**31]]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_doubles_beyond_floats_are_infinite_and_print_nothing(tmp_path):
+    soundfile.write(tmp_path / "a.wav", stereo().astype(float) * 1e300, 44_100, subtype="DOUBLE")
+    with (
+        AudioFile(tmp_path / "a.wav") as sound,
+        pytest.raises(ValueError, match=r"got (NaN|infinity)"),
+    ):
+        check_samples(sound.read(0, sound.n_samples))

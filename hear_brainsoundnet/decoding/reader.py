@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,24 +77,28 @@ class Reader(ABC):
             found.append(f"{_CANCEL}: their mean is {decibels} dB below them")
         return found
 
-    def _mono(self, channels: NDArray[np.float32] | NDArray[np.int16], full_scale: int) -> Block:
+    def _mono(self, channels: NDArray[Any], full_scale: int) -> Block:
         """The mean of the channels, ``(n_frames, n_channels)``, and its share in the findings."""
         n_channels = channels.shape[1]
         weights = np.full(n_channels, 1 / n_channels, np.float32) / np.float32(full_scale)
         mono: Block
-        if n_channels == 1:
-            mono = np.multiply(channels[:, 0], weights[0], dtype=np.float32)
-        else:
-            mono = channels @ weights  # ten times as fast as a mean over two columns
-        self._n_read += len(mono)
         with np.errstate(over="ignore", invalid="ignore"):  # callers refuse what is not finite
-            if self._peak == 0:
-                self._peak = float(np.abs(mono).max(initial=0))
-            if n_channels > 1:
-                some = channels[::_EVERY] / np.float32(full_scale)
-                self._power_of_channels += float(np.vdot(some, some)) / n_channels
-                self._power_of_mean += float(np.vdot(mono[::_EVERY], mono[::_EVERY]))
+            if n_channels == 1:
+                mono = np.multiply(channels[:, 0], weights[0], dtype=np.float32)
+            else:
+                mono = channels @ weights  # ten times as fast as a mean over two columns
+            self._look_at(mono, channels, full_scale)
         return mono
+
+    def _look_at(self, mono: Block, channels: NDArray[Any], full_scale: int) -> None:
+        """Add a block to what the findings are made of."""
+        self._n_read += len(mono)
+        if self._peak == 0:
+            self._peak = float(np.abs(mono).max(initial=0))
+        if channels.shape[1] > 1:
+            some, mean = channels[::_EVERY] / np.float32(full_scale), mono[::_EVERY]
+            self._power_of_channels += float(np.vdot(some, some)) / channels.shape[1]
+            self._power_of_mean += float(np.vdot(mean, mean))
 
 
 def check_channels(name: str, n_channels: int) -> None:
