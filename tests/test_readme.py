@@ -1,6 +1,7 @@
 """What the README says is what the code does."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ def test_the_scores_are_those_of_the_results():
 
 
 def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """All of them, one after the other as a reader would, beside a folder `recordings`."""
+    """One after the other as a reader would, beside ``recording.wav`` and ``recordings/``."""
     monkeypatch.chdir(tmp_path)
     write_recordings(tmp_path / "recordings")
+    shutil.copy(tmp_path / "recordings" / "recording-00.wav", tmp_path / "recording.wav")
     torch.manual_seed(0)
     examples = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(examples) >= 2

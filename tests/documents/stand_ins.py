@@ -5,22 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from foreign_files import npy_tree, random_weights, write_npy
 from shell_lines import ROOT
-
-for folder in ("tests", "tests/benchmarks", "tests/conversion", "tests/training"):
-    sys.path.insert(0, str(ROOT / folder))
-
-from foreign_files import npy_tree, random_weights, write_npy  # noqa: E402
-from simulated_recordings import write_recordings  # noqa: E402
-from small_dataset import write_prepared  # noqa: E402
-from small_encoder import AFFINE, IDS, NARROW, SCALE, encoder_of  # noqa: E402
-from synthetic_esc10 import write_synthetic_esc10  # noqa: E402
+from simulated_recordings import write_recordings
+from small_dataset import write_prepared
+from small_encoder import AFFINE, IDS, NARROW, SCALE, encoder_of
+from synthetic_esc10 import write_synthetic_esc10
 
 SMALL = ("run_minutes=2", "n_parcels=16", "kinds={envelope: 5, spectral: 5}")
 MODULE = '''"""A network with the HEAR API: mean and spread of a sound."""
@@ -51,9 +46,10 @@ def get_scene_embeddings(audio, model):
 
 
 def recordings(folder: Path) -> None:
-    """``recordings/`` and ``my/sounds``: twelve sounds of a few seconds."""
+    """``recordings/`` and ``my/sounds``, twelve sounds of a few seconds; ``recording.wav``."""
     for name in ("recordings", "my/recordings", "my/sounds"):
         write_recordings(folder / name)
+    shutil.copy(folder / "recordings" / "recording-00.wav", folder / "recording.wav")
 
 
 def brain(folder: Path) -> None:
