@@ -58,7 +58,7 @@ def embed(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Embed audio files (WAV, FLAC, Ogg, MP3; any rate, any number of channels).
+    """Embed audio files (WAV, FLAC, Ogg, MP3, with PyAV films and more; any rate).
 
     Writes OUT/scene.npy (one row per file or window), OUT/files.csv, OUT/timestamps/NAME.npz and
     OUT/settings.json. Stopped and started again, it goes on where it was.

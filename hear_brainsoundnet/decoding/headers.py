@@ -11,6 +11,7 @@ from hear_brainsoundnet.decoding.stream import Stream
 
 _RIFF = (b"RIFF", b"RF64", b"BW64")
 _UNKNOWN = 0xFFFF_FFFF  # a size that stands for "to the end"
+_UNKNOWN_LONG = (bytes(8), b"\xff" * 8)
 _BEGINS, _ENDS = 2, 4  # flags of Ogg pages
 # Containers of films, and sound that libsndfile does not know but takes for MP3.
 _CONTAINERS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"#!AMR")
@@ -64,18 +65,29 @@ def _wav_stream(data: mmap) -> Stream:
     BW64 differs from RF64 in its name alone, as far as sound goes.
     """
     replaced = {0: b"RF64"} if data[:4] == b"BW64" else {}
+    chunks = dict(_wav_chunks(data))
+    if (place := chunks.get(b"data")) is not None:
+        n_bytes = len(data) - place - 8
+        size, told = (struct.unpack_from("<I", data, at)[0] for at in (place + 4, 4))
+        long_sizes = chunks.get(b"ds64")
+        if data[:4] == b"RIFF":
+            if size == 0 and n_bytes > 0 and told + 8 != len(data):
+                replaced[4] = struct.pack("<I", min(len(data) - 8, _UNKNOWN))
+                replaced[place + 4] = struct.pack("<I", min(n_bytes, _UNKNOWN))
+        elif long_sizes is not None and data[long_sizes + 16 : long_sizes + 24] in _UNKNOWN_LONG:
+            replaced[long_sizes + 8] = struct.pack("<QQ", len(data) - 8, n_bytes)
+    return Stream(0, len(data), replaced=replaced)
+
+
+def _wav_chunks(data: mmap) -> Iterator[tuple[bytes, int]]:
+    """Names of chunks and where they begin, up to that with the samples."""
     place = 12
     while place + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, place)
+        yield name, place
         if name == b"data":
-            there = len(data) - place - 8
-            told = struct.unpack_from("<I", data, 4)[0] + 8
-            if size == 0 and there > 0 and told != len(data) and data[:4] == b"RIFF":
-                replaced[4] = struct.pack("<I", min(len(data) - 8, _UNKNOWN))
-                replaced[place + 4] = struct.pack("<I", min(there, _UNKNOWN))
-            break
+            return
         place += 8 + size + size % 2
-    return Stream(0, len(data), replaced=replaced)
 
 
 def _ogg_streams(data: mmap) -> Iterator[Stream]:

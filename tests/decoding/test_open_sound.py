@@ -30,6 +30,14 @@ UNTOLD = {
     "wav of sox": (odd.wav(LOUD, riff_size=0x7FFFF024, data_size=0x7FFFF000), N),
     "rf64": (odd.wav(LOUD, b"RF64", 2**32 - 1, 2**32 - 1, odd.ds64(2 * N, N)), N),
     "bw64": (odd.wav(LOUD, b"BW64", 2**32 - 1, 2**32 - 1, odd.ds64(2 * N, N)), N),
+    "rf64 of length 0": (
+        odd.wav(LOUD, b"RF64", 2**32 - 1, 2**32 - 1, odd.chunk(b"ds64", bytes(28))),
+        N,
+    ),
+    "rf64 of unknown length": (
+        odd.wav(LOUD, b"RF64", 2**32 - 1, 2**32 - 1, odd.chunk(b"ds64", b"\xff" * 24 + bytes(4))),
+        N,
+    ),
     "flac of unknown length": (odd.flac_of_unknown_length(), N),
     "two vorbis": (odd.encoded("OGG", "VORBIS") * 2, 2 * N),
     "vorbis and opus": (

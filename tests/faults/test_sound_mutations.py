@@ -21,5 +21,5 @@ def test_a_few_damaged_sounds(sounds, kind):
 @pytest.mark.parametrize("kind", [*KINDS, "m4a", "webm", "mkv"])
 def test_many_damaged_sounds(sounds, kind):
     counts = outcomes(sounds[kind], n=50, seed=1)
-    assert set(counts) == {"read", "refused"}, counts
+    assert set(counts) <= {"read", "refused"}, counts
     assert counts.total() == 50
