@@ -26,8 +26,10 @@ _RESPONSE_S = 32.0  # length of nilearn's haemodynamic response
 
 # A lag is worth a look beyond this (regions and people differ by a second or two), ...
 LATE_S = 3.0
-# ... but where next to nothing correlates it means little.
+# ... but where next to nothing correlates it means little, and a short run correlates by chance: r
+# of two noises spreads by 1 / sqrt(n_trs), and the largest of some thirty lags is looked for.
 WEAK_R = 0.15
+CHANCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Alignment:
 
     def is_out_of_step(self, tr: float) -> bool:
         """Whether the measured signal is early or late by more than regions and people differ."""
-        return abs(self.lag) > max(LATE_S, 1.5 * tr) and self.r >= WEAK_R
+        needed = max(WEAK_R, CHANCE / math.sqrt(len(self.expected)))
+        return abs(self.lag) > max(LATE_S, 1.5 * tr) and self.r >= needed
 
 
 def align_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Alignment]:

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import write_atomically
-from training.alignment import AUDITORY_SHARE, LATE_S, MAX_LAG_S, WEAK_R, Alignment
+from training.alignment import (
+    AUDITORY_SHARE,
+    CHANCE,
+    LATE_S,
+    MAX_LAG_S,
+    WEAK_R,
+    Alignment,
+)
 from training.findings import BETWEEN
 from training.prepared import Prepared, Run
 from training.progress import bar
@@ -181,7 +188,7 @@ def _alignment(lines: Sequence[_Line]) -> str:
         "of a subject's targets that correlate best with the expected signal over all runs (at "
         "one lag for all). Both z-scored. Lag: where both correlate best within "
         f"±{MAX_LAG_S:g} s, positive where the measured signal is late; with r below {WEAK_R:g} "
-        "it means little."
+        f"(in short runs, below {CHANCE:g} / √TRs) it means little."
     )
     return f"<h2>Sound and signal</h2>\n<p>{verdict}</p>\n" + _figure(
         picture, "Expected and measured signal over time, one row per run", caption

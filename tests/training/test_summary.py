@@ -154,6 +154,18 @@ def test_runs_that_are_out_of_step_are_named_with_lag_and_r(tmp_path):
     assert all(each.r > 0.9 for each in found)
 
 
+def test_noise_is_not_out_of_step(tmp_path):
+    """The best of many lags correlates by chance, more so in short runs."""
+    tables, sounds = {}, {}
+    for i in range(12):
+        run = Run("sub-01", f"run-{i}", f"film-{i}", "", "", "", 0.0, TR, N_TRS)
+        tables[run] = np.random.default_rng(i).standard_normal((N_TRS, 3))
+        sounds[f"film-{i}"] = changing_sound(N_TRS * TR, seed=i)
+    alignments = align_dataset(Prepared(write_prepared(tmp_path / "noise", sounds, tables, TR)))
+    assert max(each.r for each in alignments.values()) > 0.15
+    assert sum(each.is_out_of_step(TR) for each in alignments.values()) <= 1
+
+
 def test_long_findings_can_be_unfolded_and_are_whole(tmp_path):
     dataset = hearing_brain(tmp_path)
     many = "clipped (40): " + "; ".join(f"film-{i}" for i in range(40))
