@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -106,3 +107,43 @@ def test_unknown_confounds_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         study.source(confounds=settings)
+
+
+def test_no_warning_stands_before_what_is_wrong(study: Study) -> None:
+    bold = study.write_run()
+    change_table(bold, csf=np.full(N_TRS, np.nan))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=rf"{table_of(bold).name}: values are missing in csf"):
+            study.source().collect()
+
+
+@pytest.mark.parametrize("metadata", ["[]", "{", '{"a_comp_cor_00": 3}', "{}"])
+def test_messages_name_the_files_of_the_user(study: Study, metadata: str) -> None:
+    bold = study.write_run()
+    change_table(bold, a_comp_cor_00=np.random.default_rng(0).standard_normal(N_TRS))
+    table_of(bold).with_suffix(".json").write_text(metadata)
+    with pytest.raises(ValueError, match=table_of(bold).name) as caught:
+        study.load(confounds={"strategy": ["high_pass", "compcor"]})
+    assert "confounds-" not in str(caught.value).replace(table_of(bold).stem, "")
+
+
+def test_metadata_that_no_component_needs_do_not_matter(study: Study) -> None:
+    bold = study.write_run()
+    expected = study.load()
+    table_of(bold).with_suffix(".json").write_text("{")
+    np.testing.assert_array_equal(study.load(), expected)
+
+
+def test_tables_of_the_first_fmriprep_are_told(study: Study) -> None:
+    bold = study.write_run()
+    table = table_of(bold)
+    lines = table.read_text().splitlines()
+    old = table.with_name(table.name.replace("_desc-confounds_timeseries", "_bold_confounds"))
+    old.write_text("\n".join(lines))
+    expected = study.load()
+    table.unlink()
+    np.testing.assert_array_equal(study.load(), expected)
+    old.write_text("\n".join(["CSF\tWhiteMatter\tX\tRotX", *["1\t2\t3\t4"] * N_TRS]))
+    with pytest.raises(ValueError, match=r"it is of fMRIPrep 1\.0 or 1\.1: run a newer one"):
+        study.source().collect()

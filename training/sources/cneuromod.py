@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from training.config import Settings, added_setting
 from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
 from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
-from training.sources.h5_file import SUFFIXES, list_tables, read_table
+from training.sources.h5_file import SUFFIXES, State, list_tables, read_table, state_of
 from training.sources.labels import read_labels
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimuli import (
@@ -38,6 +38,7 @@ class Series:
     key: str
     n_targets: int
     n_trs: int
+    state: State
 
     def stimulus(self, folder: StimulusFolder) -> Stimulus | None:
         """What played: ``s01e02a`` is the file ``friends_s01e02a``, ``bourne01`` is its own."""
@@ -58,7 +59,7 @@ class Series:
         ValueError
             If the file is damaged or no longer what it was.
         """
-        values = read_table(self.path, self.key)
+        values = read_table(self.path, self.key, self.state)
         if values.ndim != 2 or values.shape[1] != self.n_targets:
             raise ValueError(f"{self.path}: {self.key} has changed to shape {values.shape}")
         return values
@@ -279,6 +280,7 @@ def _is_h5(path: Path) -> bool:
 def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
     """The runs in a file, and the keys that are none."""
     series, unknown = [], []
+    state = state_of(path)
     for table in list_tables(path):
         run = run_of(path, table.key, root)
         if run is None:
@@ -291,7 +293,7 @@ def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
             raise ValueError(
                 f"{path}: {table.key} holds {table.dtype} of shape {shape}, not numbers"
             )
-        series.append(Series(run, path, table.key, shape[1], shape[0]))
+        series.append(Series(run, path, table.key, shape[1], shape[0], state))
     return series, unknown
 
 

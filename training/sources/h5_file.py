@@ -36,6 +36,24 @@ class Table:
     dtype: str
 
 
+State = tuple[int, int]  # size in bytes and time of the last change in ns
+
+
+def state_of(path: Path) -> State:
+    """What tells whether a file is still the one that was looked at.
+
+    Raises
+    ------
+    ValueError
+        If it is gone.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}); fetch it") from error
+    return status.st_size, status.st_mtime_ns
+
+
 def list_tables(path: Path) -> list[Table]:
     """The datasets of a file, each of which has been read once in another process.
 
@@ -44,23 +62,27 @@ def list_tables(path: Path) -> list[Table]:
     ValueError
         If the file is damaged, or refers to other files.
     """
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}); fetch it") from error
-    return list(_probed(path, state.st_size, state.st_mtime_ns))
+    return list(_probed(path, state_of(path)))
 
 
 @lru_cache(maxsize=1024)
-def _probed(path: Path, size: int, modified_ns: int) -> tuple[Table, ...]:
+def _probed(path: Path, state: State) -> tuple[Table, ...]:
     rows = json.loads(run_isolated(PROBE, path))
     return tuple(
         Table(key, None if shape is None else tuple(shape), dtype) for key, shape, dtype in rows
     )
 
 
-def read_table(path: Path, key: str) -> NDArray[np.float64]:
+def read_table(path: Path, key: str, known: State | None = None) -> NDArray[np.float64]:
     """A dataset as float64.
+
+    Parameters
+    ----------
+    path, key : Path and str
+        Which.
+    known : State, optional
+        Of the file when it was listed, perhaps by another process: if it is still so, it is not
+        looked at again.
 
     Raises
     ------
@@ -69,7 +91,8 @@ def read_table(path: Path, key: str) -> NDArray[np.float64]:
     """
     import h5py
 
-    list_tables(path)  # what changed since it was listed is looked at again
+    if state_of(path) != known:
+        list_tables(path)
     try:
         with h5py.File(path, "r") as file:
             return np.asarray(file[key][()], dtype=np.float64)
