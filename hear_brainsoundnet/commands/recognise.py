@@ -1,0 +1,99 @@
+"""The command ``recognise``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, printable, say
+from hear_brainsoundnet.commands.options import PROGRAM
+
+
+def recognise(
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
+    checkpoint: Annotated[str, typer.Option(help="A file with the original's heads.")],
+    top: Annotated[int, typer.Option(min=1, help="Names of each kind.")] = 3,
+    csv: Annotated[Path | None, typer.Option(help="Write a table, TABLE.csv.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the same as TABLE.json.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for a picture over time of each file.")
+    ] = None,
+    places: Annotated[
+        Path | None, typer.Option(help="Names of places, one a line, where the file has none.")
+    ] = None,
+    objects: Annotated[Path | None, typer.Option(help="Names of objects, likewise.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite earlier results.")] = False,
+) -> None:
+    """Name the most likely places and objects in sounds, over time.
+
+    This is what the original SoundNet was trained for. Its heads see 15 s at a time; shorter clips
+    are repeated, and the result says how often.
+    """
+    from tqdm import tqdm
+
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.files import write_atomically
+    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.prediction_files import find_sounds
+    from hear_brainsoundnet.recognition import Recogniser, find_labels
+    from hear_brainsoundnet.recognition_files import Named, as_csv, as_json, picture
+
+    for path in (csv, json):
+        if path is not None and path.exists() and not force:
+            raise WrongCall(f"{path} exists; use --force to overwrite")
+    if pictures is not None:
+        _check_matplotlib()
+    try:
+        sounds = find_sounds(paths)
+        loaded = load_checkpoint(checkpoint)
+        recogniser = Recogniser(loaded)
+        files = {"scenes": places, "objects": objects}
+        labels = find_labels(loaded, {head: path for head, path in files.items() if path})
+    except (ValueError, FileNotFoundError) as error:
+        raise WrongCall(str(error)) from error
+
+    recognised: list[Named] = []
+    n_failed = 0
+    bar = tqdm(total=len(sounds), unit="file", disable=None, file=sys.stderr)
+    try:
+        with bar:
+            for sound in sounds:
+                try:
+                    with AudioFile(sound.path) as audio:
+                        found = recogniser.recognise(audio)
+                except (ValueError, OSError) as error:
+                    n_failed += 1
+                    reason = printable(" ".join(str(error).split()))
+                    bar.write(f"{PROGRAM}: {printable(sound.name)}: {reason}", file=sys.stderr)
+                else:
+                    named = Named(str(sound.path), found, labels)
+                    recognised.append(named)
+                    typer.echo(printable(named.text(top)))
+                    if pictures is not None:
+                        place = pictures / f"{sound.name}.png"
+                        if place.exists() and not force:
+                            raise WrongCall(f"{place} exists; use --force to overwrite")
+                        write_atomically(place, picture(named))
+                bar.update()
+    except KeyboardInterrupt:
+        bar.close()
+        n_done = len(recognised) + n_failed
+        raise Interrupted(f" after {n_done} of {len(sounds)} files") from None
+    for path, write in ((csv, as_csv), (json, as_json)):
+        if path is not None and recognised:
+            write_atomically(path, write(recognised, top))
+    if n_failed:
+        say(PROGRAM, f"{n_failed} of {len(sounds)} files could not be recognised")
+        raise typer.Exit(1)
+
+
+def _check_matplotlib() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise WrongCall(
+            "--pictures needs matplotlib: pip install 'hear-brainsoundnet[demo]', or leave it out"
+        )

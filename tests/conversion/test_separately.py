@@ -1,0 +1,27 @@
+"""Conversion in a process of its own: the same result, the same words, and an end."""
+
+import pytest
+
+from hear_brainsoundnet.conversion import convert
+from hear_brainsoundnet.conversion.separately import convert_separately
+from hear_brainsoundnet.named import load_checkpoint
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_result_and_the_words_are_those_of_convert(state_file, tmp_path, capfd):
+    here = convert(state_file, tmp_path / "here.safetensors", "sound8-pth")
+    there = convert_separately(state_file, tmp_path / "there.safetensors", {"kind": None})
+    assert here == there == load_checkpoint(tmp_path / "there.safetensors").hash
+    with pytest.raises(ValueError, match="expected a file of kind torch7, it looks like"):
+        convert_separately(state_file, tmp_path / "no.safetensors", {"kind": "torch7"})
+    with pytest.raises(FileNotFoundError, match=r"no file .*nothing to convert"):
+        convert_separately(tmp_path / "nothing", tmp_path / "no.safetensors", {})
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_computing_beyond_the_limit_is_ended_by_the_system(state_file, tmp_path):
+    """The limit holds inside C code, too; importing PyTorch alone takes more than this one."""
+    with pytest.raises(ValueError, match=r"was ended by the system after 1 s of computing"):
+        convert_separately(state_file, tmp_path / "out.safetensors", {}, cpu_seconds=1)
+    assert not list(tmp_path.glob("*out*"))
