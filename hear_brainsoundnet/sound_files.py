@@ -59,6 +59,21 @@ def printable(text: str | os.PathLike[str]) -> str:
     )
 
 
+def is_text(path: str | os.PathLike[str]) -> bool:
+    """Whether a name is UTF-8, as tables and datasets need it.
+
+    Examples
+    --------
+    >>> is_text("café.wav"), is_text("caf\\udce9.wav")
+    (True, False)
+    """
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass
 class FoundSounds:
     """What a search has found.

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hear_brainsoundnet.decoding import Reader, open_sound
 from hear_brainsoundnet.files import write_atomically, writing
-from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, is_sound
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, is_sound, is_text, printable
 from training.checksums import checksum_of
 from training.prepared import INT16_SCALE
 
@@ -143,6 +143,10 @@ def _check_file(source: Path) -> None:
         known = ", ".join(sorted(SOUND_SUFFIXES))
         raise ValueError(
             f"{source}: expected an audio or video file ({known}), got {kind or source}"
+        )
+    if not is_text(source):
+        raise ValueError(
+            f"{printable(source)}: the name is not UTF-8, which no dataset can hold; rename it"
         )
     if not source.is_file():
         raise ValueError(f"{source} is missing or no file; check the path of the stimulus")

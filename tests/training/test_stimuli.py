@@ -316,3 +316,10 @@ def test_an_mp3_without_length_header_keeps_all_its_seconds(tmp_path):
     source.write_bytes(content[content.find(b"\xff\xfb", 4) :])  # without the first frame
     assert b"Info" not in source.read_bytes()[:1000]
     assert abs(prepare_sound(source, tmp_path / "a.npy").duration - 20) < 0.08
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path):
+    source = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    soundfile.write(os.fsencode(source), noise(1000), 44_100)
+    with pytest.raises(ValueError, match=r"caf\\xe9\.wav: the name is not UTF-8.*rename it"):
+        prepare_sound(source, tmp_path / "out.npy")

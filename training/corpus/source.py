@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
+from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files, is_text, printable
 from training.corpus.manifest import LeftOut
 
 logger = logging.getLogger(__name__)
@@ -59,10 +59,16 @@ def folder_source(folder: Path, kind: str, licence: str) -> Source:
     found = find_sound_files(folder)
     for finding in found.findings():
         logger.warning(finding)
+    names = {each: each.relative_to(folder).as_posix() for each in found.files}
     files = tuple(
-        AudioFile(each, each.relative_to(folder).as_posix(), kind, licence) for each in found.files
+        AudioFile(each, name, kind, licence) for each, name in names.items() if is_text(name)
+    )
+    left_out = tuple(
+        LeftOut(file=printable(name), reason="its name is not UTF-8")
+        for name in names.values()
+        if not is_text(name)
     )
     if not files:
         known = ", ".join(sorted(SOUND_SUFFIXES))
         raise ValueError(f"{folder} holds no audio file; expected some of {known}")
-    return Source(folder.resolve().name, files)
+    return Source(folder.resolve().name, files, left_out=left_out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from hear_brainsoundnet.sound_files import (
     SOUND_SUFFIXES,
     find_sound_files,
     is_sound,
+    is_text,
     printable,
 )
 
@@ -101,8 +101,6 @@ def _normal_form(name: str) -> str:
 
 def _unusable(path: Path) -> str:
     """Why a dataset cannot hold a stimulus of this path; empty if it can."""
-    try:
-        os.fspath(path).encode("utf-8")
-    except UnicodeEncodeError:
+    if not is_text(path):
         return UNREADABLE_NAME
     return LONG_NAME if len(path.stem.encode()) > LONGEST_NAME else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +175,15 @@ def test_resampling_removes_what_lies_above_the_new_nyquist(tmp_path: Path) -> N
     )
     assert frequencies[power.argmax()] == pytest.approx(1000, abs=6)
     assert power[frequencies > 1500].max() < 1e-6 * power.max()
+
+
+def test_a_name_that_is_not_utf8_is_left_out_alone(tmp_path: Path) -> None:
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, RATE)
+    for name in (b"a.wav", b"caf\xe9.wav"):
+        soundfile.write(os.path.join(os.fsencode(sounds), name), noise, RATE)
+    manifest = build([folder_source(sounds, "any", "CC0-1.0")], tmp_path / "corpus")
+    assert manifest.sources[0].n_recordings == 1
+    (left_out,) = manifest.sources[0].left_out
+    assert (left_out.file, left_out.reason) == (r"caf\xe9.wav", "its name is not UTF-8")
