@@ -14,7 +14,10 @@ from training.splits import SplitSettings
 from training.windows import WindowSettings
 
 # Of the network's learning rate, for a read-out that was solved for: its weights are small, and
-# AdamW moves each of them by about the rate in every step.
+# AdamW moves each of them by about the rate in every step. On three simulated brains (seeds 1 to 3,
+# 600 TRs, the read-out alone trained for 8 epochs) the validation loss was in its worst epoch above
+# the start by 2.8, 10.6 and 2.0 % at a rate of 1e-4, by 0.4, 0.9 and 0 % at 1e-5, by 0.1, 0.2 and
+# 0 % at 1e-6; in its best it was below it by 0, 0 and 1.8 %, by 0, 0 and 0.6 %, by 0, 0 and 0.1 %.
 RIDGE_SHARE = 0.01
 
 TRAIN_FROM = ("none", *(layer.name for layer in LAYERS))
@@ -147,6 +150,10 @@ class FitRecipe(Settings):
     @property
     def read_out_learning_rate(self) -> float:
         """Of the read-out.
+
+        From a ridge start the network's own rate makes the read-out worse in its first epochs, by
+        up to 11 % of the validation loss on simulated brains; with a hundredth of it the loss stays
+        within 0.2 % of the start's or falls.
 
         Examples
         --------
