@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
 from hear_brainsoundnet.decoder_notes import decoder_notes_dropped
+from hear_brainsoundnet.files import cannot_write, of_a_full_disk
 from hear_brainsoundnet.interrupts import STATUS, interruptible
 
 # What typer raises for a wrong call: click's ClickException, or that of the copy of click that
 # newer versions of typer bring with them.
 UsageProblem: Any = typer.BadParameter.__mro__[2]
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -79,15 +80,12 @@ def in_words(error: OSError) -> str:
     if not reason:
         return str(error)
     if place is None:
-        return f"{reason}; {_ROOM}" if error.errno in FULL and _ROOM not in reason else reason
-    if error.errno in FULL:
-        return f"{place} cannot be written ({reason}); {_ROOM}"
+        return reason
+    if of_a_full_disk(error):
+        return cannot_write(Path(place), error).strerror or reason
     if error.errno in FORBIDDEN:
         return f"{place}: {reason}; see that you may read and write there, or choose another place"
     return f"{place}: {reason}"
-
-
-_ROOM = "make room, or choose another folder, and start again: what is done is kept"
 
 
 def say(program: str, message: str) -> None:

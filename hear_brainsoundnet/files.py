@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LONGEST_NAME = 255  # bytes, on all usual file systems
+CANNOT_WRITE = "cannot be written"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ERRNO = re.compile(r"\berrno = (\d+)")
 _LEFTOVER = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 
 
@@ -73,6 +76,10 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         os.replace(temporary, path)
         if durable:
             _wait_for_disk(path.parent)
+    except RuntimeError as error:
+        if full := of_a_full_disk(error):
+            raise cannot_write(path, full) from error
+        raise
     except OSError as error:
         if error.filename not in (None, *map(str, (temporary, path, *path.parents))):
             raise  # of another file, which was read meanwhile
@@ -87,9 +94,33 @@ def cannot_write(path: Path, error: OSError) -> OSError:
     reason = error.strerror or " ".join(str(error).split())
     return OSError(
         error.errno,
-        f"{path} cannot be written ({reason}); make room, or choose another folder, and start "
+        f"{path} {CANNOT_WRITE} ({reason}); make room, or choose another folder, and start "
         "again: what is done is kept",
     )
+
+
+def of_a_full_disk(error: Exception) -> OSError | None:
+    """The error of a disk or a quota that is full, if that is what an error of any library says.
+
+    HDF5 has the number in its text: "errno = 28, error message = 'No space left on device'". Others
+    raise an error of their own while that of the disk is handled.
+
+    Examples
+    --------
+    >>> of_a_full_disk(RuntimeError("unable to close file, errno = 28, error message = ..."))
+    OSError(28, 'No space left on device')
+    >>> of_a_full_disk(RuntimeError("out of memory"))
+    """
+    each: BaseException | None = error
+    while each is not None:
+        number = each.errno if isinstance(each, OSError) else None
+        told = _ERRNO.search(str(each))
+        if number not in FULL and told:
+            number = int(told[1])
+        if number in FULL:
+            return OSError(number, os.strerror(number))
+        each = each.__cause__ or each.__context__
+    return None
 
 
 def temporary_path(path: Path) -> Path:

@@ -13,12 +13,12 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from hear_brainsoundnet.files import is_leftover
+from hear_brainsoundnet.files import CANNOT_WRITE, cannot_write, is_leftover, of_a_full_disk
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,9 @@ def locked(folder: Path) -> Iterator[None]:
 def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator for functions that write into the folder which one of their parameters names.
 
+    A disk that is full is said in the words of :func:`hear_brainsoundnet.files.cannot_write`,
+    whichever library has met it.
+
     Where a launcher has several processes do one job together, the first one has the lock.
     """
 
@@ -78,8 +81,14 @@ def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Cal
         def alone(*args: P.args, **kwargs: P.kwargs) -> T:
             if any(os.environ.get(name, "0") != "0" for name in RANKS):
                 return function(*args, **kwargs)
-            with locked(Path(signature.bind(*args, **kwargs).arguments[parameter])):
-                return function(*args, **kwargs)
+            folder = Path(signature.bind(*args, **kwargs).arguments[parameter])
+            with locked(folder):
+                try:
+                    return function(*args, **kwargs)
+                except (OSError, RuntimeError) as error:
+                    if CANNOT_WRITE not in str(error) and (full := of_a_full_disk(error)):
+                        raise cannot_write(folder, full) from error
+                    raise
 
         return alone
 
@@ -100,8 +109,10 @@ def _take(path: Path) -> int:
         try:
             _lock(descriptor, path)
             if _is_still(descriptor, path):  # who held it before may just have removed it
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+                holder = f"process {os.getpid()} on {socket.gethostname()}"
+                with suppress(OSError):  # a full disk can still be locked
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, holder.encode())
                 _held.add(descriptor)
                 return descriptor
         except BaseException:

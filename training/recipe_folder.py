@@ -111,8 +111,9 @@ class RecipeFolder(Generic[SettingsT]):
 
     def write_tensors(self, name: str, content: Mapping[str, Any]) -> None:
         """Tensors and plain values; the file before stays until this one is whole."""
-        with writing(self.path / name) as temporary:
-            torch.save(dict(content), temporary)
+        # Given a name, torch writes by itself, and does not say why it cannot.
+        with writing(self.path / name) as temporary, temporary.open("wb") as file:
+            torch.save(dict(content), file)
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """A csv file; floats with all their digits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -170,9 +171,10 @@ def embed_shown(
         except BlockingIOError:
             raise
         except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error
             raise OSError(
-                f"cannot write results to {out}: {error.strerror or error}; what was finished is "
-                "kept, the same command goes on from there"
+                f"cannot write results to {out}: {reason}; what was finished is kept, the same "
+                "command goes on from there"
             ) from error
         except KeyboardInterrupt:
             bar.close()

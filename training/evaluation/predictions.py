@@ -7,7 +7,6 @@ the read-out reads of all of them).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
 from training.evaluation.run_scores import compared_together
+from training.h5_writing import writing_h5
 from training.predicting import Predictor
 from training.prepared import Prepared, Run
 from training.progress import bar
@@ -52,18 +52,11 @@ def write_predictions(
     progress : bool
         Show a bar.
     """
-    import h5py
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            for model in bar(models, desc="models", shown=progress):
-                columns = columns_of(model.encoder.read_out.target_ids, target_ids)
-                for subject, name, table in predictions_of(model, prepared, runs[model.name]):
-                    file[f"{model.name}/{subject}/{name}"] = table[:, columns]
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing_h5(path) as file:
+        for model in bar(models, desc="models", shown=progress):
+            columns = columns_of(model.encoder.read_out.target_ids, target_ids)
+            for subject, name, table in predictions_of(model, prepared, runs[model.name]):
+                file[f"{model.name}/{subject}/{name}"] = table[:, columns]
 
 
 def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:

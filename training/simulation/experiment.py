@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import contents, one_job_per_folder
 from training.prepared import INT16_SCALE
 from training.progress import bar
@@ -220,8 +222,9 @@ def _finish(out: Path, document: dict[str, Any]) -> None:
 def _write_wav(path: Path, audio: NDArray[np.int16]) -> None:
     import soundfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_16")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+    write_atomically(path, buffer.getvalue())
 
 
 def _measure(
