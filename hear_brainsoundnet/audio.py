@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from hear_brainsoundnet.decoding import open_sound
+from hear_brainsoundnet.decoding.reader import LOUDEST
 from hear_brainsoundnet.sound_files import printable
 
 LONGEST_KEPT = 2**22  # samples of a file that are kept in memory
 NO_SAMPLE = 2.0**32  # beyond what the widest integers reach that are written as floats
-LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 
 
 class Sound(Protocol):

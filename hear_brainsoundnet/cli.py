@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -195,6 +196,8 @@ def predict(
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs the command and turns errors into one line and an exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    # Of files it is a finding, which names the file.
+    warnings.filterwarnings("ignore", "audio reaches", UserWarning)
     run_program(app, PROGRAM, arguments)
 
 

@@ -15,6 +15,7 @@ from hear_brainsoundnet.sound_files import printable
 
 BLOCK = 2**17  # samples of all channels together, or the frames of one channel: about 3 s
 MOST_CHANNELS = 64  # ambisonics of the seventh order
+LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
 _EVERY = 7  # frames; a sample of them is enough to compare powers
 _CANCELLED = 1e-2  # power of the mean relative to that of the channels, 1/n where they differ
 _CANCEL = "the channels cancel each other (opposite phase)"
@@ -71,6 +72,11 @@ class Reader(ABC):
                 found.append("the sound is silent: all samples are 0")
             else:
                 found.append(f"{_CANCEL}: their mean is silent")
+        elif self._peak > LOUDEST:
+            found.append(
+                f"samples far beyond full scale: the largest is {self._peak:g} where [-1, 1] is "
+                "expected; divide 16-bit samples by 32768"
+            )
         elif self._power_of_mean < _CANCELLED * self._power_of_channels:
             ratio = self._power_of_mean / self._power_of_channels
             decibels = f"{-10 * math.log10(ratio):.0f}" if ratio else "over 100"
@@ -93,8 +99,8 @@ class Reader(ABC):
     def _look_at(self, mono: Block, channels: NDArray[Any], full_scale: int) -> None:
         """Add a block to what the findings are made of."""
         self._n_read += len(mono)
-        if self._peak == 0:
-            self._peak = float(np.abs(mono).max(initial=0))
+        if self._peak == 0 or full_scale == 1:  # integers reach no further than full scale
+            self._peak = max(self._peak, float(mono.max(initial=0)), -float(mono.min(initial=0)))
         if channels.shape[1] > 1:
             some, mean = channels[::_EVERY] / np.float32(full_scale), mono[::_EVERY]
             self._power_of_channels += float(np.vdot(some, some)) / channels.shape[1]

@@ -217,3 +217,10 @@ def test_a_link_of_another_rate_is_refused(tmp_path):
     (tmp_path / "a.ogg").write_bytes(chain)
     with pytest.raises(ValueError, match=r"changes from 44100 to 48000 Hz; convert it with ffmpeg"):
         AudioFile(tmp_path / "a.ogg")
+
+
+def test_integers_written_as_floats_are_a_finding(tmp_path):
+    text = "samples far beyond full scale: the largest is "
+    for factor, finding in [(1.0, []), (2.0**15, [text])]:
+        soundfile.write(tmp_path / "a.wav", odd.samples() * factor, odd.RATE, subtype="FLOAT")
+        assert [each[: len(text)] for each in read(tmp_path / "a.wav")[2]] == finding
