@@ -10,6 +10,13 @@ True
 >>> frames, milliseconds = hear_brainsoundnet.get_timestamp_embeddings(audio, model)
 >>> frames.shape[:2] == milliseconds.shape
 True
+
+A file, or samples of any rate:
+
+>>> import numpy
+>>> embeddings = hear_brainsoundnet.embed_array(numpy.zeros(44_100), 44_100, model)
+>>> embeddings.scene.shape, embeddings.timestamps.shape
+(torch.Size([2368]), torch.Size([43, 192]))
 """
 
 from importlib import import_module
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
     from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
     from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.one_sound import embed_array, embed_file
     from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 
 # torch takes seconds to import: it waits for the first use, so that the command line answers at
@@ -40,6 +48,8 @@ _MODULES = {
     "ReadOut": "encoder",
     "SoundNet": "soundnet",
     "StageGeometry": "geometry",
+    "embed_array": "one_sound",
+    "embed_file": "one_sound",
     "get_scene_embeddings": "api",
     "get_timestamp_embeddings": "api",
     "load_checkpoint": "named",
@@ -59,6 +69,8 @@ __all__ = [
     "ReadOut",
     "SoundNet",
     "StageGeometry",
+    "embed_array",
+    "embed_file",
     "get_scene_embeddings",
     "get_timestamp_embeddings",
     "load_checkpoint",

@@ -1,19 +1,28 @@
 """The HEAR API: load a model, embed scenes, embed timestamps.
 
 See https://hearbenchmark.com/hear-api.html for the contract that these three functions fulfil.
+Beyond it they take clips of unequal length, as a list.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Sequence
+from functools import cache
+from typing import cast, overload
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from hear_brainsoundnet.audio import check_audio
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.modes import ordinary_tensors
 from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.together import embed_clips
 
 HEAR_SAMPLE_RATES = (16_000, 22_050, 32_000, 44_100, 48_000)
+
+logger = logging.getLogger(__name__)
 
 
 def load_model(
@@ -59,6 +68,8 @@ def load_model(
     ------
     FileNotFoundError
         If there is no such checkpoint.
+    TypeError
+        If `model_file_path` is neither a text nor a path.
     ValueError
         For a rate that HEAR does not allow, an unknown preset, stage or pooling, a level
         outside 0 to 1, or a file that is not a sound checkpoint.
@@ -69,13 +80,23 @@ def load_model(
     >>> model.sample_rate, model.scene_embedding_size, model.timestamp_embedding_size
     (48000, 1024, 128)
     """
+    if not isinstance(model_file_path, str | os.PathLike):
+        raise TypeError(
+            "expected the name or the path of a checkpoint, got "
+            f"{type(model_file_path).__name__}; load_model() without one loads the default, the "
+            "rate is load_model(sample_rate=...)"
+        )
     if sample_rate not in HEAR_SAMPLE_RATES:
         raise ValueError(
             f"sample_rate must be one of {', '.join(map(str, HEAR_SAMPLE_RATES))} Hz "
             f"(the rates that HEAR allows), got {sample_rate!r}; resample the audio first"
         )
+    with ordinary_tensors():
+        checkpoint = load_checkpoint(model_file_path)
+    if os.fspath(model_file_path) in ("", "default"):
+        _say_default(checkpoint.card.name, checkpoint.hash[:12], checkpoint.card.licence)
     return EmbeddingModel(
-        load_checkpoint(model_file_path),
+        checkpoint,
         sample_rate=int(sample_rate),
         preset=preset,
         scene=scene,
@@ -85,16 +106,31 @@ def load_model(
     )
 
 
-def get_scene_embeddings(audio: Tensor, model: EmbeddingModel) -> Tensor:
+@cache  # once in a process
+def _say_default(name: str, digest: str, licence: str) -> None:
+    logger.info(
+        "no checkpoint was named: loaded the embedded default, %s [%s], %s; "
+        "hear-brainsoundnet info says what it was trained on",
+        name,
+        digest,
+        licence,
+    )
+
+
+def get_scene_embeddings(
+    audio: Tensor | Sequence[Tensor], model: EmbeddingModel | nn.Module
+) -> Tensor:
     """One embedding for each sound.
 
     Parameters
     ----------
-    audio : Tensor
+    audio : Tensor or list of Tensor
         Floating point, shape ``(n_sounds, n_samples)``, mono, within [-1, 1], at
         ``model.sample_rate``. Of any length from one sample up: short audio is followed by silence.
+        Sounds of unequal length come as a list of tensors ``(n_samples,)``; each has the
+        embedding that it has alone.
     model : EmbeddingModel
-        From :func:`load_model`.
+        From :func:`load_model`, compiled or wrapped for several devices or not.
 
     Returns
     -------
@@ -104,7 +140,8 @@ def get_scene_embeddings(audio: Tensor, model: EmbeddingModel) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        For anything but floating-point audio of that shape, and for NaN or infinity.
+        For anything but floating-point audio of that shape, for NaN or infinity, and for another
+        model.
 
     Examples
     --------
@@ -112,13 +149,34 @@ def get_scene_embeddings(audio: Tensor, model: EmbeddingModel) -> Tensor:
     >>> model = load_model(preset="paper")
     >>> get_scene_embeddings(torch.zeros(2, 48000), model).shape
     torch.Size([2, 1024])
+    >>> get_scene_embeddings([torch.zeros(48000), torch.zeros(30000)], model).shape
+    torch.Size([2, 1024])
     """
-    embeddings = model.embed_tensor(check_audio(audio), timestamps=False).scene
-    assert embeddings is not None
-    return embeddings
+    own = _model_within(model, audio, "get_scene_embeddings")
+    if isinstance(audio, list | tuple):
+        parts = [found.scene for found in embed_clips(own, audio, timestamps=False)]
+        return torch.cat([part for part in parts if part is not None])
+    if model is not own:
+        scene: Tensor = model(audio)
+        return scene
+    return own(audio)
 
 
-def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tensor, Tensor]:
+@overload
+def get_timestamp_embeddings(
+    audio: Tensor, model: EmbeddingModel | nn.Module
+) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def get_timestamp_embeddings(
+    audio: Sequence[Tensor], model: EmbeddingModel | nn.Module
+) -> tuple[list[Tensor], list[Tensor]]: ...
+
+
+def get_timestamp_embeddings(
+    audio: Tensor | Sequence[Tensor], model: EmbeddingModel | nn.Module
+) -> tuple[Tensor, Tensor] | tuple[list[Tensor], list[Tensor]]:
     """Embeddings at regular times of each sound.
 
     Parameters
@@ -135,13 +193,16 @@ def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tens
         exactly the frames whose centre lies within the sound. A sound that is shorter than the
         first centre (34 ms for conv4) has none.
 
+    For a list of sounds both are lists, of one tensor without the first axis for each sound.
+
     A frame depends on the sound within its receptive field, and on the level of the whole sound
     where ``model.level`` is not 0.
 
     Raises
     ------
     TypeError, ValueError
-        For anything but floating-point audio of that shape, and for NaN or infinity.
+        For anything but floating-point audio of that shape, for NaN or infinity, and for another
+        model.
 
     Examples
     --------
@@ -151,7 +212,28 @@ def get_timestamp_embeddings(audio: Tensor, model: EmbeddingModel) -> tuple[Tens
     >>> embeddings.shape, timestamps[0, :3]
     (torch.Size([2, 21, 128]), tensor([ 34.0363,  80.4762, 126.9161]))
     """
-    embeddings = model.embed_tensor(check_audio(audio), scene=False)
+    own = _model_within(model, audio, "get_timestamp_embeddings")
+    if isinstance(audio, list | tuple):
+        found = embed_clips(own, audio, scene=False)
+        frames = [each.timestamps[0] for each in found if each.timestamps is not None]
+        return frames, [each.timestamps_ms[0] for each in found if each.timestamps_ms is not None]
+    embeddings = own.embed_tensor(cast(Tensor, audio), scene=False)
     assert embeddings.timestamps is not None
     assert embeddings.timestamps_ms is not None
     return embeddings.timestamps, embeddings.timestamps_ms
+
+
+def _model_within(model: object, audio: object, function: str) -> EmbeddingModel:
+    """The model itself, out of what torch.compile or nn.DataParallel have wrapped around it."""
+    within = model
+    for wrapper in ("_orig_mod", "module"):
+        if isinstance(within, nn.Module) and not isinstance(within, EmbeddingModel):
+            within = getattr(within, wrapper, within)
+    if isinstance(within, EmbeddingModel):
+        return within
+    if isinstance(audio, EmbeddingModel):
+        raise TypeError(f"the audio comes first: {function}(audio, model)")
+    raise TypeError(
+        f"expected a model that load_model() returned, got {type(model).__name__}; "
+        f"call {function}(audio, load_model())"
+    )

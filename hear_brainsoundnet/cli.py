@@ -1,4 +1,4 @@
-"""The command line: ``hear-brainsoundnet embed | nearest | info | convert | recognise | predict``.
+"""The command line: ``hear-brainsoundnet embed | nearest | info | convert | predict | ...``.
 
 Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
 failed (a file could not be read, say), 2 a wrong call, 130 interrupted.
@@ -18,6 +18,7 @@ import typer
 from hear_brainsoundnet.command_line import Interrupted, WrongCall, run_program, say
 from hear_brainsoundnet.commands.convert import convert
 from hear_brainsoundnet.commands.embed import embed
+from hear_brainsoundnet.commands.export_onnx import export_onnx
 from hear_brainsoundnet.commands.nearest import nearest
 from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
 from hear_brainsoundnet.commands.recognise import recognise
@@ -56,6 +57,7 @@ def _options(
 
 app.command()(embed)
 app.command()(nearest)
+app.command()(export_onnx)
 
 
 @app.command()

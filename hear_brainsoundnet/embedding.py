@@ -33,7 +33,7 @@ SAMPLES_PER_PASS = 2**21
 
 @dataclass(frozen=True)
 class Embeddings:
-    """What :meth:`EmbeddingModel.embed` returns; a kind that was not asked for is None.
+    """Embeddings of sounds, or of one sound; a kind that was not asked for is None.
 
     Attributes
     ----------
@@ -43,11 +43,26 @@ class Embeddings:
         Shape ``(n_sounds, n_timestamps, timestamp_embedding_size)``, float32.
     timestamps_ms : Tensor or None
         Centre of each frame in milliseconds, shape ``(n_sounds, n_timestamps)``, float32.
+
+    What :func:`hear_brainsoundnet.embed_file` and :func:`hear_brainsoundnet.embed_array` return
+    is of one sound: all are without the first axis.
     """
 
     scene: Tensor | None = None
     timestamps: Tensor | None = None
     timestamps_ms: Tensor | None = None
+
+    def to(self, device: torch.device) -> Embeddings:
+        """The same on another device."""
+        return Embeddings(*(None if each is None else each.to(device) for each in self._all))
+
+    def of_first(self) -> Embeddings:
+        """Those of the first sound, without the first axis."""
+        return Embeddings(*(None if each is None else each[0] for each in self._all))
+
+    @property
+    def _all(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        return self.scene, self.timestamps, self.timestamps_ms
 
 
 class EmbeddingModel(nn.Module):
@@ -139,17 +154,25 @@ class EmbeddingModel(nn.Module):
     @property
     def network(self) -> FastSoundNet | SoundNet:
         """What computes the stages: the fast way, or the plain network where only that will do."""
+        if not (self.reference or is_traced()) and can_serve(self.soundnet):
+            return FastSoundNet(self.soundnet, self.kernels)
         if any(module.training for module in self.soundnet.modules()):
             self.soundnet.eval()
-        if self.reference or is_traced() or not can_serve(self.soundnet):
-            return self.soundnet
-        return FastSoundNet(self.soundnet, self.kernels)
+            return self.network
+        return self.soundnet
 
     def train(self, mode: bool = True) -> EmbeddingModel:
         """Set `training`; BatchNorm keeps the statistics of the checkpoint in either mode."""
         super().train(mode)
         self.soundnet.eval()
         return self
+
+    def __prepare_scriptable__(self) -> EmbeddingModel:
+        """Called by torch.jit.script, which understands a part of Python alone."""
+        raise TypeError(
+            "torch.jit.script cannot read this model; use torch.jit.trace(model, audio) or "
+            "torch.export.export(model, (audio,)): a trace holds for every length"
+        )
 
     def forward(self, audio: Tensor) -> Tensor:
         """Scene embeddings; `audio` as :func:`hear_brainsoundnet.get_scene_embeddings` takes it."""

@@ -9,17 +9,16 @@ their long outputs never exist. Rows are multiplied some thousand at a time, so 
 grow with them. The plain network is the reference that every test compares with.
 
 Folded kernels are never stale: each is kept with a copy of the weights that it was made from, and
-used only while the weights are equal to that copy, however they were changed. Reading the 0.25
-million weights of conv1 to conv5 takes a few hundredths of a millisecond. The 2.6 million of conv6
-and conv7 would take as long as the product itself; they are multiplied as they are, and the factors
-of BatchNorm go to the outputs.
+used only while the weights are equal to that copy, however they were changed. Where that takes
+longer than it saves (the 2.6 million weights of conv6 and conv7, most stages of a short
+clip), the product is with the weights as they are, and BatchNorm comes after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard, cast
 
 import torch
 import torch.nn.functional as F
@@ -39,8 +38,11 @@ NUMBERS_AT_ONCE = 2**20  # of rows and what comes of them, per product: 4 MB in 
 MOST_EXTRA = 1.25  # times the arithmetic of the convolution that its products may take
 MOST_OUTPUTS = 8  # of a convolution without pooling, in one row
 NARROWEST = 64  # numbers in a block that is multiplied by itself
-LARGEST_FOLDED = 2**18  # weights of a kernel that is kept in another arrangement
-FEW_ROWS = 3  # that are multiplied from the left: the library is slow at it from four rows on
+LARGEST_FOLDED = 2**17  # weights of a kernel that is kept in another arrangement
+MANY_NUMBERS = 2**12
+FULL_PRECISION = (torch.float32, torch.float64)
+FEW_TO_COPY = 2**17  # numbers; for no more, folded kernels cost more than they save
+FEW_NUMBERS = 2**13  # in rows that are multiplied from the left; then from the right is faster
 
 
 class _Source(NamedTuple):
@@ -56,9 +58,20 @@ class _Source(NamedTuple):
 
     @classmethod
     def of(cls, block: ConvBlock) -> _Source:
-        conv, norm = block.conv, block.norm
-        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
-        return cls(conv.weight, conv.bias, norm.weight, norm.bias, mean, variance, norm.eps)
+        # Looked up in the tables of the modules: attributes of modules take longer than all else.
+        conv, norm = block._modules["conv"], block._modules["norm"]
+        assert isinstance(conv, nn.Conv1d)
+        assert isinstance(norm, nn.BatchNorm1d)
+        of_conv, of_norm, statistics = conv._parameters, norm._parameters, norm._buffers
+        return cls(
+            cast(Tensor, of_conv["weight"]),
+            of_conv["bias"],
+            cast(Tensor, of_norm["weight"]),
+            cast(Tensor, of_norm["bias"]),
+            cast(Tensor, statistics["running_mean"]),
+            cast(Tensor, statistics["running_var"]),
+            norm.eps,
+        )
 
     def copy(self) -> _Source:
         bias = None if self.bias is None else self.bias.clone()
@@ -68,7 +81,10 @@ class _Source(NamedTuple):
         )
 
     def equals(self, other: _Source) -> bool:
-        return all(map(_equal, self, other))
+        # Elsewhere comparisons wait for the device, which takes longer than to fold once more.
+        if self.weight.device.type != "cpu" or self.eps != other.eps:
+            return False
+        return all(map(_equal, self[:-1], other[:-1]))
 
     def scale_and_offset(self) -> tuple[Tensor, Tensor]:
         """What BatchNorm multiplies the outputs without bias by, and what it adds then."""
@@ -171,7 +187,8 @@ class FastSoundNet:
                 frames = _max_pool(frames, soundnet.pool_widths[name], name)
             else:
                 layer, block = layers[name], soundnet.block(name)
-                if block.conv.weight.numel() > LARGEST_FOLDED:
+                n_weights = layer.kernel * layer.channels * frames.shape[2]
+                if n_weights > LARGEST_FOLDED or _n_copied(layer, frames) <= FEW_TO_COPY:
                     frames = _multiply_as_it_is(layer, block, frames)
                 else:
                     folded = self.kernels.of(layer, block)
@@ -191,8 +208,9 @@ class FastSoundNet:
 def can_serve(soundnet: SoundNet) -> bool:
     """Whether the fast way does what the plain network would do, as both are now.
 
-    It does not where weights learn (they are constants here), where something hooks into a layer or
-    has taken its place, or where arithmetic is not float32 or float64: under autocast, say.
+    It does not where weights learn (they are constants here) or BatchNorm takes statistics, where
+    something hooks into a layer or has taken its place, or where arithmetic is not that of float32
+    or float64, under autocast, say.
 
     Examples
     --------
@@ -202,27 +220,29 @@ def can_serve(soundnet: SoundNet) -> bool:
     """
     if module._has_any_global_hook() or not _is_as_made(soundnet, SoundNet):
         return False
-    learns, device_type = torch.is_grad_enabled(), "cpu"
+    learns, weight = torch.is_grad_enabled(), None
     for layer in soundnet.layers:
         block = soundnet.block(layer.name)
+        if not _is_as_made(block, ConvBlock):
+            return False
+        conv, norm = block._modules["conv"], block._modules["norm"]
         if not (
-            _is_as_made(block, ConvBlock)
-            and _is_as_made(block.conv, nn.Conv1d)
-            and _is_as_made(block.norm, nn.BatchNorm1d)
-            and _convolves(block.conv, layer)
-            and block.norm.affine
-            and block.norm.running_mean is not None
+            _is_as_made(conv, nn.Conv1d)
+            and _is_as_made(norm, nn.BatchNorm1d)
+            and _convolves(cast(nn.Conv1d, conv), layer)
+            and not norm.training
+            and norm._buffers.get("running_mean") is not None
         ):
             return False
-        for each in _Source.of(block):
-            if isinstance(each, Tensor) and (
-                type(each) not in (Tensor, nn.Parameter)
-                or each.dtype not in (torch.float32, torch.float64)
-                or (learns and each.requires_grad)
-            ):
-                return False
-        device_type = block.conv.weight.device.type
-    return not torch.is_autocast_enabled(device_type)
+        weight = conv._parameters.get("weight")
+        if weight is None or type(weight) not in (Tensor, nn.Parameter):
+            return False
+        if weight.dtype not in FULL_PRECISION:
+            return False
+        parameters = (*conv._parameters.values(), *norm._parameters.values())
+        if any(each is None or (learns and each.requires_grad) for each in parameters):
+            return False
+    return weight is not None and not torch.is_autocast_enabled(weight.device.type)
 
 
 def n_conv_outputs(layer: Layer, n_frames: int) -> int:
@@ -230,23 +250,28 @@ def n_conv_outputs(layer: Layer, n_frames: int) -> int:
     return Window(layer.kernel, layer.stride, layer.padding).n_out(n_frames)
 
 
-def _equal(one: Tensor | float | None, other: Tensor | float | None) -> bool:
-    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
-        return one == other if one is not other else True
-    if one.dtype != other.dtype or one.device != other.device:
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    if one.dtype != other.dtype or one.shape != other.shape:
         return False
-    # Elsewhere every comparison waits for the device, which takes longer than to fold once more.
-    return one.device.type == "cpu" and torch.equal(one, other)
+    if one.numel() < MANY_NUMBERS or one.dtype not in FULL_PRECISION:
+        return torch.equal(one, other)
+    # NumPy compares several numbers at a time, and is done in a seventh of the time.
+    return bool((one.detach().numpy() == other.numpy()).all())
 
 
-def _is_as_made(module: nn.Module, kind: type[nn.Module]) -> bool:
+def _is_as_made(module: nn.Module | None, kind: type[nn.Module]) -> TypeGuard[nn.Module]:
     """Whether it computes what its class says, and nothing looks on."""
-    return type(module) is kind and not (
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or "forward" in vars(module)
+    if type(module) is not kind:
+        return False
+    own = vars(module)
+    return not (
+        own["_forward_hooks"]
+        or own["_forward_pre_hooks"]
+        or own["_backward_hooks"]
+        or own["_backward_pre_hooks"]
+        or "forward" in own
     )
 
 
@@ -334,15 +359,27 @@ def _multiply_as_it_is(layer: Layer, block: ConvBlock, frames: Tensor) -> Tensor
     """Frames of the convolution by a product with the weights themselves, channels last."""
     n_outputs = n_conv_outputs(layer, frames.shape[1])
     _check_length(n_outputs, layer.name, frames)
-    weight = block.conv.weight.flatten(1)
-    n_rows = len(frames) * n_outputs
-    if n_rows * weight.shape[1] > NUMBERS_AT_ONCE:  # enough for a convolution to be as fast
+    if _n_copied(layer, frames) > NUMBERS_AT_ONCE:  # enough for a convolution to be as fast
         return block(frames.transpose(1, 2)).transpose(1, 2)
+    source = _Source.of(block)
+    weight, bias = source.weight.flatten(1), source.bias
     padded = F.pad(frames, (0, 0, layer.padding, layer.padding))
-    rows = padded.unfold(1, layer.kernel, layer.stride).reshape(n_rows, -1)
-    products = rows @ weight.T if n_rows <= FEW_ROWS else (weight @ rows.T).T
-    scale, offset = _Source.of(block).scale_and_offset()
-    return torch.addcmul(offset, products, scale).relu_().view(len(frames), n_outputs, -1)
+    rows = padded.unfold(1, layer.kernel, layer.stride).reshape(-1, weight.shape[1])
+    if weight.numel() > LARGEST_FOLDED and rows.numel() > FEW_NUMBERS:
+        products = (weight @ rows.T).T  # the other way round takes longer then
+        products = products if bias is None else products + bias
+    else:
+        products = F.linear(rows, weight, bias)
+    found = F.batch_norm(
+        products, source.mean, source.variance, source.factor, source.shift, eps=source.eps
+    )
+    return found.relu_().view(len(frames), n_outputs, -1)
+
+
+def _n_copied(layer: Layer, frames: Tensor) -> int:
+    """Numbers in the rows of :func:`_multiply_as_it_is`."""
+    n_rows = len(frames) * n_conv_outputs(layer, frames.shape[1])
+    return n_rows * layer.kernel * frames.shape[2]
 
 
 def _check_length(n_frames: int, name: str, frames: Tensor) -> None:

@@ -6,6 +6,7 @@ half precision and autocast are for the network alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -184,8 +185,10 @@ def frames_before(grid: StageGeometry, n_samples: Any, resampler: Resampler) -> 
     tensor(22)
     """
     halves = round(2 * grid.centre)  # centres are multiples of one half
-    samples = 2 * resampler.new * n_samples - halves * resampler.old
-    return _divided_up(samples, 2 * resampler.old * grid.hop)
+    divisor = 2 * resampler.old * grid.hop
+    n_early = max(0, math.ceil(grid.centre / grid.hop))  # so that nothing negative is divided
+    samples = 2 * resampler.new * n_samples - halves * resampler.old + n_early * divisor
+    return _divided_up(samples, divisor) - n_early
 
 
 def full_precision(like: Tensor) -> torch.dtype:
@@ -199,4 +202,5 @@ def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
 
 
 def _divided_up(number: Any, divisor: int) -> Any:
-    return -(-number // divisor)
+    # Not -(-number // divisor): in ONNX quotients of negative numbers are rounded up.
+    return (number + divisor - 1) // divisor

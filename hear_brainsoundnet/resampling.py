@@ -85,7 +85,7 @@ class Resampler(nn.Module):
 
     def n_out(self, n_samples: int) -> int:
         """Length after resampling of a clip of `n_samples`."""
-        return -(-n_samples * self.new // self.old)
+        return (n_samples * self.new + self.old - 1) // self.old
 
     def forward(self, audio: Tensor) -> Tensor:
         """Resample whole clips, shape ``(n_sounds, n_samples)``."""

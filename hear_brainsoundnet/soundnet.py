@@ -164,7 +164,7 @@ class SoundNet(nn.Module):
 
     def block(self, name: str) -> ConvBlock:
         """The block called `name` in the layer table."""
-        return cast(ConvBlock, self.get_submodule(name))
+        return cast(ConvBlock, self._modules[name])
 
     def forward(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
         """Activations of the named stages; nothing above the deepest of them is computed.

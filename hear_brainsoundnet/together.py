@@ -18,15 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.audio import Sound
+from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.masked import held_at, masked_frames
+from hear_brainsoundnet.modes import is_traced
 from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.streaming import Segment
 
 CLIPS = 16  # per pass
 LENGTH_STEP = 2**12  # samples at the network's rate; lengths are rounded up to multiples of it
 LONGEST = 2**15  # samples; what is longer fills a pass of its own well enough
+FEW_CLIPS = 4  # fewer are embedded as fast one by one
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,87 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     weight = next(model.soundnet.parameters())
     audio, _ = model.front_end.read_segment(sound, gain, clip, whole, weight)
     return ShortClip(audio[0], clip.within)
+
+
+def embed_clips(
+    model: EmbeddingModel,
+    clips: Sequence[Tensor],
+    *,
+    scene: bool = True,
+    timestamps: bool = True,
+) -> list[Embeddings]:
+    """Embeddings of clips of any lengths, each as it is embedded alone; short ones share passes.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+        The model.
+    clips : sequence of Tensor
+        Floating point, ``(n_samples,)`` each, at ``model.sample_rate``.
+    scene, timestamps : bool
+        Which kinds to compute.
+
+    Returns
+    -------
+    list of Embeddings
+        Of one sound each, in the order of `clips`, on the device of each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are none, or one is not a mono sound, which is named by its place.
+    """
+    if not clips:
+        raise ValueError("expected at least one sound, got an empty list")
+    batches = [_batch_of_one(clip, place) for place, clip in enumerate(clips)]
+    if is_traced() or _need_gradients(model, clips):
+        return [model.embed_tensor(each, scene=scene, timestamps=timestamps) for each in batches]
+    found: dict[int, Embeddings] = {}
+    waiting: dict[int, list[tuple[int, ShortClip]]] = {}
+
+    def embed_group(group: list[tuple[int, ShortClip]]) -> None:
+        if len(group) < FEW_CLIPS:
+            for place, _ in group:
+                found[place] = model.embed_tensor(
+                    batches[place], scene=scene, timestamps=timestamps
+                )
+            return
+        together = embed_together(
+            model, [clip for _, clip in group], scene=scene, timestamps=timestamps
+        )
+        for (place, _), embeddings in zip(group, together, strict=True):
+            found[place] = embeddings.to(clips[place].device)
+
+    for place, batch in enumerate(batches):
+        with torch.no_grad():
+            short = read_short(model, TensorSound(batch, model.sample_rate))
+        if short is None:
+            found[place] = model.embed_tensor(batch, scene=scene, timestamps=timestamps)
+            continue
+        group = waiting.setdefault(short.length, [])
+        group.append((place, short))
+        if len(group) == CLIPS:
+            embed_group(waiting.pop(short.length))
+    for group in waiting.values():
+        embed_group(group)
+    return [found[place] for place in range(len(clips))]
+
+
+def _batch_of_one(clip: object, place: int) -> Tensor:
+    try:
+        if isinstance(clip, Tensor) and clip.ndim != 1:
+            raise ValueError(
+                f"expected sounds of shape (n_samples,) in a list, got {tuple(clip.shape)}; "
+                "average channels, and take sounds out of a batch"
+            )
+        return check_audio(clip[None] if isinstance(clip, Tensor) else clip)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"sound {place} of the list: {error}") from error
+
+
+def _need_gradients(model: EmbeddingModel, clips: Sequence[Tensor]) -> bool:
+    tensors = (*clips, *model.soundnet.parameters())
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 @torch.no_grad()

@@ -290,6 +290,11 @@ def test_a_trace_holds_for_every_length(model: EmbeddingModel, warnings_as_error
         assert relative(traced(audio), model(audio)) <= TOLERANCE
 
 
+def test_scripting_is_refused_in_words(model: EmbeddingModel) -> None:
+    with pytest.raises(TypeError, match=r"cannot read this model; use torch\.jit\.trace"):
+        torch.jit.script(model)
+
+
 @pytest.mark.slow
 def test_a_compiled_model_takes_a_second_length(model: EmbeddingModel) -> None:
     logging.disable(logging.NOTSET)
