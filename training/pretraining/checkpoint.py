@@ -20,6 +20,11 @@ USE = (
     "without labels and without any brain."
 )
 
+USE_GOING_ON = (
+    "Embeddings of sound, and a start for fits to brain responses. It went on from the network "
+    "named in its provenance, by sound alone, without labels and without any brain."
+)
+
 
 def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str:
     """Write the network of a finished pretraining as a checkpoint; returns its hash.
@@ -127,7 +132,8 @@ def _card(
             input_scale=origin["input_scale"],
             provenance=provenance,
             scores=scores or {},
-            use=USE,
+            licence=origin.get("start_licence", ""),  # its notice goes with what comes of it
+            use=USE if origin["start"] is None else USE_GOING_ON,
         )
     except ValidationError as error:
         raise ValueError(f"the checkpoint of {folder.path} cannot be: {describe(error)}") from error

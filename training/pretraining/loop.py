@@ -101,6 +101,7 @@ def pretrain(
         {
             "corpus": corpus.manifest.model_dump(mode="json"),
             "start": start.provenance,
+            "start_licence": start.licence,
             "input_scale": start.input_scale,
             "git": git_revision(),
             "versions": versions(),

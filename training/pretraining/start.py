@@ -18,11 +18,12 @@ INPUT_SCALE = 256.0  # of random weights, as the original SoundNet: full scale i
 
 @dataclass(frozen=True)
 class Start:
-    """A network, what audio within [-1, 1] is multiplied by for it, and where it comes from."""
+    """A network, what audio within [-1, 1] is multiplied by for it, its origin and its licence."""
 
     soundnet: SoundNet
     input_scale: float = INPUT_SCALE
     provenance: JsonValue = None
+    licence: str = ""
 
 
 def find_start(start: Path | None, seed: int) -> Start:
@@ -41,15 +42,14 @@ def find_start(start: Path | None, seed: int) -> Start:
     if start is None:
         return Start(random_network(seed))
     checkpoint = load_checkpoint(start)
-    if checkpoint.card.layers != LAYERS:
+    card = checkpoint.card
+    if card.layers != LAYERS:
         raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
-    if checkpoint.card.sample_rate != SAMPLE_RATE:
-        raise ValueError(
-            f"{start} hears {checkpoint.card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
-        )
-    told: JsonValue = {"hash": checkpoint.hash, **checkpoint.card.provenance}
+    if card.sample_rate != SAMPLE_RATE:
+        raise ValueError(f"{start} hears {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz")
+    told: JsonValue = {"hash": checkpoint.hash, **card.provenance}
     # Heads of the checkpoint take no part in the training, and do not fit the network after it.
-    return Start(checkpoint.build_soundnet(heads=False), checkpoint.card.input_scale, told)
+    return Start(checkpoint.build_soundnet(heads=False), card.input_scale, told, card.licence)
 
 
 def random_network(seed: int) -> SoundNet:

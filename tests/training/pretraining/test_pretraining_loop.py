@@ -138,7 +138,7 @@ def test_start_with_heads_trains_to_its_end(corpus: Path, tmp_path: Path) -> Non
     """The converted original brings its classifiers along, which learn nothing here."""
     torch.manual_seed(0)
     heads = (Head("objects", kernel=8, stride=2, channels=5),)
-    card = Card(name="original", trained=True, input_scale=256.0, heads=heads)
+    card = Card(name="original", trained=True, input_scale=256.0, heads=heads, licence="MIT ...")
     write_checkpoint(tmp_path / "original.safetensors", card, SoundNet(heads=heads))
     schedule = {"steps": 1, "calibration_steps": 1}
     settings = recipe(corpus, start=tmp_path / "original.safetensors", schedule=schedule)
@@ -147,6 +147,7 @@ def test_start_with_heads_trains_to_its_end(corpus: Path, tmp_path: Path) -> Non
     result = read_checkpoint(tmp_path / "one.safetensors")
     assert result.card.heads == ()
     assert result.card.input_scale == 256
+    assert result.card.licence == "MIT ..."
 
 
 def test_start_of_another_rate_is_refused(corpus: Path, tmp_path: Path) -> None:
