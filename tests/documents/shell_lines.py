@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -77,9 +78,10 @@ def documents() -> list[Path]:
     return found
 
 
-def all_lines() -> list[ShellLine]:
+@functools.cache
+def all_lines() -> tuple[ShellLine, ...]:
     """Of all documents, in order."""
-    return [line for path in documents() for line in lines_of(path)]
+    return tuple(line for path in documents() for line in lines_of(path))
 
 
 def lines_of(path: Path) -> list[ShellLine]:
@@ -100,6 +102,8 @@ def lines_of(path: Path) -> list[ShellLine]:
 def docstring_lines(name: str, text: str) -> list[ShellLine]:
     """Commands in the docstrings of a module."""
     found: list[ShellLine] = []
+    if not PROGRAM.search(text):
+        return found  # most modules: not worth parsing
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             continue
