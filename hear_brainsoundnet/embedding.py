@@ -23,7 +23,7 @@ from hear_brainsoundnet.front_end import FrontEnd, PaddedClip, frames_before, pa
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import check_level
 from hear_brainsoundnet.masked import held_at, masked_frames
-from hear_brainsoundnet.modes import is_traced
+from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool, pooled
 from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import segments
@@ -238,6 +238,7 @@ class EmbeddingModel(nn.Module):
             If it is empty, of a rate that cannot be, or contains NaN or infinity.
         """
         _check_sound(sound)
+        one_thread_after_fork()
         network, like = self.network, next(self.soundnet.parameters())
         clip = self.padded_clip(sound)
         sound, gain = self.front_end.levelled(sound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -38,6 +39,21 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+_process = os.getpid()
+
+
+def one_thread_after_fork() -> None:
+    """In a forked process, compute in one thread from now on.
+
+    The threads that its parent computed in do not exist there, and the first loop over several of
+    them would wait for ever.
+    """
+    global _process
+    if os.getpid() != _process:
+        _process = os.getpid()
+        torch.set_num_threads(1)
 
 
 @contextmanager

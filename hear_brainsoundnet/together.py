@@ -21,7 +21,7 @@ from torch import Tensor
 from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.masked import held_at, masked_frames
-from hear_brainsoundnet.modes import is_traced
+from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
 from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.streaming import Segment
 
@@ -60,6 +60,7 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     ValueError
         If the sound contains NaN or infinity.
     """
+    one_thread_after_fork()
     clip = model.padded_clip(sound)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
