@@ -12,6 +12,7 @@ from benchmarks.speed.limits import MATRIX_SIZE, flop_of_product, flop_per_secon
 from benchmarks.speed.long_sounds import MINUTES, LongSpeed
 from benchmarks.speed.machine import Machine
 from benchmarks.speed.memory import MEGABYTE, Memory
+from benchmarks.speed.season import COMMANDS
 
 if TYPE_CHECKING:
     from benchmarks.speed.epoch import EpochSpeed
@@ -85,7 +86,9 @@ def preparation_document(speed: PreparationSpeed, command: str, machine: Machine
 
 
 def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict[str, Any]:
-    """One row for each command and size."""
+    """One row for each command and size; the goal is of all of them, or not measured."""
+    is_whole = {use.command for use in uses} == set(COMMANDS)
+    peak = max(use.peak for use in uses) / 1e9
     return {
         "title": "Training at the size of a season",
         "command": command,
@@ -103,7 +106,7 @@ def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict
             f"Machine: {machine.note()}.",
         ],
         "details": {"machine": asdict(machine), "uses": [asdict(use) for use in uses]},
-        "goals": {"season": max(use.peak for use in uses) / 1e9},
+        "goals": {"season": peak if is_whole else None},
     }
 
 

@@ -49,7 +49,7 @@ def test_the_table_says_what_each_command_took():
             "peak memory (GB)": "3.2",
         }
     ]
-    assert document["goals"]["season"] == pytest.approx(3.21)
+    assert document["goals"]["season"] is None  # not of all commands
 
 
 def test_measurements_take_the_place_of_earlier_ones():
