@@ -15,6 +15,17 @@ MOST_DELAYS = 1_024
 SHORTEST_TR, LONGEST_TR = 0.01, 1000  # seconds
 
 
+def joined_licences(*licences: str) -> str:
+    """Terms of a checkpoint that was made from several sources: each once, none for none.
+
+    Examples
+    --------
+    >>> joined_licences("", "MIT License", "CC BY 4.0", "MIT License")
+    'MIT License\\n\\nCC BY 4.0'
+    """
+    return "\n\n".join(dict.fromkeys(licence for licence in licences if licence))
+
+
 class Card(BaseModel):
     """What is known of a checkpoint besides its weights.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.card import Card, joined_licences
 from hear_brainsoundnet.checkpoint import Checkpoint, check_target, write_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
@@ -115,7 +115,7 @@ def write_average(
             },
             "command": f"python -m training average ONE OTHER OUT --share {share:g}",
         },
-        licence=first.card.licence,
+        licence=joined_licences(first.card.licence, second.card.licence),
         use=first.card.use,
     )
     network = averaged(first.build_soundnet(), second.build_soundnet(), share)

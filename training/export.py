@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue, ValidationError
 
-from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.card import Card, joined_licences
 from hear_brainsoundnet.checkpoint import check_module, check_target, write_checkpoint
 from hear_brainsoundnet.prediction_files import targets_path
 from training.assembly import Parts, assemble
@@ -106,7 +106,8 @@ def _card(
             read_out=parts.encoder.read_out,
             provenance=provenance,
             scores=scores,
-            licence=parts.recipe.licence,
+            # Terms of the start, a notice that has to be kept, say, go with what comes of it.
+            licence=joined_licences(parts.recipe.licence, before.licence),
             use=parts.recipe.use or USE,
         )
     except ValidationError as error:

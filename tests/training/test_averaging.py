@@ -55,10 +55,12 @@ def test_before_the_first_rectifier_it_is_the_mean_of_both() -> None:
 
 def test_averaged_checkpoint_names_both(tmp_path: Path) -> None:
     for seed in (1, 2):
-        card = Card(name=f"number {seed}", trained=True, input_scale=256.0)
+        licence = f"licence {seed}"
+        card = Card(name=f"number {seed}", trained=True, input_scale=256.0, licence=licence)
         write_checkpoint(tmp_path / f"{seed}.safetensors", card, network(seed))
     paths = [tmp_path / f"{name}.safetensors" for name in ("1", "2", "mean")]
     write_average(*paths, share=0.25)
+    assert read_checkpoint(paths[2]).card.licence == "licence 1\n\nlicence 2"
     told = read_checkpoint(paths[2]).card.provenance["average"]
     assert isinstance(told, dict)
     assert told["first"]["name"] == "number 1"  # type: ignore[index, call-overload]

@@ -416,14 +416,16 @@ def test_a_state_that_takes_long_to_write_is_written_seldom(
 def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path: Path):
     from training.export import export
 
-    state = fitted(two_listeners, tmp_path / "run", train_from="conv6")
+    state = fitted(two_listeners, tmp_path / "run", train_from="conv6", licence="of my own")
     digest = export(tmp_path / "run", tmp_path / "out.safetensors", name="mine")
     checkpoint = read_checkpoint(tmp_path / "out.safetensors")
     assert checkpoint.hash == digest
     assert checkpoint.card.name == "mine"
     assert checkpoint.card.read_out is not None
     assert checkpoint.card.read_out.subjects == ("sub-01",)
-    assert checkpoint.card.provenance["start"]["hash"] == load_checkpoint("untrained").hash
+    start = load_checkpoint("untrained")
+    assert checkpoint.card.provenance["start"]["hash"] == start.hash
+    assert checkpoint.card.licence == f"of my own\n\n{start.card.licence}"  # both have to be kept
     encoder = checkpoint.build_encoder()
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, state.best[name]) or name.endswith("num_batches_tracked")
