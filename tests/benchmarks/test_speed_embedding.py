@@ -235,6 +235,7 @@ def test_the_sets_are_complete(data_folder: Path) -> None:
 
 
 def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
+    results = tmp_path / "speed" / "results"
     speeds = [clip_speed(1.0, 2.0), clip_speed(1.0, 8.0, duration=1.0)]
     long = LongSpeed("scene", 1200.0, 7200.0, comparison(1.0, 5.0), comparison(6.0, 3.0))
     memories = [Memory(Task("fast", "scene", 7200.0, 1, 2), 150_000_000, 100)]
@@ -245,14 +246,13 @@ def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
         "folder": documents.folder_document([folder], [2.1, 2.0, 2.3], "command", IDLE),
         "leads": documents.leads_document({10.0: ([], ["x: no compiler"])}, 2, "command", IDLE),
     }.items():
-        write_result(tmp_path, name, document)
-    correspondence = tmp_path / "correspondence"
+        write_result(results, name, document)
     write_result(
-        correspondence,
+        tmp_path / "correspondence" / "results",
         "speed",
         {"title": "t", "command": "c", "rows": [{"times faster": 31.0}], "notes": []},
     )
-    text = write_page(tmp_path, tmp_path / "page.md", correspondence).read_text()
+    text = write_page(results, tmp_path / "page.md").read_text()
     for line in (
         "| 2.5 times the earlier recipe, geometric mean | 4.00 times | yes |",
         "| 4 times the earlier recipe | 3.00 times | no |",
@@ -267,7 +267,7 @@ def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
         "Not measured yet: no `epoch.json`.",
     ):
         assert line in text
-    details = json.loads((tmp_path / "embedding.json").read_text())["details"]["speeds"][0]
+    details = json.loads((results / "embedding.json").read_text())["details"]["speeds"][0]
     assert details["fast"]["seconds"] == [1.0, 1.0, 1.0]
 
 
