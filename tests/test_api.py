@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rounding import assert_same
 from torch import Tensor
 
 from hear_brainsoundnet import AudioFile, api, get_scene_embeddings, load_model
@@ -27,12 +28,6 @@ def model() -> EmbeddingModel:
 def clips() -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     return [0.1 * torch.randn(length, generator=generator) for length in LENGTHS]
-
-
-def assert_same(found: Tensor, expected: Tensor) -> None:
-    assert found.shape == expected.shape
-    if expected.numel():
-        assert float((found - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
 
 
 def test_clips_of_unequal_length_have_the_embeddings_that_each_has_alone(model) -> None:
