@@ -157,8 +157,8 @@ class FitRecipe(Settings):
 
         Examples
         --------
-        >>> FitRecipe(data="prepared").read_out_learning_rate
-        1e-06
+        >>> f'{FitRecipe(data="prepared").read_out_learning_rate:g}'
+        '1e-06'
         >>> FitRecipe(data="prepared", read_out={"initial": "zero"}).read_out_learning_rate
         0.0001
         """

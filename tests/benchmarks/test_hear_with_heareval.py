@@ -15,7 +15,7 @@ from benchmarks.hear.scores import read_json
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
 
-pytestmark = [pytest.mark.heartools, pytest.mark.slow]
+pytestmark = pytest.mark.heartools
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +23,7 @@ def _heareval() -> None:
     pytest.importorskip("heareval", reason="heareval is not installed")
 
 
+@pytest.mark.slow
 def test_validator_accepts_the_yardstick() -> None:
     command = [
         sys.executable,
@@ -42,6 +43,7 @@ def test_failing_heareval_names_its_log(tmp_path: Path) -> None:
         run_heareval("predictions", [str(tmp_path / "nothing")], log=tmp_path / "output.log")
 
 
+@pytest.mark.slow
 def test_patches_give_back_what_they_took() -> None:
     """In a process of its own: heareval's imports would slow and change this one."""
     code = """
@@ -77,6 +79,7 @@ def test_spoken_digit_runs_to_its_end(data_folder: Path, tmp_path: Path) -> None
     assert "Received embedding" in (scores.parent / "validation.log").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_onset_task_runs_to_its_end(data_folder: Path, tmp_path: Path) -> None:
     """All of heareval's own settings; only fewer clips than the benchmark has."""

@@ -21,7 +21,7 @@ from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import CHECKPOINT_FOLDER, NAMED
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
 
-pytestmark = [pytest.mark.heartools, pytest.mark.slow]
+pytestmark = pytest.mark.heartools
 
 VALIDATE = """
 import sys, warnings
@@ -71,6 +71,7 @@ def validator(request, tmp_path_factory) -> tuple[str, list[str]]:
     return request.param, [str(folder)]
 
 
+@pytest.mark.slow
 def test_looks_good(validator, modules):
     version, path = validator
     cases = ["hear_brainsoundnet"]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from small_dataset import change_dataset
 from small_fits import SMALL
 
 from hear_brainsoundnet.cli import main as plugin
@@ -70,6 +71,7 @@ def mapped(fits: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     ids = np.zeros((4, 4, 4), dtype=np.int16)
     ids.flat[:4] = range(1, 5)
     nibabel.save(nibabel.Nifti1Image(ids, np.eye(4)), folder / "data" / "targets.nii.gz")
+    change_dataset(folder / "data")
     shutil.copytree(fits["one"], folder / "run")
     (folder / "run" / "config.yaml").write_text(
         yaml.safe_dump({**config, "data": str(folder / "data")})
