@@ -24,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="a checkpoint file that has to fulfil the contract of tests/test_embedding.py, too",
     )
+    parser.addoption(
+        "--kill-every",
+        type=int,
+        default=0,
+        metavar="N",
+        help="kill jobs at every N-th operation on files; 1 for all of them, by default a sample",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
