@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import torch
+from rounding import largest_difference, network_rounding
+from task_folders import SAMPLE_RATE, write_task
 
 from benchmarks.hear.heareval_process import HearevalError, run_heareval
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import read_json
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
+from hear_brainsoundnet import get_scene_embeddings, load_model
 
 pytestmark = pytest.mark.heartools
 
@@ -43,6 +50,21 @@ def test_failing_heareval_names_its_log(tmp_path: Path) -> None:
         run_heareval("predictions", [str(tmp_path / "nothing")], log=tmp_path / "output.log")
 
 
+def test_the_kit_writes_the_embeddings_that_the_plugin_gives(tmp_path: Path) -> None:
+    task = write_task(tmp_path / "tasks")
+    clip = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)
+    soundfile.write(task / str(SAMPLE_RATE) / "train" / "train.wav", clip, SAMPLE_RATE)
+    options = {"preset": "paper", "sample_rate": SAMPLE_RATE}
+    arguments = ["hear_brainsoundnet", "--tasks-dir", str(task.parent), "--task", task.name]
+    arguments += ["--embeddings-dir", str(tmp_path / "embedded")]
+    arguments += ["--model-options", json.dumps(options)]
+    run_heareval("embeddings", arguments, log=tmp_path / "output.log")
+    (found,) = (tmp_path / "embedded").rglob("train.wav.embedding.npy")
+    audio, _ = soundfile.read(task / str(SAMPLE_RATE) / "train" / "train.wav", dtype="float32")
+    expected = get_scene_embeddings(torch.from_numpy(audio)[None], load_model(**options))[0]
+    assert largest_difference(torch.from_numpy(np.load(found)), expected) <= network_rounding()
+
+
 @pytest.mark.slow
 def test_patches_give_back_what_they_took() -> None:
     """In a process of its own: heareval's imports would slow and change this one."""
@@ -65,6 +87,7 @@ assert not hasattr(type(trainer.fit_loop), "current_epoch")
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_spoken_digit_runs_to_its_end(data_folder: Path, tmp_path: Path) -> None:
     make_spoken_digit(data_folder, tmp_path / "tasks")
