@@ -7,7 +7,7 @@
 # make test            every room, the real HEAR tools included, in a few minutes
 # make test-all        all tests: what is long, what kills processes, what needs a browser or the
 #                      package index, and what compares durations
-# make test-numeric    the plugin's tests on the instruction sets of older processors
+# make test-numeric    tests of computations on the instruction sets of older processors
 # make test-plugin     the plugin's tests alone, without the HEAR tools (for another Python:
 #                      PYTHON=python3.13 VENV=.venv-3.13)
 # make lint            style, types and import layers
@@ -38,18 +38,22 @@ train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
 
 # One thread for each of several processes: more would take turns.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope
+# Files in their own order: those with a few long tests would else come last, one after the other.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 ROOMS := hear_brainsoundnet training benchmarks tests
 test: $(VENV)/.with-tests espeak
-	$(THREADS) $(PYTEST) -m "not slow and not timing and not package_index" --doctest-modules $(ROOMS)
+	$(THREADS) $(PYTEST) $(QUICK) --doctest-modules $(ROOMS)
 
 test-all: $(VENV)/.with-tests espeak chromium
 	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
 	$(BIN)/python -m pytest -m timing tests
 
+QUICK := -m "not slow and not timing and not package_index"
 # What libraries compute with on processors without AVX-512, and without AVX at all.
-PLUGIN_TESTS := hear_brainsoundnet $(wildcard tests/test_*.py) tests/conversion
-NUMERIC = -m "not slow and not timing and not package_index" --doctest-modules $(PLUGIN_TESTS)
+NUMERIC := $(QUICK) $(patsubst %,tests/test_%.py,clicks embedding encoder fast geometry level \
+  module_contract pooling prediction recognition resampling soundnet streaming together untrained) \
+  tests/conversion/test_original_weights.py tests/conversion/test_brain_aligned.py \
+  tests/training/test_windows.py tests/training/test_gram_ridge.py tests/training/test_ridge_start.py
 test-numeric: $(VENV)/.with-tests
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 	  $(THREADS) $(PYTEST) $(NUMERIC)
@@ -57,7 +61,8 @@ test-numeric: $(VENV)/.with-tests
 	  OMP_NUM_THREADS=2 $(PYTEST) $(NUMERIC)
 
 test-plugin: $(VENV)/.with-plugin-tests
-	$(THREADS) $(PYTEST) $(NUMERIC)
+	$(THREADS) $(PYTEST) $(QUICK) --doctest-modules hear_brainsoundnet $(wildcard tests/test_*.py) \
+	  tests/conversion tests/decoding
 
 DEFAULT := default-checkpoint
 PRETRAINED := $(DEFAULT)/third/soundnet.safetensors

@@ -1,0 +1,79 @@
+"""Running the shell lines of documents as they are printed, on small stand-ins, in order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import stand_ins
+from exceptions import rule_for
+from shell_lines import ROOT, ShellLine, all_lines
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [line for line in all_lines() if line.is_whole]
+TIMEOUT = 900  # seconds, for one line on a busy machine
+
+# Sections of the README that share a folder, and what has to be there before.
+STORIES: dict[str, tuple[Sequence[str], Sequence[Callable[[Path], None]]]] = {
+    "command line": (["Command line"], [stand_ins.recordings, stand_ins.brain]),
+    "HEAR": (["HEAR"], [stand_ins.published_data]),
+    "correspondence": (
+        ["Which stage resembles which part of auditory cortex"],
+        [stand_ins.published_data, stand_ins.own_module],
+    ),
+    "weights": (["Weights"], [stand_ins.recordings, stand_ins.weights]),
+}
+OWN_FMRI = ["Align it with your own fMRI", "Pretrain it on sound", "What a model is worth"]
+PAGES = ("calibration", "correspondence", "hear", "published")  # benchmarks that are run
+EXCEPTED = ["Two commands", "Python"]  # installing, and programs that other tests run
+
+
+def section_text(title: str) -> str:
+    """A section of the README."""
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def lines_of(document: str, section: str = "") -> list[ShellLine]:
+    """In order."""
+    return [
+        line
+        for line in LINES
+        if line.document == document and (not section or line.section == section)
+    ]
+
+
+def run(line: ShellLine, folder: Path) -> None:
+    """Run a line in a folder as a shell would, unless it is an exception."""
+    rule = rule_for(line)
+    if rule is not None and not rule.more:
+        return
+    text = f"{line.text} {rule.more}" if rule else line.text
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": search, "PYTHONPATH": str(ROOT)}
+    environment.pop("BRAINSOUNDNET_DATA", None)
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", text],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    said = (ran.stdout + ran.stderr)[-3000:]
+    assert ran.returncode == 0, f"{line.place} ended with status {ran.returncode}:\n{said}"
+    assert "Traceback" not in ran.stderr, f"{line.place}:\n{said}"
+
+
+def run_page(page: str, folder: Path) -> None:
+    """Every line of a page once; the results that the source tree holds are left as they were."""
+    results = sorted((ROOT / page).parent.rglob("results*"))
+    before = {path: path.stat().st_mtime_ns for path in results}
+    lines = {line.text: line for line in lines_of(page)}
+    for line in lines.values():
+        run(line, folder)
+    assert {path: path.stat().st_mtime_ns for path in results} == before
+    assert sorted((ROOT / page).parent.rglob("results*")) == results
