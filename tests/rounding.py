@@ -40,8 +40,9 @@ def largest_difference(found: Tensor, expected: Tensor) -> float:
     assert found.shape == expected.shape, (tuple(found.shape), tuple(expected.shape))
     if not prod(expected.shape):
         return 0.0
+    found, expected = found.detach().double(), expected.detach().double()
     magnitude = float(expected.abs().max())
-    difference = float((found.double() - expected.double()).abs().max())
+    difference = float((found - expected).abs().max())
     return difference / magnitude if magnitude else difference
 
 
