@@ -9,7 +9,7 @@ ridge start has a row of its own, with features of full rank.
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import time
@@ -46,6 +46,15 @@ class Size:
     n_trs: int
     n_targets: int
 
+
+# A process begins with the memory of the one that starts it as its peak, so a small one starts it.
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 SEASON, FILMS = Size(87_000, 210), Size(17_000, 10_000)
 
@@ -144,20 +153,15 @@ def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
         If it fails.
     """
     load, began = machine().load or 0.0, time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    said = process.stderr.read().decode(errors="replace")
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        last = (said.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+    launcher = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", *arguments]
+    ran = subprocess.run(launcher, capture_output=True, text=True, errors="replace", check=False)
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or [f"exit status {ran.returncode}"])[-1]
         raise ChildProcessError(f"{command} failed: {last}")
-    unit = 1 if sys.platform == "darwin" else 1024
     seconds = time.monotonic() - began
-    cpu_seconds = used.ru_utime + used.ru_stime
-    return Use(size, command, seconds, cpu_seconds, used.ru_maxrss * unit, load)
+    cpu_seconds, peak = json.loads(ran.stdout)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Use(size, command, seconds, cpu_seconds, peak * unit, load)
 
 
 def merged(known: Sequence[Use], new: Sequence[Use]) -> list[Use]:
