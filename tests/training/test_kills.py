@@ -64,7 +64,7 @@ def result_of_fit(out: Path) -> dict[str, Any]:
 
 
 def test_prepare_at_operations_on_files(tmp_path: Path, request: pytest.FixtureRequest):
-    every = request.config.getoption("--kill-every") or 6
+    every = request.config.getoption("--kill-every") or 12
     source = tmp_path / "source"
     small_collection(source)
     job = partial(prepare, source=source)
@@ -79,7 +79,7 @@ def test_prepare_at_operations_on_files(tmp_path: Path, request: pytest.FixtureR
 def test_fit_at_operations_on_files(
     tmp_path: Path, two_listeners: Path, request: pytest.FixtureRequest
 ):
-    every = request.config.getoption("--kill-every") or 9
+    every = request.config.getoption("--kill-every") or 18
     job = partial(fit, data=two_listeners)
     undisturbed(job, tmp_path / "whole", preload=FITTING)
     kills = killed_everywhere(
