@@ -10,6 +10,7 @@ what is recorded holds for every length.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -282,26 +283,46 @@ class EmbeddingModel(nn.Module):
         samples, n_padded = self.front_end.whole(
             audio, self.grid, self.shortest_input, two_frames, like
         )
+        frames = self.masked_frames(network, samples, n_padded, scene, timestamps)
+        found: list[Tensor | None] = [None, None, None]
+        if scene:
+            found[0] = self.pooled_scene(frames).to(audio.device)
+        if timestamps:
+            n_within = frames_before(self.grid, audio.shape[1], self.front_end.resampler)
+            centres = self.centres(self.grid.frames_within(0).start, n_within)
+            found[1] = self.tracks_at(frames, centres).to(audio.device)
+            milliseconds = self.milliseconds(centres).to(audio.device)
+            found[2] = milliseconds.expand(audio.shape[0], -1)
+        return Embeddings(*found)
+
+    def masked_frames(
+        self,
+        network: FastSoundNet | SoundNet,
+        audio: Tensor,
+        n_samples: Tensor,
+        scene: bool,
+        timestamps: bool,
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """The stages that an embedding needs, as :func:`hear_brainsoundnet.masked.masked_frames`."""
         terms = [
             *(self.scene_terms if scene else ()),
             *(self.timestamp_terms if timestamps else ()),
         ]
-        frames = masked_frames(network, samples, n_padded, {term.stage for term in terms})
-        found: list[Tensor | None] = [None, None, None]
-        if scene:
-            parts = [pooled(*frames[term.stage], term) for term in self.scene_terms]
-            found[0] = torch.cat(parts, dim=1).float().to(audio.device)
-        if timestamps:
-            n_within = frames_before(self.grid, audio.shape[1], self.front_end.resampler)
-            centres = self.centres(self.grid.frames_within(0).start, n_within)
-            tracks = [
-                held_at(*frames[term.stage], self.stages[term.stage], centres)
-                for term in self.timestamp_terms
-            ]
-            found[1] = torch.cat(tracks, dim=2).float().to(audio.device)
-            milliseconds = self.milliseconds(centres).to(audio.device)
-            found[2] = milliseconds.expand(audio.shape[0], -1)
-        return Embeddings(*found)
+        return masked_frames(network, audio, n_samples, {term.stage for term in terms})
+
+    def pooled_scene(self, frames: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """Scene embeddings of masked frames, ``(n_clips, scene_embedding_size)``, float32."""
+        # No maximum is below the zeros beyond the end, which the ReLU has seen to.
+        parts = [pooled(*frames[term.stage], term) for term in self.scene_terms]
+        return torch.cat(parts, dim=1).float()
+
+    def tracks_at(self, frames: Mapping[str, tuple[Tensor, Tensor]], centres: Tensor) -> Tensor:
+        """Masked frames at times of the grid, ``(n_clips, n_times, D)``, float32."""
+        tracks = [
+            held_at(*frames[term.stage], self.stages[term.stage], centres)
+            for term in self.timestamp_terms
+        ]
+        return torch.cat(tracks, dim=2).float()
 
     def centres(self, first: int, stop: int) -> Tensor:
         """Where frames of the time grid stand, in samples at the network's rate, float64."""

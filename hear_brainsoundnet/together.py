@@ -20,9 +20,7 @@ from torch import Tensor
 
 from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
-from hear_brainsoundnet.masked import held_at, masked_frames
 from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
-from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.streaming import Segment
 
 CLIPS = 16  # per pass
@@ -188,28 +186,21 @@ def embed_together(
     n_samples = torch.tensor(
         [len(clip.audio) for clip in clips] + [length] * (CLIPS - len(clips)), device=audio.device
     )
-    terms = [*(model.scene_terms if scene else ()), *(model.timestamp_terms if timestamps else ())]
-    frames = masked_frames(model.network, audio, n_samples, {term.stage for term in terms})
+    frames = model.masked_frames(model.network, audio, n_samples, scene, timestamps)
     found = [Embeddings() for _ in clips]
     if scene:
-        # No maximum is below the zeros beyond the end, which the ReLU has seen to.
-        parts = [pooled(*frames[term.stage], term) for term in model.scene_terms]
-        table = torch.cat(parts, dim=1).float().cpu()
+        table = model.pooled_scene(frames).cpu()
         found = [Embeddings(scene=table[i : i + 1]) for i in range(len(clips))]
     if timestamps:
         first, last = clips[0].within.start, max(clip.within.stop for clip in clips)
         centres = model.centres(first, last)
-        tracks = [
-            held_at(*frames[term.stage], model.stages[term.stage], centres)
-            for term in model.timestamp_terms
-        ]
-        tracks_side_by_side = torch.cat(tracks, dim=2).float().cpu()
+        tracks = model.tracks_at(frames, centres).cpu()
         milliseconds = model.milliseconds(centres)[None]
         for i, clip in enumerate(clips):
             n_frames = len(clip.within)
             found[i] = Embeddings(
                 found[i].scene,
-                tracks_side_by_side[i : i + 1, :n_frames],
+                tracks[i : i + 1, :n_frames],
                 milliseconds[:, :n_frames],
             )
     return found
