@@ -100,8 +100,9 @@ def load_model(
     device: str,
     *,
     timestamps: str | None = None,
+    sample_rate: int | None = None,
 ) -> EmbeddingModel:
-    """The model that the options name, on its device."""
+    """The model that the options name, on its device; its rate is the network's own by default."""
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.named import load_checkpoint
 
@@ -111,7 +112,7 @@ def load_model(
         loaded = load_checkpoint(checkpoint)
         model = EmbeddingModel(
             loaded,
-            sample_rate=loaded.card.sample_rate,
+            sample_rate=loaded.card.sample_rate if sample_rate is None else sample_rate,
             preset=preset,
             scene=scene,
             timestamps=timestamps,

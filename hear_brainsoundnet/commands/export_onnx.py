@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from hear_brainsoundnet.command_line import WrongCall
-from hear_brainsoundnet.commands.embed import Level, Preset, SceneStages
-from hear_brainsoundnet.commands.options import check_choice, parse_level
+from hear_brainsoundnet.commands.embed import Level, Preset, SceneStages, load_model
+from hear_brainsoundnet.commands.options import check_choice
 
 
 def export_onnx(
@@ -35,8 +35,6 @@ def export_onnx(
     audio (n_sounds, n_samples), float32 within [-1, 1]; outputs: scene (n_sounds, D), timestamps
     (n_sounds, n_frames, D) and timestamps_ms (n_sounds, n_frames).
     """
-    from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.named import load_checkpoint
     from hear_brainsoundnet.onnx_export import KINDS
     from hear_brainsoundnet.onnx_export import export_onnx as write_onnx
 
@@ -50,18 +48,9 @@ def export_onnx(
         if not 0 < seconds * sample_rate < 2**31:
             raise WrongCall(f"--seconds must be a length of audio, got {seconds:g}")
         n_samples = max(1, round(seconds * sample_rate))
-    amplitude = None if level is None else parse_level(level)
-    try:
-        model = EmbeddingModel(
-            load_checkpoint(checkpoint),
-            sample_rate=sample_rate,
-            preset=preset,
-            scene=scene,
-            timestamps=timestamps,
-            level=amplitude,
-        )
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
+    model = load_model(
+        checkpoint, preset, scene, level, "cpu", timestamps=timestamps, sample_rate=sample_rate
+    )
     try:
         difference = write_onnx(model, out, kind=kind, n_samples=n_samples)
     except ModuleNotFoundError as error:
