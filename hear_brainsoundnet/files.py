@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 LONGEST_NAME = 255  # bytes, on all usual file systems
 CANNOT_WRITE = "cannot be written"
@@ -138,6 +139,33 @@ def temporary_path(path: Path) -> Path:
     if 1 + len(name) + len(ending) > LONGEST_NAME:
         return path.with_name(f".{hashlib.sha256(name).hexdigest()[:32]}{ending}")
     return path.with_name(f".{path.name}{ending}")
+
+
+def blake2b_of(path: Path, stop: Event | None = None) -> str:
+    """BLAKE2b of a file's content, the number that ``b2sum -l 256`` prints.
+
+    `stop` ends it early, with a meaningless result. (SHA-256 takes two thirds longer on processors
+    that have no instructions for it: as long as all else that is done to a WAV file.)
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.txt").write_text("a")
+    ...     blake2b_of(Path(folder, "a.txt"))[:16]
+    '8928aae63c84d87e'
+    """
+    digest = hashlib.blake2b(digest_size=32)
+    block = memoryview(bytearray(2**18))
+    with path.open("rb", buffering=0) as file:
+        while (n_read := file.readinto(block)) and not (stop and stop.is_set()):
+            digest.update(block[:n_read])
+    return digest.hexdigest()
 
 
 def is_leftover(path: Path) -> bool:

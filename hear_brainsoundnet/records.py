@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -12,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from hear_brainsoundnet.files import blake2b_of
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,6 @@ def state_of(path: Path, *, checksum: bool = True) -> FileState:
         If there is none, or it cannot be read.
     """
     state = path.stat()
-    digest = ""
-    if checksum and stat.S_ISREG(state.st_mode):  # a pipe can be read only once
-        with path.open("rb", buffering=0) as file:
-            blake = hashlib.blake2b(digest_size=32)
-            block = memoryview(bytearray(2**18))
-            while n_read := file.readinto(block):
-                blake.update(block[:n_read])
-        digest = blake.hexdigest()
+    # A pipe can be read only once.
+    digest = blake2b_of(path) if checksum and stat.S_ISREG(state.st_mode) else ""
     return FileState(state.st_size, state.st_mtime_ns, digest)
