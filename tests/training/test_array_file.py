@@ -98,4 +98,4 @@ def test_a_library_that_crashes_or_hangs_is_a_damaged_file(
     script.write_text(code)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=rf"file\.mat is damaged .*{message}.*; fetch it again"):
-        run_isolated(script, path)
+        run_isolated(script, path, memory_per_byte=64)

@@ -20,6 +20,7 @@ from hear_brainsoundnet.nifti import MOST_INFLATED, in_words
 from training.sources.isolated import run_isolated
 
 MAT_PROBE = Path(__file__).with_name("mat_probe.py")
+MAT_MEMORY = 64  # bytes for each of the file; arrays in MATLAB files are rarely compressed further
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # within a MATLAB file of version 7.3
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
 
@@ -98,7 +99,7 @@ def read_mat(path: Path) -> dict[str, NDArray[Any]]:
         )
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "arrays.npz")
-        run_isolated(MAT_PROBE, path, str(out))
+        run_isolated(MAT_PROBE, path, str(out), memory_per_byte=MAT_MEMORY)
         return dict(NpzFile(out))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.nifti import in_words
+from hear_brainsoundnet.nifti import MOST_INFLATED, in_words
 from training.sources.isolated import run_isolated
 
 PROBE = Path(__file__).with_name("h5_probe.py")
@@ -67,7 +67,7 @@ def list_tables(path: Path) -> list[Table]:
 
 @lru_cache(maxsize=1024)
 def _probed(path: Path, state: State) -> tuple[Table, ...]:
-    rows = json.loads(run_isolated(PROBE, path))
+    rows = json.loads(run_isolated(PROBE, path, str(MOST_INFLATED), memory_per_byte=MOST_INFLATED))
     return tuple(
         Table(key, None if shape is None else tuple(shape), dtype) for key, shape, dtype in rows
     )

@@ -1,27 +1,24 @@
 """Script of :mod:`training.sources.isolated`: lists the datasets of an HDF5 file and reads each.
 
-Standard output is a JSON list of ``[key, shape or null, dtype]``, in the order of the keys. A link
-to another file, a dataset kept outside of this one, and one that is larger than its file can hold
-are refused.
+Its arguments are the file and how many bytes one byte of it can hold. Standard output is a JSON
+list of ``[key, shape or null, dtype]``, in the order of the keys. A link to another file, a dataset
+kept outside of this one, and one that is larger than its file can hold are refused.
 """
 
 import json
 import sys
 
-MOST_INFLATED = 1032  # what DEFLATE can make of one byte at most
 DEEPEST = 8
 MOST_DATASETS = 100_000
 BLOCK = 2**26  # bytes that are read at a time
-BASE_MEMORY = 2**32
 
 
-def main(path: str) -> None:
+def main(path: str, most_inflated: int) -> None:
     import os
 
     import h5py
 
     size = os.stat(path).st_size
-    limit_memory(BASE_MEMORY + MOST_INFLATED * size)
     found: list[list[object]] = []
     seen: set[object] = set()
 
@@ -53,7 +50,7 @@ def main(path: str) -> None:
             return
         if item.is_virtual or item.external:
             raise ValueError(f"{key} is kept in another file")
-        if item.nbytes > MOST_INFLATED * size:
+        if item.nbytes > most_inflated * size:
             raise ValueError(f"{key} announces {item.nbytes} bytes, the file has {size}")
         if item.dtype.kind in "fiu" and len(shape) and 0 not in shape:
             rows = max(1, BLOCK // max(1, item.nbytes // shape[0]))
@@ -66,22 +63,5 @@ def main(path: str) -> None:
     sys.stdout.write(json.dumps(found))
 
 
-def limit_memory(n_bytes: int) -> None:
-    """Where the system can; a limit that is lower already stays."""
-    try:
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        wanted = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
-    except (ImportError, ValueError, OSError):
-        return
-
-
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1])
-    except Exception as error:  # one line for the process that waits
-        text = " ".join(str(error).split()) or type(error).__name__
-        sys.stderr.write(text.encode("ascii", "backslashreplace").decode() + "\n")
-        sys.exit(1)
+    main(sys.argv[1], int(sys.argv[2]))

@@ -13,30 +13,34 @@ from pathlib import Path
 
 SECONDS = 60.0  # for any file, and then
 BYTES_PER_SECOND = 5e6  # a slow network disk
+CHILD = Path(__file__).with_name("isolated_child.py")
 
 
-def run_isolated(script: Path, path: Path, *arguments: str) -> str:
+def run_isolated(script: Path, path: Path, *arguments: str, memory_per_byte: int) -> str:
     """What a script of this folder prints about a file.
 
     Parameters
     ----------
     script : Path
-        It imports nothing of this package, prints its result, and describes what is wrong with the
-        file in one line on standard error before it exits with status 1.
+        It imports nothing of this package, prints its result, and raises an exception that
+        describes what is wrong with the file.
     path : Path
         The file, its first argument.
     *arguments : str
         The others.
+    memory_per_byte : int
+        Bytes of memory that each byte of the file may take, beside what any process takes.
 
     Raises
     ------
     ValueError
         If it fails, crashes or takes too long.
     """
+    options = [CHILD, str(memory_per_byte), script, path.absolute()]
     limit = SECONDS + path.stat().st_size / BYTES_PER_SECOND
     try:
         done = subprocess.run(
-            [sys.executable, "-I", str(script), str(path.absolute()), *arguments],
+            [sys.executable, "-I", *options, *arguments],
             capture_output=True,
             text=True,
             encoding="utf-8",
