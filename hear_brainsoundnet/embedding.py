@@ -303,7 +303,7 @@ class EmbeddingModel(nn.Module):
         scene: bool,
         timestamps: bool,
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """The stages that an embedding needs, as :func:`hear_brainsoundnet.masked.masked_frames`."""
+        """The stages that an embedding needs; see :mod:`hear_brainsoundnet.masked`."""
         terms = [
             *(self.scene_terms if scene else ()),
             *(self.timestamp_terms if timestamps else ()),
