@@ -36,7 +36,7 @@ def run_isolated(script: Path, path: Path, *arguments: str, memory_per_byte: int
     ValueError
         If it fails, crashes or takes too long.
     """
-    options = [CHILD, str(memory_per_byte), script, path.absolute()]
+    options = [str(CHILD), str(memory_per_byte), str(script), str(path.absolute())]
     limit = SECONDS + path.stat().st_size / BYTES_PER_SECOND
     try:
         done = subprocess.run(

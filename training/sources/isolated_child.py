@@ -24,7 +24,7 @@ def limit_memory(n_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    _, per_byte, script, path, *_ = sys.argv
+    per_byte, script, path = sys.argv[1:4]
     try:
         limit_memory(BASE_MEMORY + int(per_byte) * os.stat(path).st_size)
         sys.argv = sys.argv[2:]
