@@ -10,8 +10,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.demo.picture import draw_neighbours, read_scene, similarities
+from benchmarks.demo.picture import draw_neighbours, similarities
 from benchmarks.demo.sounds import make_sounds
+from hear_brainsoundnet.results import read_scene_table
 
 
 def demo(
@@ -29,7 +30,8 @@ def demo(
     run = subprocess.run([sys.executable, "-m", "hear_brainsoundnet", *command], check=False)
     if run.returncode not in (0, 1):  # 1: some files could not be read, the others were
         raise typer.Exit(run.returncode)
-    names, scene = read_scene(embeddings)
+    table = read_scene_table(embeddings)
+    names, scene = table.names, table.scene
     if not names:
         raise typer.Exit(1)
     similarity = similarities(scene)

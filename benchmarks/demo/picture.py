@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +25,6 @@ def similarities(scene: np.ndarray) -> np.ndarray:
         Shape ``(n_files, n_files)``, within [-1, 1].
     """
     return nearest.similarities(scene, scene)
-
-
-def read_scene(folder: Path) -> tuple[list[str], np.ndarray]:
-    """Names and scene embeddings of the files that could be embedded."""
-    with (folder / "files.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
-    ok = [row["status"] == "ok" for row in table]
-    names = [row["path"] for row, good in zip(table, ok, strict=True) if good]
-    return names, np.load(folder / "scene.npy")[ok]
 
 
 def draw_neighbours(names: list[str], similarity: np.ndarray, path: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from benchmarks.demo.picture import draw_neighbours, read_scene, similarities
+from benchmarks.demo.picture import draw_neighbours, similarities
 from benchmarks.demo.sounds import make_sounds
+from hear_brainsoundnet.results import read_scene_table
 
 
 def test_similarities_equal_scipy():
@@ -58,8 +59,9 @@ def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "benchmarks.demo", "--out", out]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
-    names, scene = read_scene(out / "embeddings")
-    nearest = (similarities(scene) - 3 * np.eye(len(names))).argmax(axis=1)
+    table = read_scene_table(out / "embeddings")
+    names = table.names
+    nearest = (similarities(table.scene) - 3 * np.eye(len(names))).argmax(axis=1)
     return out, run.stdout, {name: names[i] for name, i in zip(names, nearest, strict=True)}
 
 
