@@ -92,12 +92,17 @@ def picture(named: Named) -> bytes:
     figure = Figure(figsize=(8, 0.6 + 2.6 * len(heads)), layout="constrained")
     for axes, head in zip(figure.subplots(len(heads), 1, squeeze=False)[:, 0], heads, strict=True):
         table = found.probabilities[head].numpy()
-        # Each frame's likeliest name first, then the likeliest over the whole sound.
-        peaks = table.max(axis=0)
+        peaks = table.max(axis=0)  # of each name, over all frames
         channels = np.argsort(-peaks)[:N_DRAWN]
         extent = (times[0] - width / 2, times[-1] + width / 2, len(channels) - 0.5, -0.5)
+        # Among 401 places .1 is much: a scale up to 1 would leave most pictures blank.
         shades = axes.imshow(
-            table[:, channels].T, aspect="auto", extent=extent, cmap="Greys", vmin=0, vmax=1
+            table[:, channels].T,
+            aspect="auto",
+            extent=extent,
+            cmap="Greys",
+            vmin=0,
+            vmax=float(peaks.max()),
         )
         names = [named.labels[head][channel].split(",")[0] for channel in channels]
         axes.set_yticks(range(len(channels)), [name.replace("$", r"\$") for name in names])
