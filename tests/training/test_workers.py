@@ -55,14 +55,16 @@ def test_a_killed_worker_is_an_error():
         list(in_processes(dies, CALLS, 2))
 
 
+# Of the script below, which is no part of this checkout: `training`, and this file.
+IMPORTED_FROM = (Path(__file__).parents[2], Path(__file__).parent)
 SLEEPERS = """
 import sys, time
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[2:]
 from training.workers import in_processes
 from test_workers import sleeps
 
 if __name__ == "__main__":
-    list(in_processes(sleeps, [(sys.argv[2],)] * 4, 2))
+    list(in_processes(sleeps, [(sys.argv[1],)] * 4, 2))
 """
 
 
@@ -77,15 +79,15 @@ def test_ctrl_c_ends_the_workers(tmp_path):
     script.write_text(SLEEPERS)
     (tmp_path / "asleep").mkdir()
     process = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / "asleep")],
-        stderr=subprocess.DEVNULL,
+        [sys.executable, str(script), str(tmp_path / "asleep"), *map(str, IMPORTED_FROM)],
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
     while len(workers := list((tmp_path / "asleep").iterdir())) < 2:
-        assert process.poll() is None
+        assert process.poll() is None, process.stderr.read().decode()
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    process.wait(timeout=30)
+    process.communicate(timeout=30)
     for worker in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(int(worker.name), 0)
