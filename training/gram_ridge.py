@@ -10,9 +10,12 @@ error of the fold that was left out is, for every alpha and target,
 
     sum of y^2  -  2 u' Q' b_f  +  || S u ||^2,    S'S = Q' G_f Q.
 
+With fewer features than rows in the fold the last term is ``u' S'S u``, which is twice ``u' U u``
+for the upper triangle `U` of ``S'S`` with half its diagonal: half the products.
+
 alpha is chosen for each target by the mean over folds of the mean squared error in a fold, the
 larger one of two that are equal: himalaya's choice. Sums and decompositions are float64; only the
-product `S u`, which takes most of the time, is float32.
+product with `S` or `U`, which takes most of the time, is float32.
 
 Where rows are fewer than features, the matrix of the rows' inner products takes the place of `G`,
 and nothing larger than rows times features is held.
@@ -131,11 +134,14 @@ class Decomposition:
         values, vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
         return cls(np.maximum(values, 0), vectors)
 
-    def shrunk(self, projected: Table, alpha: float | Table) -> Table:
-        """``(L + alpha)^-1`` times what was projected on the eigenvectors; no weight for zeros."""
-        divisor = self.values[:, None] + alpha
-        inverse = np.divide(1, divisor, out=np.zeros_like(divisor), where=divisor > 0)
-        return np.asarray(projected * inverse)
+    def inverse(self, alphas: Table) -> Table:
+        """``(L + alpha)^-1`` for each alpha, ``(n, n_alphas)``; no weight for zeros."""
+        divisor = self.values[:, None] + alphas
+        return np.divide(1, divisor, out=np.zeros_like(divisor), where=divisor > 0)
+
+    def shrunk(self, projected: Table, alphas: Table) -> Table:
+        """``(L + alpha)^-1`` times what was projected on the eigenvectors, an alpha a target."""
+        return np.asarray(projected * self.inverse(alphas))
 
 
 @dataclass(frozen=True)
@@ -149,14 +155,24 @@ class Fold:
     rest : Decomposition
         Of all others.
     spread : ndarray
-        `S` of the text above, ``(n_rows, n)``, or its square ``(n, n)`` where that is smaller.
+        `S` of the text above, ``(n_rows, n)``, or `U`, ``(n, n)``.
+    is_triangle : bool
+        Whether it is `U`.
     """
 
     n_rows: int
     rest: Decomposition
     spread: NDArray[np.float32]
+    is_triangle: bool = False
 
-    def errors(self, rest: Table, own: Table, squares: Table, alphas: Sequence[float]) -> Table:
+    @classmethod
+    def of_gram(cls, n_rows: int, rest: Decomposition, gram: Table) -> Fold:
+        """From the Gram matrix of the fold's own rows, ``(n, n)``."""
+        spread = (rest.vectors.T @ gram @ rest.vectors).astype(np.float32, order="F")
+        np.fill_diagonal(spread, spread.diagonal() / 2)
+        return cls(n_rows, rest, spread, is_triangle=True)
+
+    def errors(self, rest: Table, own: Table, squares: Table, alphas: Table) -> Table:
         """Mean squared error for each alpha, ``(n_alphas, n_targets)``.
 
         Parameters
@@ -165,18 +181,23 @@ class Fold:
             ``Q'(b - b_f)`` and ``Q'b_f``, ``(n, n_targets)``.
         squares : ndarray
             Sum of the fold's y², ``(n_targets,)``.
-        alphas : sequence of float
+        alphas : ndarray
             Which are tried.
         """
-        is_square = len(self.spread) == self.spread.shape[1]
-        errors = np.empty((len(alphas), len(squares)))
-        for number, alpha in enumerate(alphas):
-            u = self.rest.shrunk(rest, alpha)
-            single = u.astype(np.float32)
-            product = self.spread @ single
-            length = np.einsum("ij,ij->j", single if is_square else product, product, dtype=float)
-            errors[number] = squares - 2 * np.einsum("ij,ij->j", u, own) + length
-        return errors / self.n_rows
+        from scipy.linalg.blas import strmm
+
+        inverse = self.rest.inverse(alphas)
+        errors = squares - 2 * inverse.T @ (rest * own)
+        single = rest.astype(np.float32, order="F")
+        for number, each in enumerate(inverse.T.astype(np.float32)):
+            u = single * each[:, None]
+            if self.is_triangle:
+                product = strmm(2.0, self.spread, u)
+                errors[number] += np.einsum("ij,ij->j", u, product, dtype=float)
+            else:
+                product = self.spread @ u
+                errors[number] += np.einsum("ij,ij->j", product, product, dtype=float)
+        return np.asarray(errors / self.n_rows)
 
 
 class _Responses:
@@ -193,7 +214,7 @@ class _Responses:
     def scores(self, alphas: NDArray[np.floating]) -> Table:
         """Minus the mean squared error, mean over folds, ``(n_alphas, n_targets)``."""
         of_folds = [
-            fold.errors(*own, alphas.tolist())
+            fold.errors(*own, np.asarray(alphas, dtype=float))
             for fold, own in zip(self.folds, self.projected, strict=True)
         ]
         return np.asarray(-np.mean(of_folds, axis=0))
@@ -214,11 +235,11 @@ class _Primal:
             rest = Decomposition.of(total - gram)
             if n_rows[number] < shape.n_features:
                 rows = [each.x @ rest.vectors for each in source(slice(0)) if each.fold == number]
-                spread = np.concatenate(rows)
+                spread = np.concatenate(rows).astype(np.float32)
+                self.folds.append(Fold(n_rows[number], rest, spread))
             else:
-                spread = rest.vectors.T @ gram @ rest.vectors
-            self.folds.append(Fold(n_rows[number], rest, spread.astype(np.float32)))
-            del gram, spread
+                self.folds.append(Fold.of_gram(n_rows[number], rest, gram))
+            del gram
         self.whole = Decomposition.of(total)
 
     def responses(self, targets: slice) -> _Responses:

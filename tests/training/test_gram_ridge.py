@@ -65,6 +65,17 @@ def test_alphas_and_weights_are_those_of_himalaya(n_rows: int, n_features: int):
     np.testing.assert_allclose(x @ found.weights, x @ weights, atol=1e-9 * np.abs(y).max())
 
 
+def test_two_equal_halves_of_fewer_rows_than_features():
+    """Then the inner products of one with the other are a square, too."""
+    x, y = data(60, 90, n_targets=7)
+    episodes = ["a"] * 30 + ["b"] * 30
+    source, n_folds = source_of(x, y, episodes)
+    alphas = ALPHAS * 60
+    found = solve_ridge(source, Shape(60, 90, 7, n_folds), alphas)
+    model = KernelRidgeCV(alphas=alphas, kernel="linear", cv=folds_by_episode(episodes)).fit(x, y)
+    np.testing.assert_allclose(found.alphas, model.best_alphas_, rtol=1e-12)
+
+
 def test_targets_in_pieces_give_the_same(monkeypatch: pytest.MonkeyPatch):
     x, y = data(200, 15, n_targets=11)
     source, n_folds = source_of(x, y, episodes_of(200))

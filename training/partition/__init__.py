@@ -7,6 +7,7 @@ and asks what is lost when one of these feature spaces is taken away.
     low_level.py, modulation.py   sound features for each TR
     spaces.py                     standardised, reduced and delayed, by training statistics
     banded_ridge.py               a regression with its own regularisation for each space
+    banded_grams.py               the same from sums over the rows of each fold
     variance.py                   R² alone, unique and shared
     one_subject.py                all of this for one model and subject
     partition_folder.py           for an evaluation: ``python -m training partition``

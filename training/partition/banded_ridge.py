@@ -10,39 +10,28 @@ Gallant 2019, NeuroImage 197; random search over `gamma`: Dupre la Tour et al. 2
 training episodes.
 
 With more columns than rows the same is solved from kernels ``X_i X_i'``, ``(n_rows, n_rows)``, by
-himalaya; else from the columns' products summed over the rows of each fold, which take no more
-memory for more rows. Both ways give the same predictions.
+himalaya; else from the columns' products summed over the rows of each fold
+(:mod:`training.partition.banded_grams`), which take no more memory for more rows. Both ways give
+the same predictions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.folds import Folds
-from training.gram_ridge import (
-    ALPHA_SLOPE,
-    TARGETS_AT_ONCE,
-    Decomposition,
-    Fold,
-    Rows,
-    Shape,
-    Table,
-    gram_matrices,
-)
+from training.partition.banded_grams import BandedGrams, Columns, Mixture
 
 STRENGTHS = np.logspace(-5, 2, 15)  # alpha per row, for spaces of total variance 1
 N_MIXTURES = 10
 CONCENTRATIONS = (0.1, 1.0)  # of himalaya's random search: a few spaces alone, and all alike
 LEAST_WEIGHT = 1e-9  # stands for zero, which himalaya would divide by: nothing is left of a space
-ROWS_AT_ONCE = 4096
 TARGETS_AT_KERNELS = 256  # bounds the memory: alphas x rows x targets are held
-
-Columns = NDArray[np.floating]  # (n_rows, n_columns)
 
 
 def mixtures(n_spaces: int, n_random: int, seed: int) -> NDArray[np.float64]:
@@ -67,7 +56,7 @@ def mixtures(n_spaces: int, n_random: int, seed: int) -> NDArray[np.float64]:
             generator.dirichlet([CONCENTRATIONS[i % len(CONCENTRATIONS)]] * n_spaces).tolist()
             for i in range(n_random)
         ]
-    table = np.maximum(weights, LEAST_WEIGHT)
+    table = np.array(weights)
     return np.asarray(table / table.sum(axis=1, keepdims=True))
 
 
@@ -82,7 +71,38 @@ def fit_and_predict(
     seed: int = 0,
     form: str = "auto",
 ) -> NDArray[np.float64]:
-    """Fit to training rows and predict others.
+    """Fit to training rows and predict others from all spaces; see :class:`BandedRidge`.
+
+    Parameters
+    ----------
+    others : mapping
+        For each space ``(n_other_rows, n_columns)``, rows to predict.
+
+    Returns
+    -------
+    ndarray
+        ``(n_other_rows, n_targets)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no space to predict from.
+    """
+    ridge = BandedRidge(
+        training,
+        responses,
+        others,
+        folds,
+        strengths=strengths,
+        n_random=n_random,
+        seed=seed,
+        form=form,
+    )
+    return ridge.predict(tuple(training))
+
+
+class BandedRidge:
+    """Models of some of the spaces each, fitted to the same rows.
 
     Parameters
     ----------
@@ -101,146 +121,83 @@ def fit_and_predict(
     form : str
         {"auto", "kernels", "grams"}: how it is solved; it changes nothing but time and memory.
 
-    Returns
-    -------
-    ndarray
-        ``(n_other_rows, n_targets)``.
-
     Raises
     ------
     ValueError
         If there is no space to predict from.
     """
-    if not training:
-        raise ValueError("expected at least one feature space to predict from, got none")
-    means = {space: columns.mean(axis=0, dtype=np.float64) for space, columns in training.items()}
-    # In the columns' own precision: a copy in float64 would be twice as large as they are.
-    x = [columns - means[space].astype(columns.dtype) for space, columns in training.items()]
-    x_new = [others[space] - means[space].astype(training[space].dtype) for space in training]
-    offset = responses.mean(axis=0, dtype=np.float64)
-    y = responses - offset
-    n_rows, n_columns = len(y), sum(each.shape[1] for each in x)
-    if form == "auto":
-        form = "kernels" if n_rows < n_columns else "grams"
-    search = Search(mixtures(len(x), n_random, seed), np.asarray(strengths) * n_rows)
-    solve = _from_kernels if form == "kernels" else _from_grams
-    predicted = solve(x, y, x_new, folds, search)
-    return np.asarray(predicted, dtype=np.float64) + offset
+
+    def __init__(
+        self,
+        training: Mapping[str, Columns],
+        responses: Columns,
+        others: Mapping[str, Columns],
+        folds: Folds,
+        *,
+        strengths: NDArray[np.floating] = STRENGTHS,
+        n_random: int = N_MIXTURES,
+        seed: int = 0,
+        form: str = "auto",
+    ) -> None:
+        if not training:
+            raise ValueError("expected at least one feature space to predict from, got none")
+        means = {
+            space: columns.mean(axis=0, dtype=np.float64).astype(columns.dtype)
+            for space, columns in training.items()
+        }
+        # In the columns' own precision: a copy in float64 would be twice as large as they are.
+        self.x = {space: columns - means[space] for space, columns in training.items()}
+        self.x_new = {space: others[space] - means[space] for space in training}
+        self.offset = responses.mean(axis=0, dtype=np.float64)
+        self.y = responses - self.offset
+        self.folds, self.alphas = folds, np.asarray(strengths) * len(self.y)
+        self.n_random, self.seed, self.form = n_random, seed, form
+
+    def predict(self, spaces: Sequence[str]) -> NDArray[np.float64]:
+        """The other rows from some of the spaces, ``(n_other_rows, n_targets)``."""
+        n_columns = sum(self.x[space].shape[1] for space in spaces)
+        form = self.form
+        if form == "auto":
+            form = "kernels" if len(self.y) < n_columns else "grams"
+        weights = mixtures(len(spaces), self.n_random, self.seed)
+        if form == "kernels":
+            predicted = self._from_kernels(spaces, weights)
+        else:
+            predicted = self._grams.predict([_mixture(spaces, each) for each in weights])
+        return np.asarray(predicted, dtype=np.float64) + self.offset
+
+    @cached_property
+    def _grams(self) -> BandedGrams:
+        return BandedGrams(self.x, self.y, self.x_new, self.folds, self.alphas)
+
+    def _from_kernels(self, spaces: Sequence[str], weights: NDArray[np.float64]) -> Columns:
+        from himalaya.kernel_ridge import MultipleKernelRidgeCV
+
+        precise = [self.x[space].astype(np.float64) for space in spaces]
+        kernels = np.stack([each @ each.T for each in precise])
+        rows = [self.x_new[space] for space in spaces]
+        new = np.stack([own @ each.T for own, each in zip(rows, precise, strict=True)])
+        least = np.maximum(weights, LEAST_WEIGHT)
+        model = MultipleKernelRidgeCV(
+            kernels="precomputed",
+            solver="random_search",
+            solver_params={
+                "n_iter": least / least.sum(axis=1, keepdims=True),
+                "alphas": self.alphas,
+                "score_func": _negative_error(len(self.y)),
+                "progress_bar": False,
+                "n_targets_batch": TARGETS_AT_KERNELS,
+            },
+            cv=self.folds,
+        )
+        model.fit(kernels, self.y)
+        predicted: Columns = model.predict(new)
+        return predicted
 
 
-@dataclass(frozen=True)
-class Search:
-    """What is tried: weights of the spaces, ``(n_mixtures, n_spaces)``, and values of `alpha`."""
-
-    mixtures: NDArray[np.float64]
-    alphas: NDArray[np.float64]
-
-
-def _from_kernels(
-    x: list[Columns], y: Columns, x_new: list[Columns], folds: Folds, search: Search
-) -> Columns:
-    from himalaya.kernel_ridge import MultipleKernelRidgeCV
-
-    precise = [each.astype(np.float64) for each in x]
-    kernels = np.stack([each @ each.T for each in precise])
-    new = np.stack([rows @ each.T for rows, each in zip(x_new, precise, strict=True)])
-    model = MultipleKernelRidgeCV(
-        kernels="precomputed",
-        solver="random_search",
-        solver_params={
-            "n_iter": search.mixtures,
-            "alphas": search.alphas,
-            "score_func": _negative_error(len(y)),
-            "progress_bar": False,
-            "n_targets_batch": TARGETS_AT_KERNELS,
-        },
-        cv=folds,
-    )
-    model.fit(kernels, y)
-    predicted: Columns = model.predict(new)
-    return predicted
-
-
-def _from_grams(
-    x: list[Columns],
-    y: Columns,
-    x_new: list[Columns],
-    folds: Folds,
-    search: Search,
-) -> Columns:
-    """From sums of products of each fold, see :mod:`training.gram_ridge`."""
-    n_rows, n_columns = len(y), sum(each.shape[1] for each in x)
-    grams, crosses, squares = _sums(x, y, folds, n_columns)
-    gram, cross = sum(grams[1:], grams[0]), sum(crosses[1:], crosses[0])
-    best = np.full(y.shape[1], -np.inf)
-    alphas, mixture = np.ones(y.shape[1]), np.zeros(y.shape[1], dtype=np.int64)
-    widths = [each.shape[1] for each in x]
-    scales = np.sqrt(np.repeat(search.mixtures, widths, axis=1))
-    for number, scale in enumerate(scales):
-        scores = np.zeros((len(search.alphas), y.shape[1]))
-        for own, of_own, square in zip(grams, crosses, squares, strict=True):
-            rest = Decomposition.of(scaled(gram - own, scale))
-            spread = rest.vectors.T @ scaled(own, scale) @ rest.vectors
-            fold = Fold(n_rows * len(folds), rest, spread.astype(np.float32))
-            for first in range(0, y.shape[1], TARGETS_AT_ONCE):
-                some = slice(first, first + TARGETS_AT_ONCE)
-                inside = rest.vectors.T @ (scale[:, None] * of_own[:, some])
-                outside = rest.vectors.T @ (scale[:, None] * (cross - of_own)[:, some])
-                scores[:, some] -= fold.errors(
-                    outside, inside, square[some], search.alphas.tolist()
-                )
-        scores += ALPHA_SLOPE * np.log(search.alphas)[:, None]
-        score = scores.max(axis=0)
-        better = score > best + np.finfo(float).eps
-        alphas[better] = search.alphas[scores.argmax(axis=0)][better]
-        mixture[better], best[better] = number, score[better]
-    predicted = np.empty((len(x_new[0]), y.shape[1]))
-    new = np.concatenate(x_new, axis=1)
-    for number in np.unique(mixture):
-        own, scale = mixture == number, scales[number]
-        whole = Decomposition.of(scaled(gram, scale))
-        projected = whole.vectors.T @ (scale[:, None] * cross[:, own])
-        weights = whole.vectors @ whole.shrunk(projected, alphas[own])
-        predicted[:, own] = new @ (scale[:, None] * weights)
-    return predicted
-
-
-def scaled(gram: Table, scale: Table) -> Table:
-    """The Gram matrix of columns that are multiplied by `scale`, for decompositions in place.
-
-    Examples
-    --------
-    >>> scaled(np.ones((2, 2)), np.array([1.0, 3.0])).tolist()
-    [[1.0, 3.0], [3.0, 9.0]]
-    """
-    return np.asfortranarray(gram * scale * scale[:, None])
-
-
-def _sums(
-    x: list[Columns], y: Columns, folds: Folds, n_columns: int
-) -> tuple[list[Table], list[Table], list[Table]]:
-    """Of each fold ``X'X``, ``X'Y`` and the sums of squares of `Y`."""
-    crosses: list[Table] = [np.zeros((n_columns, y.shape[1])) for _ in folds]
-    squares: list[Table] = [np.zeros(y.shape[1]) for _ in folds]
-
-    def source(targets: slice) -> Iterator[Rows]:
-        for number, (_, held_out) in enumerate(folds):
-            for first in range(0, len(held_out), ROWS_AT_ONCE):
-                rows = held_out[first : first + ROWS_AT_ONCE]
-                yield Rows(
-                    number,
-                    np.concatenate([each[rows] for each in x], axis=1, dtype=np.float64),
-                    np.asarray(y[rows][:, targets], dtype=np.float64),
-                )
-
-    shape = Shape(len(y), n_columns, y.shape[1], len(folds))
-    grams, _ = gram_matrices(source, shape)
-    for first in range(0, y.shape[1], TARGETS_AT_ONCE):
-        targets = slice(first, first + TARGETS_AT_ONCE)
-        for rows in source(targets):
-            crosses[rows.fold][:, targets] += rows.x.T @ rows.y
-            squares[rows.fold][targets] += np.square(rows.y).sum(axis=0)
-    return grams, crosses, squares
+def _mixture(spaces: Sequence[str], weights: NDArray[np.float64]) -> Mixture:
+    pairs = zip(spaces, weights.tolist(), strict=True)
+    return tuple((space, weight) for space, weight in pairs if weight > 0)
 
 
 def _negative_error(n_rows: int) -> Callable[[Columns, Columns], Columns]:

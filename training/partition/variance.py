@@ -21,7 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.partition.banded_ridge import N_MIXTURES, Columns, Folds, fit_and_predict
+from training.folds import Folds
+from training.partition.banded_grams import Columns
+from training.partition.banded_ridge import N_MIXTURES, BandedRidge
 from training.statistics.pooling import Pooling, pooled_scores
 
 Scores = NDArray[np.float64]  # (n_targets,)
@@ -104,16 +106,11 @@ def decompose(
     lengths = np.cumsum([len(measured) for measured, _ in held_out])[:-1]
     rows = {space: np.concatenate([own[space] for _, own in held_out]) for space in spaces}
 
+    ridge = BandedRidge(training, responses, rows, folds, n_random=n_random, seed=seed)
+
     def runs_predicted_from(chosen: tuple[str, ...]) -> Iterator[tuple[Columns, Columns]]:
-        predicted = fit_and_predict(
-            {space: training[space] for space in chosen},
-            responses,
-            {space: rows[space] for space in chosen},
-            folds,
-            n_random=n_random,
-            seed=seed,
-        )
-        for (measured, _), own in zip(held_out, np.split(predicted, lengths), strict=True):
+        predicted = np.split(ridge.predict(chosen), lengths)
+        for (measured, _), own in zip(held_out, predicted, strict=True):
             yield measured, own
 
     everything, *others = needed_models(spaces)

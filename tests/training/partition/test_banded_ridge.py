@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from training.folds import folds_by_episode
-from training.partition.banded_ridge import STRENGTHS, fit_and_predict, mixtures
+from training.partition.banded_ridge import STRENGTHS, BandedRidge, fit_and_predict, mixtures
 
 
 def spaces(generator: np.random.Generator, n_rows: int, **widths: int) -> dict[str, np.ndarray]:
@@ -37,6 +37,20 @@ def test_form_changes_nothing():
     )
     for other in more:
         np.testing.assert_allclose(other, one, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["kernels", "grams"])
+def test_models_of_some_spaces_do_not_know_of_the_others(form: str):
+    generator = np.random.default_rng(4)
+    widths = {"a": 6, "b": 3, "c": 2}
+    training, others = spaces(generator, 90, **widths), spaces(generator, 20, **widths)
+    y = training["b"] @ generator.standard_normal((3, 5)) + generator.standard_normal((90, 5))
+    folds = folds_by_episode(np.repeat(list("vwxyz"), 18).tolist())
+    ridge = BandedRidge(training, y, others, folds, form=form)
+    for chosen in ("abc", "bc", "ac", "b"):
+        own, own_others = ({name: rows[name] for name in chosen} for rows in (training, others))
+        alone = fit_and_predict(own, y, own_others, folds, form=form)
+        np.testing.assert_allclose(ridge.predict(tuple(chosen)), alone, atol=1e-10)
 
 
 def test_regularisation_is_chosen_for_each_space_and_target():
