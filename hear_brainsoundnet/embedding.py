@@ -1,4 +1,4 @@
-"""From sounds to embeddings: one level, resample, scale, pad, run in segments, pool.
+"""From sounds to embeddings: resample, bring to one level, scale, pad, run in segments, pool.
 
 There is one path for short, long and batched audio. A pass through the network never sees more
 than `samples_per_pass` samples: many short sounds share one pass, a long sound takes several
@@ -89,8 +89,8 @@ class EmbeddingModel(nn.Module):
     scene, timestamps : str, optional
         Expressions of :mod:`hear_brainsoundnet.features` that replace those of the preset.
     level : float, optional
-        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that each sound as a whole is
-        brought to first, in place of the preset's; 0 leaves sounds as they are.
+        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that sounds are brought to, moment by
+        moment, in place of the preset's; 0 leaves them as they are.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
     reference : bool
@@ -221,8 +221,8 @@ class EmbeddingModel(nn.Module):
         Parameters
         ----------
         sound : Sound
-            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read from front to
-            back, twice where it is long and has to be brought to a level.
+            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, from front to
+            back.
         scene, timestamps : bool
             Which kinds to compute.
 
@@ -242,7 +242,7 @@ class EmbeddingModel(nn.Module):
         one_thread_after_fork()
         network, like = self.network, next(self.soundnet.parameters())
         clip = self.padded_clip(sound)
-        sound, gain = self.front_end.levelled(sound)
+        heard = self.front_end.heard(sound, like)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
         tracks = [
@@ -251,10 +251,8 @@ class EmbeddingModel(nn.Module):
         wanted = {pool.term.stage for pool in pools} | {track.stage.name for track in tracks}
         stages = [stage for name, stage in self.stages.items() if name in wanted]
 
-        source_device: torch.device | None = None
         for segment in segments(clip.n_padded, stages, self.samples_per_pass):
-            audio, source_device = self.front_end.read_segment(sound, gain, clip, segment, like)
-            activations = network(audio, wanted)
+            activations = network(heard.read(segment.start, segment.stop), wanted)
             frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
             for pool in pools:
                 pool.add(frames[pool.term.stage])
@@ -264,14 +262,14 @@ class EmbeddingModel(nn.Module):
         embeddings = Embeddings()
         if scene:
             pooled = torch.cat([pool.result() for pool in pools], dim=1)
-            embeddings = Embeddings(scene=pooled.float().to(source_device))
+            embeddings = Embeddings(scene=pooled.float().to(heard.source_device))
         if timestamps:
             centres = self.centres(clip.within.start, clip.within.stop)
             frames_of_time = self._side_by_side(tracks, centres)
-            milliseconds = self.milliseconds(centres).to(source_device)
+            milliseconds = self.milliseconds(centres).to(heard.source_device)
             embeddings = Embeddings(
                 scene=embeddings.scene,
-                timestamps=frames_of_time.float().to(source_device),
+                timestamps=frames_of_time.float().to(heard.source_device),
                 timestamps_ms=milliseconds.repeat(sound.n_sounds, 1),
             )
         return embeddings

@@ -1,4 +1,4 @@
-"""From sounds to the audio of a network: one level, resampled, scaled, padded.
+"""From sounds to the audio of a network: resampled, at one level, scaled, padded.
 
 All of it is done in float32 (float64 for a network in float64), whatever the type of the network:
 half precision and autocast are for the network alone.
@@ -19,12 +19,11 @@ from torch import Tensor, nn
 
 from hear_brainsoundnet.audio import Sound, check_audio, check_samples
 from hear_brainsoundnet.geometry import StageGeometry
-from hear_brainsoundnet.level import brought_to, with_gain
+from hear_brainsoundnet.level import brought_to, samples_around
 from hear_brainsoundnet.masked import shortest_input
 from hear_brainsoundnet.modes import is_exporting, ordinary_tensors, without_autocast
 from hear_brainsoundnet.padding import between_zeros
 from hear_brainsoundnet.resampling import Resampler
-from hear_brainsoundnet.streaming import Segment
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class FrontEnd(nn.Module):
     input_scale : float
         Audio within [-1, 1] is multiplied by it.
     level : float
-        That sounds are brought to first; 0 leaves them as they are.
+        That sounds are brought to; 0 leaves them as they are.
     """
 
     input_scale: Tensor
@@ -93,32 +92,9 @@ class FrontEnd(nn.Module):
             return self.resampler
         return cached_resampler(sound.sample_rate, self.target_rate)
 
-    def levelled(self, sound: Sound) -> tuple[Sound, Tensor]:
-        """The sound from its beginning, and what it is multiplied by, ``(n_sounds, 1)``."""
-        if self.level == 0:
-            return sound, torch.ones(sound.n_sounds, 1, device="cpu")
-        return with_gain(self.level, sound)
-
-    def read_segment(
-        self, sound: Sound, gain: Tensor, clip: PaddedClip, segment: Segment, like: Tensor
-    ) -> tuple[Tensor, torch.device]:
-        """Samples of one segment for a network with weights `like`, and where they came from."""
-        source_device = torch.device("cpu")
-
-        def read(start: int, stop: int) -> Tensor:
-            nonlocal source_device
-            samples = check_audio(sound.read(start, stop))
-            source_device = samples.device
-            check_samples(samples)
-            return samples.to(device=like.device, dtype=full_precision(like))
-
-        stop = min(segment.stop, clip.n_samples)
-        with without_autocast(like.device):
-            resampler = self.resampler_for(sound)
-            audio = resampler.slice(read, sound.n_samples, segment.start, stop)
-            audio = audio * (gain.to(audio) * self.input_scale.to(audio))
-            audio = between_zeros(audio, 0, segment.stop - segment.start)
-        return audio.to(like.dtype), source_device
+    def heard(self, sound: Sound, like: Tensor) -> HeardSound:
+        """The sound as a network with weights `like` hears it, to be read from front to back."""
+        return HeardSound(self, sound, like)
 
     def whole(
         self, audio: Tensor, grid: StageGeometry, shortest: int, two_frames: int, like: Tensor
@@ -141,7 +117,7 @@ class FrontEnd(nn.Module):
         Returns
         -------
         audio : Tensor
-            ``(n_sounds, n_longer)``: as :meth:`read_segment` gives it, and more zeros.
+            ``(n_sounds, n_longer)``: as :meth:`HeardSound.read` gives it, and more zeros.
         n_padded : Tensor
             int64 ``(1,)``: how many samples of it belong to the clips.
         """
@@ -152,17 +128,80 @@ class FrontEnd(nn.Module):
         n_padded = torch.maximum(n_resampled, shortest_input(grid, n_within)).clamp_min(shortest)
         with without_autocast(like.device):
             audio = audio.to(device=like.device, dtype=full_precision(like))
-            if self.level:
-                audio = brought_to(self.level, audio, self.sample_rate)
-            audio = self.resampler.whole(audio) * self.input_scale.to(audio)
+            audio = self.resampler.whole(audio)
             places = torch.arange(audio.shape[1], device=audio.device)
             audio = audio.masked_fill(places >= n_resampled, 0)
+            if self.level:
+                audio = brought_to(self.level, audio, self.target_rate, n_resampled)
+            audio = audio * self.input_scale.to(audio)
             # The last frame within a clip needs no more than this beyond its end.
             n_beyond = shortest + max(0, -int(grid.centre // 1))
             if not isinstance(audio.shape[1], int) and is_exporting():
                 n_beyond = max(n_beyond, two_frames)  # export asks whether there may be only one
             audio = F.pad(audio, (0, n_beyond))
         return audio.to(like.dtype), n_padded
+
+
+class HeardSound:
+    """A sound as a network hears it: resampled, at its level, scaled, silence behind its end.
+
+    It is read from front to back, as the :class:`Sound` that it comes from, and what pieces have in
+    common is resampled once and kept.
+
+    Attributes
+    ----------
+    n_samples : int
+        Length at the network's rate.
+    source_device : torch.device
+        Where the samples that were read came from.
+    """
+
+    def __init__(self, front_end: FrontEnd, sound: Sound, like: Tensor) -> None:
+        self.front_end = front_end
+        self.sound = sound
+        self.like = like
+        self.resampler = front_end.resampler_for(sound)
+        self.n_samples = self.resampler.n_out(sound.n_samples)
+        self.source_device = torch.device("cpu")
+        self._held = torch.empty(sound.n_sounds, 0)
+        self._first = 0
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Samples `start` to `stop`, ``(n_sounds, stop - start)``; starts never decrease.
+
+        Raises
+        ------
+        ValueError
+            If the sound contains NaN or infinity.
+        """
+        level, rate = self.front_end.level, self.front_end.target_rate
+        own = min(stop, self.n_samples)
+        with without_autocast(self.like.device):
+            if level:
+                first, last = samples_around(start, own, rate)
+                audio = self._resampled(first, min(last, self.n_samples))
+                audio = brought_to(level, audio, rate, self.n_samples - first)
+                audio = audio[:, start - first : own - first]
+            else:
+                audio = self._resampled(start, own)
+            audio = audio * self.front_end.input_scale.to(audio)
+            audio = between_zeros(audio, 0, stop - start)
+        return audio.to(self.like.dtype)
+
+    def _resampled(self, start: int, stop: int) -> Tensor:
+        held = self._held[:, start - self._first :]
+        missing = start + held.shape[1]
+        if missing < stop:
+            new = self.resampler.slice(self._samples, self.sound.n_samples, missing, stop)
+            held = torch.cat([held, new], dim=1) if held.shape[1] else new
+        self._held, self._first = held, start
+        return held[:, : stop - start]
+
+    def _samples(self, start: int, stop: int) -> Tensor:
+        samples = check_audio(self.sound.read(start, stop))
+        self.source_device = samples.device
+        check_samples(samples)
+        return samples.to(device=self.like.device, dtype=full_precision(self.like))
 
 
 def padded_clip(

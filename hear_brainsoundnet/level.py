@@ -1,29 +1,38 @@
-"""The level of a sound, and what brings it to another one.
+"""Sounds at one level, moment by moment.
 
 A network whose layers have biases hears a quiet sound as another sound than a loud one, and a very
 quiet one as silence. Where recordings differ in level for reasons of their own (microphones,
 distances, conventions of data sets), embeddings are the better for sounds that all come at the
 same level.
 
-The level is the root of the power in blocks of a tenth of a second, in the mean over blocks that
-each count as much as the energy that they hold. That of a steady sound is its root mean square;
-silence before, within or behind a sound does not count.
+The level at a moment is the root mean square of the sound around it, weighted by a Hann window `w`
+of :data:`WINDOW_S`. It is taken in the middle of each block of an eightieth of a second, from the
+energies of the blocks within the window:
+
+    level[b]² = sum over i of w[i] energy[b + i] / sum over i of w[i] n_samples[b + i]
+
+What lies beyond the ends of a sound has neither energy nor samples and does not count. What sounds
+are multiplied by goes in a straight line from the middle of one block to that of the next, and is
+constant before the first and behind the last. So a sample depends on what is up to half a window
+(and two blocks) away and on nothing else, and a piece of a long sound can be computed alone.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.audio import Sound, TensorSound
 from hear_brainsoundnet.modes import is_traced
-from hear_brainsoundnet.padding import between_zeros
 
-BLOCKS_PER_SECOND = 10
+WINDOW_S = 4.0  # about the receptive field of the deepest stage
+BLOCKS_PER_SECOND = 80
 SILENCE = 1e-5  # level; what is quieter is not made louder than this would be
-READ_AT_ONCE = 2**20  # samples
-LONGEST_KEPT = 2**22  # samples of a sound that is read once
+
+HALF_WINDOW = int(WINDOW_S * BLOCKS_PER_SECOND) // 2  # blocks before and behind the middle one
 
 
 def check_level(level: float) -> float:
@@ -50,87 +59,110 @@ decibels below full scale write 10 ** (decibels / 20)
     return float(level)
 
 
-def brought_to(level: float, audio: Tensor, sample_rate: int) -> Tensor:
-    """Sounds in memory at another level, shape ``(n_sounds, n_samples)``.
+def brought_to(
+    level: float, audio: Tensor, sample_rate: int, n_samples: int | Tensor | None = None
+) -> Tensor:
+    """Sounds in memory at another level, shape ``(n_sounds, n_longest)``.
 
     Parameters
     ----------
     level : float
-        Above 0, relative to full scale.
+        Above 0, relative to full scale. Where a sound is below :data:`SILENCE`, it is taken as if
+        it was at that.
     audio : Tensor
-        ``(n_sounds, n_samples)``.
+        ``(n_sounds, n_longest)``, floating point; differentiable. Of a longer sound, the samples
+        from the beginning of a block on.
     sample_rate : int
-        In Hz.
+        In Hz, 1,000 or more.
+    n_samples : int or Tensor, optional
+        How many samples there are from the first of `audio` to the end of the sound; int64
+        ``(1,)`` where operations are recorded. By default `audio` is the whole sound. Where it is
+        more than `audio` has, the last samples are wrong (:func:`samples_around`); where it is
+        less, what is behind the sound has to be zero.
 
     Examples
     --------
-    >>> brought_to(0.1, torch.tensor([[0.3, -0.3], [0.01, 0.01], [0.0, 0.0]]), sample_rate=20)
-    tensor([[ 0.1000, -0.1000],
-            [ 0.1000,  0.1000],
-            [ 0.0000,  0.0000]])
+    >>> tone = 0.3 * torch.sin(torch.arange(8000) / 3)[None]
+    >>> brought_to(0.1, torch.cat([tone, tone / 64]), sample_rate=8000).square().mean(1).sqrt()
+    tensor([0.1000, 0.1000])
     """
-    if is_traced():
-        return audio * _gain(level, _powers(audio, _block(sample_rate))).to(audio)
-    return audio * gain_to(level, TensorSound(audio, sample_rate))
+    block = _block(sample_rate)
+    n_samples = audio.shape[1] if n_samples is None else n_samples
+    energies = _energies(audio.to(torch.promote_types(audio.dtype, torch.float32)), block)
+    first = torch.arange(energies.shape[1], device=audio.device) * block
+    numbers = (n_samples - first).clamp(0, block).to(energies)
+    smooth = _smoothed(torch.cat([energies, numbers[None]]))
+    # The number is below 1 only around blocks that lie behind the sound.
+    power = (smooth[:-1] / smooth[-1:].clamp_min(1)).clamp_min(SILENCE**2)
+    last = (n_samples - 1) // block
+    if isinstance(last, int):
+        last = min(last, energies.shape[1] - 1)
+    gain = _from_middle_to_middle(level / power.sqrt(), last, audio.shape[1], block)
+    return (audio * gain).to(audio.dtype)
 
 
-def gain_to(level: float, sound: Sound) -> Tensor:
-    """What each sound is multiplied by to bring it to `level`; reads it from front to back.
-
-    Parameters
-    ----------
-    level : float
-        Above 0, relative to full scale.
-    sound : Sound
-        Sounds whose own is below :data:`SILENCE` are taken as if theirs was that.
+def samples_around(start: int, stop: int, sample_rate: int) -> tuple[int, int]:
+    """The samples that set the gains of samples `start` to `stop` of a sound.
 
     Returns
     -------
-    Tensor
-        Shape ``(n_sounds, 1)``, float32. NaN or 0 where a sound contains NaN or infinity.
+    first, last : int
+        The beginning of a block, not negative, and the end of another one, which may lie behind
+        the end of the sound.
+
+    Examples
+    --------
+    >>> samples_around(88_000, 88_001, sample_rate=22_050)
+    (43725, 132275)
     """
-    block = _block(sound.sample_rate)
-    n_at_once = block * max(1, READ_AT_ONCE // block)
-    powers = torch.cat(
-        [
-            _powers(sound.read(start, min(start + n_at_once, sound.n_samples)), block)
-            for start in range(0, sound.n_samples, n_at_once)
-        ],
-        dim=1,
-    )
-    return _gain(level, powers)
-
-
-def with_gain(level: float, sound: Sound) -> tuple[Sound, Tensor]:
-    """The same sound from its beginning, and :func:`gain_to`.
-
-    What is short is read once and kept in memory, a long sound is read twice.
-    """
-    if sound.n_samples <= LONGEST_KEPT:
-        sound = TensorSound(sound.read(0, sound.n_samples), sound.sample_rate)
-    gain = gain_to(level, sound)
-    sound.rewind()
-    return sound, gain
+    block = _block(sample_rate)
+    before, behind = (start - block // 2) // block, -(-(stop + block // 2) // block)
+    return max(0, before - HALF_WINDOW) * block, (behind + HALF_WINDOW) * block
 
 
 def _block(sample_rate: int) -> int:
-    return max(1, sample_rate // BLOCKS_PER_SECOND)
+    return sample_rate // BLOCKS_PER_SECOND
 
 
-def _gain(level: float, powers: Tensor) -> Tensor:
-    energy = powers.sum(dim=1, keepdim=True).clamp_min(torch.finfo(powers.dtype).tiny)
-    own = powers.square().sum(dim=1, keepdim=True) / energy
-    return (level / own.clamp_min(SILENCE**2).sqrt()).float()
-
-
-def _powers(samples: Tensor, block: int) -> Tensor:
-    """Mean square in blocks, ``(n_sounds, n_blocks)``, float64; the last one ends in silence."""
+def _energies(audio: Tensor, block: int) -> Tensor:
+    """Sums of squares of blocks, ``(n_sounds, n_blocks)``; the last one ends in silence."""
     if is_traced():
         # A block more than is needed: there are always several, which export need not ask.
-        squares = F.pad(samples.float(), (0, 2 * block - 1)).square()
-        sums = F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)
-        return sums[:, 0].double() / block
-    n_needed = -(-samples.shape[1] // block) * block
-    samples = between_zeros(samples.float(), 0, n_needed).unflatten(1, (-1, block))
-    amplitudes = torch.linalg.vector_norm(samples, dim=2)
-    return amplitudes.double().square() / block
+        squares = F.pad(audio, (0, 2 * block - 1)).square()
+        return F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)[:, 0]
+    whole = audio.shape[1] // block * block
+    energies = _squared_norms(audio[:, :whole].unflatten(1, (-1, block)))
+    if whole == audio.shape[1]:
+        return energies
+    return torch.cat([energies, _squared_norms(audio[:, None, whole:])], dim=1)
+
+
+def _squared_norms(blocks: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(blocks, dim=2).square()
+
+
+def _smoothed(tracks: Tensor) -> Tensor:
+    """Sums over the window around each block."""
+    n_weights = 2 * HALF_WINDOW + 1
+    places = torch.arange(1, n_weights + 1, dtype=tracks.dtype, device=tracks.device)
+    window = (places * (math.pi / (n_weights + 1))).sin().square()
+    return F.conv1d(tracks[:, None], window[None, None], padding=HALF_WINDOW)[:, 0]
+
+
+def _from_middle_to_middle(gains: Tensor, last: Any, n_samples: Any, block: int) -> Tensor:
+    """From gains of blocks to those of samples, those behind block `last` not looked at."""
+    skipped = block - block // 2  # of the block that ends in the middle of the first
+    shift = 0.5 - block % 2 / 2  # an even number of samples has none in its middle
+    if is_traced():
+        places = torch.arange(n_samples, device=gains.device) + skipped
+        share = ((places % block).to(gains) + shift) / block
+        behind = places // block
+        before = (behind - 1).clamp_min(0).clamp_max(last)
+        behind = behind.clamp_max(last)
+        return gains[:, before] * (1 - share) + gains[:, behind] * share
+    share = (torch.arange(block, dtype=gains.dtype, device=gains.device) + shift) / block
+    gains = gains[:, : last + 1]
+    gains = torch.cat([gains[:, :1], gains, gains[:, -1:]], dim=1)
+    both = torch.stack([gains[:, :-1], gains[:, 1:]], dim=2)
+    ramps = both @ torch.stack([1 - share, share])
+    return ramps.flatten(1)[:, skipped : skipped + n_samples]

@@ -21,7 +21,6 @@ from torch import Tensor
 from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
-from hear_brainsoundnet.streaming import Segment
 
 CLIPS = 16  # per pass
 LENGTH_STEP = 2**12  # samples at the network's rate; lengths are rounded up to multiples of it
@@ -62,11 +61,8 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     clip = model.padded_clip(sound)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
-    sound, gain = model.front_end.levelled(sound)
-    whole = Segment(0, clip.n_padded, {}, {})
-    weight = next(model.soundnet.parameters())
-    audio, _ = model.front_end.read_segment(sound, gain, clip, whole, weight)
-    return ShortClip(audio[0], clip.within)
+    heard = model.front_end.heard(sound, next(model.soundnet.parameters()))
+    return ShortClip(heard.read(0, clip.n_padded)[0], clip.within)
 
 
 def embed_clips(
