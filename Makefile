@@ -148,7 +148,7 @@ $(VENV)/.with-plugin-tests: $(VENV)/.with-training
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
 $(VENV)/.with-tests: $(VENV)/.with-training
-	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,test]"
+	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,teachers,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
 	touch $@
 

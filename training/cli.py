@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from hear_brainsoundnet.command_line import new_app, run_program
-from training.commands import corpus, data, evaluation, models, pretraining, reporting
+from training.commands import corpus, data, evaluation, models, pretraining, reporting, teaching
 from training.commands.options import PROGRAM
 
 app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are worth.")
@@ -18,6 +18,7 @@ app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are wo
 app.command()(data.simulate)
 app.command()(data.prepare)
 app.command()(data.merge)
+app.command()(teaching.teach)
 app.command()(pretraining.pretrain)
 app.command()(models.fit)
 app.command()(models.export)

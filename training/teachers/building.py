@@ -1,0 +1,213 @@
+"""Making a table: every recording is shown to the teacher once, and what is done is kept.
+
+Frames and times are appended to their files. From time to time, when the disk has them, the number
+of frames of each recording follows; what was appended behind that is cut off when a killed job goes
+on. The table has its ``table.json`` only when all of it is there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hear_brainsoundnet.files import sweep, write_atomically, writing
+from hear_brainsoundnet.lock import contents, one_job_per_folder
+from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.progress import bar
+from training.teachers.pieces import embed_recording
+from training.teachers.table import (
+    BEGUN_FILE,
+    FRAME_TYPE,
+    FRAMES_FILE,
+    INFO_FILE,
+    OFFSETS_FILE,
+    STATISTICS_FILE,
+    TIME_TYPE,
+    TIMES_FILE,
+    TeacherTable,
+)
+from training.teachers.table_info import TableInfo, corpus_sha256
+from training.teachers.teacher import Teacher
+
+COUNTS_FILE, COUNT_TYPE = "counts.i64", np.dtype("<i8")
+SECONDS_BETWEEN_STATES = 15.0
+STATISTICS_BLOCK = 2**14  # frames
+
+
+@one_job_per_folder()
+def build_table(
+    corpus: Corpus,
+    teacher: Teacher,
+    out: str | Path,
+    *,
+    kinds: Sequence[str] = (),
+    shortest: float = 0.0,
+    progress: bool = False,
+) -> TeacherTable:
+    """The table of `corpus` and `teacher` in the folder `out`, begun, gone on with, or found whole.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    teacher : Teacher
+    out : path-like
+    kinds : sequence of str
+        Kinds of recordings to take; all by default.
+    shortest : float
+        Seconds; shorter recordings are not taken.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` holds something that is no table.
+    ValueError
+        If `out` holds the table of another corpus or teacher, the corpus has no recording of a
+        kind, or the teacher fails.
+    OSError
+        If it cannot be written.
+    """
+    out = Path(out)
+    info = TableInfo(
+        teacher=teacher.identity,
+        size=teacher.size,
+        corpus_sha256=corpus_sha256(corpus),
+        kinds=tuple(sorted(set(kinds))),
+        shortest=shortest,
+    )
+    if unknown := set(kinds) - set(corpus.recordings["kind"]):
+        known = ", ".join(sorted(set(corpus.recordings["kind"])))
+        raise ValueError(f"the corpus has no {', '.join(sorted(unknown))}; its kinds are {known}")
+    taken = info.taken(corpus)
+    if not taken.any():
+        raise ValueError(f"no recording of the corpus is {shortest:g} s long; take shorter ones")
+    if (out / INFO_FILE).exists():
+        table = TeacherTable(out)
+        info.refuse_others(table.info, f"the table {out}")
+        return table
+    _begin(out, info)
+    counts = _write_frames(out, corpus, teacher, taken, progress)
+    _finish(out, info, counts)
+    return TeacherTable(out)
+
+
+def _begin(out: Path, info: TableInfo) -> None:
+    begun = out / BEGUN_FILE
+    if begun.exists():
+        info.refuse_others(TableInfo.read(begun), f"the table {out}, which is not whole yet,")
+        sweep(out)
+    elif contents(out):
+        raise FileExistsError(f"{out} is not empty and holds no table; give another --out")
+    else:
+        write_atomically(begun, info.model_dump_json(indent=1).encode())
+
+
+def _write_frames(
+    out: Path, corpus: Corpus, teacher: Teacher, taken: NDArray[np.bool_], progress: bool
+) -> NDArray[np.int64]:
+    """Append what is missing; returns the number of frames of every recording."""
+    seconds = corpus.recordings["n_samples"].to_numpy() / SAMPLE_RATE * taken
+    with ExitStack() as stack:
+        rows = stack.enter_context(_Rows(out, teacher.size))
+        n_done = len(rows.counts)
+        shown = stack.enter_context(
+            bar(total=round(seconds.sum()), desc="embed", unit="s", shown=progress)
+        )
+        shown.update(round(seconds[:n_done].sum()))
+        for recording in range(n_done, len(corpus)):
+            if taken[recording]:
+                for frames, times in embed_recording(teacher, corpus, recording):
+                    rows.append(frames, times)
+            rows.end_recording()
+            shown.update(seconds[recording])
+    return np.array(rows.counts, dtype=np.int64)
+
+
+class _Rows:
+    """The growing files: frames, times, and the counts that say how much of both is whole."""
+
+    def __init__(self, out: Path, size: int) -> None:
+        paths = [out / name for name in (FRAMES_FILE, TIMES_FILE, COUNTS_FILE)]
+        for path in paths:
+            path.touch()
+        frame_bytes = size * FRAME_TYPE.itemsize
+        n_counts = paths[2].stat().st_size // COUNT_TYPE.itemsize
+        counts = np.fromfile(paths[2], COUNT_TYPE, n_counts)
+        n_rows = min(
+            paths[0].stat().st_size // frame_bytes, paths[1].stat().st_size // TIME_TYPE.itemsize
+        )
+        # After a power cut there may be fewer rows than were counted.
+        counts = counts[np.cumsum(counts) <= n_rows]
+        self.counts: list[int] = counts.tolist()
+        self._n_written = len(counts)
+        self._frames, self._times, self._counts = (path.open("r+b") for path in paths)
+        _cut(self._frames, sum(self.counts) * frame_bytes)
+        _cut(self._times, sum(self.counts) * TIME_TYPE.itemsize)
+        _cut(self._counts, len(counts) * COUNT_TYPE.itemsize)
+        self._n_frames = 0
+        self._written_at = time.monotonic()
+
+    def append(self, frames: NDArray[np.float32], times: NDArray[np.float64]) -> None:
+        """Frames of the recording that is being embedded."""
+        self._frames.write(frames.astype(FRAME_TYPE).tobytes())
+        self._times.write(times.astype(TIME_TYPE).tobytes())
+        self._n_frames += len(frames)
+
+    def end_recording(self) -> None:
+        """All frames of it are there."""
+        self.counts.append(self._n_frames)
+        self._n_frames = 0
+        if time.monotonic() - self._written_at > SECONDS_BETWEEN_STATES:
+            self._write_counts()
+
+    def _write_counts(self) -> None:
+        for file in (self._frames, self._times):
+            file.flush()
+            os.fsync(file.fileno())
+        self._counts.write(np.array(self.counts[self._n_written :], COUNT_TYPE).tobytes())
+        self._counts.flush()
+        self._n_written = len(self.counts)
+        self._written_at = time.monotonic()
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """However it ends: what is whole is kept."""
+        with self._frames, self._times, self._counts:
+            self._write_counts()
+
+
+def _cut(file: IO[bytes], n_bytes: int) -> None:
+    file.truncate(n_bytes)
+    file.seek(n_bytes)
+
+
+def _finish(out: Path, info: TableInfo, counts: NDArray[np.int64]) -> None:
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    n_frames = int(offsets[-1])
+    if n_frames == 0:
+        raise ValueError(f"{info.teacher.module} gave no embedding of any recording")
+    frames = np.memmap(out / FRAMES_FILE, FRAME_TYPE, "r", shape=(n_frames, info.size))
+    total, squares = np.zeros(info.size), np.zeros(info.size)
+    for start in range(0, n_frames, STATISTICS_BLOCK):
+        block = frames[start : start + STATISTICS_BLOCK].astype(np.float64)
+        total += block.sum(axis=0)
+        squares += np.square(block).sum(axis=0)
+    mean = total / n_frames
+    std = np.sqrt(np.maximum(squares / n_frames - mean**2, 0))
+    statistics = np.stack([mean, std]).astype(np.float32)
+    for name, array in ((OFFSETS_FILE, offsets), (STATISTICS_FILE, statistics)):
+        with writing(out / name) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+    write_atomically(out / INFO_FILE, info.model_dump_json(indent=1).encode())
+    for name in (COUNTS_FILE, BEGUN_FILE):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,50 @@
+"""Long recordings, piece by piece, so that what a teacher needs of memory does not grow with them.
+
+A teacher hears each piece with some seconds before and behind it, and those of its embeddings are
+kept whose time lies within the piece. Pieces begin at multiples of the teacher's hop: the times of
+a recording are those that it would have as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.teachers.teacher import Frames, Teacher
+
+PIECE_SECONDS = 60.0
+MARGIN_SECONDS = 2.5  # more than half of what an embedding of the teachers at hand hears
+
+
+def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterator[Frames]:
+    """Embeddings of a recording and their times in seconds, some at a time.
+
+    Raises
+    ------
+    ValueError
+        If the teacher fails, with the number of the recording.
+    """
+    n_samples = int(corpus.recordings["n_samples"].iloc[recording])
+    step, margin = (
+        math.ceil(seconds / teacher.hop) * teacher.hop
+        for seconds in (PIECE_SECONDS, MARGIN_SECONDS)
+    )
+    duration = n_samples / SAMPLE_RATE
+    n_pieces = max(1, math.ceil((duration - margin) / step))
+    for i in range(n_pieces):
+        begin = i * step if i > 0 else -math.inf
+        end = (i + 1) * step if i + 1 < n_pieces else math.inf
+        first = round(max(0.0, begin - margin) * SAMPLE_RATE)
+        stop = round(min(duration, end + margin) * SAMPLE_RATE)
+        try:
+            frames, times = teacher.embed(corpus.samples(recording, first, stop - first))
+        except ValueError as error:
+            raise ValueError(f"recording {recording}, {duration:.1f} s long: {error}") from error
+        times = times + first / SAMPLE_RATE
+        # Half a sample aside: times at the joint come out of sums that are rounded differently.
+        shift = 0.5 / SAMPLE_RATE
+        kept = (times >= begin - shift) & (times < end - shift)
+        yield frames[kept], np.asarray(times[kept])

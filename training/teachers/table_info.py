@@ -1,0 +1,112 @@
+"""What a table of embeddings was made of; stands as JSON beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.teachers.teacher import TeacherIdentity
+
+FORMAT_VERSION = 1
+
+
+class TableInfo(BaseModel):
+    """All that the frames of a table depend on.
+
+    Attributes
+    ----------
+    format_version : int
+    teacher : TeacherIdentity
+    size : int
+        Of an embedding.
+    corpus_sha256 : str
+        Of the recordings, see :func:`corpus_sha256`.
+    kinds : tuple of str
+        Kinds of recordings that were taken, sorted; empty: all.
+    shortest : float
+        Seconds; shorter recordings were not taken.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    format_version: int = FORMAT_VERSION
+    teacher: TeacherIdentity
+    size: int
+    corpus_sha256: str
+    kinds: tuple[str, ...] = ()
+    shortest: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> TableInfo:
+        """Read what a table was made of.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or of another format version.
+        """
+        try:
+            info = cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise ValueError(f"{path} is damaged; remove {path.parent} and make it anew") from error
+        if info.format_version != FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format version {info.format_version}, expected {FORMAT_VERSION}; "
+                f"remove {path.parent} and make it anew"
+            )
+        return info
+
+    def refuse_others(self, other: TableInfo, place: str) -> None:
+        """See that what is at `place`, `other`, is the same.
+
+        Raises
+        ------
+        ValueError
+            Naming what differs.
+        """
+        mine, found = (each.model_dump() for each in (self, other))
+        for document in (mine, found):
+            document.update(document.pop("teacher"))
+        for key, name in _NAMES.items():
+            if mine[key] != found[key]:
+                raise ValueError(
+                    f"{place} belongs to another {name}: expected {_short(mine[key])}, found "
+                    f"{_short(found[key])}; make a table in another folder, or remove this one"
+                )
+
+    def taken(self, corpus: Corpus) -> NDArray[np.bool_]:
+        """Which recordings of the corpus were taken."""
+        table = corpus.recordings
+        taken = (table["n_samples"] >= self.shortest * SAMPLE_RATE).to_numpy()
+        if self.kinds:
+            taken = taken & table["kind"].isin(self.kinds).to_numpy()
+        return np.asarray(taken, dtype=bool)
+
+
+# Which field tells what from another.
+_NAMES = {
+    "corpus_sha256": "corpus",
+    "module": "teacher",
+    "version": "version of the teacher",
+    "checkpoint_sha256": "checkpoint of the teacher",
+    "size": "size of embeddings",
+    "kinds": "choice of kinds",
+    "shortest": "choice of lengths",
+}
+
+
+def corpus_sha256(corpus: Corpus) -> str:
+    """SHA-256 of the hashes of a corpus's recordings, in their order: all of its samples."""
+    hashes = corpus.recordings["samples_sha256"]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _short(value: object) -> str:
+    if isinstance(value, str):
+        return value[:48] or "none"
+    return ", ".join(value) or "all" if isinstance(value, tuple) else str(value)

