@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from benchmarks.hear.few_shot import labels_of, learned_examples, probe_accuracy, tested_splits
+from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.model_identity import identify, takes_sample_rate
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.scene_embeddings import scene_embeddings
@@ -42,6 +43,12 @@ class Accuracy:
     splits: tuple[float, ...]
     n_clips: tuple[int, ...]
 
+    @classmethod
+    def of(cls, answers: Mapping[str, NDArray[np.bool_]]) -> Accuracy:
+        """Of the answers to the clips of each tested split."""
+        own = answers.values()
+        return cls(tuple(float(each.mean()) for each in own), tuple(len(each) for each in own))
+
     @property
     def mean(self) -> float:
         """Over splits."""
@@ -68,12 +75,7 @@ def linear_accuracy(
     model = identify(module, checkpoint, given)
     task.check_audio(model.sample_rate)
     embeddings = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
-    labels = labels_of(task)
-    accuracies, tested = [], tested_splits(labels)
-    for test in tested:
-        x, y = learned_examples(embeddings, labels, test)
-        accuracies.append(probe_accuracy(x, y, embeddings[test], labels[test]))
-    return Accuracy(tuple(accuracies), tuple(len(labels[test]) for test in tested))
+    return Accuracy.of(answers_by_split(embeddings, labels_of(task)))
 
 
 def measure_tasks(

@@ -169,13 +169,41 @@ def probe_accuracy(
     y_test: Sequence[str],
 ) -> float:
     """Share of right labels of a logistic regression; standardised by what it learned from."""
+    return float(np.mean(probe_answers(x, y, x_test, y_test)))
+
+
+def probe_answers(
+    x: NDArray[np.floating],
+    y: NDArray[np.str_],
+    x_test: NDArray[np.floating],
+    y_test: Sequence[str],
+) -> NDArray[np.bool_]:
+    """Which test clips that regression labels right, ``(n_clips,)``."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     probe.fit(np.asarray(x, np.float64), y)
-    return float(np.mean(probe.predict(np.asarray(x_test, np.float64)) == np.array(y_test)))
+    return np.asarray(probe.predict(np.asarray(x_test, np.float64)) == np.array(y_test))
+
+
+def answers_by_split(
+    embeddings: Mapping[str, NDArray[np.floating]], labels: Mapping[str, Sequence[str]]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which clips of each tested split are labelled right by what the others taught.
+
+    Examples
+    --------
+    >>> embeddings = {"train": np.array([[0.0], [1.0]]), "test": np.array([[0.2], [0.9], [0.7]])}
+    >>> answers_by_split(embeddings, {"train": ["a", "b"], "test": ["a", "b", "a"]})
+    {'test': array([ True,  True, False])}
+    """
+    found = {}
+    for test in tested_splits(labels):
+        x, y = learned_examples(embeddings, labels, test)
+        found[test] = probe_answers(x, y, embeddings[test], labels[test])
+    return found
 
 
 def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:

@@ -7,13 +7,13 @@ a melody, chords, a bass and drums. A score lasts half a minute.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from training.corpus.fetch import fetch, find_package, unpack
+from training.corpus.fetch import Package, fetch, find_package, unpack
 from training.corpus.programs import run_program, write_once
 from training.corpus.source import AudioFile, Source
 
@@ -98,18 +98,14 @@ def music_source(cache: Path, n_scores: int = N_SCORES, seed: int = SEED) -> Sou
     """
     version = run_program(["fluidsynth", "--version"]).splitlines()[0].split()[-1]
     package = find_package([SOUNDFONT_PACKAGE])
-    soundfont = next(unpack(fetch(package, cache)).rglob("FluidR3_GM.sf2"))
+    soundfont = soundfont_of(package, cache)
     key = hashlib.sha256(repr((version, package, seed)).encode()).hexdigest()[:8]
     folder = cache / "synthesised" / f"fluidsynth-{key}"
     files = []
     for i in np.linspace(0, N_SCORES - 1, n_scores).round().astype(int).tolist():
         score = draw_score(seed, i)
         path = folder / f"{score.name}.wav"
-        if not path.is_file():
-            write_midi(score, path.with_suffix(".mid"))
-            settings = ["-r", "44100", "-g", "0.6", "-T", "wav", "-O", "s16"]
-            files_in = [str(soundfont), str(path.with_suffix(".mid"))]
-            write_once(path, ["fluidsynth", "-n", "-i", "-q", *settings, "-F", "{out}", *files_in])
+        play(score, soundfont, path)
         files.append(AudioFile(path, path.name, score.kind, SOUNDFONT_LICENCE))
     made_with = {
         "fluidsynth": version,
@@ -118,6 +114,46 @@ def music_source(cache: Path, n_scores: int = N_SCORES, seed: int = SEED) -> Sou
         "seed": str(seed),
     }
     return Source("fluidsynth", tuple(files), version, made_with=made_with)
+
+
+def soundfont_of(package: Package, cache: Path) -> Path:
+    """The file of instruments in their package, fetched and unpacked unless it is there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be fetched.
+    """
+    return next(unpack(fetch(package, cache)).rglob("FluidR3_GM.sf2"))
+
+
+def play(score: Score, soundfont: Path, path: Path, settings: Sequence[str] = ()) -> None:
+    """Play a score into a WAV file unless it is there; its MIDI file lies beside it.
+
+    Parameters
+    ----------
+    score : Score
+    soundfont : Path
+        The instruments.
+    path : Path
+        The WAV file: 16 bits, two channels at 44,100 Hz.
+    settings : sequence of str
+        More options of fluidsynth.
+
+    Raises
+    ------
+    OSError
+        If fluidsynth is missing, or fails.
+    """
+    if path.is_file():
+        return
+    midi = path.with_suffix(".mid")
+    write_midi(score, midi)
+    own = ["-r", "44100", "-g", "0.6", "-T", "wav", "-O", "s16", *settings]
+    write_once(
+        path,
+        ["fluidsynth", "-n", "-i", "-q", *own, "-F", "{out}", str(soundfont), str(midi)],
+    )
 
 
 def write_midi(score: Score, path: Path) -> None:

@@ -58,6 +58,8 @@ class SceneTask:
         That makes it.
     about : str
         Sources, folds and licence, as Markdown.
+    sample_rate : int
+        In Hz, of the clips that are written.
     """
 
     name: str
@@ -65,6 +67,7 @@ class SceneTask:
     seconds: float
     command: str
     about: str
+    sample_rate: int = SAMPLE_RATE
 
 
 def make_scene_task(
@@ -97,11 +100,11 @@ def make_scene_task(
             own = [clip for clip in clips if clip.split == split]
             if not own:
                 raise ValueError(f"{task.name}: no recording for {split}; fetch the data anew")
-            audio_folder = temporary / str(SAMPLE_RATE) / split
+            audio_folder = temporary / str(task.sample_rate) / split
             audio_folder.mkdir(parents=True)
             for clip in own:
-                audio, rate = clip.read()
-                write_clip(audio_folder / clip.name, fitted(audio, rate, task.seconds))
+                audio = fitted(*clip.read(), task.seconds, task.sample_rate)
+                write_clip(audio_folder / clip.name, audio, task.sample_rate)
             write_json(temporary / f"{split}.json", {clip.name: [clip.label] for clip in own})
         kfold = task.splits[0].startswith("fold")
         settings = {
@@ -128,8 +131,8 @@ def _readme(task: SceneTask, clips: Sequence[LabelledClip]) -> str:
     labels = Counter(clip.label for clip in clips)
     return f"""# {task.name}
 
-{len(clips)} clips of {task.seconds:g} s at {SAMPLE_RATE} Hz; longer recordings are cut, shorter \
-ones are followed by silence.
+{len(clips)} clips of {task.seconds:g} s at {task.sample_rate} Hz; longer recordings are cut, \
+shorter ones are followed by silence.
 
 Written by `{task.command}`; not to be edited.
 

@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 METADATA, VOCABULARY, README = "task_metadata.json", "labelvocabulary.csv", "README.md"
-SAMPLE_RATE = 44_100  # Hz; one for all tasks that are made here, so that a model runs on them all
+SAMPLE_RATE = 44_100  # Hz; one for all tasks of `benchmarks.hear`, so that a model runs on them all
 
 
 @contextmanager
@@ -81,8 +81,10 @@ def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
     return audio[:, 0], int(rate)
 
 
-def fitted(audio: NDArray[np.float64], rate: int, seconds: float) -> NDArray[np.float64]:
-    """At :data:`SAMPLE_RATE`, cut or filled with silence at its end, as HEAR does.
+def fitted(
+    audio: NDArray[np.float64], rate: int, seconds: float, sample_rate: int = SAMPLE_RATE
+) -> NDArray[np.float64]:
+    """At `sample_rate`, cut or filled with silence at its end, as HEAR does.
 
     Examples
     --------
@@ -92,9 +94,9 @@ def fitted(audio: NDArray[np.float64], rate: int, seconds: float) -> NDArray[np.
     import torch
     from torchaudio.functional import resample
 
-    if rate != SAMPLE_RATE:
-        audio = resample(torch.from_numpy(audio), rate, SAMPLE_RATE).numpy()
-    n_samples = round(seconds * SAMPLE_RATE)
+    if rate != sample_rate:
+        audio = resample(torch.from_numpy(audio), rate, sample_rate).numpy()
+    n_samples = round(seconds * sample_rate)
     clipped = np.clip(audio[:n_samples], -1.0, 1.0)
     return np.pad(clipped, (0, n_samples - len(clipped)))
 

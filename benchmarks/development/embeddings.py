@@ -1,0 +1,139 @@
+"""All poolings of all stages of a network, computed once; a scene expression is some columns.
+
+conv1 is left out: its frames are so many that they would cost more than all other stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.default_checkpoint.tasks import PLUGIN
+from benchmarks.hear.model_identity import identify
+from benchmarks.hear.scene_embeddings import scene_embeddings
+from benchmarks.hear.task_folder import TaskFolder
+from hear_brainsoundnet.features import POOLINGS, PRESETS, parse_scene
+from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
+from hear_brainsoundnet.named import load_checkpoint
+
+LEFT_OUT = ("conv1",)
+
+Embeddings = Mapping[str, NDArray[np.float32]]  # by split, (n_clips, n_columns)
+
+
+def every_scene(stages: Mapping[str, StageGeometry]) -> str:
+    """The expression that has all of them.
+
+    Examples
+    --------
+    >>> every_scene(stage_geometry()).split("+")[-1]
+    'conv7:mean,std,max'
+    """
+    poolings = ",".join(POOLINGS)
+    return "+".join(f"{name}:{poolings}" for name in stages if name not in LEFT_OUT)
+
+
+def columns_of(scene: str, stages: Mapping[str, StageGeometry]) -> NDArray[np.int64]:
+    """Where the units of a scene expression stand among those of :func:`every_scene`.
+
+    Raises
+    ------
+    ValueError
+        If it is no expression, or names a stage that is left out.
+
+    Examples
+    --------
+    >>> stages = stage_geometry()
+    >>> columns_of("pool1:std", stages)
+    array([16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31])
+    """
+    first, position = {}, 0
+    for term in parse_scene(every_scene(stages), stages):
+        for pooling in term.poolings:
+            first[term.stage, pooling] = position
+            position += stages[term.stage].channels
+    columns = []
+    for term in parse_scene(scene, stages):
+        if term.stage in LEFT_OUT:
+            raise ValueError(
+                f"scene={scene!r}: {term.stage} is not compared here; choose from "
+                f"{', '.join(name for name in stages if name not in LEFT_OUT)}"
+            )
+        for pooling in term.poolings:
+            start = first[term.stage, pooling]
+            columns.append(np.arange(start, start + stages[term.stage].channels))
+    return np.concatenate(columns)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What may be chosen.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    checkpoint : str
+        Name or path.
+    scene : str
+        Expression, or the name of a preset.
+    level : float or None
+        Brought to first; None for that of the preset.
+    """
+
+    name: str
+    checkpoint: str
+    scene: str = "default"
+    level: float | None = None
+
+    @property
+    def preset(self) -> str:
+        """The preset that says what the expression does not."""
+        return self.scene if self.scene in PRESETS else "default"
+
+    @property
+    def expression(self) -> str:
+        """Of the scene."""
+        return PRESETS[self.scene].scene if self.scene in PRESETS else self.scene
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Keywords for ``load_model`` but for rate and scene."""
+        level = {} if self.level is None else {"level": self.level}
+        return {"preset": self.preset, **level}
+
+    def columns(self) -> NDArray[np.int64]:
+        """Its columns of :func:`embed_all`."""
+        return columns_of(self.expression, stages_of(self.checkpoint))
+
+
+def stages_of(checkpoint: str) -> dict[str, StageGeometry]:
+    """Of the network of a checkpoint."""
+    return stage_geometry(load_checkpoint(checkpoint).card.layers)
+
+
+def embed_all(
+    candidate: Candidate, tasks: Sequence[TaskFolder], sample_rate: int, cache: Path
+) -> dict[str, Embeddings]:
+    """By task, every stage and pooling of the candidate's network, computed unless in the cache.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If checkpoint or tasks are not right.
+    """
+    options = {
+        **candidate.options,
+        "scene": every_scene(stages_of(candidate.checkpoint)),
+        "sample_rate": sample_rate,
+    }
+    model = identify(PLUGIN, candidate.checkpoint, options)
+    found: dict[str, Embeddings] = {}
+    for task in tasks:
+        task.check_audio(model.sample_rate)
+        found[task.name] = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
+    return found

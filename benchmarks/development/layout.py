@@ -1,0 +1,40 @@
+"""What all tasks here have in common: name, rate, command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.hear.tasks.scene_task import SceneTask
+from training.corpus.corpus import SAMPLE_RATE
+
+COMMAND = "python -m benchmarks.development tasks"
+PREFIX, SUFFIX = "development_", "-1.0.0-full"
+
+
+def task_name(what: str) -> str:
+    """Name of a task's folder.
+
+    Examples
+    --------
+    >>> task_name("kind")
+    'development_kind-1.0.0-full'
+    """
+    return f"{PREFIX}{what}{SUFFIX}"
+
+
+def short_name(name: str) -> str:
+    """What :func:`task_name` was made from, or the name itself.
+
+    Examples
+    --------
+    >>> short_name("development_kind-1.0.0-full"), short_name("esc10-1.0.0-full")
+    ('kind', 'esc10-1.0.0-full')
+    """
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).removesuffix(SUFFIX)
+    return name
+
+
+def scene_task(what: str, splits: Sequence[str], seconds: float, about: str) -> SceneTask:
+    """A task at the rate of corpora, so that nothing is resampled."""
+    return SceneTask(task_name(what), tuple(splits), seconds, COMMAND, about, SAMPLE_RATE)

@@ -1,0 +1,40 @@
+"""All development tasks, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.development.notes import make_instrument, make_note
+from benchmarks.development.sounds import make_event, make_kind
+from benchmarks.development.voices import make_letter, make_phrase, make_speaker
+from benchmarks.development.words import BANDS, make_words
+from training.corpus.corpus import Corpus
+
+
+def make_all(corpus_folder: Path, cache: Path, out: Path) -> Iterator[Path]:
+    """Make each task unless it is there already; yields its folder.
+
+    Parameters
+    ----------
+    corpus_folder : Path
+        Of the corpus that recordings are taken from.
+    cache : Path
+        Folder of what is fetched and synthesised.
+    out : Path
+        Folder of the tasks.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no corpus, or it lacks what a task needs.
+    OSError
+        If a synthesiser is missing, or its sounds cannot be fetched.
+    """
+    corpus = Corpus.open(corpus_folder)
+    for make in (make_kind, make_event, make_speaker, make_phrase, make_letter):
+        yield make(corpus, out)
+    for what in BANDS:
+        yield make_words(what, cache, out)
+    for make_played in (make_instrument, make_note):
+        yield make_played(cache, out)

@@ -1,0 +1,110 @@
+"""Candidates side by side on the development tasks; the document of the table."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.default_checkpoint.tasks import Accuracy
+from benchmarks.development.embeddings import Candidate, Embeddings, embed_all
+from benchmarks.development.layout import short_name
+from benchmarks.development.summary import FIELDS, difference, overall
+from benchmarks.hear.few_shot import answers_by_split, labels_of
+from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.task_folder import TaskFolder, find_tasks
+
+logger = logging.getLogger(__name__)
+
+OVERALL, AGAINST = "log odds", "against the first"
+
+
+def measure(
+    candidates: Sequence[Candidate],
+    tasks_folder: Path,
+    cache: Path,
+    task_names: Sequence[str] = (),
+) -> dict[str, Any]:
+    """All candidates on all tasks; the first is what the others are compared with.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+    tasks_folder : Path
+        What ``python -m benchmarks.development tasks`` has made.
+    cache : Path
+        Folder for embeddings, so that another expression costs nothing but its regressions.
+    task_names : sequence of str
+        Folders of tasks; none for all.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a checkpoint, an expression or the tasks are not right.
+    """
+    tasks = find_tasks(tasks_folder, task_names)
+    columns = [candidate.columns() for candidate in candidates]  # mistakes come to light first
+    rows, found = [], []
+    for candidate, own in zip(candidates, columns, strict=True):
+        logger.info("%s %s", candidate.name, candidate.scene)
+        embeddings = embed_all(candidate, tasks, common_sample_rate(tasks), cache)
+        found.append(
+            {short_name(task.name): answers_of(embeddings[task.name], own, task) for task in tasks}
+        )
+        row: dict[str, Any] = {
+            "checkpoint": candidate.name,
+            "scene": candidate.scene,
+            "level": "preset's" if candidate.level is None else candidate.level,
+            OVERALL: overall(found[-1]),
+            AGAINST: "",
+        }
+        if len(found) > 1:
+            gain, error = difference(found[-1], found[0])
+            row[AGAINST] = f"{gain:+.3f} ± {error:.3f}"
+        row |= {task: str(Accuracy.of({"all": each})) for task, each in found[-1].items()}
+        rows.append(row)
+    return {
+        "title": "Development tasks",
+        "command": command(candidates),
+        "rows": rows,
+        "notes": [
+            "Accuracy of a logistic regression on standardised scene embeddings (C = 1), with "
+            "Wilson's 95 % interval over all tested clips.",
+            f"{OVERALL}: of a right answer, mean over the tasks of a field and over fields "
+            f"({', '.join(FIELDS)}); {AGAINST}: difference and standard error over clips.",
+        ],
+        "details": {
+            "answers": [
+                {task: "".join("01"[int(each)] for each in own) for task, own in row.items()}
+                for row in found
+            ]
+        },
+    }
+
+
+def answers_of(
+    embeddings: Embeddings, columns: NDArray[np.int64], task: TaskFolder
+) -> NDArray[np.bool_]:
+    """Which tested clips of a task are labelled right, from some columns of its embeddings."""
+    own = {split: table[:, columns] for split, table in embeddings.items()}
+    return np.concatenate(list(answers_by_split(own, labels_of(task)).values()))
+
+
+def command(candidates: Sequence[Candidate]) -> str:
+    """What makes the table again; files are for the reader to name."""
+    scenes = dict.fromkeys(candidate.scene for candidate in candidates)
+    levels = dict.fromkeys(candidate.level for candidate in candidates)
+    words = ["--tasks", "TASKS", "--out", "WORK"]
+    words += [word for scene in scenes for word in ("--scene", scene)]
+    words += [
+        word
+        for level in levels
+        for word in ("--level", "preset" if level is None else f"{level:g}")
+    ]
+    words += [f"{name}=CHECKPOINT" for name in dict.fromkeys(each.name for each in candidates)]
+    return f"python -m benchmarks.development measure {shlex.join(words)}"

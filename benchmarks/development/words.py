@@ -1,0 +1,136 @@
+"""Isolated words that synthesisers speak, told of voices that were not learned from.
+
+``word``: the band of recordings at 16 kHz; ``word_telephone``: the band of those at 8 kHz;
+``word_few``: eight examples of each word to learn from, each of another voice, in the band of
+16 kHz. All are tested on the same utterances. A word begins after a random pause, as in recordings
+that are cut to one second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from benchmarks.development.excerpts import SEED
+from benchmarks.development.layout import scene_task
+from benchmarks.development.vocabulary import LEARNED, TESTED, WORDS, Voice
+from benchmarks.hear.tasks.scene_task import LabelledClip, make_scene_task
+from training.corpus.corpus import SAMPLE_RATE
+from training.corpus.programs import write_once
+
+SECONDS = 1.0
+BANDS: Mapping[str, int] = {"word": 16_000, "word_telephone": 8_000, "word_few": 16_000}  # Hz
+VERSIONS = {"train": 2, "test": 3}  # of each word by each voice
+N_FEW = 8
+_SPEEDS, _PITCHES = (120, 190), (25, 75)  # words a minute, and 0 to 99, of espeak-ng
+_STRETCHES, _SHIFTS = (0.9, 1.3), (0.85, 1.2)  # of flite's durations and fundamental frequency
+_SILENCE = 0.01  # of the peak; what is quieter before and behind a word is cut off
+_SNR_DB = (10.0, 30.0)  # of the word over noise, so that no synthesiser is told by its silence
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A word, by a voice, the `version`-th time; how it is spoken follows from these."""
+
+    word: str
+    voice: Voice
+    version: int
+
+    @property
+    def name(self) -> str:
+        """For a file."""
+        voice = f"{self.voice.program}_{self.voice.name}".replace("+", "_")
+        return f"{self.word}-{voice}-{self.version}.wav"
+
+    def rng(self) -> np.random.Generator:
+        """Of this utterance alone."""
+        return np.random.default_rng([SEED, *self.name.encode()])
+
+    def command(self) -> list[str]:
+        """What speaks it into ``{out}``."""
+        rng = self.rng()
+        if self.voice.program == "flite":
+            shift, stretch = rng.uniform(*_SHIFTS), rng.uniform(*_STRETCHES)
+            settings = [
+                "--setf",
+                f"f0_shift={shift:.3f}",
+                "--setf",
+                f"duration_stretch={stretch:.3f}",
+            ]
+            return ["flite", "-voice", self.voice.name, *settings, "-t", self.word, "-o", "{out}"]
+        speed, pitch = rng.integers(*_SPEEDS), rng.integers(*_PITCHES)
+        settings = ["-s", str(speed), "-p", str(pitch)]
+        return ["espeak-ng", "-v", self.voice.name, *settings, "-w", "{out}", "--", self.word]
+
+
+def utterances(split: str, *, few: bool = False) -> Iterator[Utterance]:
+    """What is spoken for the split "train" or "test"; of the first eight voices alone if few."""
+    voices = LEARNED if split == "train" else TESTED
+    n_versions = VERSIONS[split]
+    if few and split == "train":
+        voices, n_versions = voices[:: len(voices) // N_FEW][:N_FEW], 1
+    for word in WORDS:
+        for voice in voices:
+            yield from (Utterance(word, voice, version) for version in range(n_versions))
+
+
+def make_words(what: str, cache: Path, tasks_folder: Path) -> Path:
+    """Make one of the tasks, unless it is there already; returns its folder.
+
+    Parameters
+    ----------
+    what : str
+        {"word", "word_telephone", "word_few"}.
+    cache : Path
+        Folder of what is synthesised, so that nothing is made twice.
+    tasks_folder : Path
+
+    Raises
+    ------
+    OSError
+        If espeak-ng or flite is missing.
+    """
+    about = f"""
+- Source: espeak-ng and flite, whose voices are free (GPL-3+; BSD-like).
+- Label: the word.
+- Splits: voices. Learned from {", ".join(voice.name for voice in LEARNED)}; tested on \
+{", ".join(voice.name for voice in TESTED)}, which are kept out of corpora.
+- Band: that of recordings at {BANDS[what]} Hz. Noise {_SNR_DB[0]:g} to {_SNR_DB[1]:g} dB below \
+the word."""
+    task = scene_task(what, ("train", "test"), SECONDS, about)
+    return make_scene_task(
+        task,
+        tasks_folder,
+        lambda: [
+            LabelledClip(each.name, each.word, split, partial(_spoken, each, cache, BANDS[what]))
+            for split in task.splits
+            for each in utterances(split, few=what == "word_few")
+        ],
+    )
+
+
+def _spoken(utterance: Utterance, cache: Path, band: int) -> tuple[NDArray[np.float64], int]:
+    """Samples and rate of an utterance, spoken unless it is in the cache."""
+    import soxr
+
+    path = cache / "synthesised" / "development-words" / utterance.name
+    write_once(path, utterance.command())
+    audio, rate = soundfile.read(path, dtype="float64")
+    sounding = np.flatnonzero(np.abs(audio) > _SILENCE * np.abs(audio).max())
+    audio = soxr.resample(audio[sounding[0] : sounding[-1] + 1], rate, band, quality="HQ")
+    rng = utterance.rng()
+    length = round(SECONDS * band)
+    pause = int(rng.integers(max(1, length - len(audio))))
+    clip = np.zeros(length)
+    end = min(length, pause + len(audio))
+    clip[pause:end] = audio[: end - pause]
+    rms = np.sqrt(np.mean(np.square(audio)))
+    clip += rms * 10 ** (-rng.uniform(*_SNR_DB) / 20) * rng.standard_normal(length)
+    clip /= max(1.0, np.abs(clip).max())
+    return soxr.resample(clip, band, SAMPLE_RATE, quality="HQ"), SAMPLE_RATE
