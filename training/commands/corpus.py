@@ -34,7 +34,7 @@ def debian(
     ),
     only: Annotated[
         list[str] | None,
-        typer.Option(help="A package, espeak-ng or fluidsynth, else all; may be repeated."),
+        typer.Option(help="A package, espeak-ng, fluidsynth or words, else all; may be repeated."),
     ] = None,
     against: Against = None,
     workers: Workers = 2,

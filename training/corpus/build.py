@@ -158,6 +158,7 @@ class _Writer:
             "samples_sha256": recording.samples_sha256,
             "kind": file.kind,
             "licence": file.licence,
+            "label": file.label,
         }
         self.rows.append(row)
         self._known.add(recording.samples_sha256)

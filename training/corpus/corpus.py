@@ -33,7 +33,8 @@ SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 SAMPLE_TYPE = np.dtype("<i2")
 
 # Of the table: where a recording lies in the audio file (samples), where it came from (its path
-# inside the source), the SHA-256 of that file and of the int16 samples, what it holds, its licence.
+# inside the source), the SHA-256 of that file and of the int16 samples, what it holds, its licence,
+# and its label: the word that is spoken, empty where none is known.
 RECORDING_COLUMNS = {
     "start_sample": "int64",
     "n_samples": "int64",
@@ -43,6 +44,7 @@ RECORDING_COLUMNS = {
     "samples_sha256": "str",
     "kind": "str",
     "licence": "str",
+    "label": "str",
 }
 
 
@@ -103,6 +105,8 @@ class Corpus:
                 )
         manifest = Manifest.read(folder / MANIFEST_FILE)
         recordings = pandas.read_parquet(folder / TABLE_FILE)
+        if "label" not in recordings.columns:  # of corpora that were built before there were any
+            recordings["label"] = ""
         if missing := set(RECORDING_COLUMNS) - set(recordings.columns):
             raise ValueError(
                 f"{folder / TABLE_FILE} lacks the columns {', '.join(sorted(missing))}; build the "

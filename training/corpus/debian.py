@@ -10,10 +10,12 @@ from training.corpus.music import music_source
 from training.corpus.packages import choose, package_source, read_catalogue
 from training.corpus.source import Source
 from training.corpus.speech import speech_source
+from training.corpus.words import words_source
 
 SYNTHESISERS: dict[str, Callable[[Path], Source]] = {
     "espeak-ng": speech_source,
     "fluidsynth": music_source,
+    "words": words_source,
 }
 
 

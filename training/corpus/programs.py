@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -28,10 +29,15 @@ def run_program(command: list[str], text: str | None = None) -> str:
     return done.stdout
 
 
-def write_once(path: Path, command: list[str], text: str | None = None) -> None:
+def write_once(
+    path: Path,
+    command: list[str],
+    text: str | None = None,
+    then: Callable[[Path], None] | None = None,
+) -> None:
     """Have a program write a file, unless it is there; it takes its name when it is whole.
 
-    `command` names the file as ``{out}``.
+    `command` names the file as ``{out}``; `then` goes over what was written.
     """
     if path.is_file():
         return
@@ -39,6 +45,8 @@ def write_once(path: Path, command: list[str], text: str | None = None) -> None:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         run_program([str(temporary) if each == "{out}" else each for each in command], text)
+        if then is not None:
+            then(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

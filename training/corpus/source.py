@@ -23,15 +23,18 @@ class AudioFile:
     name : str
         Its path inside the source, with forward slashes.
     kind : str
-        What it holds: speech, letters, singing, music, notes, drums, effects, ambience, ...
+        What it holds: speech, words, letters, singing, music, notes, drums, effects, ambience, ...
     licence : str
         SPDX or Debian short name.
+    label : str
+        What exactly it holds, where that is known: the word that is spoken; else empty.
     """
 
     path: Path
     name: str
     kind: str
     licence: str
+    label: str = ""
 
 
 @dataclass(frozen=True)

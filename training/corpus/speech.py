@@ -22,15 +22,15 @@ N_RECORDINGS = 2_000  # of some seven seconds each
 SEED = 0
 VOICE_LICENCE = "GPL-3+"
 
-_VARIANTS = (
+VARIANTS = (
     *(f"f{i}" for i in range(1, 6)),
     *(f"m{i}" for i in range(1, 9)),
     *("klatt", "klatt2", "klatt3", "klatt4", "croak", "whisper", "whisperf", "Andy", "Annie"),
     *("Gene", "Michael", "Mario", "adam", "anika", "announcer", "belinda", "boris", "david"),
     *("edward", "grandma", "grandpa", "linda", "steph", "rob"),
 )
-_SPEEDS = (110, 230)  # words a minute
-_PITCHES = (15, 85)  # of 0 to 99
+SPEEDS = (110, 230)  # words a minute
+PITCHES = (15, 85)  # of 0 to 99
 _N_WORDS = (8, 25)
 
 
@@ -65,12 +65,12 @@ def draw_utterance(passages: Mapping[str, Sequence[str]], seed: int, i: int) -> 
     if " " not in text:
         words = rng.integers(len(choice), size=rng.integers(*_N_WORDS, endpoint=True)).tolist()
         text = " ".join(choice[word] for word in words)
-    variant = _VARIANTS[rng.integers(len(_VARIANTS))]
+    variant = VARIANTS[rng.integers(len(VARIANTS))]
     return Utterance(
         text,
         f"{language}+{variant}",
-        int(rng.integers(*_SPEEDS, endpoint=True)),
-        int(rng.integers(*_PITCHES, endpoint=True)),
+        int(rng.integers(*SPEEDS, endpoint=True)),
+        int(rng.integers(*PITCHES, endpoint=True)),
     )
 
 

@@ -1,0 +1,160 @@
+"""Words to be spoken one by one: frequent, short, told apart by ear, none that evaluation uses.
+
+They come from the smallest list of SCOWL, which holds the most frequent English words. Half of them
+are pairs that differ in one sound of speech (*cap*, *cup*), the others are drawn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+PACKAGE = "scowl"
+LICENCE = "SCOWL"
+LISTS = ("usr/share/dict/scowl/english-words.10",)
+LETTERS = (3, 9)
+MOST_SYLLABLES = 3
+
+# What the evaluation sets say: digits (Free Spoken Digit Dataset), Speech Commands version 2.
+_EVALUATED = """
+    zero one two three four five six seven eight nine o oh
+    backward bed bird cat dog down follow forward go happy house learn left marvin no off on
+    right sheila stop tree up visual wow yes unknown silence
+"""
+EVALUATED = tuple(_EVALUATED.split())
+# Forms of these that no ending makes, and what sounds like one of them in some accent.
+_FORMS = """
+    went gone goes going first once second twice third thirteen thirty twelfth twelve twenty
+    fifth fifty ninth learnt leave leaves leaving noes ups upped nil none unhappy
+    for fore won to too ate know knows write writes rite
+"""
+_ENDINGS = """
+    s es ed d ing ings er ers est r ly ness th teen ty y
+"""
+_VOWEL = re.compile("[aeiouæɐɑɒɔəɚɛɜɪʊʌᵻ]+")
+_STRESS = re.compile("[ˈˌ\\s]")
+
+
+def read_words(folder: Path) -> list[str]:
+    """The words of the package that is unpacked in `folder`, in order, inflected forms left out.
+
+    Raises
+    ------
+    ValueError
+        If a list is missing.
+    """
+    words: set[str] = set()
+    for name in LISTS:
+        if not (folder / name).is_file():
+            raise ValueError(f"{PACKAGE} holds no {name}; look at where it has its lists")
+        words |= set((folder / name).read_text("latin-1").split())
+    kept = {word for word in words if re.fullmatch("[a-z]+", word)}
+    return sorted(
+        word
+        for word in kept
+        if LETTERS[0] <= len(word) <= LETTERS[1] and not _is_inflected(word, kept)
+    )
+
+
+def is_evaluated(word: str) -> bool:
+    """Whether the evaluation sets say a word, or a form of it.
+
+    Examples
+    --------
+    >>> [is_evaluated(word) for word in ("houses", "happier", "stopped", "seventeen", "horse")]
+    [True, True, True, True, False]
+    """
+    return word in _FORMS.split() or any(_is_form(word, base) for base in EVALUATED)
+
+
+def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
+    """Choose `n` words that sound differently, half of them in pairs that differ in one phoneme.
+
+    Parameters
+    ----------
+    phonemes : mapping
+        From words to what espeak-ng says for them, in letters of the International Phonetic
+        Alphabet; those that evaluation uses among them, so that what sounds alike is left out.
+    n, seed : int
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Raises
+    ------
+    ValueError
+        If there are not that many.
+
+    Examples
+    --------
+    >>> spoken = {"cap": "kˈæp", "cup": "kˈʌp", "for": "fˈoːɹ", "four": "fˈoːɹ", "song": "sˈɔŋ"}
+    >>> choose_words(spoken, 3, seed=0)
+    ['cap', 'cup', 'song']
+    """
+    sounds = {word: _STRESS.sub("", spoken) for word, spoken in phonemes.items()}
+    taken = {said for word, said in sounds.items() if is_evaluated(word)}
+    candidates: dict[str, str] = {}  # from sounds to the word
+    for word in sorted(sounds, key=lambda word: (len(word), word)):
+        said = sounds[word]
+        n_syllables = len(_VOWEL.findall(said.replace("ː", "")))
+        if said not in taken and 1 <= n_syllables <= MOST_SYLLABLES:
+            candidates.setdefault(said, word)
+    if len(candidates) < n:
+        raise ValueError(f"expected {n} words to choose from, found {len(candidates)}")
+    order = np.random.default_rng(seed).permutation(len(candidates)).tolist()
+    drawn = [list(candidates)[place] for place in order]
+    chosen: dict[str, None] = {}
+    near = _neighbours(drawn)
+    for said in drawn:
+        if len(chosen) + 2 > n // 2:
+            break
+        if said not in chosen and (others := [each for each in near[said] if each not in chosen]):
+            chosen |= {said: None, others[0]: None}
+    for said in drawn:
+        if len(chosen) < n:
+            chosen[said] = None
+    return sorted(candidates[said] for said in chosen)
+
+
+def _is_form(word: str, base: str) -> bool:
+    stems = {base, base + base[-1]}  # stopped
+    if base.endswith(("e", "y")):
+        stems |= {base[:-1], base[:-1] + "i"}
+    return word == base or (
+        len(base) > 2
+        and any(word == stem + ending for stem in stems for ending in _ENDINGS.split())
+    )
+
+
+def _is_inflected(word: str, words: set[str]) -> bool:
+    """Whether a regular ending makes it of another of the words."""
+    for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "est"):
+        stem = word.removesuffix(ending)
+        if stem == word or len(stem) < 3:
+            continue
+        bases = {stem, stem + "e"}
+        if stem[-1] == stem[-2]:
+            bases.add(stem[:-1])
+        if stem[-1] == "i":
+            bases.add(stem[:-1] + "y")
+        if bases & words:
+            return True
+    return False
+
+
+def _neighbours(said: Sequence[str]) -> dict[str, list[str]]:
+    """Those of equal length that differ in one letter of the phonetic alphabet, for each."""
+    by_gap: dict[str, list[str]] = {}
+    for each in said:
+        for place in range(len(each)):
+            by_gap.setdefault(f"{each[:place]}_{each[place + 1 :]}", []).append(each)
+    near: dict[str, list[str]] = {each: [] for each in said}
+    for group in by_gap.values():
+        for each in group:
+            near[each] += [other for other in group if other != each]
+    return near
