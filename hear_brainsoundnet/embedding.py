@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -167,6 +168,14 @@ class EmbeddingModel(nn.Module):
         super().train(mode)
         self.soundnet.eval()
         return self
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As of every module; weights without their scale or rate are refused if it is strict."""
+        if strict:
+            self.front_end.check_names(self.state_dict().keys() - state_dict.keys(), "front_end.")
+        return super().load_state_dict(state_dict, strict, assign)
 
     def __prepare_scriptable__(self) -> EmbeddingModel:
         """Called by torch.jit.script, which understands a part of Python alone."""

@@ -41,6 +41,7 @@ NARROWEST = 64  # numbers in a block that is multiplied by itself
 LARGEST_FOLDED = 2**17  # weights of a kernel that is kept in another arrangement
 MANY_NUMBERS = 2**12
 FULL_PRECISION = (torch.float32, torch.float64)
+PLAIN = (Tensor, nn.Parameter)  # no subclass, which may compute otherwise
 FEW_TO_COPY = 2**17  # numbers; for no more, folded kernels cost more than they save
 FEW_NUMBERS = 2**13  # in rows that are multiplied from the left; then from the right is faster
 
@@ -235,13 +236,11 @@ def can_serve(soundnet: SoundNet) -> bool:
         ):
             return False
         weight = conv._parameters.get("weight")
-        if weight is None or type(weight) not in (Tensor, nn.Parameter):
+        if type(weight) not in PLAIN or cast(Tensor, weight).dtype not in FULL_PRECISION:
             return False
-        if weight.dtype not in FULL_PRECISION:
-            return False
-        parameters = (*conv._parameters.values(), *norm._parameters.values())
-        if any(each is None or (learns and each.requires_grad) for each in parameters):
-            return False
+        for each in (*conv._parameters.values(), *norm._parameters.values()):
+            if each is None or (learns and each.requires_grad):
+                return False
     return weight is not None and not torch.is_autocast_enabled(weight.device.type)
 
 
@@ -253,12 +252,12 @@ def n_conv_outputs(layer: Layer, n_frames: int) -> int:
 def _equal(one: Tensor | None, other: Tensor | None) -> bool:
     if one is None or other is None:
         return one is other
-    if one.dtype != other.dtype or one.shape != other.shape:
+    if one.dtype != other.dtype:
         return False
     if one.numel() < MANY_NUMBERS or one.dtype not in FULL_PRECISION:
         return torch.equal(one, other)
     # NumPy compares several numbers at a time, and is done in a seventh of the time.
-    return bool((one.detach().numpy() == other.numpy()).all())
+    return one.shape == other.shape and bool((one.detach().numpy() == other.numpy()).all())
 
 
 def _is_as_made(module: nn.Module | None, kind: type[nn.Module]) -> TypeGuard[nn.Module]:

@@ -7,7 +7,7 @@ half precision and autocast are for the network alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -39,7 +39,8 @@ class FrontEnd(nn.Module):
     """What sounds go through before they enter a network.
 
     The amplitude scale and the rate that the network expects are part of the state, since weights
-    mean nothing without them. Weights for another rate are refused, by ``load_state_dict``.
+    mean nothing without them. Weights for another rate are refused, by ``load_state_dict``, and so
+    are weights that do not say what they expect, unless that is not strict.
 
     Parameters
     ----------
@@ -86,6 +87,30 @@ class FrontEnd(nn.Module):
                 f"{self.target_rate} Hz; load their own checkpoint with load_model(path)"
             )
         super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
+
+    def check_names(self, missing: Collection[str], prefix: str) -> None:
+        """Refuse weights from which nothing but the scale or the rate is missing.
+
+        Parameters
+        ----------
+        missing : collection of str
+            Names that a state lacks.
+        prefix : str
+            Of this module's names in it.
+        """
+        own = [name for name in ("input_scale", "network_rate") if prefix + name in missing]
+        if own and len(own) == len(missing):
+            values = {name: getattr(self, name).item() for name in own}
+            shown = ", ".join(
+                f"state['{prefix}{name}'] = torch.tensor({value!r})"
+                for name, value in values.items()
+            )
+            raise ValueError(
+                f"these weights do not say which {' and '.join(own)} they expect "
+                "(an earlier version saved them); load their own checkpoint with "
+                f"load_model(path), or add what is missing (this model has {shown}), or keep this "
+                "model's with strict=False"
+            )
 
     def resampler_for(self, sound: Sound) -> Resampler:
         if sound.sample_rate == self.sample_rate:

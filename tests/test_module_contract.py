@@ -341,3 +341,25 @@ def test_weights_bring_their_scale_and_are_refused_by_another_rate(
     assert torch.equal(get_scene_embeddings(noise(), other), expected)
     with pytest.raises(ValueError, match=r"expect audio at 8000 Hz, .* for 22050 Hz; load their"):
         other.load_state_dict({**model.state_dict(), "front_end.network_rate": torch.tensor(8000)})
+
+
+def test_weights_saved_without_their_scale_are_refused_in_words(model: EmbeddingModel) -> None:
+    state = model.state_dict()
+    scale = state.pop("front_end.input_scale")
+    with pytest.raises(
+        ValueError, match=r"which input_scale they expect.*load_model\(path\).*or add"
+    ):
+        model.load_state_dict(state)
+    rate = state.pop("front_end.network_rate")
+    with pytest.raises(
+        ValueError, match=rf"torch\.tensor\({int(rate)}\)\), or keep .*strict=False"
+    ):
+        model.load_state_dict(state)
+    model.front_end.input_scale.fill_(3.0)
+    found = model.load_state_dict(state, strict=False)
+    assert set(found.missing_keys) == {"front_end.input_scale", "front_end.network_rate"}
+    assert float(model.front_end.input_scale) == 3.0
+    added = {"front_end.input_scale": scale, "front_end.network_rate": rate}
+    assert not model.load_state_dict({**state, **added}).missing_keys
+    with pytest.raises(RuntimeError, match="conv1"):  # what else is missing is torch's to say
+        model.load_state_dict({})
