@@ -23,6 +23,7 @@ from training.recipe import FitRecipe
 from training.recipe_folder import RecipeFolder
 from training.report import write_report
 from training.simulation import simulate
+from training.teachers.building import build_table
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ from training.simulation import simulate
         (prepare_collection, 2),
         (fit, 1),
         (pretrain, 1),
+        (build_table, 2),
         (evaluate, 1),
         (compare_models, 2),
         (partition, 1),

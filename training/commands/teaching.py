@@ -23,6 +23,14 @@ def teach(
     checkpoint: Annotated[
         Path | None, typer.Option(help="The file that the module loads; else its default.")
     ] = None,
+    scene: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Take scene embeddings of this many seconds, every half of it, in place of "
+            "timestamp embeddings.",
+        ),
+    ] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(help="Kind of recordings to take, else all; may be repeated."),
@@ -42,7 +50,7 @@ def teach(
     from training.teachers.teacher import Teacher
 
     opened = Corpus.open(corpus)
-    teacher = Teacher(module, checkpoint)
+    teacher = Teacher(module, checkpoint, scene_seconds=scene)
     try:
         table = build_table(
             opened, teacher, out, kinds=kind or (), shortest=shortest, progress=True

@@ -79,6 +79,7 @@ def build_table(
     info = TableInfo(
         teacher=teacher.identity,
         size=teacher.size,
+        scene_seconds=teacher.scene_seconds,
         corpus_sha256=corpus_sha256(corpus),
         kinds=tuple(sorted(set(kinds))),
         shortest=shortest,

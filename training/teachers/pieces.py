@@ -28,9 +28,10 @@ def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterato
         If the teacher fails, with the number of the recording.
     """
     n_samples = int(corpus.recordings["n_samples"].iloc[recording])
+    margin_seconds = max(MARGIN_SECONDS, (teacher.scene_seconds or 0) / 2)
     step, margin = (
         math.ceil(seconds / teacher.hop) * teacher.hop
-        for seconds in (PIECE_SECONDS, MARGIN_SECONDS)
+        for seconds in (PIECE_SECONDS, margin_seconds)
     )
     duration = n_samples / SAMPLE_RATE
     n_pieces = max(1, math.ceil((duration - margin) / step))

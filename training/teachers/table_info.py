@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training.corpus.corpus import SAMPLE_RATE, Corpus
-from training.teachers.teacher import TeacherIdentity
+from training.teachers.identity import TeacherIdentity
 
 FORMAT_VERSION = 1
 
@@ -24,6 +24,8 @@ class TableInfo(BaseModel):
     teacher : TeacherIdentity
     size : int
         Of an embedding.
+    scene_seconds : float or None
+        Of each scene embedding; None: they are timestamp embeddings.
     corpus_sha256 : str
         Of the recordings, see :func:`corpus_sha256`.
     kinds : tuple of str
@@ -37,6 +39,7 @@ class TableInfo(BaseModel):
     format_version: int = FORMAT_VERSION
     teacher: TeacherIdentity
     size: int
+    scene_seconds: float | None = None
     corpus_sha256: str
     kinds: tuple[str, ...] = ()
     shortest: float = 0.0
@@ -95,6 +98,7 @@ _NAMES = {
     "version": "version of the teacher",
     "checkpoint_sha256": "checkpoint of the teacher",
     "size": "size of embeddings",
+    "scene_seconds": "length of scenes",
     "kinds": "choice of kinds",
     "shortest": "choice of lengths",
 }

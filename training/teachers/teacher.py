@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.metadata
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,55 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES
 from hear_brainsoundnet.resampling import Resampler
 from training.corpus.corpus import SAMPLE_RATE
+from training.teachers.identity import TeacherIdentity, imported, in_one_line
+from training.teachers.sliding_windows import SlidingWindows
 
 TRIAL_SECONDS = 6.0
 TRIAL_LEVEL = 0.05  # root mean square of the noise, relative to full scale
 LARGEST = float(np.finfo(np.float16).max)  # that a table can hold
+MOST_SCENES = 16  # that are embedded at once
 
 Frames = tuple[NDArray[np.float32], NDArray[np.float64]]
-
-
-class TeacherIdentity(BaseModel):
-    """Which teacher it is; two that are equal give the same embeddings.
-
-    Attributes
-    ----------
-    module : str
-        Import name.
-    version : str
-        Of the module, or of the distribution it is from; else the beginning of the SHA-256 of its
-        source.
-    checkpoint_sha256 : str
-        Of the file of weights; empty without one.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    module: str
-    version: str
-    checkpoint_sha256: str = ""
-
-    @classmethod
-    def of(cls, module: str, checkpoint: Path | None = None) -> TeacherIdentity:
-        """That of a module and a file of weights.
-
-        Raises
-        ------
-        ValueError
-            If the module cannot be imported.
-        OSError
-            If the file cannot be read.
-        """
-        return cls(
-            module=module,
-            version=_version(_imported(module)),
-            checkpoint_sha256=_sha256(checkpoint) if checkpoint else "",
-        )
 
 
 class Teacher:
@@ -74,6 +35,9 @@ class Teacher:
         Import name of a module with ``load_model`` and ``get_timestamp_embeddings``.
     checkpoint : Path, optional
         What ``load_model`` is given; without it the module's default.
+    scene_seconds : float, optional
+        Take scene embeddings, of this many seconds of sound each and every half of it, in place of
+        timestamp embeddings.
 
     Attributes
     ----------
@@ -97,11 +61,16 @@ class Teacher:
     (True, True)
     """
 
-    def __init__(self, module: str, checkpoint: Path | None = None) -> None:
+    def __init__(
+        self, module: str, checkpoint: Path | None = None, *, scene_seconds: float | None = None
+    ) -> None:
         self.identity = TeacherIdentity.of(module, checkpoint)
-        self._module = _imported(module)
-        load = _function(self._module, "load_model")
-        self._embed = _function(self._module, "get_timestamp_embeddings")
+        self.scene_seconds = scene_seconds
+        own = imported(module)
+        load = _function(own, "load_model")
+        kind = "timestamp" if scene_seconds is None else "scene"
+        self._name = f"get_{kind}_embeddings"
+        self._embed = _function(own, self._name)
         self._model = self._asked("load_model", load, *([str(checkpoint)] if checkpoint else []))
         rate = getattr(self._model, "sample_rate", None)
         if rate not in HEAR_SAMPLE_RATES:
@@ -109,14 +78,15 @@ class Teacher:
                 f"{module}: expected a sample rate of {', '.join(map(str, HEAR_SAMPLE_RATES))} Hz, "
                 f"got {rate!r}; a HEAR model has one of them as its sample_rate"
             )
-        size = getattr(self._model, "timestamp_embedding_size", None)
+        self._rate = int(rate)
+        size = getattr(self._model, f"{kind}_embedding_size", None)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise ValueError(
-                f"{module}: expected the model's timestamp_embedding_size to be a number of "
-                f"values, got {size!r}"
+                f"{module}: expected the model's {kind}_embedding_size to be a number of values, "
+                f"got {size!r}"
             )
         self.size: int = size
-        self._resampler = Resampler(SAMPLE_RATE, int(rate))
+        self._resampler = Resampler(SAMPLE_RATE, self._rate)
         self.hop = self._try()
 
     def embed(self, samples: NDArray[np.float32]) -> Frames:
@@ -141,29 +111,45 @@ class Teacher:
         """
         audio = self._resampler(torch.from_numpy(samples)[None])
         with torch.inference_mode():
-            given = self._asked("get_timestamp_embeddings", self._embed, audio, self._model)
-        name = f"{self.identity.module}: get_timestamp_embeddings"
-        try:
-            frames, times = (np.asarray(torch.as_tensor(each).cpu()) for each in given)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{name} did not give embeddings and timestamps ({error})") from error
-        if frames.ndim != 3 or frames.shape[::2] != (1, self.size):
-            raise ValueError(
-                f"{name} gave shape {frames.shape} for one sound, expected (1, n_frames, "
-                f"{self.size}) as its model announces"
-            )
-        if times.shape != frames.shape[:2]:
-            raise ValueError(
-                f"{name} gave timestamps of shape {times.shape}, expected one for each frame: "
-                f"{frames.shape[:2]}"
-            )
+            frames, times = self._scenes(audio) if self.scene_seconds else self._timestamps(audio)
         if not (np.abs(frames) <= LARGEST).all():  # false for NaN, too
             what = "NaN" if np.isnan(frames).any() else f"values beyond {LARGEST:g}"
-            raise ValueError(f"{name} gave {what}; mend the module, or leave the recording out")
-        seconds = times[0].astype(np.float64) / 1000
-        if not (np.isfinite(seconds).all() and (np.diff(seconds) > 0).all()):
-            raise ValueError(f"{name} gave timestamps that do not ascend; mend the module")
-        return frames[0].astype(np.float32), seconds
+            raise self._wrong(f"gave {what}; mend the module, or leave such recordings out")
+        if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+            raise self._wrong("gave timestamps that do not ascend; mend the module")
+        return frames, times
+
+    def _timestamps(self, audio: Tensor) -> Frames:
+        given = self._asked(self._name, self._embed, audio, self._model)
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise self._wrong(f"gave {type(given).__name__}, expected embeddings and timestamps")
+        frames, times = map(self._array, given)
+        if frames.ndim != 3 or frames.shape[::2] != (1, self.size):
+            raise self._wrong(
+                f"gave shape {frames.shape} for one sound, expected (1, n_frames, {self.size}) as "
+                "its model announces"
+            )
+        if times.shape != frames.shape[:2]:
+            raise self._wrong(
+                f"gave timestamps of shape {times.shape}, expected one for each frame: "
+                f"{frames.shape[:2]}"
+            )
+        return frames[0].astype(np.float32), times[0].astype(np.float64) / 1000
+
+    def _scenes(self, audio: Tensor) -> Frames:
+        assert self.scene_seconds is not None
+        length = round(self.scene_seconds * self._rate)
+        windows = SlidingWindows(length, hop=max(1, length // 2))
+        parts = []
+        for batch in windows.cut(audio)[0].split(MOST_SCENES):
+            part = self._array(self._asked(self._name, self._embed, batch, self._model))
+            if part.shape != (len(batch), self.size):
+                raise self._wrong(
+                    f"gave shape {part.shape} for {len(batch)} sounds, expected ({len(batch)}, "
+                    f"{self.size}) as its model announces"
+                )
+            parts.append(part.astype(np.float32))
+        return np.concatenate(parts), windows.centres(audio.shape[1]).numpy() / self._rate
 
     def _try(self) -> float:
         """Embed noise and see that times are such; returns the seconds between them."""
@@ -171,32 +157,33 @@ class Teacher:
         noise = TRIAL_LEVEL * generator.standard_normal(round(TRIAL_SECONDS * SAMPLE_RATE))
         _, times = self.embed(noise.astype(np.float32))
         if len(times) == 0:
-            raise ValueError(
-                f"{self.identity.module} gave no embedding of {TRIAL_SECONDS:g} s of noise"
+            raise self._wrong(f"gave no embedding of {TRIAL_SECONDS:g} s of noise")
+        if len(times) == 1:
+            return TRIAL_SECONDS
+        if not TRIAL_SECONDS / 4 < times[-1] < TRIAL_SECONDS * 2:
+            raise self._wrong(
+                f"gave timestamps up to {1000 * times[-1]:g} for {TRIAL_SECONDS:g} s of sound; "
+                "expected milliseconds"
             )
-        if len(times) > 1 and not TRIAL_SECONDS / 4 < times[-1] < TRIAL_SECONDS * 2:
-            raise ValueError(
-                f"{self.identity.module} gave timestamps up to {1000 * times[-1]:g} for "
-                f"{TRIAL_SECONDS:g} s of sound; expected milliseconds"
-            )
-        return float(np.median(np.diff(times))) if len(times) > 1 else TRIAL_SECONDS
+        return float(np.median(np.diff(times)))
+
+    def _array(self, given: Any) -> NDArray[Any]:
+        try:
+            return np.asarray(torch.as_tensor(given).detach().cpu())
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self._wrong(f"gave {type(given).__name__}, expected a tensor") from error
 
     def _asked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What a function of the module returns; whatever it raises becomes one line."""
         try:
             return function(*arguments)
         except Exception as error:  # of code that anybody may have written
-            raise ValueError(f"{self.identity.module}: {name} failed: {_line(error)}") from error
+            raise ValueError(
+                f"{self.identity.module}: {name} failed: {in_one_line(error)}"
+            ) from error
 
-
-def _imported(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except Exception as error:  # of code that anybody may have written
-        raise ValueError(
-            f"cannot import the teacher {module!r}: {_line(error)}; name an installed module with "
-            "the HEAR API"
-        ) from error
+    def _wrong(self, what: str) -> ValueError:
+        return ValueError(f"{self.identity.module}: {self._name} {what}")
 
 
 def _function(module: ModuleType, name: str) -> Callable[..., Any]:
@@ -204,29 +191,3 @@ def _function(module: ModuleType, name: str) -> Callable[..., Any]:
     if function is None or not callable(function):
         raise ValueError(f"module {module.__name__!r} has no {name}; it is no HEAR module")
     return function
-
-
-def _version(module: ModuleType) -> str:
-    own = getattr(module, "__version__", None)
-    if isinstance(own, str):
-        return own
-    top = module.__name__.partition(".")[0]
-    names = set(importlib.metadata.packages_distributions().get(top, ()))
-    if len(names) == 1:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            return importlib.metadata.version(names.pop())
-    return _sha256(Path(module.__file__))[:12] if module.__file__ else ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return (
-        text
-        if isinstance(error, ValueError | OSError) and text
-        else (f"{type(error).__name__}: {text}" if text else type(error).__name__)
-    )

@@ -1,0 +1,103 @@
+"""Which teacher it is: module, version and checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TeacherIdentity(BaseModel):
+    """Two teachers that are equal in this give the same embeddings.
+
+    Attributes
+    ----------
+    module : str
+        Import name.
+    version : str
+        Of the module, or of the distribution it is from; else the beginning of the SHA-256 of its
+        source.
+    checkpoint_sha256 : str
+        Of the file of weights; empty without one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    module: str
+    version: str
+    checkpoint_sha256: str = ""
+
+    @classmethod
+    def of(cls, module: str, checkpoint: Path | None = None) -> TeacherIdentity:
+        """That of a module and a file of weights.
+
+        Raises
+        ------
+        ValueError
+            If the module cannot be imported.
+        OSError
+            If the file cannot be read.
+
+        Examples
+        --------
+        >>> TeacherIdentity.of("training.teachers.yamnet").version
+        '1'
+        """
+        return cls(
+            module=module,
+            version=_version(imported(module)),
+            checkpoint_sha256=_sha256(checkpoint) if checkpoint else "",
+        )
+
+
+def imported(module: str) -> ModuleType:
+    """The module of a teacher.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be imported, for whatever reason.
+    """
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # of code that anybody may have written
+        raise ValueError(
+            f"cannot import the teacher {module!r}: {in_one_line(error)}; name an installed module "
+            "with the HEAR API"
+        ) from error
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error of foreign code says.
+
+    Examples
+    --------
+    >>> in_one_line(KeyError("layer")), in_one_line(ValueError("too short"))
+    ("KeyError: 'layer'", 'too short')
+    """
+    text = " ".join(str(error).split())
+    if text and isinstance(error, ValueError | OSError):
+        return text
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def _version(module: ModuleType) -> str:
+    own = getattr(module, "__version__", None)
+    if isinstance(own, str):
+        return own
+    top = module.__name__.partition(".")[0]
+    names = set(importlib.metadata.packages_distributions().get(top, ()))
+    if len(names) == 1:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(names.pop())
+    return _sha256(Path(module.__file__))[:12] if module.__file__ else ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
