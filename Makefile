@@ -46,7 +46,7 @@ test: $(VENV)/.with-tests espeak
 
 test-all: $(VENV)/.with-tests espeak chromium
 	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
-	$(BIN)/python -m pytest -m timing tests
+	$(BIN)/python -m pytest -m timing $$(grep -rl --include=*.py mark.timing tests)
 
 QUICK := -m "not slow and not timing and not package_index"
 # What libraries compute with on processors without AVX-512; torch's own kernels without AVX, too.

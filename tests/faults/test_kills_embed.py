@@ -42,7 +42,7 @@ def embed(
 
 @pytest.fixture
 def every(request: pytest.FixtureRequest) -> int:
-    return request.config.getoption("--kill-every") or 5
+    return request.config.getoption("--kill-every") or 8
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def result_of_fit(out: Path) -> dict[str, Any]:
 
 
 def test_prepare_at_operations_on_files(tmp_path: Path, request: pytest.FixtureRequest):
-    every = request.config.getoption("--kill-every") or 12
+    every = request.config.getoption("--kill-every") or 16
     source = tmp_path / "source"
     small_collection(source)
     job = partial(prepare, source=source)
