@@ -6,14 +6,12 @@ The aligned network is averaged with the one that it started from, in several sh
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks.correspondence.splits import Split
@@ -30,6 +28,7 @@ from benchmarks.default_checkpoint.conditions import (
     averaged_name,
     prepare_condition,
 )
+from benchmarks.default_checkpoint.natural_sounds import estimate, scene_embeddings_of
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.encoding.fits import Fitted, fitted
@@ -147,14 +146,6 @@ def measure_alignment(
     return _document(found, sounds.components, pretrained.hash, n_splits, shares)
 
 
-def scene_embeddings_of(module: str, audio: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """What a baseline with the HEAR API says of sounds of one length, ``(n_sounds, size)``."""
-    baseline = importlib.import_module(module)
-    model = baseline.load_model(sample_rate=DEFAULT_SAMPLE_RATE)
-    scene: torch.Tensor = baseline.get_scene_embeddings(torch.from_numpy(np.stack(audio)), model)
-    return scene.double().numpy()
-
-
 def halves(prepared: Prepared, seed: int) -> Split:
     """Places of the sounds that a fit may learn from (validation included), and of its tests."""
     split = split_of(prepared, seed)
@@ -178,7 +169,7 @@ def _document(
         {
             "model": model,
             **{
-                stage: _estimate(stages[stage]) if stage in stages else ""
+                stage: estimate(stages[stage]) if stage in stages else ""
                 for stage in (*STAGES, TOGETHER, PRESET)
             },
         }
@@ -191,7 +182,7 @@ def _document(
         together.append(
             {
                 "model": model,
-                "r²": _estimate(table),
+                "r²": estimate(table),
                 **{name: float(np.median(table[:, i])) for i, name in enumerate(names)},
                 "gain over pretrained": float(gain.mean()),
                 "± over splits": float(gain.std(ddof=1)) if len(gain) > 1 else None,
@@ -258,7 +249,3 @@ def _comparisons(
             row[stage] = f"{gain.mean():+.3f}{spread} ({(gain > 0).sum()} of {len(gain)} above 0)"
         rows.append(row)
     return rows
-
-
-def _estimate(table: NDArray[np.float64]) -> float:
-    return float(np.median(table, axis=0).mean())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,8 @@ Pretrained = Annotated[Path, typer.Option(help="Checkpoint of the pretrained net
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
+Checkpoints = Annotated[list[str], typer.Argument(help="NAME=FILE each.")]
+Kind = Literal["distilled", "aligned", "pretrained"]
 Work = Annotated[Path, typer.Option(help="Folder for prepared data, fits and embeddings.")]
 
 
@@ -61,9 +63,25 @@ def align(
     typer.echo(write_result(numbers, "alignment", measure_alignment(pretrained, data, out)))
 
 
+@app.command("natural-sounds")
+def natural_sounds(
+    checkpoints: Checkpoints,
+    data: Data,
+    out: Work,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
+    """Responses to natural sounds, predicted by networks as they are."""
+    numbers = PLACES.results(results, committed)
+    from benchmarks.default_checkpoint.natural_sounds import measure_natural_sounds
+
+    document = measure_natural_sounds(_named(checkpoints), data, out)
+    typer.echo(write_result(numbers, "natural_sounds", document))
+
+
 @app.command()
 def tasks(
-    checkpoints: Annotated[list[str], typer.Argument(help="NAME=FILE each.")],
+    checkpoints: Checkpoints,
     tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
     out: Work,
     scene: Annotated[
@@ -76,11 +94,7 @@ def tasks(
     numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.tasks import measure_tasks
 
-    wrong = [each for each in checkpoints if "=" not in each]
-    if wrong:
-        raise ValueError(f"expected NAME=FILE, got {wrong[0]!r}")
-    named = dict(each.split("=", 1) for each in checkpoints)
-    document = measure_tasks(named, scene or ["default"], tasks, out)
+    document = measure_tasks(_named(checkpoints), scene or ["default"], tasks, out)
     typer.echo(write_result(numbers, "tasks", document))
 
 
@@ -101,9 +115,8 @@ def fit_all(
 
 @app.command()
 def ship(
-    aligned: Annotated[Path, typer.Option(help="What fit-all has written.")],
-    pretrained: Pretrained,
-    share: Share,
+    kind: Annotated[Kind, typer.Argument(help="Which of the networks of the package it is.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The network.")],
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -113,21 +126,19 @@ def ship(
     results: Results = None,
     committed: Committed = False,
 ) -> None:
-    """Write both networks with names, licences and measured scores."""
+    """Write a network with name, licence and measured scores."""
     numbers = PLACES.results(results, committed)
     folder = folder or (CHECKPOINT_FOLDER if committed else numbers.with_name("checkpoints"))
     from benchmarks.default_checkpoint import shipping
 
-    found = {}
-    for name, command in (("alignment", "align"), ("tasks", "tasks")):
+    documents = {}
+    for name, command in (("natural_sounds", "natural-sounds"), ("tasks", "tasks")):
         document = read_result(numbers, name)
         if document is None:
             raise FileNotFoundError(f"{numbers} has no {name}.json; run {PROGRAM} {command} first")
-        found[name] = document
-    for kind, path in (("aligned", aligned), ("pretrained", pretrained)):
-        scores = shipping.scores_of(kind, share, found["alignment"], found["tasks"])
-        digest = shipping.ship(path, kind, scores, folder)
-        typer.echo(f"{shipping.NAMES[kind]} {digest}")
+        documents[name] = document
+    scores = shipping.scores_of(kind, documents["natural_sounds"], documents["tasks"])
+    typer.echo(f"{shipping.NAMES[kind]} {shipping.ship(checkpoint, kind, scores, folder)}")
 
 
 @app.command()
@@ -145,6 +156,13 @@ def page(
     typer.echo(write_page(numbers, PLACES.page(out, committed)))
     if readme or committed:
         typer.echo(write_brief_table(numbers, readme or README))
+
+
+def _named(checkpoints: list[str]) -> dict[str, str]:
+    wrong = [each for each in checkpoints if "=" not in each]
+    if wrong:
+        raise ValueError(f"expected NAME=FILE, got {wrong[0]!r}")
+    return dict(each.split("=", 1) for each in checkpoints)
 
 
 def main(arguments: list[str] | None = None) -> None:

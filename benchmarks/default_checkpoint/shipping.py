@@ -1,4 +1,4 @@
-"""The files that are shipped: the network fitted to all sounds, and the one before any brain."""
+"""The files that are shipped: the default, and those that it is compared with."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import torch
 from pydantic import JsonValue
 
 from benchmarks.default_checkpoint.alignment import SETTINGS, aligned_soundnet
-from benchmarks.default_checkpoint.conditions import averaged_name
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.encoding.fits import fitted
 from benchmarks.encoding.natsound165_models import N_VALIDATION
-from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.card import Card, joined_licences
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from training.averaging import averaged
 from training.provenance import git_revision, versions
 from training.recipe import FitRecipe
 
-NAMES = {"aligned": "soundnet-natural-sounds", "pretrained": "soundnet-pretrained"}
+NAMES = {
+    "distilled": "soundnet-distilled",
+    "aligned": "soundnet-natural-sounds",
+    "pretrained": "soundnet-pretrained",
+}
+MEASURED_AS = {"distilled": "default", "aligned": "natural-sounds", "pretrained": "pretrained"}
 SHARE = "share of the aligned weights"  # in the card
 COMMAND = "make default-checkpoint"
 LICENCE = "CC BY 4.0; learned from sounds under the licences that the provenance lists"
@@ -29,12 +33,16 @@ STRONGER = (
     "or fit your own fMRI (python -m training fit). No medical product."
 )
 USES = {
+    "distilled": "Embeddings of sound, and a start for fits to brain responses. It went on from the "
+    "original SoundNet (Aytar, Vondrick & Torralba 2016) on free sound: towards what YAMNet and "
+    "Google's speech embedding say of it, words that synthesisers speak, and what is heard in it. "
+    f"It has met no brain. {STRONGER}",
     "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
     "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "
     "sounds, presented in blocks; not with one person's responses to film, as the published "
     "brain-aligned networks. Good at telling kinds of sound, speakers and materials apart; weak at "
     f"words. {STRONGER}",
-    "pretrained": "The network that the default was aligned from: the control for what a brain "
+    "pretrained": "The network that natural-sounds was aligned from: the control for what a brain "
     "brings, and a start for fits that must not have seen another brain. It learned from sound "
     f"alone, without labels. {STRONGER}",
 }
@@ -100,8 +108,8 @@ def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: P
     ----------
     checkpoint : Path
         The network.
-    kind : {"aligned", "pretrained"}
-        Which of the two it is.
+    kind : {"distilled", "aligned", "pretrained"}
+        Which of them it is.
     scores : mapping
         For the card.
     folder : Path
@@ -111,7 +119,7 @@ def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: P
     fields = before.card.model_dump() | {
         "name": NAMES[kind],
         "scores": dict(scores),
-        "licence": LICENCE,
+        "licence": joined_licences(LICENCE, before.card.licence),
         "use": USES[kind],
     }
     out = folder / f"{NAMES[kind]}.safetensors"
@@ -120,50 +128,35 @@ def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: P
     )
 
 
-def share_of(card: Card) -> float:
-    """Of the aligned weights in a network that :func:`fit_all` made.
-
-    Raises
-    ------
-    ValueError
-        If the card does not say it.
-    """
-    told = card.provenance.get("alignment")
-    share = told.get(SHARE) if isinstance(told, dict) else None
-    if not isinstance(share, float | int):
-        raise ValueError(f"the card of {card.name} does not tell the {SHARE}; is it aligned?")
-    return share
-
-
 def scores_of(
-    kind: str, share: float, alignment: Mapping[str, Any], tasks: Mapping[str, Any]
+    kind: str, sounds: Mapping[str, Any], tasks: Mapping[str, Any]
 ) -> dict[str, JsonValue]:
-    """What the results say of one of the two networks, for its card.
+    """What the results say of one of the networks, for its card.
 
     Raises
     ------
     KeyError
         If the results do not hold it.
     """
-    model = averaged_name("brain", share) if kind == "aligned" else kind
-    components = _row(alignment["tables"][0]["rows"], model)
+    model = MEASURED_AS[kind]
+    components = _row(sounds["tables"][0]["rows"], model)
     told: dict[str, JsonValue] = {
         "natsound165, six components, squared correlation on other halves": components
     }
     for row in tasks["rows"]:
-        if row["model"] == kind:
+        if row["model"] == model:
             told[f"logistic regression, scene {row['scene embedding']}"] = {
                 name: value
                 for name, value in row.items()
                 if name not in ("model", "scene embedding")
             }
     if len(told) == 1:
-        raise KeyError(f"tasks.json has no row {kind!r}")
+        raise KeyError(f"tasks.json has no row {model!r}")
     return told
 
 
 def _row(rows: list[dict[str, Any]], model: str) -> JsonValue:
     found = next((row for row in rows if row["model"] == model), None)
     if found is None:
-        raise KeyError(f"alignment.json has no row {model!r}")
+        raise KeyError(f"natural_sounds.json has no row {model!r}")
     return {name: value for name, value in found.items() if name != "model"}

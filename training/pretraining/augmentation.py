@@ -1,4 +1,4 @@
-"""Changes that leave what is heard recognisable: filter, mixture, noise, level."""
+"""Changes that leave what is heard recognisable: filter, room, mixture, noise, level."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ N_FILTER_POINTS = 8  # of the random filter, evenly on a logarithmic axis
 LOWEST_HZ = 20.0
 MIXING_DB = (5.0, 30.0)
 NOISE_DB = (15.0, 60.0)
+TELEPHONE_HZ = (3_000.0, 8_000.0)
+TELEPHONE_DB = -60.0
+REVERBERATION_S = (0.1, 0.8)
+DIRECT_DB = (0.0, 15.0)  # of the direct sound over the reverberation
 SMALLEST = 1e-6
 
 
@@ -54,6 +58,11 @@ def augment(
     if settings.filter_db:
         gains = _filters(n_crops, crops.shape[1], settings.filter_db, generator)
         crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
+    if settings.room:
+        rows = torch.from_numpy(np.flatnonzero(generator.random(n_crops) < settings.room))
+        direct, gain = crops[rows], gain_of(DIRECT_DB)[rows]
+        heard = _reverberation(direct, generator)
+        crops = crops.index_copy(0, rows, direct + _level(direct) / _level(heard) * gain * heard)
     if settings.mixing:
         other = crops.roll(1 + int(generator.integers(0, max(1, n_crops // 2 - 1))), dims=0)
         chosen = column(generator.random(n_crops) < settings.mixing)
@@ -63,6 +72,10 @@ def augment(
         chosen = column(generator.random(n_crops) < settings.noise)
         white = torch.from_numpy(generator.standard_normal(crops.shape, dtype=np.float32))
         crops = crops + chosen * _level(crops) * gain_of(NOISE_DB) * white
+    if settings.telephone:
+        chosen = generator.random(n_crops) < settings.telephone
+        gains = _low_passes(n_crops, crops.shape[1], chosen, generator)
+        crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
     level = gain_of((-settings.loudest_db, -settings.quietest_db))
     return (crops * level / _level(crops)).clamp(-1, 1)
 
@@ -81,3 +94,23 @@ def _filters(
     heights = generator.normal(0, deviation_db, (n_crops, N_FILTER_POINTS))
     decibels = np.stack([np.interp(octaves, points, row) for row in heights])
     return torch.from_numpy((10 ** (decibels / 20)).astype(np.float32))
+
+
+def _low_passes(
+    n_crops: int, n_samples: int, chosen: np.ndarray, generator: np.random.Generator
+) -> Tensor:
+    """Gains that take away what is above a frequency, as recordings at lower rates lack it."""
+    hertz = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE)
+    cutoff = np.exp(generator.uniform(*np.log(TELEPHONE_HZ), n_crops))
+    gains = np.where(hertz > cutoff[:, None], 10 ** (TELEPHONE_DB / 20), 1.0)
+    return torch.from_numpy(np.where(chosen[:, None], gains, 1.0).astype(np.float32))
+
+
+def _reverberation(crops: Tensor, generator: np.random.Generator) -> Tensor:
+    """Crops convolved with noise that decays by 60 dB in a random time."""
+    n_crops, n_samples = crops.shape
+    decay_s = np.exp(generator.uniform(*np.log(REVERBERATION_S), n_crops))[:, None]
+    times = np.arange(round(REVERBERATION_S[1] * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = generator.standard_normal((n_crops, len(times))) * 10 ** (-3 * times / decay_s)
+    spectrum = torch.fft.rfft(torch.from_numpy(tail.astype(np.float32)), n=2 * n_samples)
+    return torch.fft.irfft(torch.fft.rfft(crops, n=2 * n_samples) * spectrum)[:, :n_samples]

@@ -58,7 +58,8 @@ def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tenso
     n_windows = n_conv_outputs(layer, audio.shape[1]) // layer.pool
     plain = blocked_kernel(weight, layer.stride, layer.pool)
     blocks = blocked_frames(audio[..., None], plain, layer.padding, n_windows).flatten(0, 1)
-    with torch.no_grad():
+    # Statistics in full precision: under autocast the products would have but 8 bits.
+    with torch.no_grad(), torch.autocast(blocks.device.type, enabled=False):
         taps = [slice(layer.stride * o, layer.stride * o + layer.kernel) for o in range(layer.pool)]
         sums, products = blocks.sum(0), blocks.T @ blocks
         n = len(blocks) * layer.pool
@@ -79,7 +80,7 @@ def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
     n_windows = n_conv_outputs(layer, frames.shape[1]) // layer.pool
     kernel = blocked_kernel(conv.weight, layer.stride, layer.pool)
     blocks = blocked_frames(frames, kernel, layer.padding, n_windows).flatten(0, 1)
-    products = (blocks @ kernel.matrix).view(-1, layer.channels)
+    products = (blocks @ kernel.matrix).view(-1, layer.channels).to(conv.weight.dtype)
     variance, mean = torch.var_mean(products, dim=0, unbiased=False)
     scale = _normalise(norm, conv, mean, variance, len(products))
     scaled = (products * scale).view(len(frames), n_windows, layer.pool, layer.channels)

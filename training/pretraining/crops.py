@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.fft
 import scipy.signal
@@ -15,8 +17,32 @@ SILENT = 1e-4  # root mean square below which a crop is drawn again, relative to
 MOST_TRIES = 20
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Crops of one step, and which part of which recording each of them is.
+
+    Attributes
+    ----------
+    audio : ndarray
+        float32 ``(n_crops, n_samples)``.
+    recordings : ndarray
+        int64 ``(n_crops,)``: rows of the corpus.
+    start_s, stop_s : ndarray
+        float64 ``(n_crops,)``: seconds of the recording as it is in the corpus, before any change
+        of speed; of a recording that is shorter than a crop, from its beginning to its end.
+    """
+
+    audio: NDArray[np.float32]
+    recordings: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    stop_s: NDArray[np.float64]
+
+
 class PairedCrops:
     """Draws recordings and two crops of each.
+
+    Recordings of single words, which have a label, are not drawn: see
+    :mod:`training.pretraining.words`.
 
     Parameters
     ----------
@@ -35,63 +61,81 @@ class PairedCrops:
 
     def __init__(self, corpus: Corpus, settings: CropSettings, speed: float) -> None:
         table = corpus.recordings
-        if len(table) < settings.recordings_per_step:
+        self.rows = np.flatnonzero(table["label"].to_numpy() == "")
+        if len(self.rows) < settings.recordings_per_step:
             raise ValueError(
                 f"a step takes {settings.recordings_per_step} recordings, the corpus has "
-                f"{len(table)}; set crops.recordings_per_step"
+                f"{len(self.rows)}; set crops.recordings_per_step"
             )
         self.corpus, self.settings, self.speed = corpus, settings, speed
         self.n_samples = round(settings.seconds * SAMPLE_RATE)
         self.lengths = table["n_samples"].to_numpy()
-        weights = np.sqrt(self.lengths)
+        weights = np.sqrt(self.lengths[self.rows])
         if settings.balance_kinds:
-            for rows in table.groupby("kind").indices.values():
-                weights[rows] /= weights[rows].sum()
+            for places in table.iloc[self.rows].groupby("kind").indices.values():
+                weights[places] /= weights[places].sum()
         self.weights = weights / weights.sum()
 
-    def draw(self, generator: np.random.Generator) -> NDArray[np.float32]:
+    def draw(self, generator: np.random.Generator) -> Crops:
         """Crops of one step.
 
         Returns
         -------
-        ndarray
-            ``(2 * recordings_per_step, n_samples)``: one crop of each recording, then in the same
-            order another one.
+        Crops
+            ``2 * recordings_per_step``: one crop of each recording, then in the same order another
+            one.
         """
         chosen = generator.choice(
-            len(self.weights), self.settings.recordings_per_step, replace=False, p=self.weights
+            self.rows, self.settings.recordings_per_step, replace=False, p=self.weights
         )
         pairs = [self._pair(int(recording), generator) for recording in chosen]
-        return np.stack([crop for side in zip(*pairs, strict=True) for crop in side])
+        drawn = [crop for side in zip(*pairs, strict=True) for crop in side]
+        audio, starts, stops = zip(*drawn, strict=True)
+        return Crops(np.stack(audio), np.tile(chosen, 2), np.array(starts), np.array(stops))
 
     def _pair(
         self, recording: int, generator: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[tuple[NDArray[np.float32], float, float], tuple[NDArray[np.float32], float, float]]:
         factor = 2.0 ** generator.uniform(-self.speed, self.speed) if self.speed else 1.0
         n_read = self.n_samples
         if self.speed:
             n_read = scipy.fft.next_fast_len(round(self.n_samples * factor), real=True)
         first, second = (self._crop(recording, n_read, generator) for _ in range(2))
-        return self._at_length(first), self._at_length(second)
+        return first, second
 
     def _crop(
         self, recording: int, n_read: int, generator: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """`n_read` samples from anywhere; a shorter recording lies anywhere in silence."""
+    ) -> tuple[NDArray[np.float32], float, float]:
+        """`n_read` samples from anywhere at the length of a crop, with their place in seconds.
+
+        A shorter recording lies anywhere in silence.
+        """
         length = int(self.lengths[recording])
-        crop = np.zeros(n_read, dtype=np.float32)
         if length <= n_read:
+            crop = np.zeros(n_read, dtype=np.float32)
             start = int(generator.integers(0, n_read - length + 1))
             crop[start : start + length] = self.corpus.samples(recording, 0, length)
-            return crop
+            return at_length(crop, self.n_samples), 0.0, length / SAMPLE_RATE
         for _ in range(MOST_TRIES):
             start = int(generator.integers(0, length - n_read + 1))
             crop = self.corpus.samples(recording, start, n_read)
             if float(np.sqrt(np.mean(np.square(crop)))) > SILENT:
                 break
-        return crop
+        return (
+            at_length(crop, self.n_samples),
+            start / SAMPLE_RATE,
+            (start + n_read) / SAMPLE_RATE,
+        )
 
-    def _at_length(self, crop: NDArray[np.float32]) -> NDArray[np.float32]:
-        if len(crop) == self.n_samples:
-            return crop
-        return np.asarray(scipy.signal.resample(crop, self.n_samples), dtype=np.float32)
+
+def at_length(samples: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
+    """The same sound faster or slower, so that it has `n_samples`.
+
+    Examples
+    --------
+    >>> at_length(np.ones(8, np.float32), 4)
+    array([1., 1., 1., 1.], dtype=float32)
+    """
+    if len(samples) == n_samples:
+        return samples
+    return np.asarray(scipy.signal.resample(samples, n_samples), dtype=np.float32)

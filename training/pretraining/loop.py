@@ -1,18 +1,16 @@
 """The pretraining loop.
 
-A step: draw crops, change them, describe them, compare. Every draw comes from the recipe's seed and
-the number of the step, so that a run which was killed and resumed goes on exactly as it would have.
-Crops are drawn, changed and described by a thread while the step before is computed.
+A step: crops that were drawn, changed and described (:mod:`training.pretraining.batches`) are heard,
+and what was heard is compared. Every draw comes from the recipe's seed and the number of the step,
+so that a run which was killed and resumed goes on exactly as it would have.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate.utils import send_to_device
 from torch import Tensor, nn
@@ -20,37 +18,42 @@ from torch import Tensor, nn
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.corpus.corpus import Corpus
-from training.pretraining.augmentation import augment
+from training.pretraining.batches import Batches
 from training.pretraining.blocked_training import freeze_lower, training_stages
 from training.pretraining.checkpoint import rehearse
-from training.pretraining.crops import PairedCrops
 from training.pretraining.curves import draw_losses
 from training.pretraining.objectives import Objectives
 from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
+from training.pretraining.roles import Role
 from training.pretraining.run import LossRow, PretrainFolder, PretrainState
 from training.pretraining.start import Start, find_start
-from training.pretraining.targets import Targets
+from training.pretraining.teachers import Teachers
+from training.pretraining.word_objective import WordObjective
+from training.pretraining.words import Words
 from training.processes import join_processes
 from training.progress import bar
 from training.provenance import git_revision, versions
-
-N_AHEAD = 2  # steps whose crops are prepared ahead
 
 
 class Learner(nn.Module):
     """The network with the read-outs that it is trained by."""
 
-    def __init__(self, start: Start, recipe: PretrainRecipe) -> None:
+    def __init__(
+        self, start: Start, recipe: PretrainRecipe, teachers: Sequence[Role] = (), n_words: int = 0
+    ) -> None:
         super().__init__()
         self.soundnet, self.input_scale = start.soundnet, start.input_scale
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.objectives = Objectives(recipe.objectives)
+            words = WordObjective(n_words, recipe.words.temperature) if n_words else None
+            self.objectives = Objectives(recipe.objectives, teachers, words)
 
-    def forward(self, audio: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses of crops by name."""
+    def forward(
+        self, audio: Tensor, targets: Mapping[str, Tensor], words: Words | None = None
+    ) -> dict[str, Tensor]:
+        """Losses of crops by name; those with words come last."""
         stages = training_stages(self.soundnet, audio * self.input_scale)
-        losses: dict[str, Tensor] = self.objectives(stages, targets)
+        losses: dict[str, Tensor] = self.objectives(stages, targets, words)
         return losses
 
 
@@ -93,7 +96,7 @@ def pretrain(
         )
     corpus = Corpus.open(recipe.corpus)
     start = find_start(recipe.start, recipe.seed)
-    crops = PairedCrops(corpus, recipe.crops, recipe.augmentation.speed)
+    batches = Batches(corpus, recipe, Teachers(recipe.teachers, corpus))
     folder = PretrainFolder(out)
     folder.begin(recipe, resume=resume)
     folder.write_document(
@@ -108,8 +111,8 @@ def pretrain(
         },
     )
     rehearse(folder, start.soundnet, name=name)
-    learner = Learner(start, recipe).to(accelerator.device)
-    targets = Targets(crops.n_samples)
+    learner = Learner(start, recipe, batches.teachers.roles(), batches.n_words)
+    learner = learner.to(accelerator.device)
     optimiser = torch.optim.AdamW(
         learner.parameters(),
         lr=recipe.schedule.learning_rate,
@@ -118,13 +121,12 @@ def pretrain(
     )
     state = folder.read_state()
     if state is None:
-        first = [_audio(crops, recipe, -1 - i) for i in range(recipe.schedule.calibration_steps)]
-        targets.calibrate(torch.cat(first))
-        state = PretrainState(targets=targets.state_dict())
+        batches.calibrate()
+        state = PretrainState(targets=batches.scales())
     else:
         learner.load_state_dict(state.learner)
         optimiser.load_state_dict(state.optimiser)
-        targets.load_state_dict(state.targets)
+        batches.load_scales(state.targets)
 
     def remember() -> None:
         state.learner = learner.state_dict()
@@ -136,7 +138,7 @@ def pretrain(
     learner.train()
     n_steps = recipe.schedule.steps
     shown = bar(
-        _prepared_steps(crops, targets, recipe, range(state.step, n_steps)),
+        batches.ahead(range(state.step, n_steps)),
         initial=state.step,
         total=n_steps,
         desc="pretrain",
@@ -144,13 +146,14 @@ def pretrain(
     )
     sums: dict[str, float] = {}
     with shown:
-        for audio, described in shown:
+        for batch in shown:
             if state.step >= recipe.schedule.lower_until * n_steps:
                 freeze_lower(learner.soundnet)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate_at(state.step, recipe.schedule)
             with accelerator.autocast():
-                losses = learner(*send_to_device((audio, described), accelerator.device))
+                heard = send_to_device((batch.audio, batch.targets), accelerator.device)
+                losses = learner(*heard, batch.words)
             loss = torch.stack(list(losses.values())).sum()
             accelerator.backward(loss)
             nn.utils.clip_grad_norm_(learner.parameters(), recipe.schedule.gradient_clip)
@@ -187,26 +190,3 @@ def learning_rate_at(step: int, schedule: ScheduleSettings) -> float:
         return schedule.learning_rate * (step + 1) / n_warm
     done = (step - n_warm) / max(1, schedule.steps - n_warm)
     return schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _audio(crops: PairedCrops, recipe: PretrainRecipe, step: int) -> Tensor:
-    """Crops of one step, changed; negative steps are those of the calibration."""
-    generator = np.random.default_rng([recipe.seed, int(step < 0), abs(step)])
-    return augment(torch.from_numpy(crops.draw(generator)), recipe.augmentation, generator)
-
-
-def _prepared_steps(
-    crops: PairedCrops, targets: Targets, recipe: PretrainRecipe, steps: range
-) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-    """Crops of these steps and what is heard in them, prepared ahead by a thread."""
-
-    def prepare(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        audio = _audio(crops, recipe, step)
-        return audio, targets(audio)
-
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [pool.submit(prepare, step) for step in steps[:N_AHEAD]]
-        for step in steps:
-            yield ahead.pop(0).result()
-            if step + N_AHEAD < steps.stop:
-                ahead.append(pool.submit(prepare, step + N_AHEAD))

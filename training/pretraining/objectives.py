@@ -1,4 +1,8 @@
-"""What the network is asked for: descriptions of what it hears, and which crops belong together."""
+"""What the network is asked for: what it hears, which crops belong together, which words they are.
+
+A crop is described by its own sound (:mod:`training.pretraining.targets`) and by teachers
+(:mod:`training.teachers`); the names of descriptions are those of both.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hear_brainsoundnet.features import parse_scene
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS
 from training.pretraining.recipe import ObjectiveSettings
+from training.pretraining.relations import misalignment, side_by_side, standardised
+from training.pretraining.roles import Role
 from training.pretraining.targets import HOP, Targets
+from training.pretraining.word_objective import WordObjective
+from training.pretraining.words import Words
 
 FRAME_STAGE = "conv4"
 CONTRAST_STAGE = "conv7"
@@ -26,30 +35,38 @@ class Objectives(nn.Module):
     ----------
     settings : ObjectiveSettings
         Which objectives there are and how much each counts.
+    teachers : sequence of Role
+        Further descriptions.
+    words : WordObjective, optional
+        For the crops behind those that `settings` tells of.
     """
 
-    def __init__(self, settings: ObjectiveSettings) -> None:
+    def __init__(
+        self,
+        settings: ObjectiveSettings,
+        teachers: Sequence[Role] = (),
+        words: WordObjective | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
+        self.words = words
         widths = {layer.name: layer.channels for layer in LAYERS}
         widths |= {layer.pool_name: layer.channels for layer in LAYERS if layer.pool_name}
         sizes = Targets.sizes()
-        self.described = {
-            name: float(getattr(settings, name))
+        self.roles = [
+            Role(name, sizes[name], float(weight), settings.described_stages)
             for name in ("bands", "modulation_spectrum", "modulation_power")
-            if getattr(settings, name)
-        }
-        n_numbers = sum(sizes[name] for name in self.described)
-        n_pooled = {stage: width * len(settings.described_by) for stage, width in widths.items()}
-        self.descriptions = nn.ModuleDict(
-            {
-                stage: nn.Sequential(
-                    nn.BatchNorm1d(n_pooled[stage], affine=False),
-                    nn.Linear(n_pooled[stage], n_numbers),
-                )
-                for stage in (settings.described_stages if self.described else ())
-            }
-        )
+            if (weight := getattr(settings, name))
+        ]
+        self.roles += teachers
+        stages = dict.fromkeys(stage for role in self.roles for stage in role.stages)
+        self.descriptions = nn.ModuleDict()
+        for stage in stages:
+            n_pooled = widths[stage] * len(settings.described_by)
+            n_numbers = sum(role.size for role in self.roles_of(stage))
+            self.descriptions[stage] = nn.Sequential(
+                nn.BatchNorm1d(n_pooled, affine=False), nn.Linear(n_pooled, n_numbers)
+            )
         if settings.frames:
             self.frames = nn.Conv1d(widths[FRAME_STAGE], sizes["frames"], 1)
         if settings.contrast:
@@ -60,9 +77,17 @@ class Objectives(nn.Module):
                 nn.ReLU(),
                 nn.Linear(HIDDEN, PROJECTED),
             )
+        self.related = parse_scene(settings.related_scene, stage_geometry())
+
+    def roles_of(self, stage: str) -> list[Role]:
+        """Descriptions that are read from a stage."""
+        return [role for role in self.roles if stage in role.stages]
 
     def forward(
-        self, stages: Mapping[str, Tensor], targets: Mapping[str, Tensor]
+        self,
+        stages: Mapping[str, Tensor],
+        targets: Mapping[str, Tensor],
+        words: Words | None = None,
     ) -> dict[str, Tensor]:
         """Weighted losses by name; their sum is what is minimised.
 
@@ -70,20 +95,27 @@ class Objectives(nn.Module):
         ----------
         stages : mapping
             Activations ``(n_crops, channels, n_frames)``; the second half of the crops are of the
-            same recordings as the first half, in the same order.
+            same recordings as the first half, in the same order. The crops of `words` follow.
         targets : mapping
-            From :class:`Targets`.
+            From :class:`Targets`, and ``(n_crops, size)`` of each teacher, standardised.
+        words : Words, optional
+            What was drawn for the crops with words.
         """
         losses: dict[str, Tensor] = {}
+        if self.words is not None and words is not None:
+            spoken = {name: frames[-len(words.audio) :] for name, frames in stages.items()}
+            stages = {name: frames[: -len(words.audio)] for name, frames in stages.items()}
+            found = self.words(spoken, words)
+            losses["words"] = self.settings.words * found["words"]
+            losses["word pairs"] = self.settings.word_pairs * found["word pairs"]
         for stage, read_out in self.descriptions.items():
             predicted = read_out(pooled(stages[stage], self.settings.described_by))
             at = 0
-            for name, weight in self.described.items():
-                wanted = targets[name]
-                part = predicted[:, at : at + wanted.shape[1]]
-                at += wanted.shape[1]
-                share = weight / len(self.descriptions)
-                losses[f"{name} from {stage}"] = share * F.mse_loss(part, wanted)
+            for role in self.roles_of(stage):
+                part = predicted[:, at : at + role.size]
+                at += role.size
+                share = role.weight / len(role.stages)
+                losses[f"{role.name} from {stage}"] = share * error(part, targets[role.name])
         if self.settings.frames:
             heard = stages[FRAME_STAGE]
             wanted = at_frames(targets["frames"], heard.shape[2])
@@ -93,11 +125,35 @@ class Objectives(nn.Module):
             losses["contrast"] = self.settings.contrast * nt_xent(
                 projected, self.settings.temperature
             )
+        if self.settings.relations:
+            losses["relations"] = self.settings.relations * self._relations(stages, targets)
         return losses
+
+    def _relations(self, stages: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        scene = [pooled(stages[term.stage], term.poolings) for term in self.related]
+        embeddings = standardised(torch.cat(scene, dim=1))
+        wanted = side_by_side(
+            [targets[role.name].nan_to_num() for role in self.roles],
+            [role.weight for role in self.roles],
+        )
+        return misalignment(embeddings @ embeddings.T, wanted)
+
+
+def error(predicted: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared error over the rows of `wanted` that are known; 0 if none is.
+
+    Examples
+    --------
+    >>> wanted = torch.tensor([[1.0, 2.0], [float("nan"), float("nan")]])
+    >>> error(torch.zeros(2, 2), wanted)
+    tensor(2.5000)
+    """
+    known = ~wanted.isnan().any(dim=1)
+    return (predicted - wanted)[known].square().sum() / (known.sum() * wanted.shape[1]).clamp_min(1)
 
 
 def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
-    """Mean and standard deviation over time, side by side.
+    """Mean, standard deviation and maximum over time, side by side.
 
     Examples
     --------
@@ -107,6 +163,7 @@ def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
     parts = {
         "mean": lambda: frames.mean(dim=2),
         "std": lambda: (frames.var(dim=2, unbiased=False) + SMALLEST_VARIANCE).sqrt(),
+        "max": lambda: frames.amax(dim=2),
     }
     return torch.cat([parts[pooling]() for pooling in poolings], dim=1)
 

@@ -7,8 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from hear_brainsoundnet.features import PRESETS
 from training.config import Settings
+from training.teachers.table import Statistic
 
+DescribedStage = Literal["conv4", "conv5", "pool5", "conv6", "conv7"]
+TeacherName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
 
@@ -32,6 +36,24 @@ class CropSettings(Settings):
     balance_kinds: bool = True
 
 
+class WordSettings(Settings):
+    """How crops with spoken words are drawn, from recordings that have a label.
+
+    Attributes
+    ----------
+    crops_per_step : int
+        Crops with words in a step, beside those of ``crops``; 0: none.
+    words_per_crop : int
+        Words in each, one after the other in slots of the same length.
+    temperature : float
+        Of the contrast between words.
+    """
+
+    crops_per_step: Annotated[int, Field(ge=0)] = 0
+    words_per_crop: Annotated[int, Field(ge=1)] = 2
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+
+
 class AugmentationSettings(Settings):
     """How crops are changed; 0 leaves something out.
 
@@ -41,6 +63,10 @@ class AugmentationSettings(Settings):
         Largest change of speed (and pitch) in octaves, the same for both crops of a recording.
     filter_db : float
         Standard deviation of a random smooth filter.
+    telephone : float
+        Share of crops without what lies above a frequency between 3 and 8 kHz.
+    room : float
+        Share of crops that are heard in a room, with a reverberation of 0.1 to 0.8 s.
     mixing : float
         Share of crops that another recording is mixed into, 5 to 30 dB below.
     noise : float
@@ -51,6 +77,8 @@ class AugmentationSettings(Settings):
 
     speed: Annotated[float, Field(ge=0, le=1)] = 0.25
     filter_db: Weight = 4.0
+    telephone: Share = 0.0
+    room: Share = 0.0
     mixing: Share = 0.3
     noise: Share = 0.5
     quietest_db: Annotated[float, Field(le=0)] = -40.0
@@ -78,6 +106,13 @@ class ObjectiveSettings(Settings):
         What over time of a stage's units descriptions are read from.
     temperature : float
         Of the contrast.
+    relations : float
+        Which crops are alike, by all descriptions and teachers side by side
+        (:mod:`training.pretraining.relations`), for the scene embedding `related_scene`.
+    related_scene : str
+        Stages and poolings, as for ``load_model(scene=...)``.
+    words, word_pairs : float
+        Naming words, and finding the other clip of a word (``words``).
     """
 
     frames: Weight = 0.5
@@ -85,7 +120,7 @@ class ObjectiveSettings(Settings):
     modulation_spectrum: Weight = 1.0
     modulation_power: Weight = 1.0
     contrast: Weight = 0.1
-    described_stages: tuple[Literal["conv4", "conv5", "pool5", "conv6", "conv7"], ...] = (
+    described_stages: tuple[DescribedStage, ...] = (
         "conv4",
         "conv5",
         "pool5",
@@ -97,6 +132,36 @@ class ObjectiveSettings(Settings):
         "std",
     )
     temperature: Annotated[float, Field(gt=0)] = 0.2
+    relations: Weight = 0.0
+    related_scene: str = PRESETS["default"].scene
+    words: Weight = 0.3
+    word_pairs: Weight = 0.3
+
+
+class TeacherSettings(Settings):
+    """A teacher, by the table of what it says of the corpus (``python -m training teach``).
+
+    Attributes
+    ----------
+    table : Path
+        Folder of the table.
+    weight : float
+        How much it counts.
+    stages : tuple of str
+        Stages that its summary is read from.
+    statistics : tuple of {"mean", "std", "max"}
+        What its summary of a crop is made of.
+    """
+
+    table: Path
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    stages: Annotated[tuple[DescribedStage, ...], Field(min_length=1)] = (
+        "conv5",
+        "pool5",
+        "conv6",
+        "conv7",
+    )
+    statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("mean",)
 
 
 class ScheduleSettings(Settings):
@@ -136,6 +201,11 @@ class PretrainRecipe(Settings):
         Folder of a corpus, see :mod:`training.corpus`.
     start : Path or None
         Checkpoint to go on from, a name of the package's or a file; random weights without it.
+    level : float
+        Local level that crops are brought to before the network hears them
+        (:mod:`hear_brainsoundnet.level`), as presets do; 0 leaves them as augmentation made them.
+    teachers : dict
+        By name, whose embeddings the network learns to predict, too.
     seed : int
         Of weights, crops and augmentation.
     mixed_precision : {"no", "bf16"}
@@ -146,9 +216,12 @@ class PretrainRecipe(Settings):
 
     corpus: Path
     start: Path | None = None
+    level: Share = 0.0
     crops: CropSettings = CropSettings()
+    words: WordSettings = WordSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     objectives: ObjectiveSettings = ObjectiveSettings()
+    teachers: dict[TeacherName, TeacherSettings] = Field(default_factory=dict)
     schedule: ScheduleSettings = ScheduleSettings()
     seed: int = 0
     mixed_precision: Literal["no", "bf16"] = "no"

@@ -1,91 +1,93 @@
-"""The part ``teachers`` of a pretraining recipe: which tables SoundNet learns to predict.
+"""What teachers say of the crops of a step: summaries of their embeddings, looked up by time.
 
-::
-
-    teachers:
-      - table: tables/yamnet
-        weight: 0.5
-        stages: [conv5, conv7]
-        loss: scene
+The network hears changed crops, the teachers have heard the recordings as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
 
-from pydantic import Field, model_validator
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from training.config import Settings
 from training.corpus.corpus import Corpus
-from training.teachers.identity import TeacherIdentity
+from training.pretraining.crops import Crops
+from training.pretraining.recipe import TeacherSettings
+from training.pretraining.roles import Role
 from training.teachers.table import TeacherTable
 
-LearningStage = Literal["conv4", "conv5", "pool5", "conv6", "conv7"]
+LARGEST = 4.0  # standard deviations, as in the descriptions of sounds
 
 
-class TeacherSettings(Settings):
-    """One teacher.
+class Teachers(nn.Module):
+    """Summaries by all teachers, in standard deviations over crops.
 
-    Attributes
+    Parameters
     ----------
-    table : Path
-        Folder of its embeddings of the corpus, see :mod:`training.teachers.table`.
-    module, checkpoint : str and Path, optional
-        The teacher that the table has to be of; without them any.
-    weight : float
-        Of its loss; 0 leaves it out.
-    stages : tuple of str
-        Stages that learn from it.
-    loss : {"scene", "frames", "relations"}
-        What is predicted: the mean of a crop's embeddings, each embedding at its time, or how
-        similar the crops of a step are to each other.
-
-    Examples
-    --------
-    >>> TeacherSettings(table=Path("tables/yamnet"), stages=("conv5", "conv7")).loss
-    'scene'
-    """
-
-    table: Path
-    module: str | None = None
-    checkpoint: Path | None = None
-    weight: Annotated[float, Field(ge=0)] = 1.0
-    stages: Annotated[tuple[LearningStage, ...], Field(min_length=1)]
-    loss: Literal["scene", "frames", "relations"] = "scene"
-
-    @model_validator(mode="after")
-    def _consistent(self) -> TeacherSettings:
-        if len(set(self.stages)) < len(self.stages):
-            raise ValueError("a stage is named twice; name each once")
-        if self.checkpoint is not None and self.module is None:
-            raise ValueError("a checkpoint belongs to a module; name the module, too")
-        return self
-
-
-def open_teachers(teachers: Sequence[TeacherSettings], corpus: Corpus) -> list[TeacherTable]:
-    """Their tables, in the same order.
+    settings : mapping
+        By name, which must not be that of a description of sound.
+    corpus : Corpus
+        That all tables must belong to.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such table.
-    ValueError
-        If a table is not whole, or of another corpus, or of another teacher, version or checkpoint
-        than the settings name.
-
-    Examples
-    --------
-    >>> open_teachers((), corpus=None)
-    []
+    FileNotFoundError, ValueError
+        If there is no whole table, or it is of another corpus.
     """
-    tables = []
-    for teacher in teachers:
-        table = TeacherTable.of_corpus(teacher.table, corpus)
-        if teacher.module is not None:
-            named = TeacherIdentity.of(teacher.module, teacher.checkpoint)
-            expected = table.info.model_copy(update={"teacher": named})
-            expected.refuse_others(table.info, f"the table {teacher.table}")
-        tables.append(table)
-    return tables
+
+    def __init__(self, settings: Mapping[str, TeacherSettings], corpus: Corpus) -> None:
+        super().__init__()
+        self.settings = settings
+        self.tables = {
+            name: TeacherTable.of_corpus(own.table, corpus) for name, own in settings.items()
+        }
+        for name, size in self.sizes().items():
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_std", torch.ones(size))
+
+    def sizes(self) -> dict[str, int]:
+        """Numbers in the summary of a crop, by teacher."""
+        return {
+            name: table.size * len(self.settings[name].statistics)
+            for name, table in self.tables.items()
+        }
+
+    def roles(self) -> list[Role]:
+        """What each teacher counts, and where."""
+        return [
+            Role(name, size, self.settings[name].weight, self.settings[name].stages)
+            for name, size in self.sizes().items()
+        ]
+
+    def calibrate(self, steps: Sequence[Crops]) -> None:
+        """Take mean and standard deviation of every number from the crops of these steps."""
+        for name in self.tables:
+            table = torch.from_numpy(np.concatenate([self._raw(name, crops) for crops in steps]))
+            known = table[~table.isnan().any(dim=1)]
+            if len(known) < 2:
+                raise ValueError(
+                    f"{self.settings[name].table} has embeddings of {len(known)} of {len(table)} "
+                    "crops; choose a teacher that has heard more of the corpus"
+                )
+            self.get_buffer(f"{name}_mean").copy_(known.mean(0))
+            self.get_buffer(f"{name}_std").copy_(known.std(0).clamp_min(1e-3))
+
+    def forward(self, crops: Crops) -> dict[str, Tensor]:
+        """By teacher ``(n_crops, size)``; NaN for crops that it has not heard."""
+        return {name: self._standard(name, crops) for name in self.tables}
+
+    def _standard(self, name: str, crops: Crops) -> Tensor:
+        mean, std = self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_std")
+        return ((torch.from_numpy(self._raw(name, crops)) - mean) / std).clamp(-LARGEST, LARGEST)
+
+    def _raw(self, name: str, crops: Crops) -> NDArray[np.float32]:
+        table, statistics = self.tables[name], self.settings[name].statistics
+        rows = np.full((len(crops.recordings), table.size * len(statistics)), np.nan, np.float32)
+        places = zip(crops.recordings.tolist(), crops.start_s, crops.stop_s, strict=True)
+        for row, (recording, start, stop) in zip(rows, places, strict=True):
+            told = table.summary(recording, start, stop, statistics)
+            if told is not None:
+                row[:] = told
+        return rows

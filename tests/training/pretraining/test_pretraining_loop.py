@@ -191,7 +191,7 @@ def test_crops_are_pairs_of_one_recording(corpus: Path) -> None:
     crops = PairedCrops(
         Corpus.open(corpus), CropSettings(seconds=0.5, recordings_per_step=8), speed=0.0
     )
-    table = crops.draw(np.random.default_rng(0))
+    table = crops.draw(np.random.default_rng(0)).audio
     strongest = np.abs(np.fft.rfft(table, axis=1)).argmax(axis=1) / 0.5
     pitches = (strongest / 200).round()
     np.testing.assert_array_equal(pitches[:8], pitches[8:])
@@ -202,7 +202,7 @@ def test_speed_moves_both_crops_of_a_pair_by_the_same_factor(corpus: Path) -> No
     crops = PairedCrops(
         Corpus.open(corpus), CropSettings(seconds=0.5, recordings_per_step=8), speed=0.5
     )
-    table = crops.draw(np.random.default_rng(1))
+    table = crops.draw(np.random.default_rng(1)).audio
     strongest = np.abs(np.fft.rfft(table, axis=1)).argmax(axis=1) / 0.5
     np.testing.assert_allclose(strongest[:8], strongest[8:], atol=8)
     octaves = np.log2(strongest[:8] / 200)

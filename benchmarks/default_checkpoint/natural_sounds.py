@@ -1,0 +1,126 @@
+"""Responses to 165 natural sounds predicted by networks as they are: none is fitted to the brain."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.correspondence.splits import random_splits
+from benchmarks.default_checkpoint.components import (
+    PRESET,
+    STAGES,
+    TOGETHER,
+    squared_correlations,
+    stage_summaries,
+)
+from benchmarks.default_checkpoint.sounds import NaturalSounds, natural_sounds
+from benchmarks.default_checkpoint.tasks import BASELINES
+from hear_brainsoundnet.named import load_checkpoint
+from training.stimuli import DEFAULT_SAMPLE_RATE
+
+Scores = dict[str, NDArray[np.float64]]  # by stage or preset, (n_splits, n_components)
+
+
+def measure_natural_sounds(checkpoints: Mapping[str, str], data: Path, work: Path) -> dict[str, Any]:
+    """All checkpoints and the baselines on the same splits; the document of the page.
+
+    Parameters
+    ----------
+    checkpoints : mapping
+        Name for people to the name or path of a checkpoint.
+    data : Path
+        Folder of the real recordings.
+    work : Path
+        Folder for prepared sounds.
+    """
+    sounds = natural_sounds(data, work)
+    found = {
+        name: scored({PRESET: scene_embeddings_of(module, sounds.audio)}, sounds)
+        for name, module in BASELINES.items()
+    }
+    hashes = {}
+    for name, path in checkpoints.items():
+        checkpoint = load_checkpoint(path)
+        hashes[name] = checkpoint.hash
+        soundnet, scale = checkpoint.build_soundnet(heads=False), checkpoint.card.input_scale
+        found[name] = scored(stage_summaries(soundnet, sounds.audio, scale), sounds)
+    rows = [
+        {
+            "model": name,
+            **{
+                stage: estimate(scores[stage]) if stage in scores else ""
+                for stage in (*STAGES, TOGETHER, PRESET)
+            },
+        }
+        for name, scores in found.items()
+    ]
+    by_component = [
+        {
+            "model": name,
+            "r²": estimate(scores[PRESET]),
+            **{
+                component: float(np.median(scores[PRESET][:, i]))
+                for i, component in enumerate(sounds.components)
+            },
+            "± over splits": float(scores[PRESET].mean(axis=1).std(ddof=1)),
+        }
+        for name, scores in found.items()
+    ]
+    words = " ".join(f"'{name}=CHECKPOINT'" if " " in name else f"{name}=CHECKPOINT" for name in hashes)
+    return {
+        "title": "Responses to 165 natural sounds",
+        "command": "python -m benchmarks.default_checkpoint natural-sounds --data DATA --out WORK "
+        f"{words}",
+        "seeds": {"splits": list(range(len(random_splits(len(sounds.audio)))))},
+        "rows": rows,
+        "tables": [
+            {
+                "title": "By component, from the scene embedding of the default preset",
+                "rows": by_component,
+            }
+        ],
+        "settings": {"checkpoints": hashes},
+        "notes": [
+            "Squared correlation on 82 sounds that the read-out did not see; median over splits, "
+            "mean over six components. Ridge on mean and standard deviation over time of a "
+            "stage's units (equal variance), learned from the other 83. No network was fitted to "
+            "these responses, but for natural-sounds, which has met all 165.",
+            "Splits share sounds: their spread is no standard error.",
+            "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
+            "All hear the sounds at the level of the default preset.",
+        ],
+        "details": {
+            "scores": {
+                name: {stage: table.tolist() for stage, table in scores.items()}
+                for name, scores in found.items()
+            }
+        },
+    }
+
+
+def scored(tables: Mapping[str, NDArray[Any]], sounds: NaturalSounds) -> Scores:
+    """Squared correlations of every split and component, by stage."""
+    splits = random_splits(len(sounds.audio))
+    return {
+        stage: np.stack([squared_correlations(table, sounds.responses, each) for each in splits])
+        for stage, table in tables.items()
+    }
+
+
+def scene_embeddings_of(module: str, audio: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """What a baseline with the HEAR API says of sounds of one length, ``(n_sounds, size)``."""
+    baseline = importlib.import_module(module)
+    model = baseline.load_model(sample_rate=DEFAULT_SAMPLE_RATE)
+    scene: torch.Tensor = baseline.get_scene_embeddings(torch.from_numpy(np.stack(audio)), model)
+    return scene.double().numpy()
+
+
+def estimate(table: NDArray[np.float64]) -> float:
+    """Median over splits, mean over components, of ``(n_splits, n_components)``."""
+    return float(np.median(table, axis=0).mean())

@@ -1,0 +1,72 @@
+"""Which sounds are alike: the network's similarities against those of descriptions and teachers.
+
+A read-out that learns from a few hundred sounds sees an embedding through the similarities between
+sounds alone. What an embedding is worth to it is therefore how these agree with the similarities
+that matter, not whether the same numbers could be found in it by a read-out of many more sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+LARGEST = 4.0  # standard deviations, as in the descriptions
+
+
+def side_by_side(tables: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """Similarities ``(n, n)`` of sounds by several tables, as of the tables side by side.
+
+    Parameters
+    ----------
+    tables : sequence of Tensor
+        ``(n, size)`` each, standardised; each counts alike whatever its size.
+    weights : sequence of float
+        How much each counts.
+
+    Examples
+    --------
+    >>> side_by_side([torch.eye(2) * 2, torch.ones(2, 4)], [1.0, 0.5])
+    tensor([[2.5000, 0.5000],
+            [0.5000, 2.5000]])
+    """
+    parts = [
+        weight * (table @ table.T) / table.shape[1]
+        for table, weight in zip(tables, weights, strict=True)
+    ]
+    return torch.stack(parts).sum(dim=0)
+
+
+def standardised(embeddings: Tensor) -> Tensor:
+    """Embeddings in standard deviations over the sounds of a step, as probes take them.
+
+    A unit that is all but silent in these sounds stays small, so that it does not rule where it
+    answers to one of them.
+    """
+    centred = embeddings - embeddings.mean(dim=0)
+    deviation = (centred.square().mean(dim=0) + 1e-8).sqrt()
+    least = 0.1 * deviation.square().mean().sqrt()
+    return (centred / deviation.clamp_min(least.detach())).clamp(-LARGEST, LARGEST)
+
+
+def misalignment(similarities: Tensor, wanted: Tensor) -> Tensor:
+    """One minus the centred kernel alignment of two matrices ``(n, n)`` of similarities.
+
+    From 0 for the same similarities up to a factor, to 1 for unrelated ones (Cortes, Mohri &
+    Rostamizadeh 2012, definition 4).
+
+    Examples
+    --------
+    >>> kernel = torch.randn(5, 3) @ torch.randn(3, 5)
+    >>> kernel = kernel @ kernel.T
+    >>> abs(float(misalignment(3 * kernel, kernel))) < 1e-5
+    True
+    """
+    first, second = _centred(similarities), _centred(wanted)
+    return 1 - (first * second).sum() / (first.norm() * second.norm()).clamp_min(1e-12)
+
+
+def _centred(kernel: Tensor) -> Tensor:
+    rows = kernel.mean(dim=1, keepdim=True)
+    return kernel - rows - kernel.mean(dim=0, keepdim=True) + rows.mean()
