@@ -39,7 +39,6 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.averaging import averaged
 from training.prepared import Prepared
 from training.recipe import FitRecipe
-from training.stimuli import DEFAULT_SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 

@@ -112,9 +112,7 @@ def _components(document: Mapping[str, Any] | None) -> dict[str, Score]:
     if document is None:
         return {}
     by_model = {row["model"]: row for row in document["rows"]}
-    scores = {
-        name: Score(float(by_model[name][PRESET])) for name in CONTENDERS if name in by_model
-    }
+    scores = {name: Score(float(by_model[name][PRESET])) for name in CONTENDERS if name in by_model}
     by_split = document["details"]["scores"].get("default", {}).get(PRESET)
     if by_split is not None:
         spread = np.std(np.mean(by_split, axis=1), ddof=1)

@@ -1,8 +1,9 @@
-"""Responses to 165 natural sounds predicted by networks as they are: none is fitted to the brain."""
+"""Responses to 165 natural sounds, predicted by networks as they are."""
 
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from training.stimuli import DEFAULT_SAMPLE_RATE
 Scores = dict[str, NDArray[np.float64]]  # by stage or preset, (n_splits, n_components)
 
 
-def measure_natural_sounds(checkpoints: Mapping[str, str], data: Path, work: Path) -> dict[str, Any]:
+def measure_natural_sounds(
+    checkpoints: Mapping[str, str], data: Path, work: Path
+) -> dict[str, Any]:
     """All checkpoints and the baselines on the same splits; the document of the page.
 
     Parameters
@@ -72,7 +75,7 @@ def measure_natural_sounds(checkpoints: Mapping[str, str], data: Path, work: Pat
         }
         for name, scores in found.items()
     ]
-    words = " ".join(f"'{name}=CHECKPOINT'" if " " in name else f"{name}=CHECKPOINT" for name in hashes)
+    words = shlex.join(f"{name}=CHECKPOINT" for name in hashes)
     return {
         "title": "Responses to 165 natural sounds",
         "command": "python -m benchmarks.default_checkpoint natural-sounds --data DATA --out WORK "

@@ -33,9 +33,9 @@ STRONGER = (
     "or fit your own fMRI (python -m training fit). No medical product."
 )
 USES = {
-    "distilled": "Embeddings of sound, and a start for fits to brain responses. It went on from the "
-    "original SoundNet (Aytar, Vondrick & Torralba 2016) on free sound: towards what YAMNet and "
-    "Google's speech embedding say of it, words that synthesisers speak, and what is heard in it. "
+    "distilled": "Embeddings of sound, and a start for fits to brain responses. It went on from "
+    "the original SoundNet (Aytar, Vondrick & Torralba 2016) on free sound: towards what YAMNet "
+    "and Google's speech embedding say of it, words of synthesisers, and what is heard in it. "
     f"It has met no brain. {STRONGER}",
     "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
     "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "

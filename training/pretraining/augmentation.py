@@ -59,10 +59,13 @@ def augment(
         gains = _filters(n_crops, crops.shape[1], settings.filter_db, generator)
         crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
     if settings.room:
-        rows = torch.from_numpy(np.flatnonzero(generator.random(n_crops) < settings.room))
-        direct, gain = crops[rows], gain_of(DIRECT_DB)[rows]
-        heard = _reverberation(direct, generator)
-        crops = crops.index_copy(0, rows, direct + _level(direct) / _level(heard) * gain * heard)
+        chosen_rows = np.flatnonzero(generator.random(n_crops) < settings.room)
+        if len(chosen_rows):  # no transform takes an empty batch
+            rows = torch.from_numpy(chosen_rows)
+            direct, gain = crops[rows], gain_of(DIRECT_DB)[rows]
+            heard = _reverberation(direct, generator)
+            heard = heard * gain * _level(direct) / _level(heard)
+            crops = crops.index_copy(0, rows, direct + heard)
     if settings.mixing:
         other = crops.roll(1 + int(generator.integers(0, max(1, n_crops // 2 - 1))), dims=0)
         chosen = column(generator.random(n_crops) < settings.mixing)

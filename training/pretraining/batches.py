@@ -45,7 +45,7 @@ class Batch:
 
 
 class Batches:
-    """Draws crops, changes them, describes what they then are, and asks the teachers what they were.
+    """Draws crops, changes and describes them, and looks up what teachers said of them before.
 
     Parameters
     ----------

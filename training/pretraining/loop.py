@@ -1,8 +1,8 @@
 """The pretraining loop.
 
-A step: crops that were drawn, changed and described (:mod:`training.pretraining.batches`) are heard,
-and what was heard is compared. Every draw comes from the recipe's seed and the number of the step,
-so that a run which was killed and resumed goes on exactly as it would have.
+A step: crops that were drawn, changed and described (:mod:`training.pretraining.batches`) are
+heard, and what was heard is compared. Every draw comes from the recipe's seed and the number of
+the step, so that a run which was killed and resumed goes on exactly as it would have.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hear_brainsoundnet.features import PRESETS
 from training.config import Settings
@@ -144,17 +144,26 @@ class TeacherSettings(Settings):
     Attributes
     ----------
     table : Path
-        Folder of the table.
+        Folder of the table, see :mod:`training.teachers.table`.
+    module, checkpoint : str and Path, optional
+        The teacher that the table has to be of; without them any.
     weight : float
-        How much it counts.
+        How much it counts; 0 leaves it out.
     stages : tuple of str
         Stages that its summary is read from.
     statistics : tuple of {"mean", "std", "max"}
-        What its summary of a crop is made of.
+        What its summary of a crop is made of, over the embeddings within the crop.
+
+    Examples
+    --------
+    >>> TeacherSettings(table=Path("tables/yamnet"), stages=("conv5", "conv7")).statistics
+    ('mean',)
     """
 
     table: Path
-    weight: Annotated[float, Field(ge=0)] = 1.0
+    module: str | None = None
+    checkpoint: Path | None = None
+    weight: Weight = 1.0
     stages: Annotated[tuple[DescribedStage, ...], Field(min_length=1)] = (
         "conv5",
         "pool5",
@@ -162,6 +171,14 @@ class TeacherSettings(Settings):
         "conv7",
     )
     statistics: Annotated[tuple[Statistic, ...], Field(min_length=1)] = ("mean",)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TeacherSettings:
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError("a stage is named twice; name each once")
+        if self.checkpoint is not None and self.module is None:
+            raise ValueError("a checkpoint belongs to a module; name the module, too")
+        return self
 
 
 class ScheduleSettings(Settings):

@@ -16,6 +16,7 @@ from training.corpus.corpus import Corpus
 from training.pretraining.crops import Crops
 from training.pretraining.recipe import TeacherSettings
 from training.pretraining.roles import Role
+from training.teachers.identity import TeacherIdentity
 from training.teachers.table import TeacherTable
 
 LARGEST = 4.0  # standard deviations, as in the descriptions of sounds
@@ -34,15 +35,14 @@ class Teachers(nn.Module):
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no whole table, or it is of another corpus.
+        If there is no whole table, or it is of another corpus, or of another teacher, version or
+        checkpoint than the settings name.
     """
 
     def __init__(self, settings: Mapping[str, TeacherSettings], corpus: Corpus) -> None:
         super().__init__()
-        self.settings = settings
-        self.tables = {
-            name: TeacherTable.of_corpus(own.table, corpus) for name, own in settings.items()
-        }
+        self.settings = {name: own for name, own in settings.items() if own.weight}
+        self.tables = {name: _opened(own, corpus) for name, own in self.settings.items()}
         for name, size in self.sizes().items():
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_std", torch.ones(size))
@@ -91,3 +91,12 @@ class Teachers(nn.Module):
             if told is not None:
                 row[:] = told
         return rows
+
+
+def _opened(settings: TeacherSettings, corpus: Corpus) -> TeacherTable:
+    table = TeacherTable.of_corpus(settings.table, corpus)
+    if settings.module is not None:
+        named = TeacherIdentity.of(settings.module, settings.checkpoint)
+        expected = table.info.model_copy(update={"teacher": named})
+        expected.refuse_others(table.info, f"the table {settings.table}")
+    return table

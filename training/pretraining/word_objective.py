@@ -37,7 +37,9 @@ class WordObjective(nn.Module):
         self.geometry = {name: geometry[name] for name in STAGES}
         self.temperature = temperature
         n_units = 3 * sum(stage.channels for stage in self.geometry.values())
-        self.names = nn.Sequential(nn.BatchNorm1d(n_units, affine=False), nn.Linear(n_units, n_words))
+        self.names = nn.Sequential(
+            nn.BatchNorm1d(n_units, affine=False), nn.Linear(n_units, n_words)
+        )
 
     def forward(self, stages: Mapping[str, Tensor], words: Words) -> dict[str, Tensor]:
         """Losses by name.

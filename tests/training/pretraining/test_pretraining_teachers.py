@@ -10,7 +10,8 @@ from ramp_corpus import ramp_corpus
 
 from training.config import validate
 from training.corpus.corpus import Corpus
-from training.pretraining.teachers import TeacherSettings, open_teachers
+from training.pretraining.recipe import TeacherSettings
+from training.pretraining.teachers import Teachers
 from training.teachers.building import build_table
 from training.teachers.teacher import Teacher
 
@@ -37,7 +38,7 @@ def settings(**changes: Any) -> TeacherSettings:
         ({"stages": []}, "stages: "),
         ({"stages": ["conv9"]}, r"stages.0: .*'conv7' \(got 'conv9'\)"),
         ({"stages": ["conv5", "conv5"]}, "a stage is named twice"),
-        ({"loss": "words"}, "loss: .*'scene', 'frames' or 'relations'"),
+        ({"statistics": ["sum"]}, "statistics.0: .*'mean', 'std' or 'max'"),
         ({"weight": -1}, "weight: "),
         ({"checkpoint": "yamnet.tflite"}, "name the module, too"),
         ({"tables": "x"}, "unknown key 'tables'"),
@@ -49,26 +50,20 @@ def test_wrong_settings_are_one_line(changes: dict[str, Any], message: str) -> N
     assert "\n" not in str(caught.value)
 
 
-def test_tables_are_opened_in_their_order(corpus: Corpus, table: Path) -> None:
-    named = settings(table=table, module="mean_teacher")
-    found = open_teachers([settings(table=table), named], corpus)
-    assert [each.folder for each in found] == [table, table]
-
-
 def test_a_table_that_is_not_of_this_corpus_and_teacher_is_refused(
     corpus: Corpus, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(FileNotFoundError, match="no table of embeddings"):
-        open_teachers([settings(table=tmp_path / "none")], corpus)
+        Teachers({"one": settings(table=tmp_path / "none")}, corpus)
     other = ramp_corpus(tmp_path / "other", slope=0.04)
     with pytest.raises(ValueError, match=r"the table .*mean belongs to another corpus"):
-        open_teachers([settings(table=table)], other)
+        Teachers({"one": settings(table=table)}, other)
     with pytest.raises(ValueError, match=r"another teacher: expected training\.teachers.yamnet"):
-        open_teachers([settings(table=table, module="training.teachers.yamnet")], corpus)
+        Teachers({"one": settings(table=table, module="training.teachers.yamnet")}, corpus)
     (tmp_path / "weights").write_text("")
     with_weights = settings(table=table, module="mean_teacher", checkpoint=tmp_path / "weights")
     with pytest.raises(ValueError, match=r"another checkpoint of the teacher: .* found none"):
-        open_teachers([with_weights], corpus)
+        Teachers({"one": with_weights}, corpus)
     monkeypatch.setattr("mean_teacher.__version__", "4")
     with pytest.raises(ValueError, match="another version of the teacher: expected 4, found 3"):
-        open_teachers([settings(table=table, module="mean_teacher")], corpus)
+        Teachers({"one": settings(table=table, module="mean_teacher")}, corpus)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -34,7 +32,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
             time = np.arange(round((0.3 + 0.1 * voice) * SAMPLE_RATE)) / SAMPLE_RATE
             path = folder / f"{label}{voice}.wav"
             # a little fainter with every clip, so that no two recordings are the same
-            soundfile.write(path, (0.3 - 0.02 * voice) * np.sin(2 * np.pi * pitch * time), SAMPLE_RATE)
+            soundfile.write(
+                path, (0.3 - 0.02 * voice) * np.sin(2 * np.pi * pitch * time), SAMPLE_RATE
+            )
             kind = "words" if label else "tones"
             files.append(AudioFile(path, path.name, kind, "CC0-1.0", label))
     build([Source("tones", files=tuple(files))], folder / "corpus")
