@@ -211,6 +211,9 @@ class EmbeddingModel(nn.Module):
             check_audio(audio)
         if is_traced():
             return self._embed_whole(audio, scene, timestamps)
+        if len(audio) == 1:
+            sound = TensorSound(audio, self.sample_rate)
+            return self.embed(sound, scene=scene, timestamps=timestamps)
         n_samples = self.padded_clip(TensorSound(audio, self.sample_rate)).n_padded
         parts = [
             self.embed(TensorSound(part, self.sample_rate), scene=scene, timestamps=timestamps)
