@@ -47,14 +47,14 @@ def load_model(
         tasks come at 48 kHz.
     preset : str
         {"default", "paper"}. "paper" is the published choice: conv7 averaged over time for
-        scenes, conv4 frames for timestamps, of sounds as they are; "default" brings each sound to
-        one level first.
+        scenes, conv4 frames for timestamps, of sounds as they are; "default" brings sounds to one
+        level, moment by moment.
     scene, timestamps : str, optional
         Stages and poolings in place of the preset's, for example
         ``scene="conv4:mean,std+conv7"`` and ``timestamps="conv4+conv5"``.
     level : float, optional
-        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that each sound as a whole is
-        brought to first, in place of the preset's; 0 leaves sounds as they are.
+        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that sounds are brought to, moment by
+        moment, in place of the preset's; 0 leaves them as they are.
     reference : bool
         Compute by the plain network alone: equal but for rounding, and slower.
 
@@ -195,8 +195,9 @@ def get_timestamp_embeddings(
 
     For a list of sounds both are lists, of one tensor without the first axis for each sound.
 
-    A frame depends on the sound within its receptive field, and on the level of the whole sound
-    where ``model.level`` is not 0.
+    A frame depends on the sound within its receptive field and on nothing else; where
+    ``model.level`` is not 0, on what sets the level there as well
+    (:func:`hear_brainsoundnet.level.samples_around`): two seconds more on either side.
 
     Raises
     ------

@@ -21,14 +21,14 @@ POOLINGS = ("mean", "std", "max")
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of expressions, with the level that sounds are brought to first.
+    """A named pair of expressions, with the level that sounds are brought to.
 
     Attributes
     ----------
     scene, timestamps : str
         See above.
     level : float
-        As :mod:`hear_brainsoundnet.level` takes it of a whole sound; 0 leaves sounds as they are.
+        As :mod:`hear_brainsoundnet.level` takes it moment by moment; 0 leaves sounds as they are.
     """
 
     scene: str

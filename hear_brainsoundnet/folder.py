@@ -28,6 +28,7 @@ import torch
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.level import WINDOW_S
 from hear_brainsoundnet.lock import one_job_per_folder
 from hear_brainsoundnet.progress import Progress
 from hear_brainsoundnet.records import Entry, Record, absolute, failed, state_of
@@ -106,6 +107,8 @@ def run_settings(
         "device": device,
         "versions": _versions(),
     }
+    if model.level:
+        settings["level_window"] = WINDOW_S  # results of the level of whole sounds have none
     if windows is not None:
         settings |= {"window": windows.length, "hop": windows.hop}
     return settings

@@ -88,17 +88,9 @@ def brought_to(
     """
     block = _block(sample_rate)
     n_samples = audio.shape[1] if n_samples is None else n_samples
-    energies = _energies(audio.to(torch.promote_types(audio.dtype, torch.float32)), block)
-    first = torch.arange(energies.shape[1], device=audio.device) * block
-    numbers = (n_samples - first).clamp(0, block).to(energies)
-    smooth = _smoothed(torch.cat([energies, numbers[None]]))
-    # The number is below 1 only around blocks that lie behind the sound.
-    power = (smooth[:-1] / smooth[-1:].clamp_min(1)).clamp_min(SILENCE**2)
-    last = (n_samples - 1) // block
-    if isinstance(last, int):
-        last = min(last, energies.shape[1] - 1)
-    gain = _from_middle_to_middle(level / power.sqrt(), last, audio.shape[1], block)
-    return (audio * gain).to(audio.dtype)
+    full = audio.to(torch.promote_types(audio.dtype, torch.float32))
+    gains = (_recorded_gains if is_traced() else _gains)(level, full, n_samples, block)
+    return (audio * gains).to(audio.dtype)
 
 
 def samples_around(start: int, stop: int, sample_rate: int) -> tuple[int, int]:
@@ -124,45 +116,63 @@ def _block(sample_rate: int) -> int:
     return sample_rate // BLOCKS_PER_SECOND
 
 
-def _energies(audio: Tensor, block: int) -> Tensor:
-    """Sums of squares of blocks, ``(n_sounds, n_blocks)``; the last one ends in silence."""
-    if is_traced():
-        # A block more than is needed: there are always several, which export need not ask.
-        squares = F.pad(audio, (0, 2 * block - 1)).square()
-        return F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)[:, 0]
-    whole = audio.shape[1] // block * block
-    energies = _squared_norms(audio[:, :whole].unflatten(1, (-1, block)))
-    if whole == audio.shape[1]:
-        return energies
-    return torch.cat([energies, _squared_norms(audio[:, None, whole:])], dim=1)
+def _gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
+    """What each sample is multiplied by."""
+    n_whole, rest = divmod(audio.shape[1], block)
+    n_blocks = n_whole + bool(rest)
+    tracks = audio.new_zeros(len(audio) + 1, n_blocks + 2 * HALF_WINDOW)
+    inner = tracks[:, HALF_WINDOW : HALF_WINDOW + n_blocks]
+    inner[:-1, :n_whole] = _energies(audio[:, : n_whole * block].unflatten(1, (n_whole, block)))
+    if rest:
+        inner[:-1, -1:] = _energies(audio[:, None, -rest:])
+    inner[-1] = block
+    inner[-1, -1] = min(block, n_samples - (n_blocks - 1) * block)
+    of_blocks = _gains_of_blocks(level, tracks)
+    ends = torch.cat([of_blocks[:, :1], of_blocks, of_blocks[:, -1:]], dim=1)
+    after = _share_after(torch.arange(block, device=audio.device), block, audio.dtype)
+    ramps = ends.unfold(1, 2, 1) @ torch.stack([1 - after, after])
+    first = _from_middle_on(block)
+    return ramps.flatten(1)[:, first : first + audio.shape[1]]
 
 
-def _squared_norms(blocks: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(blocks, dim=2).square()
+def _recorded_gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
+    """The same by operations on tensors alone, for any length."""
+    # A block more than is needed: there are always several, which export need not ask.
+    squares = F.pad(audio, (0, 2 * block - 1)).square()
+    energies = F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)[:, 0]
+    starts = torch.arange(energies.shape[1], device=audio.device) * block
+    numbers = (n_samples - starts).clamp(0, block).to(audio.dtype)
+    tracks = F.pad(torch.cat([energies, numbers[None]]), (HALF_WINDOW, HALF_WINDOW))
+    of_blocks = _gains_of_blocks(level, tracks)
+    places = torch.arange(audio.shape[1], device=audio.device) + _from_middle_on(block)
+    after = _share_after(places % block, block, audio.dtype)
+    last = (n_samples - 1) // block
+    left = (places // block - 1).clamp_min(0).clamp_max(last)
+    right = (places // block).clamp_max(last)
+    return of_blocks[:, left] * (1 - after) + of_blocks[:, right] * after
 
 
-def _smoothed(tracks: Tensor) -> Tensor:
-    """Sums over the window around each block."""
+def _gains_of_blocks(level: float, tracks: Tensor) -> Tensor:
+    """From energies of blocks and numbers of their samples (last row), with zeros around them."""
     n_weights = 2 * HALF_WINDOW + 1
     places = torch.arange(1, n_weights + 1, dtype=tracks.dtype, device=tracks.device)
     window = (places * (math.pi / (n_weights + 1))).sin().square()
-    return F.conv1d(tracks[:, None], window[None, None], padding=HALF_WINDOW)[:, 0]
+    # A convolution of few channels would take several times as long.
+    sums = tracks.unfold(1, n_weights, 1) @ window
+    # Only behind the sound there is less than a sample.
+    power = (sums[:-1] / sums[-1:].clamp_min(1)).clamp_min(SILENCE**2)
+    return level / power.sqrt()
 
 
-def _from_middle_to_middle(gains: Tensor, last: Any, n_samples: Any, block: int) -> Tensor:
-    """From gains of blocks to those of samples, those behind block `last` not looked at."""
-    skipped = block - block // 2  # of the block that ends in the middle of the first
-    shift = 0.5 - block % 2 / 2  # an even number of samples has none in its middle
-    if is_traced():
-        places = torch.arange(n_samples, device=gains.device) + skipped
-        share = ((places % block).to(gains) + shift) / block
-        behind = places // block
-        before = (behind - 1).clamp_min(0).clamp_max(last)
-        behind = behind.clamp_max(last)
-        return gains[:, before] * (1 - share) + gains[:, behind] * share
-    share = (torch.arange(block, dtype=gains.dtype, device=gains.device) + shift) / block
-    gains = gains[:, : last + 1]
-    gains = torch.cat([gains[:, :1], gains, gains[:, -1:]], dim=1)
-    both = torch.stack([gains[:, :-1], gains[:, 1:]], dim=2)
-    ramps = both @ torch.stack([1 - share, share])
-    return ramps.flatten(1)[:, skipped : skipped + n_samples]
+def _energies(blocks: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(blocks, dim=2).square()
+
+
+def _from_middle_on(block: int) -> int:
+    """Where the first sample stands in its block, if blocks begin with the middle of others."""
+    return block - block // 2
+
+
+def _share_after(places: Tensor, block: int, dtype: torch.dtype) -> Tensor:
+    """How far samples of such a block are from one middle to the next, within 0 and 1."""
+    return (places.to(dtype) + (0.5 - block % 2 / 2)) / block  # an even block's is between samples

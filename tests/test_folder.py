@@ -198,6 +198,22 @@ def test_results_of_other_settings_are_not_mixed(sounds, tmp_path, model, untrai
     assert np.load(out / "scene.npy").shape == (1, 256)
 
 
+@pytest.mark.parametrize("level", [0, 0.07])
+def test_results_of_the_level_of_whole_sounds_are_not_mixed(sounds, tmp_path, untrained, level):
+    """Their settings name no window. Sounds as they are have none either, and go on."""
+    entries, out = find_audio([sounds / "a.wav"]), tmp_path / "out"
+    model = EmbeddingModel(untrained, scene="conv1", timestamps="conv1", level=level)
+    embed_files(entries, out, model)
+    settings = json.loads((out / "settings.json").read_text())
+    settings.pop("level_window", None)
+    (out / "settings.json").write_text(json.dumps(settings))
+    if level:
+        with pytest.raises(ValueError, match=r"\(level_window is None there, 4\.0 now\); use --force"):
+            embed_files(entries, out, model)
+    else:
+        embed_files(entries, out, model)
+
+
 def test_results_of_other_files_are_not_mixed(sounds, tmp_path, model):
     out = tmp_path / "out"
     embed_files(find_audio([sounds]), out, model)

@@ -1,5 +1,7 @@
 """Which sounds are most similar to a sound, against scipy and against sounds made to be alike."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -84,6 +86,17 @@ def test_the_window_that_a_clip_was_cut_from_is_found_with_its_time(run, sounds,
     _, lines, _ = run("nearest", tmp_path / "cut.wav", tmp_path / "out")
     assert lines[0] == ["1.000", "long.wav", "2.000", "3.000"]
     assert len(lines) == 6  # each file once
+
+
+def test_results_of_the_level_of_whole_sounds_are_refused(run, sounds, tmp_path):
+    out = tmp_path / "out"
+    run("embed", sounds, "-o", out, *SMALL)
+    settings = json.loads((out / "settings.json").read_text())
+    del settings["level_window"]
+    (out / "settings.json").write_text(json.dumps(settings))
+    status, _, error = run("nearest", sounds / "noise.wav", out)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "with the level of whole sounds, which this version takes moment by moment" in error
 
 
 def test_what_cannot_be_meant(run, sounds, tmp_path):

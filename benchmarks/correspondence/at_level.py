@@ -1,15 +1,15 @@
-"""Any model, given all sounds at one level."""
+"""Any model, given all sounds at one level, moment by moment."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from benchmarks.correspondence.stages import Frames, StagedModel
-from hear_brainsoundnet.level import brought_to, check_level
+from hear_brainsoundnet.level import WINDOW_S, brought_to, check_level
 
 
 class AtLevel:
-    """A model that hears every sound at the same level, as presets of the embedding may ask for.
+    """A model that hears all sounds at the same level, as presets of the embedding may ask for.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class AtLevel:
         self.name = f"{model.name}, level {level:g}"
         self.sample_rate = model.sample_rate
         self.stages = model.stages
-        self.identity = f"{model.identity} at level {level!r}"
+        self.identity = f"{model.identity} at level {level!r} within {WINDOW_S:g} s"
 
     def activations(self, audio: Tensor) -> dict[str, Tensor]:
         """See :meth:`StagedModel.activations`."""
         return self.model.activations(brought_to(self.level, audio, self.sample_rate))
 
     def frames(self, audio: Tensor, stage: str) -> Frames:
-        """See :meth:`StagedModel.frames`; the level is that of the whole sound."""
+        """See :meth:`StagedModel.frames`."""
         return self.model.frames(brought_to(self.level, audio[None], self.sample_rate)[0], stage)

@@ -24,7 +24,8 @@ Level = Annotated[
     str | None,
     typer.Option(
         metavar="LEVEL",
-        help="Brings sounds to it: -23dB, or an amplitude within 0 and 1; 0: as they are.",
+        help="Brings sounds to it, moment by moment: -23dB, or an amplitude within 0 and 1; 0: "
+        "as they are.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]

@@ -72,6 +72,7 @@ def nearest(
 def _read(folder: Path, checkpoint: str, device: str) -> tuple[EmbeddingModel, SceneTable]:
     """The scene embeddings of a folder of results, and the model that they are of."""
     from hear_brainsoundnet.embedding import EmbeddingModel
+    from hear_brainsoundnet.level import WINDOW_S
     from hear_brainsoundnet.named import load_checkpoint
     from hear_brainsoundnet.results import read_scene_table, read_settings
 
@@ -92,6 +93,11 @@ def _read(folder: Path, checkpoint: str, device: str) -> tuple[EmbeddingModel, S
             scene=settings["scene"],
             level=settings["level"],
         )
+        if model.level and settings.get("level_window") != WINDOW_S:
+            raise ValueError(
+                f"{folder} was embedded with the level of whole sounds, which this version takes "
+                "moment by moment; embed it again with --force"
+            )
     except (KeyError, TypeError) as error:
         raise WrongCall(f"{folder / 'settings.json'} is not that of a folder of results") from error
     except (ValueError, FileNotFoundError) as error:
