@@ -75,10 +75,10 @@ def brought_to(
     sample_rate : int
         In Hz, 1,000 or more.
     n_samples : int or Tensor, optional
-        How many samples there are from the first of `audio` to the end of the sound; int64
-        ``(1,)`` where operations are recorded. By default `audio` is the whole sound. Where it is
-        more than `audio` has, the last samples are wrong (:func:`samples_around`); where it is
-        less, what is behind the sound has to be zero.
+        How many samples there are from the first of `audio` to the end of the sound, which by
+        default is the end of `audio`. Where it is farther, the last samples are wrong
+        (:func:`samples_around`). Where operations are recorded, a length that is counted, int64
+        ``(1,)``, and `audio` may go on in zeros.
 
     Examples
     --------
