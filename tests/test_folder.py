@@ -208,7 +208,9 @@ def test_results_of_the_level_of_whole_sounds_are_not_mixed(sounds, tmp_path, un
     settings.pop("level_window", None)
     (out / "settings.json").write_text(json.dumps(settings))
     if level:
-        with pytest.raises(ValueError, match=r"\(level_window is None there, 4\.0 now\); use --force"):
+        with pytest.raises(
+            ValueError, match=r"\(level_window is None there, 4\.0 now\); use --force"
+        ):
             embed_files(entries, out, model)
     else:
         embed_files(entries, out, model)

@@ -31,12 +31,13 @@ def brought_by_hand(level, audio, rate):
     half = round(WINDOW_S / 2 * 80)
     window = np.hanning(2 * half + 3)[1:-1]
     blocks = [audio[i : i + block].astype(float) for i in range(0, len(audio), block)]
+    energies = [np.sum(each**2) for each in blocks]
     gains = []
     for middle in range(len(blocks)):
         energy = n_samples = 0.0
         for offset in range(-half, half + 1):
             if 0 <= middle + offset < len(blocks):
-                energy += window[offset + half] * np.sum(blocks[middle + offset] ** 2)
+                energy += window[offset + half] * energies[middle + offset]
                 n_samples += window[offset + half] * len(blocks[middle + offset])
         gains.append(level / max(np.sqrt(energy / n_samples), SILENCE))
     middles = np.arange(len(blocks)) * block + (block - 1) / 2
@@ -223,8 +224,7 @@ def test_the_gradient_of_a_frame_ends_where_its_window_ends(untrained):
     assert audio.grad[0, first:last].count_nonzero() > 0.99 * (last - first)
 
 
-@pytest.mark.parametrize("rate", [16_000, 22_050, 96_000])
-@pytest.mark.parametrize("level", [0, 0.07])
+@pytest.mark.parametrize(("rate", "level"), [(22_050, 0.07), (96_000, 0.07), (96_000, 0)])
 def test_a_file_read_in_segments_equals_the_sound_in_memory(
     untrained, tmp_path, monkeypatch, rate, level
 ):
