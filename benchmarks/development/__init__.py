@@ -10,6 +10,6 @@ Most of the clips are cut from recordings that the networks were pretrained on, 
 Their scores are therefore no estimate of what a network does with new sounds. For a choice between
 networks and between ways to read them that is acceptable: all candidates have met the same
 recordings, none has met a label, and what is tested is always another package, voice or instrument
-than what the labels were learned from. The synthetic voices that are tested are kept out of
-corpora.
+than what the labels were learned from. The
+synthesised words and notes are in no corpus at all.
 """

@@ -43,7 +43,9 @@ def measure(
         list[str] | None,
         typer.Option(help=f"Level, or {PRESETS_LEVEL!r} for that of the preset; repeat it."),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="Only this task of scenes, such as kind; repeat it.")
+    ] = None,
 ) -> None:
     """Compare checkpoints and scene expressions; each is compared with the first."""
     from benchmarks.development.embeddings import Candidate

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.development.layout import FRAMES, SCENES
 from benchmarks.development.notes import make_instrument, make_note
+from benchmarks.development.onset_clips import make_onset
 from benchmarks.development.sounds import make_event, make_kind
 from benchmarks.development.voices import make_letter, make_phrase, make_speaker
 from benchmarks.development.words import BANDS, make_words
@@ -22,7 +24,8 @@ def make_all(corpus_folder: Path, cache: Path, out: Path) -> Iterator[Path]:
     cache : Path
         Folder of what is fetched and synthesised.
     out : Path
-        Folder of the tasks.
+        Folder for the tasks: those of scenes in ``tasks``, where ``benchmarks.hear`` finds them,
+        too; that of onsets in ``frames``.
 
     Raises
     ------
@@ -31,10 +34,11 @@ def make_all(corpus_folder: Path, cache: Path, out: Path) -> Iterator[Path]:
     OSError
         If a synthesiser is missing, or its sounds cannot be fetched.
     """
-    corpus = Corpus.open(corpus_folder)
+    corpus, scenes = Corpus.open(corpus_folder), out / SCENES
     for make in (make_kind, make_event, make_speaker, make_phrase, make_letter):
-        yield make(corpus, out)
+        yield make(corpus, scenes)
     for what in BANDS:
-        yield make_words(what, cache, out)
+        yield make_words(what, cache, scenes)
     for make_played in (make_instrument, make_note):
-        yield make_played(cache, out)
+        yield make_played(cache, scenes)
+    yield make_onset(corpus, out / FRAMES)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.default_checkpoint.tasks import Accuracy
 from benchmarks.development.embeddings import Candidate, Embeddings, embed_all
-from benchmarks.development.layout import short_name
+from benchmarks.development.invariances import (
+    GAINS_DB,
+    level_tables,
+    mean_cosine,
+    moved_by_click,
+)
+from benchmarks.development.layout import FRAMES, SCENES, short_name, task_name
+from benchmarks.development.onset_clips import LABEL
+from benchmarks.development.onsets import onset_score
 from benchmarks.development.summary import FIELDS, difference, overall
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.run import common_sample_rate
@@ -21,6 +31,7 @@ from benchmarks.hear.task_folder import TaskFolder, find_tasks
 
 logger = logging.getLogger(__name__)
 
+N_LEVEL_CLIPS = 60
 OVERALL, AGAINST = "log odds", "against the first"
 
 
@@ -40,14 +51,17 @@ def measure(
     cache : Path
         Folder for embeddings, so that another expression costs nothing but its regressions.
     task_names : sequence of str
-        Folders of tasks; none for all.
+        Short names of scene tasks; with some, nothing else is measured.
 
     Raises
     ------
     FileNotFoundError, ValueError
         If a checkpoint, an expression or the tasks are not right.
     """
-    tasks = find_tasks(tasks_folder, task_names)
+    tasks = find_tasks(tasks_folder / SCENES, [task_name(each) for each in task_names])
+    frames = tasks_folder / FRAMES
+    onsets = find_tasks(frames, [task_name(LABEL)]) if frames.exists() and not task_names else []
+    others: dict[tuple[str, str, float | None], _Others] = {}
     columns = [candidate.columns() for candidate in candidates]  # mistakes come to light first
     rows, found = [], []
     for candidate, own in zip(candidates, columns, strict=True):
@@ -67,6 +81,11 @@ def measure(
             gain, error = difference(found[-1], found[0])
             row[AGAINST] = f"{gain:+.3f} ± {error:.3f}"
         row |= {task: str(Accuracy.of({"all": each})) for task, each in found[-1].items()}
+        if not task_names:
+            key = (candidate.checkpoint, candidate.preset, candidate.level)
+            if key not in others:
+                others[key] = _Others.of(candidate, tasks, onsets)
+            row |= others[key].cells(own)
         rows.append(row)
     return {
         "title": "Development tasks",
@@ -77,6 +96,9 @@ def measure(
             "Wilson's 95 % interval over all tested clips.",
             f"{OVERALL}: of a right answer, mean over the tasks of a field and over fields "
             f"({', '.join(FIELDS)}); {AGAINST}: difference and standard error over clips.",
+            "onset: F measure within 200 ms, from the frames of the preset, 95 % over draws of "
+            f"clips. {', '.join(GAINS_DB)}: mean cosine with the embeddings of the same clips at "
+            "their own level. click: how far one 10 s away moves a frame, in deviations of frames.",
         ],
         "details": {
             "answers": [
@@ -93,6 +115,45 @@ def answers_of(
     """Which tested clips of a task are labelled right, from some columns of its embeddings."""
     own = {split: table[:, columns] for split, table in embeddings.items()}
     return np.concatenate(list(answers_by_split(own, labels_of(task)).values()))
+
+
+@dataclass(frozen=True)
+class _Others:
+    """What does not come from the tasks of scenes, of one network, preset and level.
+
+    Attributes
+    ----------
+    tables : mapping
+        :func:`benchmarks.development.invariances.level_tables`.
+    told : dict
+        The cells that are the same for all expressions.
+    """
+
+    tables: Mapping[str, NDArray[np.float32]]
+    told: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, candidate: Candidate, tasks: Sequence[TaskFolder], onsets: Sequence[TaskFolder]
+    ) -> _Others:
+        scores = {short_name(task.name): str(onset_score(candidate, task)) for task in onsets}
+        clips = clips_of_level(tasks[0])
+        told = {**scores, "click": moved_by_click(candidate)}
+        return cls(level_tables(candidate, clips), told)
+
+    def cells(self, columns: NDArray[np.int64]) -> dict[str, Any]:
+        own = self.tables[""][:, columns]
+        cosines = {name: mean_cosine(own, self.tables[name][:, columns]) for name in GAINS_DB}
+        return {**self.told, **cosines}
+
+
+def clips_of_level(task: TaskFolder) -> list[NDArray[np.float32]]:
+    """Every so many-th clip of a task, :data:`N_LEVEL_CLIPS` in all, silent ones left out."""
+    folder = task.path / str(common_sample_rate([task]))
+    paths = [folder / split / name for split, own in task.labels.items() for name in own]
+    step = max(1, len(paths) // N_LEVEL_CLIPS)
+    clips = (soundfile.read(path, dtype="float32")[0] for path in paths[::step][:N_LEVEL_CLIPS])
+    return [clip for clip in clips if np.abs(clip).max() > 0]
 
 
 def command(candidates: Sequence[Candidate]) -> str:

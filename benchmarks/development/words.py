@@ -100,7 +100,7 @@ def make_words(what: str, cache: Path, tasks_folder: Path) -> Path:
 - Source: espeak-ng and flite, whose voices are free (GPL-3+; BSD-like).
 - Label: the word.
 - Splits: voices. Learned from {", ".join(voice.name for voice in LEARNED)}; tested on \
-{", ".join(voice.name for voice in TESTED)}, which are kept out of corpora.
+{", ".join(voice.name for voice in TESTED)}.
 - Band: that of recordings at {BANDS[what]} Hz. Noise {_SNR_DB[0]:g} to {_SNR_DB[1]:g} dB below \
 the word."""
     task = scene_task(what, ("train", "test"), SECONDS, about)

@@ -11,15 +11,19 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from scipy.optimize import linear_sum_assignment
 
 import hear_brainsoundnet
 from benchmarks.development.embeddings import Candidate, columns_of, every_scene
 from benchmarks.development.excerpts import Excerpt, draw_balanced, folds_of_groups
+from benchmarks.development.invariances import mean_cosine, moved_by_click
 from benchmarks.development.measure import answers_of, measure
 from benchmarks.development.notes import instrument_notes, scale_notes, score_of
+from benchmarks.development.onset_clips import make_onset
+from benchmarks.development.onsets import n_matched, peaks
 from benchmarks.development.sounds import EVENTS, make_event, make_kind
 from benchmarks.development.summary import difference, log_odds, overall
-from benchmarks.development.vocabulary import LEARNED, TESTED, WORDS
+from benchmarks.development.vocabulary import LEARNED, TESTED, TESTED_VARIANTS, WORDS
 from benchmarks.development.voices import (
     N_LEARNED,
     N_TESTED,
@@ -33,6 +37,7 @@ from hear_brainsoundnet.geometry import stage_geometry
 from training.corpus.build import build
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.corpus.source import AudioFile, Source
+from training.corpus.speech import VARIANTS
 
 SPEECH_COMMANDS = """
     backward bed bird cat dog down eight five follow forward four go happy house learn left marvin
@@ -40,7 +45,7 @@ SPEECH_COMMANDS = """
 """
 
 
-def corpus_of(folder: Path, files: dict[str, dict[str, str]]) -> Corpus:
+def corpus_of(folder: Path, files: dict[str, dict[str, str]], seconds: float = 0.6) -> Corpus:
     """A corpus of short noises: by package, the kind of each file."""
     sources, generator = [], np.random.default_rng(0)
     for package, kinds in files.items():
@@ -48,7 +53,7 @@ def corpus_of(folder: Path, files: dict[str, dict[str, str]]) -> Corpus:
         for number, (name, kind) in enumerate(kinds.items()):
             path = folder / package / f"{number}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            noise = 0.1 * generator.standard_normal(round(0.6 * SAMPLE_RATE))
+            noise = 0.1 * generator.standard_normal(round(seconds * SAMPLE_RATE))
             soundfile.write(path, noise, SAMPLE_RATE)
             own.append(AudioFile(path, name, kind, "CC0-1.0"))
         sources.append(Source(package, files=tuple(own)))
@@ -177,6 +182,7 @@ def test_every_class_is_in_several_folds_if_it_is_in_several_groups() -> None:
 def test_words_are_told_of_other_voices_and_are_no_words_of_the_reported_tasks() -> None:
     assert not set(WORDS) & set(SPEECH_COMMANDS.split())
     assert not set(LEARNED) & set(TESTED)
+    assert not set(TESTED_VARIANTS) & set(VARIANTS)  # of corpora
     train, test, few = ([*utterances("train")], [*utterances("test")],
                         [*utterances("train", few=True)])  # fmt: skip
     assert not {each.voice for each in train} & {each.voice for each in test}
@@ -270,6 +276,42 @@ def test_fields_count_alike_however_many_tasks_they_have() -> None:
         overall({"esc10": good})
 
 
+def test_onsets_are_paired_as_many_as_can_be() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        found, true = (np.sort(generator.uniform(0, 2000, generator.integers(6))) for _ in "ab")
+        near = np.abs(found[:, None] - true) <= 200
+        rows, columns = linear_sum_assignment(near, maximize=True)
+        assert n_matched(found, true) == near[rows, columns].sum()
+
+
+def test_peaks_are_highest_within_their_neighbourhood() -> None:
+    values = np.array([5.0, 0, 0, 2, 4, 3, 0, 0, 0, 1, 6])
+    assert peaks(values, 100.0 * np.arange(11), 1.5).tolist() == [0, 400, 1000]
+
+
+def test_composed_onsets_are_where_the_labels_say(tmp_path: Path) -> None:
+    files = {f"p{i}": {f"{n}.wav": "drums" for n in range(3)} for i in range(3)}
+    files["p0"] |= {f"wind{n}.wav": "ambience" for n in range(3)}
+    corpus = corpus_of(tmp_path, files, seconds=1.2)
+    task = read_task(make_onset(corpus, tmp_path, {"train": 2, "valid": 1, "test": 2}))
+    for split, labels in task.labels.items():
+        for name, events in labels.items():
+            audio, rate = soundfile.read(task.path / str(SAMPLE_RATE) / split / name)
+            assert events
+            for event in events:  # noise over noise, 6 dB or more above it
+                start = round(event["start"] * rate / 1000)
+                before, behind = audio[start - 2000 : start], audio[start : start + 2000]
+                assert np.mean(behind**2) > 2.5 * np.mean(before**2)
+
+
+def test_level_and_clicks_move_what_depends_on_them() -> None:
+    own = np.random.default_rng(0).standard_normal((50, 8))
+    assert mean_cosine(own, own) == pytest.approx(1)
+    assert abs(mean_cosine(own, own[::-1])) < 0.3
+    assert moved_by_click(Candidate("as they are", "untrained", level=0.0)) == 0
+
+
 def test_events_share_no_word() -> None:
     words = [word for own in EVENTS.values() for word in own]
     assert len(words) == len(set(words))
@@ -282,7 +324,7 @@ def test_table_compares_candidates_and_keeps_all_answers(tmp_path: Path) -> None
         {f"p{i}": {f"{kind}{n}.wav": kind for n in range(4) for kind in ("drums", "notes")}
          for i in range(4)},
     )  # fmt: skip
-    make_kind(corpus, tmp_path / "tasks")
+    make_kind(corpus, tmp_path / "tasks" / "tasks")
     candidates = [Candidate("a", "untrained"), Candidate("a", "untrained", "conv2", 0.0)]
     document = measure(candidates, tmp_path / "tasks", tmp_path / "cache")
     first, second = document["rows"]
