@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.pretraining.recipe import AugmentationSettings
@@ -76,8 +79,8 @@ def augment(
         white = torch.from_numpy(generator.standard_normal(crops.shape, dtype=np.float32))
         crops = crops + chosen * _level(crops) * gain_of(NOISE_DB) * white
     if settings.telephone:
-        chosen = generator.random(n_crops) < settings.telephone
-        gains = _low_passes(n_crops, crops.shape[1], chosen, generator)
+        low = generator.random(n_crops) < settings.telephone
+        gains = _low_passes(n_crops, crops.shape[1], low, generator)
         crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
     level = gain_of((-settings.loudest_db, -settings.quietest_db))
     return (crops * level / _level(crops)).clamp(-1, 1)
@@ -104,7 +107,7 @@ def _low_passes(
 ) -> Tensor:
     """Gains that take away what is above a frequency, as recordings at lower rates lack it."""
     hertz = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE)
-    cutoff = np.exp(generator.uniform(*np.log(TELEPHONE_HZ), n_crops))
+    cutoff = _log_uniform(TELEPHONE_HZ, n_crops, generator)
     gains = np.where(hertz > cutoff[:, None], 10 ** (TELEPHONE_DB / 20), 1.0)
     return torch.from_numpy(np.where(chosen[:, None], gains, 1.0).astype(np.float32))
 
@@ -112,8 +115,14 @@ def _low_passes(
 def _reverberation(crops: Tensor, generator: np.random.Generator) -> Tensor:
     """Crops convolved with noise that decays by 60 dB in a random time."""
     n_crops, n_samples = crops.shape
-    decay_s = np.exp(generator.uniform(*np.log(REVERBERATION_S), n_crops))[:, None]
+    decay_s = _log_uniform(REVERBERATION_S, n_crops, generator)[:, None]
     times = np.arange(round(REVERBERATION_S[1] * SAMPLE_RATE)) / SAMPLE_RATE
     tail = generator.standard_normal((n_crops, len(times))) * 10 ** (-3 * times / decay_s)
     spectrum = torch.fft.rfft(torch.from_numpy(tail.astype(np.float32)), n=2 * n_samples)
     return torch.fft.irfft(torch.fft.rfft(crops, n=2 * n_samples) * spectrum)[:, :n_samples]
+
+
+def _log_uniform(
+    bounds: tuple[float, float], n: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    return np.exp(generator.uniform(math.log(bounds[0]), math.log(bounds[1]), n))
