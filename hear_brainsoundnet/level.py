@@ -20,18 +20,20 @@ constant before the first and behind the last. So a sample depends on what is up
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.modes import is_traced
+from hear_brainsoundnet.modes import is_traced, ordinary_tensors
 
 WINDOW_S = 4.0  # about the receptive field of the deepest stage
 BLOCKS_PER_SECOND = 80
 SILENCE = 1e-5  # level; what is quieter is not made louder than this would be
 
+GROUP = 128  # blocks whose windows are summed by one product
 HALF_WINDOW = int(WINDOW_S * BLOCKS_PER_SECOND) // 2  # blocks before and behind the middle one
 
 
@@ -120,17 +122,20 @@ def _gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
     """What each sample is multiplied by."""
     n_whole, rest = divmod(audio.shape[1], block)
     n_blocks = n_whole + bool(rest)
-    tracks = audio.new_zeros(len(audio) + 1, n_blocks + 2 * HALF_WINDOW)
+    n_groups = -(-n_blocks // GROUP)
+    tracks = audio.new_zeros(len(audio) + 1, n_groups * GROUP + 2 * HALF_WINDOW)
     inner = tracks[:, HALF_WINDOW : HALF_WINDOW + n_blocks]
     inner[:-1, :n_whole] = _energies(audio[:, : n_whole * block].unflatten(1, (n_whole, block)))
     if rest:
         inner[:-1, -1:] = _energies(audio[:, None, -rest:])
     inner[-1] = block
     inner[-1, -1] = min(block, n_samples - (n_blocks - 1) * block)
-    of_blocks = _gains_of_blocks(level, tracks)
+    # A product with a band matrix for a group of blocks: windows one by one would be copied.
+    windows = _kept_windows(audio.dtype, audio.device)
+    sums = (tracks.unfold(1, len(windows), GROUP) @ windows).flatten(1)[:, :n_blocks]
+    of_blocks = _gains_of_blocks(level, sums)
     ends = torch.cat([of_blocks[:, :1], of_blocks, of_blocks[:, -1:]], dim=1)
-    after = _share_after(torch.arange(block, device=audio.device), block, audio.dtype)
-    ramps = ends.unfold(1, 2, 1) @ torch.stack([1 - after, after])
+    ramps = ends.unfold(1, 2, 1) @ _kept_ramps(block, audio.dtype, audio.device)
     first = _from_middle_on(block)
     return ramps.flatten(1)[:, first : first + audio.shape[1]]
 
@@ -143,7 +148,8 @@ def _recorded_gains(level: float, audio: Tensor, n_samples: Any, block: int) -> 
     starts = torch.arange(energies.shape[1], device=audio.device) * block
     numbers = (n_samples - starts).clamp(0, block).to(audio.dtype)
     tracks = F.pad(torch.cat([energies, numbers[None]]), (HALF_WINDOW, HALF_WINDOW))
-    of_blocks = _gains_of_blocks(level, tracks)
+    window = _window(tracks.dtype, tracks.device)
+    of_blocks = _gains_of_blocks(level, tracks.unfold(1, 2 * HALF_WINDOW + 1, 1) @ window)
     places = torch.arange(audio.shape[1], device=audio.device) + _from_middle_on(block)
     after = _share_after(places % block, block, audio.dtype)
     last = (n_samples - 1) // block
@@ -152,16 +158,38 @@ def _recorded_gains(level: float, audio: Tensor, n_samples: Any, block: int) -> 
     return of_blocks[:, left] * (1 - after) + of_blocks[:, right] * after
 
 
-def _gains_of_blocks(level: float, tracks: Tensor) -> Tensor:
-    """From energies of blocks and numbers of their samples (last row), with zeros around them."""
-    n_weights = 2 * HALF_WINDOW + 1
-    places = torch.arange(1, n_weights + 1, dtype=tracks.dtype, device=tracks.device)
-    window = (places * (math.pi / (n_weights + 1))).sin().square()
-    # A convolution of few channels would take several times as long.
-    sums = tracks.unfold(1, n_weights, 1) @ window
+def _gains_of_blocks(level: float, sums: Tensor) -> Tensor:
+    """From energies and, in the last row, numbers of samples within the window of each block."""
     # Only behind the sound there is less than a sample.
     power = (sums[:-1] / sums[-1:].clamp_min(1)).clamp_min(SILENCE**2)
     return level / power.sqrt()
+
+
+def _window(dtype: torch.dtype, device: torch.device) -> Tensor:
+    n_weights = 2 * HALF_WINDOW + 1
+    places = torch.arange(1, n_weights + 1, dtype=dtype, device=device)
+    return (places * (math.pi / (n_weights + 1))).sin().square()
+
+
+# Kept, since they cost as much as the rest of a short clip's level; but only for calls that compute
+# at once: where operations are recorded, tensors belong to the record.
+@lru_cache(maxsize=8)
+def _kept_windows(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The windows of a group of blocks, ``(GROUP + 2 * HALF_WINDOW, GROUP)``."""
+    with ordinary_tensors():
+        windows = torch.zeros(GROUP + 2 * HALF_WINDOW, GROUP, dtype=dtype, device=device)
+        window = _window(dtype, device)
+        for i in range(GROUP):
+            windows[i : i + len(window), i] = window
+        return windows
+
+
+@lru_cache(maxsize=8)
+def _kept_ramps(block: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Shares of the gains before and behind a sample, ``(2, block)``."""
+    with ordinary_tensors():
+        after = _share_after(torch.arange(block, device=device), block, dtype)
+        return torch.stack([1 - after, after])
 
 
 def _energies(blocks: Tensor) -> Tensor:
