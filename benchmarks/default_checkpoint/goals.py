@@ -13,7 +13,7 @@ from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear.model_scores import MeasuredModel
 from hear_brainsoundnet.named import DEFAULT, NAMED
 
-CONTENDERS = (*BASELINES, "random weights", "pretrained", "soundnet", "default")
+CONTENDERS = (*BASELINES, "random weights", "pretrained", "soundnet", "distilled", "default")
 COMPONENTS = "natsound165, mean of 6 components, test R²"
 NOT_MEASURED = "not measured"
 

@@ -93,7 +93,7 @@ def measure_natural_sounds(
             "Squared correlation on 82 sounds that the read-out did not see; median over splits, "
             "mean over six components. Ridge on mean and standard deviation over time of a "
             "stage's units (equal variance), learned from the other 83. No network was fitted to "
-            "these responses, but for natural-sounds, which has met all 165.",
+            "these responses but the default, natural-sounds, which has met all 165.",
             "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
             "All hear the sounds at the level of the default preset.",

@@ -16,13 +16,8 @@ from training.pretraining.run import PretrainFolder
 
 SAME = "the same"
 USE = (
-    "Embeddings of sound, and a start for fits to brain responses. It learned from sound alone, "
-    "without labels and without any brain."
-)
-
-USE_GOING_ON = (
-    "Embeddings of sound, and a start for fits to brain responses. It went on from the network "
-    "named in its provenance, by sound alone, without labels and without any brain."
+    "Embeddings of sound, and a start for fits to brain responses. {begins} {learned}. It has met "
+    "no brain."
 )
 
 
@@ -120,6 +115,7 @@ def _card(
         "start": start,
         "corpus": corpus,
         "recipe": recipe.model_dump(mode="json"),
+        **({"teachers": origin["teachers"]} if origin.get("teachers") else {}),
         "seed": recipe.seed,
         "git": origin["git"],
         "versions": origin["versions"],
@@ -133,10 +129,30 @@ def _card(
             provenance=provenance,
             scores=scores or {},
             licence=origin.get("start_licence", ""),  # its notice goes with what comes of it
-            use=USE if origin["start"] is None else USE_GOING_ON,
+            use=_use(recipe),
         )
     except ValidationError as error:
         raise ValueError(f"the checkpoint of {folder.path} cannot be: {describe(error)}") from error
+
+
+def _use(recipe: PretrainRecipe) -> str:
+    """What the network learned from, in words.
+
+    Examples
+    --------
+    >>> _use(PretrainRecipe(corpus="sounds")).partition("responses. ")[2]
+    'It learned from sound alone, without labels. It has met no brain.'
+    """
+    begins = "It" if recipe.start is None else "The network that its provenance names went on: it"
+    learned = ["what is heard in sound"]
+    if recipe.words.crops_per_step:
+        learned.append("words by their names")
+    if recipe.teachers:
+        learned.append(f"what {' and '.join(recipe.teachers)} say of it")
+    told = "learned from sound alone, without labels"
+    if len(learned) > 1:
+        told = f"learned {', '.join(learned[:-1])} and {learned[-1]}"
+    return USE.format(begins=begins, learned=told)
 
 
 def _summary(manifest: dict[str, JsonValue]) -> JsonValue:

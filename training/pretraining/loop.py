@@ -105,6 +105,7 @@ def pretrain(
             "corpus": corpus.manifest.model_dump(mode="json"),
             "start": start.provenance,
             "start_licence": start.licence,
+            "teachers": batches.teachers.told(),
             "input_scale": start.input_scale,
             "git": git_revision(),
             "versions": versions(),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from torch import Tensor, nn
 
 from training.corpus.corpus import Corpus
@@ -51,6 +52,17 @@ class Teachers(nn.Module):
         """Numbers in the summary of a crop, by teacher."""
         return {
             name: table.size * len(self.settings[name].statistics)
+            for name, table in self.tables.items()
+        }
+
+    def told(self) -> dict[str, JsonValue]:
+        """Which teacher each is, for the record."""
+        return {
+            name: {
+                **table.info.teacher.model_dump(mode="json"),
+                "kinds": list(table.info.kinds),
+                "statistics": list(self.settings[name].statistics),
+            }
             for name, table in self.tables.items()
         }
 

@@ -12,10 +12,12 @@ import torch
 import torchaudio
 
 import hear_brainsoundnet
+from hear_brainsoundnet.checkpoint import read_checkpoint
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
 from training.pretraining.batches import Batches
+from training.pretraining.checkpoint import write_pretrained
 from training.pretraining.loop import pretrain
 from training.pretraining.recipe import PretrainRecipe
 from training.pretraining.run import PretrainFolder
@@ -115,6 +117,19 @@ def test_training_with_all_objectives_goes_on_where_it_stopped(folder: Path) -> 
     assert {"words", "word pairs", "relations", "taught from conv7"} <= names
     for name, tensor in states[0].learner.items():
         torch.testing.assert_close(states[1].learner[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_card_names_the_teachers(folder: Path, tmp_path: Path) -> None:
+    schedule = {"steps": 1, "calibration_steps": 1}
+    pretrain(recipe(folder, schedule=schedule), tmp_path / "run", progress=False)
+    write_pretrained(tmp_path / "run", tmp_path / "taught.safetensors")
+    card = read_checkpoint(tmp_path / "taught.safetensors").card
+    told = card.provenance["teachers"]["taught"]  # type: ignore[index, call-overload]
+    assert told["module"] == MODULE
+    assert told["kinds"] == ["noise"]
+    assert "without labels" not in card.use
+    assert "words by their names and what taught say of it" in card.use
 
 
 def test_a_table_of_another_corpus_is_refused_before_the_first_step(
