@@ -26,7 +26,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
 .PHONY: demo train-demo picture test test-all test-numeric test-plugin lint wheel-check espeak \
-  chromium fluidsynth default-checkpoint clean
+  chromium fluidsynth flite default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -44,7 +44,7 @@ ROOMS := hear_brainsoundnet training benchmarks tests
 test: $(VENV)/.with-tests espeak
 	$(THREADS) $(PYTEST) $(QUICK) --doctest-modules $(ROOMS)
 
-test-all: $(VENV)/.with-tests espeak chromium
+test-all: $(VENV)/.with-tests espeak flite chromium
 	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
 	$(BIN)/python -m pytest -m timing $$(grep -rl --include=*.py mark.timing tests)
 
@@ -78,7 +78,7 @@ SHARE ?= 0.5
 COMMITTED ?=
 NUMBERS := $(if $(COMMITTED),--committed,--results $(DEFAULT)/results)
 SCENES ?= --scene default --scene "conv2:mean,std+conv3:mean,std+conv4:mean,std"
-default-checkpoint: $(VENV)/.with-tests espeak fluidsynth
+default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	test -d corpus/debian || $(TRAINING) corpus debian --out corpus/debian --cache corpus/cache
 	$(TRAINING) pretrain training/recipes/pretrain.yaml --resume --out $(DEFAULT)/first
 	$(TRAINING) pretrain training/recipes/pretrain_second.yaml --resume --out $(DEFAULT)/second
@@ -135,6 +135,10 @@ espeak:
 fluidsynth:
 	@command -v fluidsynth >/dev/null || \
 	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q fluidsynth)
+
+flite:
+	@command -v flite >/dev/null || \
+	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q flite)
 
 # The tests open the report in it.
 chromium:
