@@ -28,6 +28,7 @@ from benchmarks.development.summary import FIELDS, difference, overall
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
+from benchmarks.results_page import format_cell
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,6 @@ def measure(
     columns = [candidate.columns() for candidate in candidates]  # mistakes come to light first
     rows, found = [], []
     for candidate, own in zip(candidates, columns, strict=True):
-        logger.info("%s %s", candidate.name, candidate.scene)
         embeddings = embed_all(candidate, tasks, common_sample_rate(tasks), cache)
         found.append(
             {short_name(task.name): answers_of(embeddings[task.name], own, task) for task in tasks}
@@ -87,6 +87,7 @@ def measure(
                 others[key] = _Others.of(candidate, tasks, onsets)
             row |= others[key].cells(own)
         rows.append(row)
+        logger.info("%s", ", ".join(f"{name} {format_cell(value)}" for name, value in row.items()))
     return {
         "title": "Development tasks",
         "command": command(candidates),
