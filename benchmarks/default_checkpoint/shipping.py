@@ -128,35 +128,44 @@ def ship(checkpoint: Path, kind: str, scores: Mapping[str, JsonValue], folder: P
     )
 
 
-def scores_of(
-    kind: str, sounds: Mapping[str, Any], tasks: Mapping[str, Any]
-) -> dict[str, JsonValue]:
+def scores_of(kind: str, documents: Mapping[str, Mapping[str, Any]]) -> dict[str, JsonValue]:
     """What the results say of one of the networks, for its card.
+
+    Parameters
+    ----------
+    kind : {"distilled", "aligned", "pretrained"}
+        Which of them it is.
+    documents : mapping
+        Of ``natural_sounds``, ``tasks`` and ``development``, those that there are.
 
     Raises
     ------
     KeyError
-        If the results do not hold it.
+        If none of them has a row of it.
     """
     model = MEASURED_AS[kind]
-    components = _row(sounds["tables"][0]["rows"], model)
-    told: dict[str, JsonValue] = {
-        "natsound165, six components, squared correlation on other halves": components
-    }
-    for row in tasks["rows"]:
-        if row["model"] == model:
-            told[f"logistic regression, scene {row['scene embedding']}"] = {
-                name: value
-                for name, value in row.items()
-                if name not in ("model", "scene embedding")
-            }
-    if len(told) == 1:
-        raise KeyError(f"tasks.json has no row {model!r}")
+    told: dict[str, JsonValue] = {}
+    for row in _rows_of(model, documents, "natural_sounds"):
+        told["natsound165, six components, squared correlation on other halves"] = row
+    for row in _rows_of(model, documents, "tasks"):
+        told[f"logistic regression, scene {row.pop('scene embedding')}"] = row
+    for row in _rows_of(model, documents, "development"):
+        told[f"development tasks, scene {row.pop('scene')}"] = row
+    if not told:
+        raise KeyError(f"no results have a row {model!r}")
     return told
 
 
-def _row(rows: list[dict[str, Any]], model: str) -> JsonValue:
-    found = next((row for row in rows if row["model"] == model), None)
-    if found is None:
-        raise KeyError(f"natural_sounds.json has no row {model!r}")
-    return {name: value for name, value in found.items() if name != "model"}
+def _rows_of(
+    model: str, documents: Mapping[str, Mapping[str, Any]], name: str
+) -> list[dict[str, Any]]:
+    document = documents.get(name)
+    if document is None:
+        return []
+    rows = document["tables"][0]["rows"] if name == "natural_sounds" else document["rows"]
+    key = "checkpoint" if name == "development" else "model"
+    return [
+        {title: value for title, value in row.items() if title != key}
+        for row in rows
+        if row[key] == model
+    ]

@@ -92,7 +92,7 @@ def test_from_pretraining_to_a_file_that_works(
     shipping.fit_all(pretrained, data_folder, tmp_path, fitted, share=0.5)
     tasks = {"rows": [{"model": "default", "scene embedding": "default", "esc10": "0.9"}]}
     sounds = {"tables": [{"rows": [{"model": "default", "r²": 0.5}]}]}
-    scores = shipping.scores_of("aligned", sounds, tasks)
+    scores = shipping.scores_of("aligned", {"natural_sounds": sounds, "tasks": tasks})
     digest = shipping.ship(fitted, "aligned", scores, tmp_path)
     out = tmp_path / "soundnet-natural-sounds.safetensors"
     model = hear_brainsoundnet.load_model(str(out))
