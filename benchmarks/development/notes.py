@@ -89,7 +89,7 @@ def note_name(key: int) -> str:
     Examples
     --------
     >>> note_name(60), note_name(70)
-    ('C4', 'A sharp3')
+    ('C4', 'A sharp4')
     """
     octave, step = divmod(key, len(NAMES))
     return f"{NAMES[step]}{octave - 1}"

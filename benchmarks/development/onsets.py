@@ -95,7 +95,7 @@ def peaks(values: Times, times: Times, threshold: float) -> Times:
 
     Examples
     --------
-    >>> peaks(np.array([0, 3, 0, 0, 1, 5, 0]), 200.0 * np.arange(7), 2)
+    >>> peaks(np.array([0.0, 3, 0, 0, 1, 5, 0]), 200.0 * np.arange(7), 2.0)
     array([ 200., 1000.])
     """
     from scipy.signal import find_peaks
