@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from benchmarks.command_line import run_benchmark
+from benchmarks.places import Committed, Places, Results
 from hear_brainsoundnet.command_line import WrongCall, new_app
 
 PROGRAM = "python -m benchmarks.development"
+PLACES = Places("default_checkpoint")  # whose page has the table
 PRESETS_LEVEL = "preset"
 app = new_app(PROGRAM, "Tasks that presets, recipes and checkpoints are chosen on.")
 
@@ -22,7 +24,7 @@ def tasks(
     out: Annotated[Path, typer.Option(help="Folder for the tasks; those in it are kept.")],
     cache: Annotated[
         Path, typer.Option(help="Folder of what is fetched and synthesised, as for corpora.")
-    ] = Path("corpus-cache"),
+    ],
 ) -> None:
     """Make the tasks, from a corpus and from free synthesisers."""
     from benchmarks.development.make import make_all
@@ -35,7 +37,7 @@ def tasks(
 def measure(
     checkpoints: Annotated[list[str], typer.Argument(help="NAME=FILE each; FILE may be a name.")],
     tasks: Annotated[Path, typer.Option(help="Folder of the tasks.")],
-    out: Annotated[Path, typer.Option(help="Folder for embeddings and for the table.")],
+    out: Annotated[Path, typer.Option(help="Folder for embeddings.")],
     scene: Annotated[
         list[str] | None, typer.Option(help="Scene expression or preset; repeat it.")
     ] = None,
@@ -46,8 +48,11 @@ def measure(
     task: Annotated[
         list[str] | None, typer.Option(help="Only this task of scenes, such as kind; repeat it.")
     ] = None,
+    results: Results = None,
+    committed: Committed = False,
 ) -> None:
     """Compare checkpoints and scene expressions; each is compared with the first."""
+    numbers = PLACES.results(results, committed)
     from benchmarks.development.embeddings import Candidate
     from benchmarks.development.measure import measure as measure_all
     from benchmarks.results import write_result
@@ -64,7 +69,7 @@ def measure(
     ]
     document = measure_all(candidates, tasks, out / "embeddings", task or ())
     typer.echo("\n".join(format_table(document["rows"])))
-    typer.echo(write_result(out, "development", document))
+    typer.echo(write_result(numbers, "development", document))
 
 
 def _level(text: str) -> float | None:

@@ -177,14 +177,15 @@ def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(
 
 @pytest.mark.slow
 def test_from_a_ridge_start_the_read_out_is_not_unlearned(two_listeners: Path, tmp_path: Path):
-    """At the network's rate AdamW moves the small ridge weights too far in its first steps."""
+    """At a rate of its own; at larger ones AdamW moves small weights too far in its first steps."""
     worst = {}
-    for name, rate in (("own", None), ("network's", 1e-4)):
+    for name, rate in (("own", None), ("large", 1e-3)):
         optimiser = {"max_epochs": 4, "patience": 5, "read_out_learning_rate": rate}
         state = fitted(two_listeners, tmp_path / name, train_from="none", optimiser=optimiser)
         losses = [row.validation_loss for row in state.history]
         worst[name] = max(losses) / losses[0]
-    assert worst["own"] < 1.005 < worst["network's"]
+    assert worst["own"] < 1.005
+    assert worst["large"] > 1.5
 
 
 @pytest.mark.slow

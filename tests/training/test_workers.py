@@ -57,9 +57,10 @@ def test_a_killed_worker_is_an_error():
 
 # Of the script below, which is no part of this checkout: `training`, and this file.
 IMPORTED_FROM = (Path(__file__).parents[2], Path(__file__).parent)
+# SIGINT is ignored in what a shell starts in the background, and so in tests that run there.
 SLEEPERS = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = sys.argv[2:]
 from training.workers import in_processes
 from test_workers import sleeps
