@@ -9,7 +9,7 @@ compares checkpoints and scene expressions.
 Most of the clips are cut from recordings that the networks were pretrained on, without labels.
 Their scores are therefore no estimate of what a network does with new sounds. For a choice between
 networks and between ways to read them that is acceptable: all candidates have met the same
-recordings, none has met a label, and what is tested is always another package, voice or instrument
-than what the labels were learned from. The
-synthesised words and notes are in no corpus at all.
+recordings, none has met a label of these tasks, and what is tested is always another package, voice
+or instrument than what the labels were learned from. The synthesised words and notes, and the
+voices that speak the tested words, are in no corpus at all.
 """

@@ -38,6 +38,7 @@ from training.corpus.build import build
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.corpus.source import AudioFile, Source
 from training.corpus.speech import VARIANTS
+from training.corpus.words import FLITE_VOICES
 
 SPEECH_COMMANDS = """
     backward bed bird cat dog down eight five follow forward four go happy house learn left marvin
@@ -183,6 +184,7 @@ def test_words_are_told_of_other_voices_and_are_no_words_of_the_reported_tasks()
     assert not set(WORDS) & set(SPEECH_COMMANDS.split())
     assert not set(LEARNED) & set(TESTED)
     assert not set(TESTED_VARIANTS) & set(VARIANTS)  # of corpora
+    assert not {each.name for each in TESTED if each.program == "flite"} & set(FLITE_VOICES)
     train, test, few = ([*utterances("train")], [*utterances("test")],
                         [*utterances("train", few=True)])  # fmt: skip
     assert not {each.voice for each in train} & {each.voice for each in test}
