@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.checksums import sha256_of
 from training.corpus.corpus import SAMPLE_RATE, SAMPLE_TYPE
 from training.prepared import INT16_SCALE
 
@@ -77,6 +78,4 @@ def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE
         raise ValueError(f"{path} is silent")
     scaled = np.rint(sound * np.float32(INT16_SCALE))
     samples = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1).astype(SAMPLE_TYPE)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Recording(samples, sha256, hashlib.sha256(samples.tobytes()).hexdigest())
+    return Recording(samples, sha256_of(path), hashlib.sha256(samples.tobytes()).hexdigest())

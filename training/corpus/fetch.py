@@ -6,7 +6,6 @@ goes on where it stopped. Programs are called with lists of arguments, never thr
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES
+from training.checksums import sha256_of
 
 UNPACKED = "unpacked"  # folder inside the cache
 ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # all of them zip files of games
@@ -83,7 +83,7 @@ def fetch(package: Package, cache: Path) -> Path:
         If it cannot be fetched or written.
     """
     deb = cache / package.file_name
-    if deb.is_file() and _sha256(deb) == package.sha256:
+    if deb.is_file() and sha256_of(deb) == package.sha256:
         return deb
     deb.unlink(missing_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def fetch(package: Package, cache: Path) -> Path:
             f"{package.name} {package.version} cannot be fetched ({reason}); look after the "
             "network and the disk, and start again: what is fetched is kept"
         ) from error
-    if not deb.is_file() or _sha256(deb) != package.sha256:
+    if not deb.is_file() or sha256_of(deb) != package.sha256:
         deb.unlink(missing_ok=True)
         raise ValueError(
             f"{package.file_name}: what was fetched has not the checksum that apt tells; run "
@@ -165,11 +165,6 @@ def unzip(archive: Path, target: Path) -> None:
 
 def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _run(command: list[str], folder: Path | None = None) -> str:

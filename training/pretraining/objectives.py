@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hear_brainsoundnet.features import parse_scene
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS
+from training.pretraining.pooling import pooled
 from training.pretraining.recipe import ObjectiveSettings
 from training.pretraining.relations import misalignment, side_by_side, standardised
 from training.pretraining.roles import Role
@@ -25,7 +26,6 @@ from training.pretraining.words import Words
 FRAME_STAGE = "conv4"
 CONTRAST_STAGE = "conv7"
 HIDDEN, PROJECTED = 512, 128
-SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 class Objectives(nn.Module):
@@ -150,22 +150,6 @@ def error(predicted: Tensor, wanted: Tensor) -> Tensor:
     """
     known = ~wanted.isnan().any(dim=1)
     return (predicted - wanted)[known].square().sum() / (known.sum() * wanted.shape[1]).clamp_min(1)
-
-
-def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
-    """Mean, standard deviation and maximum over time, side by side.
-
-    Examples
-    --------
-    >>> pooled(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), ("mean", "std")).round(decimals=2)
-    tensor([[2.0000, 5.0000, 1.0000, 0.0100]])
-    """
-    parts = {
-        "mean": lambda: frames.mean(dim=2),
-        "std": lambda: (frames.var(dim=2, unbiased=False) + SMALLEST_VARIANCE).sqrt(),
-        "max": lambda: frames.amax(dim=2),
-    }
-    return torch.cat([parts[pooling]() for pooling in poolings], dim=1)
 
 
 def at_frames(log_mel: Tensor, n_frames: int) -> Tensor:

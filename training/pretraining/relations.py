@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-LARGEST = 4.0  # standard deviations, as in the descriptions
+from training.pretraining.targets import LARGEST
 
 
 def side_by_side(tables: Sequence[Tensor], weights: Sequence[float]) -> Tensor:

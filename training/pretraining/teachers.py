@@ -17,10 +17,9 @@ from training.corpus.corpus import Corpus
 from training.pretraining.crops import Crops
 from training.pretraining.recipe import TeacherSettings
 from training.pretraining.roles import Role
+from training.pretraining.targets import LARGEST
 from training.teachers.identity import TeacherIdentity
 from training.teachers.table import TeacherTable
-
-LARGEST = 4.0  # standard deviations, as in the descriptions of sounds
 
 
 class Teachers(nn.Module):

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hear_brainsoundnet.geometry import stage_geometry
+from training.pretraining.pooling import SMALLEST_VARIANCE
 from training.pretraining.relations import standardised
 from training.pretraining.words import Words, frames_of_spans
 
 STAGES = ("conv3", "conv4", "conv5")  # whose frames are short enough for a word
-SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 class WordObjective(nn.Module):

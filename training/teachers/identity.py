@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 from contextlib import suppress
@@ -10,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from pydantic import BaseModel, ConfigDict
+
+from training.checksums import sha256_of
 
 
 class TeacherIdentity(BaseModel):
@@ -51,7 +52,7 @@ class TeacherIdentity(BaseModel):
         return cls(
             module=module,
             version=_version(imported(module)),
-            checkpoint_sha256=_sha256(checkpoint) if checkpoint else "",
+            checkpoint_sha256=sha256_of(checkpoint) if checkpoint else "",
         )
 
 
@@ -95,9 +96,4 @@ def _version(module: ModuleType) -> str:
     if len(names) == 1:
         with suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(names.pop())
-    return _sha256(Path(module.__file__))[:12] if module.__file__ else ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(Path(module.__file__))[:12] if module.__file__ else ""
