@@ -16,7 +16,7 @@ A file, or samples of any rate:
 >>> import numpy
 >>> embeddings = hear_brainsoundnet.embed_array(numpy.zeros(44_100), 44_100, model)
 >>> embeddings.scene.shape, embeddings.timestamps.shape
-(torch.Size([2368]), torch.Size([43, 192]))
+(torch.Size([1600]), torch.Size([43, 192]))
 """
 
 from importlib import import_module

@@ -4,19 +4,24 @@ Both kinds of embedding are written as short expressions:
 
 - scene: ``"conv4+conv7"`` takes the mean over time of each stage;
   ``"conv4:mean,std+conv7:max"`` names the poolings. The embedding is the concatenation in the
-  order written.
+  order written. Beside mean, std (population) and max there is change1, change2, ...: the root
+  mean square of the difference between frames that are 1, 2, ... frames apart, which tells how
+  fast a stage's answers vary. (Several of them are what a structure function is made of, and say
+  what the spectrum of the answers' modulation says.)
 - timestamps: ``"conv4"`` or ``"conv4+conv7"``. The frames are those of the stage with the
   smallest hop; slower stages are interpolated linearly to its times.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hear_brainsoundnet.geometry import StageGeometry
 
 POOLINGS = ("mean", "std", "max")
+_CHANGE = re.compile(r"change([1-9][0-9]{0,2})")
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,13 @@ class Preset:
 PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
     "paper": Preset(scene="conv7", timestamps="conv4", level=0),
-    # Chosen with the default checkpoint, over responses of auditory cortex and tasks together:
-    # benchmarks/default_checkpoint/results.md. The level is 23 decibels below full scale, the
-    # usual one of broadcasts (EBU R 128), and amid those that the checkpoint was trained with.
+    # Chosen on development tasks that nobody reports: benchmarks/default_checkpoint/results.md.
+    # Frames of conv2 are 1.45 ms apart, so that its changes go over 1.45 to 93 ms: pitch and
+    # roughness. The level is 23 decibels below full scale, the usual one of broadcasts (EBU R 128),
+    # and amid those that the checkpoint was trained with.
     "default": Preset(
-        scene="conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7",
+        scene="conv2:mean,std,max,change1,change2,change4,change8,change16,change32,change64"
+        "+conv3:mean,std,max,change1+conv4:mean,std,max,change1+conv5:mean,std",
         timestamps="conv3+conv4",
         level=0.07,
     ),
@@ -56,6 +63,18 @@ class Term:
 
     stage: str
     poolings: tuple[str, ...] = ()
+
+
+def lag_of(pooling: str) -> int:
+    """How many frames apart those are that a pooling compares; 0 for one that compares none.
+
+    Examples
+    --------
+    >>> lag_of("change16"), lag_of("mean")
+    (16, 0)
+    """
+    match = _CHANGE.fullmatch(pooling)
+    return int(match[1]) if match else 0
 
 
 def find_preset(name: str) -> Preset:
@@ -82,8 +101,8 @@ def parse_scene(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[T
     Parameters
     ----------
     expression : str
-        ``stage[:pooling[,pooling...]]`` joined by ``+``; poolings are {"mean", "std", "max"},
-        "mean" when none is named.
+        ``stage[:pooling[,pooling...]]`` joined by ``+``; poolings are {"mean", "std", "max",
+        "change1" to "change999"}, "mean" when none is named.
     stages : mapping of str to StageGeometry
         The network's stages.
 
@@ -103,10 +122,10 @@ def parse_scene(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[T
         stage, colon, poolings_text = text.partition(":")
         poolings = _split(poolings_text, ",", "scene") if colon else ["mean"]
         for pooling in poolings:
-            if pooling not in POOLINGS:
+            if pooling not in POOLINGS and not lag_of(pooling):
                 raise ValueError(
                     f"unknown pooling {pooling!r} in scene={expression!r}; "
-                    f"choose from {', '.join(POOLINGS)}"
+                    f"choose from {', '.join(POOLINGS)}, change1 to change999"
                 )
         _check_unique(poolings, expression, "scene")
         terms.append(Term(stage.strip(), tuple(poolings)))

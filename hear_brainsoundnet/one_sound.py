@@ -50,7 +50,7 @@ def embed_file(
     Examples
     --------
     >>> embed_file("dog.mp3").scene.shape  # doctest: +SKIP
-    torch.Size([2368])
+    torch.Size([1600])
     """
     model = _checked_model(model, "embed_file(path, model)")
     if not isinstance(path, str | os.PathLike):
@@ -98,7 +98,7 @@ def embed_array(
     --------
     >>> embeddings = embed_array(np.zeros(16_000), 8_000)
     >>> embeddings.scene.shape, embeddings.timestamps.shape
-    (torch.Size([2368]), torch.Size([86, 192]))
+    (torch.Size([1600]), torch.Size([86, 192]))
     """
     model = _checked_model(model, "embed_array(x, sample_rate, model)")
     mono = _mono(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hear_brainsoundnet.features import Term
+from hear_brainsoundnet.features import Term, lag_of
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at
 from hear_brainsoundnet.modes import is_traced
@@ -18,17 +18,17 @@ FRAMES_PER_BLOCK = 4096  # interpolated at a time
 
 
 class ScenePool:
-    """Mean, standard deviation (population) and maximum over time of one stage.
+    """The poolings of one stage over time; see :mod:`hear_brainsoundnet.features`.
 
     Sums are kept in float64, so that the result does not depend on how a clip was cut.
 
     Examples
     --------
-    >>> pool = ScenePool(Term("conv4", ("mean", "std")))
+    >>> pool = ScenePool(Term("conv4", ("mean", "std", "change1")))
     >>> pool.add(torch.tensor([[[1.0, 2.0]]]))
     >>> pool.add(torch.tensor([[[6.0]]]))
     >>> pool.result()
-    tensor([[3.0000, 2.1602]], dtype=torch.float64)
+    tensor([[3.0000, 2.1602, 2.9155]], dtype=torch.float64)
     """
 
     def __init__(self, term: Term) -> None:
@@ -37,24 +37,31 @@ class ScenePool:
         self.sum: Tensor | float = 0.0
         self.sum_of_squares: Tensor | float = 0.0
         self.max: Tensor | None = None
+        lags = {pooling: lag_of(pooling) for pooling in term.poolings}
+        self.changes = {pooling: Changes(lag) for pooling, lag in lags.items() if lag}
+        self.needs_mean = "mean" in term.poolings
+        # Of fewer frames than a change goes over, their deviation tells how much they differ.
+        self.needs_std = "std" in term.poolings or bool(self.changes)
 
     def add(self, frames: Tensor, numbers: Tensor | None = None) -> None:
         """Take in frames, shape ``(n_sounds, channels, n_frames)``; there may be none.
 
         Where sounds have fewer frames than others, `numbers`, shape ``(n_sounds,)``, says how many,
-        and what is beyond them is zero.
+        and what is beyond them is zero; all frames come at once then.
         """
         if not is_traced() and frames.shape[2] == 0:
             return
         self.n_frames = self.n_frames + (frames.shape[2] if numbers is None else numbers[:, None])
-        if "mean" in self.term.poolings or "std" in self.term.poolings:
+        if self.needs_mean or self.needs_std:
             frames64 = frames.double()
             self.sum = self.sum + frames64.sum(dim=2)
-            if "std" in self.term.poolings:
+            if self.needs_std:
                 self.sum_of_squares = self.sum_of_squares + frames64.square().sum(dim=2)
         if "max" in self.term.poolings:
             highest = frames.amax(dim=2).double()
             self.max = highest if self.max is None else torch.maximum(self.max, highest)
+        for changes in self.changes.values():
+            changes.add(frames, numbers)
 
     def result(self) -> Tensor:
         """The poolings side by side, shape ``(n_sounds, channels * n_poolings)``, float64."""
@@ -69,9 +76,46 @@ class ScenePool:
         if pooling == "mean":
             return mean
         variance = self.sum_of_squares / self.n_frames - mean.square()
+        if pooling in self.changes:
+            variance = self.changes[pooling].mean_square(self.n_frames, variance)
         varies = variance > 0
         # A constant channel has standard deviation 0, with gradient 0 rather than NaN.
         return torch.where(varies, torch.where(varies, variance, 1.0).sqrt(), 0.0)
+
+
+class Changes:
+    """Squared differences between frames that are `lag` apart, summed as frames arrive."""
+
+    def __init__(self, lag: int) -> None:
+        self.lag = lag
+        self.sum: Tensor | float = 0.0
+        self.last: Tensor | None = None  # `lag` frames at most, for those to come
+
+    def add(self, frames: Tensor, numbers: Tensor | None = None) -> None:
+        """As :meth:`ScenePool.add`."""
+        lag = self.lag
+        if numbers is not None or is_traced():
+            # Of any length, without a condition on it: what has no frame `lag` later is set to 0.
+            n_frames = frames.shape[2]
+            within = torch.arange(n_frames, device=frames.device) + lag
+            within = within < (n_frames if numbers is None else numbers[:, None, None])
+            later = torch.nn.functional.pad(frames, (0, lag))[:, :, lag:]
+            self.sum = torch.where(within, later - frames, 0.0).square().sum(2, dtype=torch.float64)
+            return
+        joined = frames if self.last is None else torch.cat([self.last, frames], dim=2)
+        if joined.shape[2] > lag:
+            differences = joined[:, :, lag:] - joined[:, :, :-lag]
+            self.sum = self.sum + differences.square_().sum(dim=2, dtype=torch.float64)
+        self.last = joined[:, :, -lag:]
+
+    def mean_square(self, n_frames: Tensor | int, variance: Tensor) -> Tensor:
+        """Over all pairs; twice the variance, as of independent frames, where there is no pair."""
+        n_pairs = n_frames - self.lag
+        if isinstance(n_pairs, Tensor):
+            return torch.where(n_pairs > 0, self.sum / n_pairs.clamp_min(1), 2 * variance)
+        found = self.sum / n_pairs if n_pairs > 0 else 2 * variance
+        assert isinstance(found, Tensor)
+        return found
 
 
 def pooled(frames: Tensor, numbers: Tensor | None, term: Term) -> Tensor:

@@ -21,6 +21,7 @@ from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.named import load_checkpoint
 
 LEFT_OUT = ("conv1",)
+LAGS = {"conv2": (1, 2, 4, 8, 16, 32, 64)}  # of changes; of other stages 1
 
 Embeddings = Mapping[str, NDArray[np.float32]]  # by split, (n_clips, n_columns)
 
@@ -31,10 +32,14 @@ def every_scene(stages: Mapping[str, StageGeometry]) -> str:
     Examples
     --------
     >>> every_scene(stage_geometry()).split("+")[-1]
-    'conv7:mean,std,max'
+    'conv7:mean,std,max,change1'
     """
-    poolings = ",".join(POOLINGS)
-    return "+".join(f"{name}:{poolings}" for name in stages if name not in LEFT_OUT)
+    terms = []
+    for name in stages:
+        if name not in LEFT_OUT:
+            changes = (f"change{lag}" for lag in LAGS.get(name, (1,)))
+            terms.append(f"{name}:{','.join((*POOLINGS, *changes))}")
+    return "+".join(terms)
 
 
 def columns_of(scene: str, stages: Mapping[str, StageGeometry]) -> NDArray[np.int64]:
@@ -64,6 +69,11 @@ def columns_of(scene: str, stages: Mapping[str, StageGeometry]) -> NDArray[np.in
                 f"{', '.join(name for name in stages if name not in LEFT_OUT)}"
             )
         for pooling in term.poolings:
+            if (term.stage, pooling) not in first:
+                raise ValueError(
+                    f"scene={scene!r}: {pooling} of {term.stage} is not compared here; choose "
+                    f"poolings of {every_scene({term.stage: stages[term.stage]})}"
+                )
             start = first[term.stage, pooling]
             columns.append(np.arange(start, start + stages[term.stage].channels))
     return np.concatenate(columns)

@@ -56,7 +56,7 @@ class PairedCrops:
     Raises
     ------
     ValueError
-        If there are fewer recordings than a step needs.
+        If there are fewer recordings than a step needs, or no such kind.
     """
 
     def __init__(self, corpus: Corpus, settings: CropSettings, speed: float) -> None:
@@ -70,10 +70,22 @@ class PairedCrops:
         self.corpus, self.settings, self.speed = corpus, settings, speed
         self.n_samples = round(settings.seconds * SAMPLE_RATE)
         self.lengths = table["n_samples"].to_numpy()
+        kinds = table["kind"].iloc[self.rows].reset_index(drop=True)
         weights = np.sqrt(self.lengths[self.rows])
         if settings.balance_kinds:
-            for places in table.iloc[self.rows].groupby("kind").indices.values():
+            for places in kinds.groupby(kinds).indices.values():
                 weights[places] /= weights[places].sum()
+        if unknown := set(settings.kind_weights) - set(kinds):
+            raise ValueError(
+                f"crops.kind_weights names {', '.join(sorted(unknown))}; the corpus has "
+                f"{', '.join(sorted(set(kinds)))}"
+            )
+        weights *= kinds.map(settings.kind_weights).fillna(1.0).to_numpy()
+        if np.count_nonzero(weights) < settings.recordings_per_step:
+            raise ValueError(
+                f"a step takes {settings.recordings_per_step} recordings, crops.kind_weights leave "
+                f"{np.count_nonzero(weights)}; give more kinds a weight"
+            )
         self.weights = weights / weights.sum()
 
     def draw(self, generator: np.random.Generator) -> Crops:

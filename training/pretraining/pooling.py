@@ -7,20 +7,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hear_brainsoundnet.features import lag_of
+
 SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
-    """Mean, standard deviation and maximum over time, side by side.
+    """Poolings over time as those of scenes, side by side; a variance of zero has a gradient here.
 
     Examples
     --------
     >>> pooled(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), ("mean", "std")).round(decimals=2)
     tensor([[2.0000, 5.0000, 1.0000, 0.0100]])
     """
-    parts = {
-        "mean": lambda: frames.mean(dim=2),
-        "std": lambda: (frames.var(dim=2, unbiased=False) + SMALLEST_VARIANCE).sqrt(),
-        "max": lambda: frames.amax(dim=2),
-    }
-    return torch.cat([parts[pooling]() for pooling in poolings], dim=1)
+    return torch.cat([_pooled(frames, pooling) for pooling in poolings], dim=1)
+
+
+def _pooled(frames: Tensor, pooling: str) -> Tensor:
+    if pooling == "mean":
+        return frames.mean(dim=2)
+    if pooling == "max":
+        return frames.amax(dim=2)
+    if 0 < (lag := lag_of(pooling)) < frames.shape[2]:
+        mean_square = (frames[:, :, lag:] - frames[:, :, :-lag]).square().mean(dim=2)
+    else:
+        mean_square = frames.var(dim=2, unbiased=False) * (2 if lag else 1)
+    return (mean_square + SMALLEST_VARIANCE).sqrt()

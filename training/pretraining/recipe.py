@@ -29,11 +29,14 @@ class CropSettings(Settings):
     balance_kinds : bool
         Whether all kinds of the corpus (speech, music, ...) are drawn equally often; otherwise
         every recording by the square root of its length.
+    kind_weights : dict
+        How often a kind is drawn against the others; 1 where it is not named.
     """
 
     seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
     recordings_per_step: Annotated[int, Field(ge=2)] = 16
     balance_kinds: bool = True
+    kind_weights: dict[str, Weight] = Field(default_factory=dict)
 
 
 class WordSettings(Settings):
