@@ -22,7 +22,9 @@ N_LOWER = 2  # stages whose convolutions are slow in training
 MOMENTUM = 0.1  # of running statistics, PyTorch's own
 
 
-def training_stages(soundnet: SoundNet, audio: Tensor) -> dict[str, Tensor]:
+def training_stages(
+    soundnet: SoundNet, audio: Tensor, *, with_conv2: bool = False
+) -> dict[str, Tensor]:
     """All stages from pool2 upwards, ``(n_clips, channels, n_frames)`` each.
 
     Parameters
@@ -32,6 +34,8 @@ def training_stages(soundnet: SoundNet, audio: Tensor) -> dict[str, Tensor]:
         conv2 after :func:`freeze_lower`.
     audio : Tensor
         ``(n_clips, n_samples)``, scaled as the network expects it.
+    with_conv2 : bool
+        conv2 as well, its frames within pooling windows.
 
     Examples
     --------
@@ -42,14 +46,24 @@ def training_stages(soundnet: SoundNet, audio: Tensor) -> dict[str, Tensor]:
     first, second = soundnet.layers[:N_LOWER]
     last = second.pool_name
     assert last is not None
+    stages: dict[str, Tensor] = {}
     if soundnet.block(first.name).conv.weight.requires_grad:
-        frames = _pooled(soundnet, second, _pooled_from_audio(soundnet, first, audio))
+        activations, offset = _scaled(soundnet, second, _pooled_from_audio(soundnet, first, audio))
+        if with_conv2:
+            activations = F.relu(activations + offset)
+            stages[second.name] = activations.flatten(1, 2).transpose(1, 2)
+            frames = activations.amax(dim=2)
+        else:  # a maximum first leaves less to do
+            frames = F.relu(activations.max(dim=2).values + offset)
         frames = frames.transpose(1, 2)
     else:
+        wanted = [second.name, last] if with_conv2 else [last]
         with torch.no_grad():
-            frames = FastSoundNet(soundnet)(audio, [last])[last]
+            found = FastSoundNet(soundnet)(audio, wanted)
+        frames = found.pop(last)
+        stages |= {name: own[:, :, : second.pool * frames.shape[2]] for name, own in found.items()}
     above = soundnet.stage_names[soundnet.stage_names.index(last) + 1 :]
-    return {last: frames, **soundnet.continue_from(last, frames, above)}
+    return {**stages, last: frames, **soundnet.continue_from(last, frames, above)}
 
 
 def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tensor:
@@ -75,7 +89,8 @@ def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tenso
     return F.relu(frames.max(dim=2).values + (norm.bias - mean * scale))
 
 
-def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
+def _scaled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Conv outputs by pooling window, ``(n_clips, n_windows, pool, channels)``, and their offset."""
     conv, norm = _parts(soundnet, layer)
     n_windows = n_conv_outputs(layer, frames.shape[1]) // layer.pool
     kernel = blocked_kernel(conv.weight, layer.stride, layer.pool)
@@ -84,7 +99,7 @@ def _pooled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> Tensor:
     variance, mean = torch.var_mean(products, dim=0, unbiased=False)
     scale = _normalise(norm, conv, mean, variance, len(products))
     scaled = (products * scale).view(len(frames), n_windows, layer.pool, layer.channels)
-    return F.relu(scaled.max(dim=2).values + (norm.bias - mean * scale))
+    return scaled, norm.bias - mean * scale
 
 
 def freeze_lower(soundnet: SoundNet) -> None:

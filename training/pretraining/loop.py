@@ -52,7 +52,9 @@ class Learner(nn.Module):
         self, audio: Tensor, targets: Mapping[str, Tensor], words: Words | None = None
     ) -> dict[str, Tensor]:
         """Losses of crops by name; those with words come last."""
-        stages = training_stages(self.soundnet, audio * self.input_scale)
+        stages = training_stages(
+            self.soundnet, audio * self.input_scale, with_conv2=self.objectives.needs_conv2
+        )
         losses: dict[str, Tensor] = self.objectives(stages, targets, words)
         return losses
 

@@ -77,7 +77,10 @@ class Objectives(nn.Module):
                 nn.ReLU(),
                 nn.Linear(HIDDEN, PROJECTED),
             )
-        self.related = parse_scene(settings.related_scene, stage_geometry())
+        self.related = (
+            parse_scene(settings.related_scene, stage_geometry()) if settings.relations else ()
+        )
+        self.needs_conv2 = any(term.stage == "conv2" for term in self.related)
 
     def roles_of(self, stage: str) -> list[Role]:
         """Descriptions that are read from a stage."""

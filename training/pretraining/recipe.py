@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from hear_brainsoundnet.features import PRESETS
+from hear_brainsoundnet.features import PRESETS, parse_scene
+from hear_brainsoundnet.geometry import stage_geometry
 from training.config import Settings
 from training.teachers.table import Statistic
 
@@ -113,7 +114,7 @@ class ObjectiveSettings(Settings):
         Which crops are alike, by all descriptions and teachers side by side
         (:mod:`training.pretraining.relations`), for the scene embedding `related_scene`.
     related_scene : str
-        Stages and poolings, as for ``load_model(scene=...)``.
+        Stages from conv2 upwards and poolings, as for ``load_model(scene=...)``.
     words, word_pairs : float
         Naming words, and finding the other clip of a word (``words``).
     """
@@ -139,6 +140,17 @@ class ObjectiveSettings(Settings):
     related_scene: str = PRESETS["default"].scene
     words: Weight = 0.3
     word_pairs: Weight = 0.3
+
+    @field_validator("related_scene")
+    @classmethod
+    def _trained(cls, scene: str) -> str:
+        stages = stage_geometry()
+        for term in parse_scene(scene, stages):
+            if term.stage in ("conv1", "pool1"):
+                raise ValueError(
+                    f"{term.stage} is not kept in training; choose from conv2 and the stages above"
+                )
+        return scene
 
 
 class TeacherSettings(Settings):

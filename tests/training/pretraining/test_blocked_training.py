@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from training.pretraining.start import random_network
 N_SAMPLES = 256 * 80 - 34
 
 
-def trained_step(way: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+def trained_step(way: str, names: Sequence[str]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Stages and gradients of one step of a network with uneven BatchNorm weights, in float64."""
     generator = torch.Generator().manual_seed(0)
     soundnet = random_network(0).double().train()
@@ -25,8 +26,10 @@ def trained_step(way: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
         norm.weight.data = torch.randn(norm.weight.shape, generator=generator).double()
         norm.bias.data = torch.randn(norm.bias.shape, generator=generator).double()
     audio = 20 * torch.randn(3, N_SAMPLES, generator=generator).double()
-    names = ["pool2", "conv4", "conv7"]
-    given = soundnet(audio, names) if way == "plain" else training_stages(soundnet, audio)
+    if way == "plain":
+        given = soundnet(audio, names)
+    else:
+        given = training_stages(soundnet, audio, with_conv2="conv2" in names)
     weights = {name: torch.randn(given[name].shape, generator=generator).double() for name in names}
     torch.stack([(given[name] * weights[name]).sum() for name in names]).sum().backward()
     gradients = {
@@ -37,8 +40,12 @@ def trained_step(way: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     return {name: given[name] for name in names} | dict(soundnet.named_buffers()), gradients
 
 
-def test_stages_statistics_and_gradients_are_those_of_the_plain_network() -> None:
-    (plain, plain_gradients), (blocked, blocked_gradients) = map(trained_step, ("plain", "blocked"))
+@pytest.mark.parametrize("names", [("pool2", "conv4", "conv7"), ("conv2", "pool2", "conv3")])
+def test_stages_statistics_and_gradients_are_those_of_the_plain_network(
+    names: tuple[str, ...],
+) -> None:
+    plain, plain_gradients = trained_step("plain", names)
+    blocked, blocked_gradients = trained_step("blocked", names)
     for name, value in plain.items():
         torch.testing.assert_close(blocked[name], value, rtol=1e-7, atol=1e-7, msg=name)
     assert blocked_gradients.keys() == plain_gradients.keys()
@@ -71,10 +78,13 @@ def test_frozen_lower_stages_are_those_of_inference() -> None:
     audio = 20 * torch.randn(2, 30_000, dtype=torch.float64)
     training_stages(soundnet, audio)
     freeze_lower(soundnet)
-    found = training_stages(soundnet, audio)["pool2"]
+    found = training_stages(soundnet, audio, with_conv2=True)
     with torch.no_grad():
-        expected = soundnet.eval()(audio, ["pool2"])["pool2"]
-    torch.testing.assert_close(found, expected)
+        expected = soundnet.eval()(audio, ["conv2", "pool2"])
+    n_frames = found["conv2"].shape[2]
+    assert n_frames == 8 * found["pool2"].shape[2]
+    torch.testing.assert_close(found["pool2"], expected["pool2"])
+    torch.testing.assert_close(found["conv2"], expected["conv2"][:, :, :n_frames])
 
 
 def test_running_statistics_count_the_steps() -> None:
