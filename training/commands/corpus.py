@@ -1,4 +1,7 @@
-"""Commands for corpora to pretrain on: ``corpus debian``, ``folder``, ``show`` and ``check``."""
+"""Commands for corpora to pretrain on.
+
+``corpus debian``, ``folder``, ``mixtures``, ``show`` and ``check``.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,30 @@ def folder(
     held_out = _held_out(against)
     manifest = build(sources, out, held_out=held_out, workers=workers, progress=True)
     typer.echo(f"{out}: {manifest.hours:.2f} hours")
+
+
+@app.command()
+def mixtures(
+    corpus: CorpusFolder,
+    out: Out,
+    hours: Annotated[float, typer.Option(min=0, help="Of mixtures.")] = 6.0,
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds draw other mixtures.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that mix.")] = 2,
+) -> None:
+    """Build a corpus of all recordings of another one and of mixtures of them.
+
+    A mixture is a scene of 5 s: often a background, and one to four effects, animals and the like.
+    """
+    from training.corpus.corpus import Corpus
+    from training.corpus.mixtures import add_mixtures
+
+    mixed = add_mixtures(
+        Corpus.open(corpus), out, hours=hours, seed=seed, workers=workers, progress=True
+    )
+    typer.echo(
+        f"{out}: {mixed.hours:.2f} hours, of which {mixed.manifest.sources[-1].hours:.2f} are "
+        "mixtures"
+    )
 
 
 @app.command()

@@ -38,6 +38,17 @@ def teach(
     shortest: Annotated[
         float, typer.Option(min=0, help="Seconds; shorter recordings are left out.")
     ] = 0.0,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A table of the same teacher over the first recordings of this corpus, which are "
+            "not heard again; needs --from-corpus.",
+        ),
+    ] = None,
+    earlier_corpus: Annotated[
+        Path | None, typer.Option("--from-corpus", help="Folder of the corpus of that table.")
+    ] = None,
 ) -> None:
     """Compute what a network says of every recording of a corpus, for SoundNet to learn.
 
@@ -47,13 +58,26 @@ def teach(
 
     from training.corpus.corpus import Corpus
     from training.teachers.building import build_table
+    from training.teachers.earlier import EarlierTable
     from training.teachers.teacher import Teacher
 
+    if (earlier is None) != (earlier_corpus is None):
+        given = "--from" if earlier else "--from-corpus"
+        raise ValueError(f"expected --from TABLE and --from-corpus CORPUS, got {given} alone")
     opened = Corpus.open(corpus)
+    known = None
+    if earlier and earlier_corpus:
+        known = EarlierTable.open(earlier, Corpus.open(earlier_corpus))
     teacher = Teacher(module, checkpoint, scene_seconds=scene)
     try:
         table = build_table(
-            opened, teacher, out, kinds=kind or (), shortest=shortest, progress=True
+            opened,
+            teacher,
+            out,
+            kinds=kind or (),
+            shortest=shortest,
+            earlier=known,
+            progress=True,
         )
     except KeyboardInterrupt:
         raise Interrupted("; the same command goes on") from None

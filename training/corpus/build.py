@@ -37,7 +37,7 @@ from training.prepared import INT16_SCALE
 
 _log = logging.getLogger(__name__)
 
-_SECONDS_PER_HOUR = 3600
+SECONDS_PER_HOUR = 3600
 
 
 def build(
@@ -76,7 +76,7 @@ def build(
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already; give another --out, or remove it")
-    with _whole_folder(out) as folder:
+    with whole_folder(out) as folder:
         with (folder / AUDIO_FILE).open("wb") as audio, _decoder(workers) as decoded:
             writer = _Writer(audio, held_out)
             entries = []
@@ -93,7 +93,7 @@ def build(
             n_held_out_sounds=len(held_out.names) if held_out else 0,
             sources=entries,
         )
-        _write_tables(folder, writer.rows, manifest)
+        write_tables(folder, writer.rows, manifest)
     return manifest
 
 
@@ -127,7 +127,7 @@ class _Writer:
                 self._write(source, file, recording)
                 n_recordings += 1
                 licences.add(file.licence)
-                kinds[file.kind] += len(recording.samples) / SAMPLE_RATE / _SECONDS_PER_HOUR
+                kinds[file.kind] += len(recording.samples) / SAMPLE_RATE / SECONDS_PER_HOUR
         return SourceEntry(
             name=source.name,
             version=source.version,
@@ -165,7 +165,8 @@ class _Writer:
         self._n_samples += len(recording.samples)
 
 
-def _write_tables(folder: Path, rows: list[dict[str, Any]], manifest: Manifest) -> None:
+def write_tables(folder: Path, rows: list[dict[str, Any]], manifest: Manifest) -> None:
+    """The table of recordings and the manifest of a corpus."""
     import pandas
 
     table = pandas.DataFrame(rows).astype(RECORDING_COLUMNS)
@@ -174,7 +175,7 @@ def _write_tables(folder: Path, rows: list[dict[str, Any]], manifest: Manifest) 
 
 
 @contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
+def whole_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out`, which takes its name at the end, or is removed."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
@@ -201,7 +202,7 @@ def _decoder(workers: int) -> Iterator[Any]:
         return
     # Forked workers would inherit the locks of the threads that numpy and torch have started.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=leave_interrupts) as pool:
 
         def decoded(files: Sequence[AudioFile]) -> Iterator[Recording | str]:
             # No more than a few decoded recordings wait at a time, so that memory does not grow.
@@ -222,7 +223,7 @@ def _decoder(workers: int) -> Iterator[Any]:
             raise
 
 
-def _leave_interrupts() -> None:
+def leave_interrupts() -> None:
     """Ctrl-C reaches workers, too; the process that has started them ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

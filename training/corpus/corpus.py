@@ -13,6 +13,7 @@ whole.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,3 +165,9 @@ class Corpus:
         )
         scaled /= INT16_SCALE
         return scaled
+
+
+def corpus_sha256(corpus: Corpus) -> str:
+    """SHA-256 of the hashes of a corpus's recordings, in their order: all of its samples."""
+    hashes = corpus.recordings["samples_sha256"]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

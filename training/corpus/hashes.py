@@ -14,7 +14,8 @@ from training.corpus.corpus import Corpus
 HASHES = Path(__file__).with_name("debian.hashes")
 N_BYTES = 5  # of each SHA-256: of some 3e8 pairs one is equal by chance in one case of 4,000
 
-_SYNTHESISED = ("espeak-ng", "fluidsynth", "words")  # sounds that nobody else can have recorded
+# Sounds that nobody else can have recorded.
+_SYNTHESISED = ("espeak-ng", "fluidsynth", "words", "mixtures")
 
 
 def write_hashes(corpus: Corpus, path: Path = HASHES) -> int:

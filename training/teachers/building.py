@@ -12,18 +12,20 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import sweep, write_atomically, writing
 from hear_brainsoundnet.lock import contents, one_job_per_folder
-from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.corpus.corpus import SAMPLE_RATE, Corpus, corpus_sha256
 from training.progress import bar
 from training.teachers.pieces import embed_recording
 from training.teachers.table import (
     BEGUN_FILE,
+    COUNT_TYPE,
+    COUNTS_FILE,
     FRAME_TYPE,
     FRAMES_FILE,
     INFO_FILE,
@@ -33,10 +35,12 @@ from training.teachers.table import (
     TIMES_FILE,
     TeacherTable,
 )
-from training.teachers.table_info import TableInfo, corpus_sha256
+from training.teachers.table_info import TableInfo
 from training.teachers.teacher import Teacher
 
-COUNTS_FILE, COUNT_TYPE = "counts.i64", np.dtype("<i8")
+if TYPE_CHECKING:
+    from training.teachers.earlier import EarlierTable
+
 SECONDS_BETWEEN_STATES = 15.0
 STATISTICS_BLOCK = 2**14  # frames
 
@@ -49,6 +53,7 @@ def build_table(
     *,
     kinds: Sequence[str] = (),
     shortest: float = 0.0,
+    earlier: EarlierTable | None = None,
     progress: bool = False,
 ) -> TeacherTable:
     """The table of `corpus` and `teacher` in the folder `out`, begun, gone on with, or found whole.
@@ -62,6 +67,9 @@ def build_table(
         Kinds of recordings to take; all by default.
     shortest : float
         Seconds; shorter recordings are not taken.
+    earlier : EarlierTable, optional
+        Of the same teacher over the first recordings of `corpus`: what it says of them is copied,
+        and the rest is heard. The table is the same as without it.
     progress : bool
         Show a bar.
 
@@ -71,7 +79,7 @@ def build_table(
         If `out` holds something that is no table.
     ValueError
         If `out` holds the table of another corpus or teacher, the corpus has no recording of a
-        kind, or the teacher fails.
+        kind, `earlier` is no beginning of the table, or the teacher fails.
     OSError
         If it cannot be written.
     """
@@ -90,11 +98,15 @@ def build_table(
     taken = info.taken(corpus)
     if not taken.any():
         raise ValueError(f"no recording of the corpus is {shortest:g} s long; take shorter ones")
+    if earlier is not None:
+        earlier.refuse_others(info, corpus)
     if (out / INFO_FILE).exists():
         table = TeacherTable(out)
         info.refuse_others(table.info, f"the table {out}")
         return table
     _begin(out, info)
+    if earlier is not None:
+        earlier.copy_to(out)
     counts = _write_frames(out, corpus, teacher, taken, progress)
     _finish(out, info, counts)
     return TeacherTable(out)

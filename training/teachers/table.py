@@ -21,15 +21,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpus.corpus import Corpus
-from training.teachers.table_info import TableInfo, corpus_sha256
+from training.corpus.corpus import Corpus, corpus_sha256
+from training.teachers.table_info import TableInfo
 
 FRAMES_FILE, FRAME_TYPE = "frames.f16", np.dtype("<f2")
 TIMES_FILE, TIME_TYPE = "times.f64", np.dtype("<f8")
 OFFSETS_FILE = "offsets.npy"
 STATISTICS_FILE = "statistics.npy"
 INFO_FILE = "table.json"
+# While it is made: what it will be made of, and the number of frames of what is done.
 BEGUN_FILE = "begun.json"
+COUNTS_FILE, COUNT_TYPE = "counts.i64", np.dtype("<i8")
 
 SMALLEST_STD = 1e-6  # below it a unit counts as constant
 Statistic = Literal["mean", "std", "max"]

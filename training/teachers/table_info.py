@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ class TableInfo(BaseModel):
     scene_seconds : float or None
         Of each scene embedding; None: they are timestamp embeddings.
     corpus_sha256 : str
-        Of the recordings, see :func:`corpus_sha256`.
+        Of the recordings, see :func:`training.corpus.corpus.corpus_sha256`.
     kinds : tuple of str
         Kinds of recordings that were taken, sorted; empty: all.
     shortest : float
@@ -64,7 +63,12 @@ class TableInfo(BaseModel):
             )
         return info
 
-    def refuse_others(self, other: TableInfo, place: str) -> None:
+    def refuse_others(
+        self,
+        other: TableInfo,
+        place: str,
+        remedy: str = "make a table in another folder, or remove this one",
+    ) -> None:
         """See that what is at `place`, `other`, is the same.
 
         Raises
@@ -79,7 +83,7 @@ class TableInfo(BaseModel):
             if mine[key] != found[key]:
                 raise ValueError(
                     f"{place} belongs to another {name}: expected {_short(mine[key])}, found "
-                    f"{_short(found[key])}; make a table in another folder, or remove this one"
+                    f"{_short(found[key])}; {remedy}"
                 )
 
     def taken(self, corpus: Corpus) -> NDArray[np.bool_]:
@@ -102,12 +106,6 @@ _NAMES = {
     "kinds": "choice of kinds",
     "shortest": "choice of lengths",
 }
-
-
-def corpus_sha256(corpus: Corpus) -> str:
-    """SHA-256 of the hashes of a corpus's recordings, in their order: all of its samples."""
-    hashes = corpus.recordings["samples_sha256"]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _short(value: object) -> str:

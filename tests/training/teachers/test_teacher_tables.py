@@ -12,9 +12,15 @@ from ramp_corpus import SECONDS, SLOPE, ramp_corpus
 from training.cli import main
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.teachers import building, pieces
-from training.teachers.building import COUNTS_FILE, build_table
+from training.teachers.building import build_table
 from training.teachers.pieces import embed_recording
-from training.teachers.table import FRAMES_FILE, INFO_FILE, TIMES_FILE, TeacherTable
+from training.teachers.table import (
+    COUNTS_FILE,
+    FRAMES_FILE,
+    INFO_FILE,
+    TIMES_FILE,
+    TeacherTable,
+)
 from training.teachers.teacher import Teacher
 
 LONG = 3  # the recording of 18.5 s
