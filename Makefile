@@ -6,7 +6,7 @@
 #                      default-checkpoint, or with COMMITTED=1 in the place of those of the package
 # make test            every room, the real HEAR tools included, in a few minutes
 # make test-all        all tests: what is long, what kills processes, what needs a browser or the
-#                      package index, and what compares durations
+#                      package index (test-untimed), and what compares durations (test-timing)
 # make test-numeric    tests of computations on the instruction sets of older processors
 # make test-plugin     the plugin's tests alone, without the HEAR tools (for another Python:
 #                      PYTHON=python3.13 VENV=.venv-3.13)
@@ -21,12 +21,15 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
   && command -v $$python && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# With --no-compile Python compiles what is imported, when it is: for environments of one use.
+COMPILE ?= --compile
+PIP_INSTALL := pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/$(PIP_INSTALL) $(COMPILE)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
-.PHONY: demo train-demo picture test test-all test-numeric test-plugin lint wheel-check espeak \
-  chromium fluidsynth flite default-checkpoint clean
+.PHONY: demo train-demo picture test test-all test-untimed test-timing test-numeric test-plugin \
+  lint wheel-check espeak chromium fluidsynth flite default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -44,8 +47,14 @@ ROOMS := hear_brainsoundnet training benchmarks tests
 test: $(VENV)/.with-tests espeak
 	$(THREADS) $(PYTEST) $(QUICK) --doctest-modules $(ROOMS)
 
-test-all: $(VENV)/.with-tests espeak flite chromium
+test-all:
+	$(MAKE) test-untimed
+	$(MAKE) test-timing
+
+test-untimed: $(VENV)/.with-tests espeak flite chromium
 	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
+
+test-timing: $(VENV)/.with-tests
 	$(BIN)/python -m pytest -m timing $$(grep -rl --include=*.py mark.timing tests)
 
 QUICK := -m "not slow and not timing and not package_index"
@@ -121,7 +130,7 @@ wheel-check: $(VENV)/.with-tests
 	rm -rf dist build/empty
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
 	$(PYTHON) -m venv build/empty
-	build/empty/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	build/empty/bin/$(PIP_INSTALL) --no-compile dist/*.whl
 	cd build && empty/bin/python -I -c "import hear_brainsoundnet as h, torch; \
 	  m = h.load_model(); x = torch.zeros(1, m.sample_rate); \
 	  print('wheel works:', tuple(h.get_scene_embeddings(x, m).shape), h.__file__)"

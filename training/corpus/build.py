@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
+from hear_brainsoundnet.sound_files import printable
 from training.corpus.corpus import (
     AUDIO_FILE,
     MANIFEST_FILE,
@@ -50,8 +51,8 @@ def build(
 ) -> Manifest:
     """Write the corpus of all recordings of `sources`, in their order.
 
-    Of recordings with the same samples the first is kept. What cannot be decoded, is shorter than
-    0.2 s, or silent is left out and named in the manifest.
+    Of recordings with the same samples the first is kept. What cannot be decoded, is truncated,
+    shorter than 0.2 s, or silent is left out and named in the manifest.
 
     Parameters
     ----------
@@ -232,7 +233,7 @@ def _decoded(file: AudioFile) -> Recording | str:
     try:
         return decode(file.path)
     except ValueError as error:
-        return str(error).replace(str(file.path), "the file")
+        return str(error).replace(printable(file.path), "the file")
 
 
 def _shown(results: Iterable[Any], n: int, name: str, progress: bool) -> Iterable[Any]:

@@ -2,19 +2,22 @@
 
 Channels are averaged, rates converted by soxr at high quality, and each sample rounded to the
 integer next to it, ties to even. Nothing is dithered: rounding noise at -98 dB is far below what
-these recordings hold, and without it equal files give equal samples. Of a file that ends early, as
-some in games do, what is there is taken: unlike stimuli, these sounds need not last as they should.
+these recordings hold, and without it equal files give equal samples. Files are read as stimuli are,
+by :mod:`hear_brainsoundnet.decoding`: to their end, and refused if they are shorter than they tell.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.decoding import open_sound
+from hear_brainsoundnet.sound_files import printable
 from training.checksums import sha256_of
 from training.corpus.corpus import SAMPLE_RATE, SAMPLE_TYPE
 from training.prepared import INT16_SCALE
@@ -49,7 +52,7 @@ def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE
     Raises
     ------
     ValueError
-        If it cannot be decoded, is too short, or silent.
+        If it cannot be decoded, is damaged, truncated, too short, or silent.
 
     Examples
     --------
@@ -60,22 +63,29 @@ def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE
     >>> recording.samples[11_025], len(recording.samples)
     (np.int16(8192), 22050)
     """
-    import soundfile
     import soxr
 
-    try:
-        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, TypeError, OSError) as error:
-        raise ValueError(f"{path} cannot be decoded ({' '.join(str(error).split())})") from error
-    sound = channels.mean(axis=1)
+    name = printable(path)
+    sound, rate = _mono(path)
     if not np.isfinite(sound).all():
-        raise ValueError(f"{path} holds NaN or infinite samples")
+        raise ValueError(f"{name} holds NaN or infinite samples; export it again")
     if rate != SAMPLE_RATE:
         sound = soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ")
     if len(sound) == 0 or len(sound) < shortest * SAMPLE_RATE:
-        raise ValueError(f"{path} is shorter than {shortest} s")
+        raise ValueError(f"{name} is shorter than {shortest} s")
     if np.abs(sound).max() <= silence:
-        raise ValueError(f"{path} is silent")
+        raise ValueError(f"{name} is silent")
     scaled = np.rint(sound * np.float32(INT16_SCALE))
     samples = np.clip(scaled, -INT16_SCALE, INT16_SCALE - 1).astype(SAMPLE_TYPE)
     return Recording(samples, sha256_of(path), hashlib.sha256(samples.tobytes()).hexdigest())
+
+
+def _mono(path: Path) -> tuple[NDArray[np.float32], int]:
+    """The whole sound of a file, float32 ``(n_samples,)``, and its rate in Hz."""
+    try:
+        with closing(open_sound(path)) as reader:
+            blocks = [block.copy() for block in reader.blocks()]
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"{printable(path)} cannot be opened ({reason})") from error
+    return np.concatenate(blocks or [np.zeros(0, dtype=np.float32)]), reader.sample_rate
