@@ -43,7 +43,7 @@ NAMED = {
         "a0383d32d398a95a5e04b0e5a106c0f2f4e9d5f0e3427bb28a2a3160b3de43b9",
     ),
 }
-DEFAULT = "natural-sounds"
+DEFAULT = "distilled"
 
 
 def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:

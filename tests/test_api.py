@@ -14,6 +14,7 @@ from torch import Tensor
 from hear_brainsoundnet import AudioFile, api, get_scene_embeddings, load_model
 from hear_brainsoundnet import get_timestamp_embeddings as frames_of
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.together import CLIPS
 
 RATE = 22_050
@@ -149,7 +150,7 @@ def test_the_default_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
         load_model()
     (record,) = caplog.records
     assert record.levelno == logging.INFO
-    assert "soundnet-natural-sounds [47a7e25588db]" in record.getMessage()
+    assert f"soundnet-distilled [{NAMED[DEFAULT].hash[:12]}]" in record.getMessage()
 
 
 def test_an_audio_file_is_still_a_sound(model, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_embed(run, wav, tmp_path):
     status, output, error = run("embed", wav, "-o", tmp_path / "out")
     assert status == 0
     assert re.search(
-        r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-natural-sounds", output
+        r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-distilled", output
     )
     assert "Traceback" not in error
     assert np.load(tmp_path / "out" / "scene.npy").shape[0] == 1
@@ -121,7 +121,7 @@ def test_a_wrong_call_is_one_line_and_status_2(run, wav, tmp_path, arguments, me
 def test_info_prints_the_card(run):
     status, output, _ = run("info")
     assert status == 0
-    assert "soundnet-natural-sounds" in output
+    assert "soundnet-distilled" in output
     assert "responses of auditory cortex to 165 natural sounds" in output
     status, output, _ = run("info", "untrained")
     assert status == 0

@@ -274,7 +274,7 @@ def test_an_unwritable_place(run, sounds, checkpoint):
 def test_a_checkpoint_without_a_read_out(run, tmp_path, sounds):
     status, _, error = run(sounds, "-o", tmp_path / "p.h5")
     assert status == 1
-    assert "checkpoint 'soundnet-natural-sounds' has no read-out to fMRI" in error
+    assert "checkpoint 'soundnet-distilled' has no read-out to fMRI" in error
     assert "python -m training export" in error
     assert "hear-brainsoundnet convert IN OUT.safetensors --from brain-aligned-pt" in error
 

@@ -36,10 +36,10 @@ NOTES = [
     "layer are permuted alike. Units of all models keep their own variances, as in the paper.",
     "modulation spectrum: its definition was searched for on these very sounds and splits (see the "
     "yardsticks), so that its scores are flattering. No other model was chosen by its scores.",
-    "soundnet-untrained has random weights. soundnet-pretrained learned from sounds alone. The "
-    "default checkpoint was fitted to these very responses to natsound165 and has no row here: its "
+    "soundnet-untrained has random weights. soundnet-pretrained learned from sounds alone. "
+    "soundnet-natural-sounds was fitted to these responses to natsound165 and has no row here: its "
     "scores on sounds that it was not fitted to are in "
-    "[the default checkpoint](../default_checkpoint/results.md).",
+    "[default_checkpoint](../default_checkpoint/results.md).",
     "Level: all sounds are brought to it first, as the default preset does; other rows hear them "
     "as they are.",
 ]

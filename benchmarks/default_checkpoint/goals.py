@@ -13,7 +13,14 @@ from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear.model_scores import MeasuredModel
 from hear_brainsoundnet.named import DEFAULT, NAMED
 
-CONTENDERS = (*BASELINES, "random weights", "pretrained", "soundnet", "distilled", "default")
+CONTENDERS = (
+    *BASELINES,
+    "random weights",
+    "pretrained",
+    "natural-sounds",
+    "soundnet",
+    "default",
+)
 COMPONENTS = "natsound165, mean of 6 components, test R²"
 NOT_MEASURED = "not measured"
 

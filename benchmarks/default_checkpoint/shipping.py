@@ -24,7 +24,7 @@ NAMES = {
     "aligned": "soundnet-natural-sounds",
     "pretrained": "soundnet-pretrained",
 }
-MEASURED_AS = {"distilled": "distilled", "aligned": "default", "pretrained": "pretrained"}
+MEASURED_AS = {"distilled": "default", "aligned": "natural-sounds", "pretrained": "pretrained"}
 SHARE = "share of the aligned weights"  # in the card
 COMMAND = "make default-checkpoint"
 LICENCE = "CC BY 4.0; learned from sounds under the licences that the provenance lists"

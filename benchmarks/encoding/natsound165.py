@@ -53,8 +53,8 @@ START_NOTES = {
         "trained SoundNet does."
     ],
     "pretrained": [
-        "The network learned from sound alone, without labels and without a brain. The default "
-        "checkpoint is not used here: it has been aligned with these very sounds."
+        "The network learned from sound alone, without labels and without a brain. The "
+        "checkpoint natural-sounds is not used here: it has been aligned with these very sounds."
     ],
 }
 # Measured beside the data, on other random splits of the same size, trained on 83 sounds.

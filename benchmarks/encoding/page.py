@@ -14,10 +14,10 @@ EXPERIMENTS = (
     "natsound165-pretrained",
     "natsound165-commands",
     "alice",
-    "alice-default",
+    "alice-natural-sounds",
     "alice-commands",
     "simulated",
-    "simulated-default",
+    "simulated-natural-sounds",
 )
 
 

@@ -63,5 +63,5 @@ PICTURES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bytes]]] = {
     "natsound165": NATSOUND165,
     "natsound165-pretrained": NATSOUND165,
     "alice": ALICE,
-    "alice-default": ALICE,
+    "alice-natural-sounds": ALICE,
 }

@@ -90,8 +90,8 @@ def test_from_pretraining_to_a_file_that_works(
 
     fitted = tmp_path / "fitted.safetensors"
     shipping.fit_all(pretrained, data_folder, tmp_path, fitted, share=0.5)
-    tasks = {"rows": [{"model": "default", "scene embedding": "default", "esc10": "0.9"}]}
-    sounds = {"tables": [{"rows": [{"model": "default", "r²": 0.5}]}]}
+    tasks = {"rows": [{"model": "natural-sounds", "scene embedding": "default", "esc10": "0.9"}]}
+    sounds = {"tables": [{"rows": [{"model": "natural-sounds", "r²": 0.5}]}]}
     scores = shipping.scores_of("aligned", {"natural_sounds": sounds, "tasks": tasks})
     digest = shipping.ship(fitted, "aligned", scores, tmp_path)
     out = tmp_path / "soundnet-natural-sounds.safetensors"
@@ -221,8 +221,8 @@ def test_probes_of_the_eval_kit_are_told_apart_by_their_checkpoint() -> None:
         measured("hear_brainsoundnet (soundnet-untrained)", "untrained", 0.3),
         measured("hear_brainsoundnet preset=paper (soundnet-untrained)", "untrained", 0.35),
         measured("hear_brainsoundnet (soundnet-pretrained)", "pretrained", 0.4),
-        measured("hear_brainsoundnet (soundnet)", "soundnet", 0.45),
-        measured("hear_brainsoundnet (soundnet-distilled)", "distilled", 0.48),
+        measured("hear_brainsoundnet (soundnet-natural-sounds)", "natural-sounds", 0.45),
+        measured("hear_brainsoundnet (soundnet)", "soundnet", 0.48),
         measured("hear_brainsoundnet preset=paper (soundnet-default)", DEFAULT, 0.9),
         measured("hear_brainsoundnet preset=default (soundnet-default)", DEFAULT, 0.5),
     ]

@@ -26,7 +26,7 @@ def test_models_on_a_prepared_dataset_become_results_and_a_page(tmp_path, capsys
     status, out, _ = call(capsys, "run", "soundnet", "log-mel", *places)
     assert status == 0
     assert len(out.split()) == 2
-    document = json.loads((results / "small--soundnet-natural-sounds.json").read_text())
+    document = json.loads((results / "small--soundnet-distilled.json").read_text())
     assert [row["stage"] for row in document["rows"]][:2] == ["conv1", "pool1"]
     assert document["details"]["regression"]["small"]["n_participants"] == 2
     assert document["details"]["similarity"]["between_participants"] is not None

@@ -297,7 +297,7 @@ def test_kept_activations_are_read_back_and_never_for_other_weights(untrained, t
 
 
 def test_models_are_found_by_name():
-    assert build_model("permuted").name == "soundnet-natural-sounds, weights permuted"
+    assert build_model("permuted").name == "soundnet-distilled, weights permuted"
     assert build_model("benchmarks.hear.logmel").stages == ("timestamps", "scene")
     with pytest.raises(ValueError, match="no model 'no_such_model': there are soundnet, permuted"):
         build_model("no_such_model")
