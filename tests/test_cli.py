@@ -42,9 +42,7 @@ def run(capsys, caplog):
 def test_embed(run, wav, tmp_path):
     status, output, error = run("embed", wav, "-o", tmp_path / "out")
     assert status == 0
-    assert re.search(
-        r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-distilled", output
-    )
+    assert re.search(r"1 of 1 files \(0\.7 s of audio\) embedded with soundnet-distilled", output)
     assert "Traceback" not in error
     assert np.load(tmp_path / "out" / "scene.npy").shape[0] == 1
 

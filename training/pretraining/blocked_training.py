@@ -90,7 +90,7 @@ def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tenso
 
 
 def _scaled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Conv outputs by pooling window, ``(n_clips, n_windows, pool, channels)``, and their offset."""
+    """Conv outputs by window, ``(n_clips, n_windows, pool, channels)``, and the offset to add."""
     conv, norm = _parts(soundnet, layer)
     n_windows = n_conv_outputs(layer, frames.shape[1]) // layer.pool
     kernel = blocked_kernel(conv.weight, layer.stride, layer.pool)

@@ -17,7 +17,9 @@ from training.pretraining.start import random_network
 N_SAMPLES = 256 * 80 - 34
 
 
-def trained_step(way: str, names: Sequence[str]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+def trained_step(
+    way: str, names: Sequence[str]
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Stages and gradients of one step of a network with uneven BatchNorm weights, in float64."""
     generator = torch.Generator().manual_seed(0)
     soundnet = random_network(0).double().train()
