@@ -13,7 +13,6 @@ from benchmarks.speed.documents import (
     embedding_document,
     epoch_document,
     folder_document,
-    leads_document,
     long_document,
     preparation_document,
     season_document,
@@ -91,21 +90,6 @@ def folder(
     command = f"{PROGRAM} folder --rounds {rounds}"
     command += "" if files is None else f" --files {files}"
     typer.echo(write_result(numbers, "folder", folder_document(speeds, starts, command, at_work)))
-
-
-@app.command()
-def leads(rounds: Rounds = 5, results: Results = None, committed: Committed = False) -> None:
-    """Ideas for a faster network, one by one."""
-    numbers = PLACES.results(results, committed)
-    import torch
-
-    from benchmarks.speed.leads import DURATIONS, measure_leads
-
-    at_work = machine()
-    measured = {duration: measure_leads(duration, rounds) for duration in DURATIONS}
-    command = f"{PROGRAM} leads --rounds {rounds}"
-    document = leads_document(measured, torch.get_num_threads(), command, at_work)
-    typer.echo(write_result(numbers, "leads", document))
 
 
 @app.command()

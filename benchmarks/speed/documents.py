@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from benchmarks.speed.season import COMMANDS
 if TYPE_CHECKING:
     from benchmarks.speed.epoch import EpochSpeed
     from benchmarks.speed.folders import FolderSpeed
-    from benchmarks.speed.leads import LeadSpeed
     from benchmarks.speed.preparation import PreparationSpeed
     from benchmarks.speed.season import Use
 
@@ -219,40 +218,5 @@ def folder_document(
             "folders": min(speed.earlier.speedup for speed in speeds),
             "folders, own loop": min(speed.own.speedup for speed in speeds),
             "start": median(starts),
-        },
-    }
-
-
-def leads_document(
-    measured: Mapping[float, tuple[Sequence[LeadSpeed], Sequence[str]]],
-    n_threads: int,
-    command: str,
-    machine: Machine,
-) -> dict[str, Any]:
-    """One row for each length of clip and lead."""
-    return {
-        "title": "Leads, kept and dropped",
-        "command": command,
-        "rows": [
-            {"clip (s)": f"{duration:g}", **speed.row()}
-            for duration, (speeds, _) in measured.items()
-            for speed in speeds
-        ],
-        "notes": [
-            "One clip at a time through all seven layers. Each lead took turns with what stands "
-            f"beside it, on {n_threads} threads; times faster than that, median and extremes.",
-            *(
-                f"Does not work here, {duration:g} s: {reason}."
-                for duration, (_, failed) in measured.items()
-                for reason in failed
-            ),
-            "Not measured, because they need a GPU: pinned buffers, CUDA graphs.",
-            f"Machine: {machine.note()}.",
-        ],
-        "details": {
-            "machine": asdict(machine),
-            "leads": {
-                f"{key:g}": [asdict(each) for each in own] for key, (own, _) in measured.items()
-            },
         },
     }

@@ -11,7 +11,7 @@ from benchmarks.speed.goals import goal_rows
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
-MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "season", "leads")
+MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "season")
 
 
 def write_page(results: Path, page: Path) -> Path:

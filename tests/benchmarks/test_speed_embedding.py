@@ -17,9 +17,6 @@ from benchmarks.speed.earlier_embedding import EarlierEmbedding
 from benchmarks.speed.embedding import ClipSpeed, measure_clips, noise, summarise
 from benchmarks.speed.folders import FolderSpeed, measure_folder, measure_start, recordings
 from benchmarks.speed.goals import goal_rows, numbers
-from benchmarks.speed.lead_networks import plain_above
-from benchmarks.speed.lead_pieces import pooling_ways, resampling_in_one
-from benchmarks.speed.leads import measure_leads, network_leads
 from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
 from benchmarks.speed.long_sounds import LongSpeed, measure_long, memory_tasks
 from benchmarks.speed.machine import Machine
@@ -29,8 +26,7 @@ from benchmarks.speed.plain_loop import embed_folder
 from benchmarks.speed.turns import Comparison
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.resampling import Resampler
-from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+from hear_brainsoundnet.soundnet import SoundNet
 
 IDLE = Machine("Pentium", 2, 0.1)
 
@@ -125,56 +121,6 @@ def test_no_speed_without_equality(monkeypatch: pytest.MonkeyPatch) -> None:
         measure_clips("scene", 0.4, 1, n_rounds=1)
 
 
-def test_folded_layers_give_the_same() -> None:
-    soundnet = SoundNet().eval().requires_grad_(False)
-    for layer in LAYERS:
-        norm = soundnet.block(layer.name).norm
-        norm.get_buffer("running_mean").normal_()
-        norm.get_buffer("running_var").uniform_(0.5, 2)
-    audio = torch.randn(1, 22_050)
-    plain = soundnet(audio, ["conv7"])["conv7"]
-    mixed = plain_above(soundnet, "pool2", "conv7")(audio)
-    torch.testing.assert_close(mixed, plain, rtol=1e-4, atol=1e-4)
-
-
-def test_leads_give_what_the_plain_network_gives() -> None:
-    audio = (torch.randn(1, 22_050) * 1000).round() / 32_768
-    with torch.no_grad():
-        leads = {lead.name: lead for lead in network_leads(audio)}
-        expected = leads["plain network"].run()
-        assert expected is not None
-        for name, lead in leads.items():
-            found = lead.run()
-            assert found is not None
-            share = 0.2 if name == "bfloat16" else 1e-5
-            assert embedding.relative_difference(found.float(), expected) <= share, name
-    assert sum(lead.in_use for lead in leads.values()) == 2
-
-
-def test_steps_give_the_same_in_both_ways() -> None:
-    by_amax, by_halves = pooling_ways()
-    assert torch.equal(by_amax(), by_halves())
-    audio, resampler = torch.randn(2, 30_000), Resampler(44_100, 16_000)
-    in_one = resampling_in_one(resampler, audio)
-    torch.testing.assert_close(in_one, resampler(audio), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_every_lead_is_measured() -> None:
-    speeds, failed = measure_leads(0.5, n_rounds=1, compiled=False)
-    assert failed == []
-    assert {speed.against for speed in speeds} >= {"plain network", "blocked products"}
-    rows = [speed.row() for speed in speeds]
-    assert all(row["times faster"] > 0 for row in rows)
-    assert [row["lead"] for row in rows if row["in use"] == "yes"] == [
-        "blocked products",
-        f"{2**20} numbers per product",
-        "resampler built once",
-        "resampling by products of 4 bands",
-        "pooling of pool1 by halves",
-    ]
-
-
 @pytest.mark.slow
 def test_long_sounds_and_their_memory_are_measured() -> None:
     speed = measure_long("timestamps", 1, shorter=1.0, longer=2.0)
@@ -244,7 +190,6 @@ def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
         "embedding": documents.embedding_document(speeds, 2, "command", IDLE),
         "long": documents.long_document([long], memories, 2, "command", IDLE),
         "folder": documents.folder_document([folder], [2.1, 2.0, 2.3], "command", IDLE),
-        "leads": documents.leads_document({10.0: ([], ["x: no compiler"])}, 2, "command", IDLE),
     }.items():
         write_result(results, name, document)
     write_result(
@@ -262,7 +207,6 @@ def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
         "| below 2.5 s | 2.10 s | yes |",
         "| 20 times one RidgeCV per voxel | 31 times | yes |",
         "| 2 times the earlier recipe | not measured |  |",
-        "- Does not work here, 10 s: x: no compiler.",
         "The GPU part was not measured",
         "Not measured yet: no `epoch.json`.",
     ):
