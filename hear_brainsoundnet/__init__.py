@@ -11,7 +11,7 @@ True
 >>> frames.shape[:2] == milliseconds.shape
 True
 
-A file, or samples of any rate:
+A file, or samples at any rate:
 
 >>> import numpy
 >>> embeddings = hear_brainsoundnet.embed_array(numpy.zeros(44_100), 44_100, model)
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from hear_brainsoundnet.one_sound import embed_array, embed_file
     from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 
-# torch takes seconds to import: it waits for the first use, so that the command line answers at
-# once, even to Ctrl-C.
+# torch takes seconds to import, so the import waits for first use: the command line responds
+# at once, even to Ctrl-C.
 _MODULES = {
     "HEADS": "soundnet",
     "LAYERS": "soundnet",

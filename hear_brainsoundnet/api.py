@@ -1,7 +1,7 @@
 """The HEAR API: load a model, embed scenes, embed timestamps.
 
-See https://hearbenchmark.com/hear-api.html for the contract that these three functions fulfil.
-Beyond it they take clips of unequal length, as a list.
+See https://hearbenchmark.com/hear-api.html for the contract. Beyond it, a list of clips of unequal
+length is accepted.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ def load_model(
         "" for the embedded default, the name of another embedded checkpoint, or the path of a
         ``.safetensors`` file.
     sample_rate : int
-        Rate in Hz of the audio that will be given: {16000, 22050, 32000, 44100, 48000}. The HEAR
-        tasks come at 48 kHz.
+        Rate in Hz of the input audio: {16000, 22050, 32000, 44100, 48000}. The HEAR tasks come at
+        48 kHz.
     preset : str
         {"default", "paper"}. "paper" is the published choice: conv7 averaged over time for
-        scenes, conv4 frames for timestamps, of sounds as they are; "default" brings sounds to one
-        level, moment by moment.
+        scenes, conv4 frames for timestamps, no level normalisation; "default" normalises the level
+        over a moving window.
     scene, timestamps : str, optional
-        Stages and poolings in place of the preset's, for example
+        Stages and poolings that override the preset's, for example
         ``scene="conv4:mean,std+conv7"`` and ``timestamps="conv4+conv5"``.
     level : float, optional
-        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that sounds are brought to, moment by
-        moment, in place of the preset's; 0 leaves them as they are.
+        Target level in [0, 1] (:mod:`hear_brainsoundnet.level`) of the moving normalisation,
+        overriding the preset's; 0 disables it.
     reference : bool
-        Compute by the plain network alone: equal but for rounding, and slower.
+        Use the plain network only: equal up to rounding, and slower.
 
     Returns
     -------
@@ -69,10 +69,10 @@ def load_model(
     FileNotFoundError
         If there is no such checkpoint.
     TypeError
-        If `model_file_path` is neither a text nor a path.
+        If `model_file_path` is neither a string nor a path.
     ValueError
         For a rate that HEAR does not allow, an unknown preset, stage or pooling, a level
-        outside 0 to 1, or a file that is not a sound checkpoint.
+        outside [0, 1], or a file that is not a valid checkpoint.
 
     Examples
     --------
@@ -109,8 +109,8 @@ def load_model(
 @cache  # once in a process
 def _say_default(name: str, digest: str, licence: str) -> None:
     logger.info(
-        "no checkpoint was named: loaded the embedded default, %s [%s], %s; "
-        "hear-brainsoundnet info says what it was trained on",
+        "no checkpoint given: loaded the embedded default, %s [%s], %s; "
+        "hear-brainsoundnet info describes its training data",
         name,
         digest,
         licence,
@@ -120,17 +120,17 @@ def _say_default(name: str, digest: str, licence: str) -> None:
 def get_scene_embeddings(
     audio: Tensor | Sequence[Tensor], model: EmbeddingModel | nn.Module
 ) -> Tensor:
-    """One embedding for each sound.
+    """Scene embeddings, one per clip.
 
     Parameters
     ----------
     audio : Tensor or list of Tensor
         Floating point, shape ``(n_sounds, n_samples)``, mono, within [-1, 1], at
-        ``model.sample_rate``. Of any length from one sample up: short audio is followed by silence.
-        Sounds of unequal length come as a list of tensors ``(n_samples,)``; each has the
-        embedding that it has alone.
+        ``model.sample_rate``. Any length from one sample up: short audio is zero-padded.
+        Clips of unequal length are given as a list of tensors ``(n_samples,)``; each gets the
+        embedding it would get alone.
     model : EmbeddingModel
-        From :func:`load_model`, compiled or wrapped for several devices or not.
+        From :func:`load_model`, optionally compiled or wrapped for several devices.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def get_timestamp_embeddings(
 def get_timestamp_embeddings(
     audio: Tensor | Sequence[Tensor], model: EmbeddingModel | nn.Module
 ) -> tuple[Tensor, Tensor] | tuple[list[Tensor], list[Tensor]]:
-    """Embeddings at regular times of each sound.
+    """Timestamp embeddings: frames at regular times of each clip.
 
     Parameters
     ----------
@@ -189,14 +189,14 @@ def get_timestamp_embeddings(
     embeddings : Tensor
         Shape ``(n_sounds, n_timestamps, model.timestamp_embedding_size)``, float32.
     timestamps : Tensor
-        Centres of the frames in milliseconds, shape ``(n_sounds, n_timestamps)``, float32:
-        exactly the frames whose centre lies within the sound. A sound that is shorter than the
+        Frame centres in milliseconds, shape ``(n_sounds, n_timestamps)``, float32:
+        exactly the frames whose centre lies within the clip. A clip shorter than the
         first centre (34 ms for conv4) has none.
 
-    For a list of sounds both are lists, of one tensor without the first axis for each sound.
+    For a list of clips both are lists, with one tensor per clip and no first axis.
 
-    A frame depends on the sound within its receptive field and on nothing else; where
-    ``model.level`` is not 0, on what sets the level there as well
+    A frame depends only on the samples within its receptive field and, if ``model.level`` is
+    not 0, on the samples that set the level there
     (:func:`hear_brainsoundnet.level.samples_around`): two seconds more on either side.
 
     Raises
@@ -225,7 +225,7 @@ def get_timestamp_embeddings(
 
 
 def _model_within(model: object, audio: object, function: str) -> EmbeddingModel:
-    """The model itself, out of what torch.compile or nn.DataParallel have wrapped around it."""
+    """The model itself, unwrapped from torch.compile or nn.DataParallel."""
     within = model
     for wrapper in ("_orig_mod", "module"):
         if isinstance(within, nn.Module) and not isinstance(within, EmbeddingModel):

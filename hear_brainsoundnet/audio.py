@@ -1,7 +1,7 @@
-"""Sounds: tensors that are checked before use, and files that are read piece by piece.
+"""Audio inputs: validated tensors, and files read chunk by chunk.
 
-Both offer what :class:`Sound` names, so that one path through the network serves them. Files are
-read by :mod:`hear_brainsoundnet.decoding`; channels are averaged.
+Both implement :class:`Sound`, so that a single path through the network serves them. Files are
+decoded by :mod:`hear_brainsoundnet.decoding`; channels are averaged.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from hear_brainsoundnet.decoding.reader import LOUDEST
 from hear_brainsoundnet.sound_files import printable
 
 LONGEST_KEPT = 2**22  # samples of a file that are kept in memory
-NO_SAMPLE = 2.0**32  # beyond what the widest integers reach that are written as floats
+NO_SAMPLE = 2.0**32  # beyond the range of the widest integers written as floats
 
 
 class Sound(Protocol):
-    """Equally long mono sounds that can be read from front to back, piece by piece.
+    """Batch of mono clips of equal length, read sequentially in chunks.
 
     Attributes
     ----------
     sample_rate, n_sounds, n_samples : int
-        Rate in Hz, number of sounds, length of each in samples.
+        Rate in Hz, number of clips, length of each in samples.
     """
 
     sample_rate: int
@@ -42,12 +42,12 @@ class Sound(Protocol):
         ...
 
     def rewind(self) -> None:
-        """Go back to the front, to be read once more."""
+        """Go back to the beginning, to be read again."""
         ...
 
 
 class TensorSound:
-    """Sounds in memory, shape ``(n_sounds, n_samples)``."""
+    """Clips in memory, shape ``(n_sounds, n_samples)``."""
 
     def __init__(self, audio: Tensor, sample_rate: int) -> None:
         self.audio = audio
@@ -62,7 +62,7 @@ class TensorSound:
 
 
 def check_audio(audio: object) -> Tensor:
-    """`audio` itself if it is a batch of mono sounds.
+    """`audio` itself if it is a valid batch of mono clips.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def check_audio(audio: object) -> Tensor:
     TypeError
         If it is not a tensor.
     ValueError
-        For another rank, integers, or no samples. (NaN and infinity are found when the samples
+        For another rank, integers, or no samples. (NaN and infinity are detected when the samples
         are read: :func:`check_samples`.)
 
     Examples
@@ -115,12 +115,12 @@ audio[None, :]
 
 
 def check_samples(samples: Tensor) -> None:
-    """See that samples are numbers; warn of those that are far beyond full scale.
+    """Check that samples are finite; warn if they are far beyond full scale.
 
     Raises
     ------
     ValueError
-        If one is NaN, infinite, or so large that it is no sample of any sound.
+        If one is NaN, infinite, or too large to be an audio sample.
     """
     lowest, highest = torch.aminmax(samples.detach())  # NaN if there is one
     peak = float(torch.maximum(-lowest, highest))
@@ -143,15 +143,15 @@ def check_samples(samples: Tensor) -> None:
 
 
 class AudioFile:
-    """One sound file or film as a mono :class:`Sound`, read from front to back.
+    """One audio or video file as a mono :class:`Sound`, read sequentially.
 
-    Its length is found by reading it once where the file does not fix it; what is short is kept in
-    memory then.
+    Where the header does not determine the length, the file is read once to count samples; short
+    files are then kept in memory.
 
     Parameters
     ----------
     path : path-like
-        A sound file or film (:mod:`hear_brainsoundnet.decoding`) of any rate.
+        An audio or video file (:mod:`hear_brainsoundnet.decoding`) of any rate.
 
     Raises
     ------
@@ -190,7 +190,7 @@ class AudioFile:
         return self.n_samples / self.sample_rate
 
     def findings(self) -> list[str]:
-        """What is to be said of the part that was read: that it is silent, for example."""
+        """Remarks on the part read so far, for example that it is silent."""
         return self._reader.findings()
 
     def read(self, start: int, stop: int) -> Tensor:
@@ -199,7 +199,7 @@ class AudioFile:
         if self._whole is not None:
             self._start = start
             return self._whole[:, start:stop]
-        while self._start + self._held.shape[1] < start:  # step over what nobody wants
+        while self._start + self._held.shape[1] < start:  # skip samples that were not requested
             self._start += self._held.shape[1]
             self._held = self._next_block()
         parts = [self._held[:, start - self._start :]]
@@ -226,7 +226,7 @@ class AudioFile:
         self._held, self._start = torch.zeros(1, 0), 0
 
     def _count(self) -> int:
-        """The number of samples; what is short is kept while it is counted."""
+        """The number of samples; a short file is kept while it is counted."""
         if self._reader.n_samples is not None:
             return self._reader.n_samples
         kept: list[Tensor] = []

@@ -1,12 +1,12 @@
 """A strided convolution, and the pooling after it, as one matrix product.
 
 A convolution with few input channels starves the processor: conv1 reads one number per sample. But
-frames that are pooled together hear overlapping samples. Cut the input into blocks of
+frames that are pooled together depend on overlapping samples. Cut the input into blocks of
 ``span = stride * pool`` samples; then all `pool` outputs of one pooling window depend on the same
 few neighbouring blocks, and one product of these blocks (a row per window) with a matrix that holds
-the kernel `pool` times, each time `stride` samples further down, gives them all. For conv1 that is
-80 samples by 8 x 16 outputs. Max-pooling becomes a maximum over `pool` neighbouring numbers, and
-the long output of the convolution never has to be kept.
+the kernel `pool` times, each copy shifted down by `stride` samples, gives them all. For conv1 that
+is 80 samples by 8 x 16 outputs. Max-pooling becomes a maximum over `pool` neighbouring numbers, and
+the long output of the convolution is never stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BlockedKernel:
     matrix : Tensor
         ``(n_blocks * span * in_channels, pool * out_channels)``.
     n_blocks : int
-        Neighbouring blocks that a pooling window hears.
+        Neighbouring blocks that a pooling window depends on.
     span : int
         Input frames per block, which is the hop of the pooling windows.
     n_outputs : int
@@ -43,7 +43,7 @@ class BlockedKernel:
 
 
 def n_blocks_heard(kernel: int, stride: int, pool: int) -> int:
-    """Neighbouring blocks of ``stride * pool`` frames that a pooling window hears.
+    """Number of neighbouring blocks of ``stride * pool`` frames in the input of a pooling window.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
     weight : Tensor
         ``(out_channels, in_channels, kernel)``; gradients flow back to it.
     stride, pool : int
-        Of the convolution, and outputs per pooling window.
+        Stride of the convolution, and outputs per pooling window.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
 
 
 def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
-    """The input of the product: for each pooling window the blocks that it hears.
+    """The input of the product: for each pooling window the blocks it depends on.
 
     Parameters
     ----------
@@ -107,18 +107,18 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
 
 
 def padded_blocks(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
-    """The blocks that a number of pooling windows hear, one after the other.
+    """The blocks that consecutive pooling windows depend on, in order.
 
     Parameters
     ----------
     frames : Tensor
         ``(n_clips, n_frames, in_channels)``.
     kernel : BlockedKernel
-        What they will be multiplied with.
+        The kernel they will be multiplied with.
     padding : int
-        Zeros of the convolution before the first frame; behind the last as many as needed.
+        Zero padding of the convolution before the first frame; after the last as many as needed.
     n_windows : int
-        Pooling windows that are wanted.
+        Number of pooling windows.
 
     Returns
     -------

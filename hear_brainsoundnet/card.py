@@ -1,4 +1,4 @@
-"""The card of a checkpoint: all that is known of it besides its weights, validated."""
+"""The card of a checkpoint: validated metadata that accompany the weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_TR, LONGEST_TR = 0.01, 1000  # seconds
 
 
 def joined_licences(*licences: str) -> str:
-    """Terms of a checkpoint that was made from several sources: each once, none for none.
+    """Licence texts of a checkpoint made from several sources, without duplicates or empty ones.
 
     Examples
     --------
@@ -27,12 +27,12 @@ def joined_licences(*licences: str) -> str:
 
 
 class Card(BaseModel):
-    """What is known of a checkpoint besides its weights.
+    """Metadata of a checkpoint.
 
     Attributes
     ----------
     name : str
-        Short name for people.
+        Short, human-readable name.
     trained : bool
         False for random weights.
     input_scale : float
@@ -41,15 +41,15 @@ class Card(BaseModel):
     sample_rate : int
         Rate of the network's audio in Hz.
     layers, heads : tuple of Layer, tuple of Head
-        The layer table, and the classifiers that the file brings.
+        The layer table, and the classifiers in the file.
     read_out : ReadOut or None
-        The read-out to fMRI, where the file brings one.
+        The fMRI read-out, if any.
     labels : dict of tuple of str
-        For a head, by its name, what each of its channels stands for; heads can go without.
+        For each head, the label of each of its channels; optional per head.
     provenance, scores : dict
         Data, runs, recipe, seed, package version, parent checkpoint; measured scores.
     licence, use : str
-        Terms, and how the checkpoint may and may not be used.
+        Licence text, and permitted and discouraged uses.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -94,7 +94,8 @@ class Card(BaseModel):
         return self
 
     def document(self) -> dict[str, Any]:
-        """The card as JSON has it; without labels as every version of this package reads it."""
+        """The card as a JSON object; without labels in the format that every version of this
+        package reads."""
         document = self.model_dump(mode="json")
         if not self.labels:
             del document["labels"]

@@ -1,11 +1,11 @@
 """The checkpoint file: one ``.safetensors`` file with the tensors and a card.
 
 The card is a JSON document in the file's metadata: layer table, amplitude scale and rate, read-out,
-provenance, scores, licence. Beside it stands the SHA-256 of card and tensors, so that a damaged or
-altered file is noticed; this hash is also the checkpoint's identity in settings and result folders.
+provenance, scores, licence. The SHA-256 of card and tensors is stored with it, so that a damaged or
+altered file is detected; this hash also identifies the checkpoint in settings and result folders.
 
-Reading trusts nothing: the card is validated, the names and shapes of the tensors must be exactly
-those that its layer table implies, the values must be finite, the hash must match. Nothing is
+Nothing is trusted on reading: the card is validated, the names and shapes of the tensors must be
+exactly those its layer table implies, the values must be finite, the hash must match. Nothing is
 unpickled.
 """
 
@@ -46,7 +46,7 @@ class Checkpoint:
     hash: str
 
     def build_soundnet(self, *, heads: bool = True) -> SoundNet:
-        """A new SoundNet with these weights, in evaluation mode; without its heads on request."""
+        """A new SoundNet with these weights, in evaluation mode; optionally without heads."""
         return _filled(_empty_soundnet(self.card, heads=heads), self.tensors)
 
     def build_encoder(self) -> BrainEncoder:
@@ -68,8 +68,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     Raises
     ------
     ValueError
-        If the file is foreign, damaged, of a newer format, or if its tensors are not those that
-        its card implies.
+        If the file is of another program, damaged, of a newer format, or its tensors do not match
+        its card.
     """
     path = Path(path)
     _refuse_foreign(path)
@@ -84,7 +84,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in sorted(shapes)}
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(
-            f"{path} is damaged: not a readable safetensors file ({error}); fetch or write it anew"
+            f"{path} is damaged: not a readable safetensors file ({error}); fetch or write it again"
         ) from error
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
@@ -94,8 +94,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     digest = _content_hash(document["card"], tensors)
     if document.get("content_sha256") != digest:
         raise ValueError(
-            f"{path} is damaged: its content does not match the SHA-256 that it was written with; "
-            "fetch or write it anew"
+            f"{path} is damaged: its content does not match its SHA-256; fetch or write it again"
         )
     return Checkpoint(card, {name: tensor.float() for name, tensor in tensors.items()}, digest)
 
@@ -108,21 +107,21 @@ def write_checkpoint(
     dtype: torch.dtype = torch.float32,
     dtype_from: int = 0,
 ) -> str:
-    """Write a checkpoint file; it appears under its name only when it is whole.
+    """Write a checkpoint file atomically.
 
     Parameters
     ----------
     path : path-like
         File to write, with the suffix ``.safetensors``.
     card : Card
-        What to say of it; its layer table must be that of `module`.
+        Metadata; its layer table must be that of `module`.
     module : SoundNet or BrainEncoder
         The weights.
     dtype : torch.dtype
         Type of the convolution weights on disk; everything else is float32.
     dtype_from : int
-        Convolutions of fewer numbers stay float32, too. The kernels in front are small and move
-        every stage above them.
+        Convolutions with fewer weights stay float32. The first kernels are small, and their
+        rounding errors affect every later stage.
 
     Returns
     -------
@@ -152,13 +151,13 @@ def write_checkpoint(
 
 
 def check_module(card: Card, module: SoundNet | BrainEncoder) -> None:
-    """See that a network is the one that a card describes; ValueError if it is not."""
+    """Check that a network matches a card; raises ValueError otherwise."""
     shapes = {name: tuple(tensor.shape) for name, tensor in _weights(module).items()}
     _check_shapes(card, shapes, f"checkpoint {card.name!r}")
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """See that a checkpoint can be written there, before hours of work that end with it.
+    """Check that a checkpoint can be written there, before hours of computation.
 
     Raises
     ------
@@ -178,7 +177,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Name the converter for weight files of other programs."""
+    """Point to the converter for weight files of other programs."""
     if path.is_dir():
         raise ValueError(f"{path} is a folder; give the path of a .safetensors checkpoint")
     with path.open("rb") as file:
@@ -222,7 +221,7 @@ def _parse_card(document: dict[str, Any], path: Path) -> Card:
 
 
 def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path | str) -> None:
-    """Compare with what the card implies, without allocating anything."""
+    """Compare shapes with those the card implies, without allocating anything."""
     module = _empty_encoder(card, card.read_out) if card.read_out else _empty_soundnet(card)
     expected = {name: tuple(tensor.shape) for name, tensor in _weights(module).items()}
     for what, names in (
@@ -240,20 +239,20 @@ def _check_shapes(card: Card, shapes: Mapping[str, tuple[int, ...]], path: Path 
 
 
 def _empty_soundnet(card: Card, *, heads: bool = True) -> SoundNet:
-    """The network that a card implies, without memory: no weights are drawn for it."""
+    """The network implied by a card, on the meta device: no weights are initialised."""
     with torch.device("meta"):
         return SoundNet(card.layers, card.heads if heads else ())
 
 
 def _empty_encoder(card: Card, read_out: ReadOut) -> BrainEncoder:
-    """The same with its read-out."""
+    """The encoder implied by a card, on the meta device."""
     soundnet = _empty_soundnet(card)
     with torch.device("meta"):
         return BrainEncoder(soundnet, read_out, card.sample_rate)
 
 
 def _weights(module: SoundNet | BrainEncoder) -> dict[str, Tensor]:
-    """The tensors that a file holds, by their names in it: all but the counters of training."""
+    """The tensors stored in a file, by name: all but BatchNorm's step counters."""
     prefix = "soundnet." if isinstance(module, SoundNet) else ""
     return {
         prefix + name: tensor
@@ -263,11 +262,11 @@ def _weights(module: SoundNet | BrainEncoder) -> dict[str, Tensor]:
 
 
 def _filled(module: ModuleT, tensors: Mapping[str, Tensor]) -> ModuleT:
-    """A module that was made without memory, with its tensors and in evaluation mode."""
+    """A module from the meta device, filled with its tensors, in evaluation mode."""
     state = module.state_dict()
     counters = [name for name in state if name.endswith("num_batches_tracked")]
     prefix = "soundnet." if isinstance(module, SoundNet) else ""
-    # Not Module.to_empty: on tensors without memory it imports sympy, which takes half a second.
+    # Not Module.to_empty: on meta tensors it imports sympy, which takes half a second.
     with ordinary_tensors():
         own = {name: tensors[prefix + name].clone() for name in state if name not in counters}
         zeros = {name: torch.zeros(state[name].shape, dtype=state[name].dtype) for name in counters}

@@ -1,7 +1,7 @@
 """The command line: ``hear-brainsoundnet embed | nearest | info | convert | predict | ...``.
 
 Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
-failed (a file could not be read, say), 2 a wrong call, 130 interrupted.
+failed (for example, a file could not be read), 2 a usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -96,13 +96,11 @@ def predict(
             "checkpoint."
         ),
     ] = None,
-    subject: Annotated[
-        str | None, typer.Option(help="Whose read-out, where there are several; by default all.")
-    ] = None,
-    start: Annotated[float, typer.Option(help="Onset of TR 0 in seconds of the sound.")] = 0.0,
+    subject: Annotated[str | None, typer.Option(help="Read-out to use; by default all.")] = None,
+    start: Annotated[float, typer.Option(help="Onset of TR 0 in seconds of the audio.")] = 0.0,
     n_trs: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of TRs; by default those that begin within the sound."),
+        typer.Option(min=1, help="Number of TRs; by default those that begin within the audio."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite earlier predictions.")] = False,
@@ -110,8 +108,8 @@ def predict(
     """Predict the fMRI responses to audio files with the read-out of a checkpoint.
 
     PRED.h5 has one group per file and in it one dataset NAME/READ-OUT/prediction (n_trs, n_targets)
-    per read-out; target_ids and target_names name the columns. Maps hold 0 where nothing is
-    predicted. Everything appears at the end, or nothing does.
+    per read-out; target_ids and target_names label the columns. Maps are 0 where nothing is
+    predicted. The output is written completely or not at all.
     """
     from tqdm import tqdm
 
@@ -198,7 +196,7 @@ def predict(
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs the command and turns errors into one line and an exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    # Of files it is a finding, which names the file.
+    # On files the warning becomes a finding, which names the file.
     warnings.filterwarnings("ignore", "audio reaches", UserWarning)
     run_program(app, PROGRAM, arguments)
 

@@ -13,23 +13,23 @@ from hear_brainsoundnet.decoder_notes import decoder_notes_dropped
 from hear_brainsoundnet.files import cannot_write, of_a_full_disk
 from hear_brainsoundnet.interrupts import STATUS, interruptible
 
-# What typer raises for a wrong call: click's ClickException, or that of the copy of click that
-# newer versions of typer bring with them.
+# What typer raises for a usage error: click's ClickException, or that of the copy of click
+# bundled with newer versions of typer.
 UsageProblem: Any = typer.BadParameter.__mro__[2]
 
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class WrongCall(Exception):
-    """The arguments cannot be meant; exit status 2."""
+    """Invalid arguments; exit status 2."""
 
 
 class Interrupted(Exception):
-    """Ctrl-C, with what is said behind the word "interrupted"; exit status 130."""
+    """Ctrl-C, with the text that follows the word "interrupted"; exit status 130."""
 
 
 def new_app(program: str, help_text: str) -> typer.Typer:
-    """An app without commands yet; plain text, errors left to :func:`run_program`."""
+    """An app without commands; plain text, errors left to :func:`run_program`."""
     return typer.Typer(
         name=program,
         help=help_text,
@@ -41,8 +41,8 @@ def new_app(program: str, help_text: str) -> typer.Typer:
 
 
 def run_program(app: typer.Typer, program: str, arguments: list[str] | None = None) -> NoReturn:
-    """Run `app` and exit: 0 all well, 1 something failed, 2 a wrong call, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):  # names of files may hold what has no encoding
+    """Run `app` and exit: 0 success, 1 failure, 2 usage error, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # file names may not be encodable
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -75,7 +75,7 @@ def run_program(app: typer.Typer, program: str, arguments: list[str] | None = No
 
 
 def in_words(error: OSError) -> str:
-    """What happened to which file, and what to do about a full disk or a folder without rights."""
+    """What happened to which file, and what to do about a full disk or missing permissions."""
     reason, place = error.strerror, error.filename2 or error.filename
     if not reason:
         return str(error)
@@ -94,10 +94,10 @@ def say(program: str, message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Text from a file as a terminal may show it: what would move its cursor is written out.
+    """Text from a file, safe to show in a terminal: control characters are escaped.
 
-    Line breaks stay. Terminals take instructions from control characters, and bidirectional
-    overrides show text in another order than it has.
+    Line breaks stay. Control characters can drive a terminal, and bidirectional overrides show text
+    out of order.
 
     Examples
     --------

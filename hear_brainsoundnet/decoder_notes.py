@@ -1,9 +1,9 @@
-"""Keeping what the MP3 decoder prints off standard error.
+"""Filter that keeps the MP3 decoder's notes off standard error.
 
-The decoder inside libsndfile writes notes about damage to standard error, and names no file there.
-What matters is said by the reader's own errors and findings. While a command runs, everything that
-libraries write to the descriptor goes through a pipe that drops these notes and passes the rest on;
-Python's own messages and bars go straight to where they always went.
+The decoder inside libsndfile writes notes about damage to standard error without naming the file.
+Relevant damage is reported by the reader's own errors and findings. While a command runs,
+everything that libraries write to the descriptor goes through a pipe that drops these notes and
+passes the rest on; Python's own messages and progress bars are not redirected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTE = re.compile(rb"(Note|Warning): |\[src/libmpg123/|\s*$")  # beginnings of 
 
 @contextmanager
 def decoder_notes_dropped() -> Iterator[None]:
-    """Drop the decoder's notes; does nothing where standard error is closed or not Python's own."""
+    """Drop the decoder's notes; does nothing if standard error is closed or not Python's own."""
     stream = sys.stderr
     try:
         is_own = stream.fileno() == STDERR
@@ -53,7 +53,7 @@ def decoder_notes_dropped() -> Iterator[None]:
 
 
 def _redirect(old: TextIO, new: TextIO) -> None:
-    """Python's standard error, and the log that goes there."""
+    """Redirect Python's standard error, and the log that goes there."""
     old.flush()
     sys.stderr = new
     for handler in logging.getLogger().handlers:

@@ -1,4 +1,4 @@
-"""What a checkpoint is, in words: the card and the table of its stages."""
+"""Text description of a checkpoint: the card and the table of its stages."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def stage_rows(layers: Sequence[Layer] = LAYERS, sample_rate: int = 22_050) -> l
 
 
 def stage_table(layers: Sequence[Layer] = LAYERS, sample_rate: int = 22_050) -> str:
-    """The same as a Markdown table."""
+    """The stage table in Markdown."""
     lines = [STAGE_COLUMNS, ["---"] * len(STAGE_COLUMNS), *stage_rows(layers, sample_rate)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def describe(checkpoint: Checkpoint) -> str:
-    """The card of a checkpoint as text for a terminal, control characters written out."""
+    """The card of a checkpoint as text for a terminal, control characters escaped."""
     card = checkpoint.card
     lines = [
         f"{card.name}" + ("" if card.trained else "  (UNTRAINED: random weights)"),
@@ -78,12 +78,12 @@ def describe(checkpoint: Checkpoint) -> str:
 
 
 def card_as_json(checkpoint: Checkpoint) -> str:
-    """The whole card with the hash, for programs."""
+    """The whole card with the hash, as JSON."""
     return json.dumps({"hash": checkpoint.hash, **checkpoint.card.document()}, indent=1)
 
 
 def outline(values: Mapping[str, JsonValue], indent: str = "  ") -> list[str]:
-    """Nested values as indented lines; hashes are cut short.
+    """Nested values as indented lines; hashes are truncated.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""From sounds to embeddings: resample, bring to one level, scale, pad, run in segments, pool.
+"""Embedding pipeline: resample, normalise the level, scale, pad, run in segments, pool.
 
-There is one path for short, long and batched audio. A pass through the network never sees more
-than `samples_per_pass` samples: many short sounds share one pass, a long sound takes several
+A single path serves short, long and batched audio. A pass through the network never gets more than
+`samples_per_pass` samples: many short clips share one pass, a long clip takes several
 (:mod:`hear_brainsoundnet.streaming`), so that memory does not grow with the input.
 
-Where operations are recorded (torch.compile, torch.export, ONNX), all samples are in one pass, and
-what is recorded holds for every length.
+When operations are traced (torch.compile, torch.export, ONNX), all samples are in one pass, and the
+trace is valid for every length.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SAMPLES_PER_PASS = 2**21  # an eighth takes up to twice as long; twice as many a
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Embeddings of sounds, or of one sound; a kind that was not asked for is None.
+    """Embeddings of one clip or a batch; kinds that were not requested are None.
 
     Attributes
     ----------
@@ -46,8 +46,8 @@ class Embeddings:
     timestamps_ms : Tensor or None
         Centre of each frame in milliseconds, shape ``(n_sounds, n_timestamps)``, float32.
 
-    What :func:`hear_brainsoundnet.embed_file` and :func:`hear_brainsoundnet.embed_array` return
-    is of one sound: all are without the first axis.
+    The results of :func:`hear_brainsoundnet.embed_file` and :func:`hear_brainsoundnet.embed_array`
+    are for one clip and have no first axis.
     """
 
     scene: Tensor | None = None
@@ -55,11 +55,11 @@ class Embeddings:
     timestamps_ms: Tensor | None = None
 
     def to(self, device: torch.device) -> Embeddings:
-        """The same on another device."""
+        """A copy on another device."""
         return Embeddings(*(None if each is None else each.to(device) for each in self._all))
 
     def of_first(self) -> Embeddings:
-        """Those of the first sound, without the first axis."""
+        """Those of the first clip, without the first axis."""
         return Embeddings(*(None if each is None else each[0] for each in self._all))
 
     @property
@@ -68,40 +68,40 @@ class Embeddings:
 
 
 class EmbeddingModel(nn.Module):
-    """A SoundNet checkpoint as a source of embeddings; what `load_model` returns.
+    """Embedding model of a SoundNet checkpoint, as returned by `load_model`.
 
     An ordinary module: it can be copied, pickled, moved, converted (``half``, ``double``),
-    compiled, exported and traced, and its weights can be changed in any way; what it computes
-    follows from the weights that it has at that moment.
+    compiled, exported and traced, and its weights can be modified at any time; the output always
+    reflects the current weights.
 
-    Weights need no gradient at first; gradients with respect to the audio are available. After
-    ``requires_grad_(True)`` the weights learn, through the plain network. BatchNorm always has the
-    statistics of the checkpoint: ``train()`` sets `training` and changes no embedding, so that the
-    same clip has the same embedding in any batch.
+    Weights are frozen at first; gradients with respect to the audio are available. After
+    ``requires_grad_(True)`` the weights are trained through the plain network. BatchNorm always
+    uses the statistics of the checkpoint: ``train()`` sets `training` and changes no embedding, so
+    that a clip has the same embedding in any batch.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Weights, with the rate and the amplitude scale that they expect.
+        Weights, with the rate and amplitude scale they expect.
     sample_rate : int
-        Rate in Hz of the tensors that will be given.
+        Rate in Hz of the input tensors.
     preset : str
         {"default", "paper"}: named values of the three below.
     scene, timestamps : str, optional
         Expressions of :mod:`hear_brainsoundnet.features` that replace those of the preset.
     level : float, optional
-        Level within 0 and 1 (:mod:`hear_brainsoundnet.level`) that sounds are brought to, moment by
-        moment, in place of the preset's; 0 leaves them as they are.
+        Target level in [0, 1] (:mod:`hear_brainsoundnet.level`) of the moving normalisation,
+        overriding the preset's; 0 disables it.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
     reference : bool
-        Use the plain network instead of :mod:`hear_brainsoundnet.fast`: equal but for rounding,
-        and some times slower.
+        Use the plain network instead of :mod:`hear_brainsoundnet.fast`: equal up to rounding, and
+        several times slower.
 
     Attributes
     ----------
     sample_rate, scene_embedding_size, timestamp_embedding_size : int
-        As the HEAR API asks.
+        As required by the HEAR API.
 
     Raises
     ------
@@ -155,7 +155,7 @@ class EmbeddingModel(nn.Module):
 
     @property
     def network(self) -> FastSoundNet | SoundNet:
-        """What computes the stages: the fast way, or the plain network where only that will do."""
+        """The implementation of the stages: the fast one, or the plain network where required."""
         if not (self.reference or is_traced()) and can_serve(self.soundnet):
             return FastSoundNet(self.soundnet, self.kernels)
         if any(module.training for module in self.soundnet.modules()):
@@ -164,7 +164,7 @@ class EmbeddingModel(nn.Module):
         return self.soundnet
 
     def train(self, mode: bool = True) -> EmbeddingModel:
-        """Set `training`; BatchNorm keeps the statistics of the checkpoint in either mode."""
+        """Set `training`; BatchNorm uses the statistics of the checkpoint in either mode."""
         super().train(mode)
         self.soundnet.eval()
         return self
@@ -172,20 +172,20 @@ class EmbeddingModel(nn.Module):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """As of every module; weights without their scale or rate are refused if it is strict."""
+        """As for every module; in strict mode weights without their scale or rate are rejected."""
         if strict:
             self.front_end.check_names(self.state_dict().keys() - state_dict.keys(), "front_end.")
         return super().load_state_dict(state_dict, strict, assign)
 
     def __prepare_scriptable__(self) -> EmbeddingModel:
-        """Called by torch.jit.script, which understands a part of Python alone."""
+        """Hook of torch.jit.script, which does not support this model."""
         raise TypeError(
             "torch.jit.script cannot read this model; use torch.jit.trace(model, audio) or "
-            "torch.export.export(model, (audio,)): a trace holds for every length"
+            "torch.export.export(model, (audio,)): a trace is valid for every length"
         )
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Scene embeddings; `audio` as :func:`hear_brainsoundnet.get_scene_embeddings` takes it."""
+        """Scene embeddings; `audio` as for :func:`hear_brainsoundnet.get_scene_embeddings`."""
         scene = self.embed_tensor(audio, timestamps=False).scene
         assert scene is not None
         return scene
@@ -193,21 +193,21 @@ class EmbeddingModel(nn.Module):
     def embed_tensor(
         self, audio: Tensor, *, scene: bool = True, timestamps: bool = True
     ) -> Embeddings:
-        """Embed sounds in memory, as many at a time as one pass may hold; see :meth:`embed`.
+        """Embed clips in memory, as many at a time as fit in one pass; see :meth:`embed`.
 
         Parameters
         ----------
         audio : Tensor
             Floating point, ``(n_sounds, n_samples)``, at `sample_rate`.
         scene, timestamps : bool
-            Which kinds to compute.
+            Kinds to compute.
 
         Raises
         ------
         TypeError, ValueError
             As :func:`hear_brainsoundnet.get_scene_embeddings`.
         """
-        if not torch.jit.is_tracing():  # where sizes are tensors
+        if not torch.jit.is_tracing():  # sizes are tensors when tracing
             check_audio(audio)
         if is_traced():
             return self._embed_whole(audio, scene, timestamps)
@@ -228,15 +228,15 @@ class EmbeddingModel(nn.Module):
         )
 
     def embed(self, sound: Sound, *, scene: bool = True, timestamps: bool = True) -> Embeddings:
-        """Embed equally long sounds that are read piece by piece, at any sample rate.
+        """Embed clips of equal length that are read in chunks, at any sample rate.
 
         Parameters
         ----------
         sound : Sound
-            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, from front to
+            For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, sequentially.
             back.
         scene, timestamps : bool
-            Which kinds to compute.
+            Kinds to compute.
 
         Returns
         -------
@@ -246,9 +246,9 @@ class EmbeddingModel(nn.Module):
         Raises
         ------
         TypeError
-            If it is no such sound but a tensor, an array or a path, say.
+            If it is not a :class:`Sound` but, for example, a tensor, an array or a path.
         ValueError
-            If it is empty, of a rate that cannot be, or contains NaN or infinity.
+            If it is empty, has an unsupported rate, or contains NaN or infinity.
         """
         _check_sound(sound)
         one_thread_after_fork()
@@ -287,7 +287,7 @@ class EmbeddingModel(nn.Module):
         return embeddings
 
     def _embed_whole(self, audio: Tensor, scene: bool, timestamps: bool) -> Embeddings:
-        """All samples in one pass, by operations on tensors alone, for audio of any length."""
+        """All samples in one pass, with tensor operations only, for audio of any length."""
         network, like = self.network, next(self.soundnet.parameters())
         two_frames = max(stage.shortest_input(2) for stage in self.stages.values())
         samples, n_padded = self.front_end.whole(
@@ -322,12 +322,12 @@ class EmbeddingModel(nn.Module):
 
     def pooled_scene(self, frames: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
         """Scene embeddings of masked frames, ``(n_clips, scene_embedding_size)``, float32."""
-        # No maximum is below the zeros beyond the end, which the ReLU has seen to.
+        # The zeros beyond the end do not affect the maximum: the ReLU leaves nothing below them.
         parts = [pooled(*frames[term.stage], term) for term in self.scene_terms]
         return torch.cat(parts, dim=1).float()
 
     def tracks_at(self, frames: Mapping[str, tuple[Tensor, Tensor]], centres: Tensor) -> Tensor:
-        """Masked frames at times of the grid, ``(n_clips, n_times, D)``, float32."""
+        """Masked frames at the times of the grid, ``(n_clips, n_times, D)``, float32."""
         tracks = [
             held_at(*frames[term.stage], self.stages[term.stage], centres)
             for term in self.timestamp_terms
@@ -335,16 +335,16 @@ class EmbeddingModel(nn.Module):
         return torch.cat(tracks, dim=2).float()
 
     def centres(self, first: int, stop: int) -> Tensor:
-        """Where frames of the time grid stand, in samples at the network's rate, float64."""
+        """Centres of frames of the time grid, in samples at the network's rate, float64."""
         frames = torch.arange(first, stop, dtype=torch.float64, device="cpu")
         return self.grid.centre + frames * self.grid.hop
 
     def milliseconds(self, centres: Tensor) -> Tensor:
-        """The same as they are returned."""
+        """Centres in milliseconds, as returned to the caller."""
         return (centres * (1000 / self.card.sample_rate)).float()
 
     def _side_by_side(self, tracks: list[FrameTrack], centres: Tensor) -> Tensor:
-        """All tracks at `centres`, ``(n_sounds, n_times, channels)``; they are used up."""
+        """All tracks at `centres`, ``(n_sounds, n_times, channels)``; the tracks are consumed."""
         if len(tracks) == 1:
             return tracks[0].kept()
         n_sounds = len(tracks[0].kept())
@@ -361,7 +361,7 @@ class EmbeddingModel(nn.Module):
         return found
 
     def padded_clip(self, sound: Sound) -> PaddedClip:
-        """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
+        """Lengths of a clip, padded so that every stage yields the requested frames."""
         resampler = self.front_end.resampler_for(sound)
         return padded_clip(sound, resampler, self.grid, self.shortest_input)
 

@@ -6,16 +6,16 @@ For target `v` at TR `i` the prediction is
 
 where `x` are the activations of one stage on the grid of TRs and K is the number of delays: a
 causal finite impulse response, that is a haemodynamic response learned for each target and channel.
-Before the first TR there is nothing, so that delays never reach into another run.
+There is nothing before the first TR, so delays never reach into another run.
 
-Three ways lead from frames to TRs:
+Frames are mapped to TRs in one of three ways:
 
-- ``"interpolate"``: the activations at the onset of each TR, linearly between the true centres of
-  the frames, so that any TR works;
-- ``"crop"``: frame `i` is taken for TR `i`, as in the published models (Freteault et al. 2025),
-  whose TR of 1.49 s is close to the 1.486 s from one conv7 frame to the next;
-- ``"mean"``: responses that have no time axis, one per sound. There is a single row, predicted from
-  the mean over the frames whose centres lie within the sound, and a single delay.
+- ``"interpolate"``: the activations at the onset of each TR, interpolated linearly between frame
+  centres, for any TR;
+- ``"crop"``: frame `i` is used for TR `i`, as in the published models (Freteault et al. 2025),
+  whose TR of 1.49 s is close to conv7's hop of 1.486 s;
+- ``"mean"``: responses without a time axis, one per stimulus. There is a single row, predicted from
+  the mean over the frames whose centres lie within the stimulus, and a single delay.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from hear_brainsoundnet.soundnet import ByName, SoundNet
 
 ALIGNMENTS = ("interpolate", "crop", "mean")
 POWER_TRANSFORMS = ("none", "sqrt")
-# Of read-outs and hence of subjects: they are part of tensors' names, whose parts a dot separates.
+# Names of read-outs and hence of subjects: parts of tensor names, which are separated by dots.
 READ_OUT_NAME = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)
 class ReadOut:
-    """What a read-out reads and predicts; its weights are tensors of the checkpoint.
+    """Specification of a read-out; its weights are tensors of the checkpoint.
 
     Attributes
     ----------
     stage : str
-        The stage whose activations are read.
+        Stage whose activations are the features.
     n_delays : int
-        K, the number of TRs that one prediction looks back on (itself included).
+        K, the number of TRs that one prediction depends on (its own included).
     tr : float
         Repetition time in seconds; 0 for ``alignment="mean"``, which has no time axis.
     alignment : str
-        {"interpolate", "crop", "mean"}: how frames go to TRs.
+        {"interpolate", "crop", "mean"}: how frames are mapped to TRs.
     power_transform : str
         {"none", "sqrt"}: applied to the activations.
     target_ids : tuple of int
@@ -58,11 +58,11 @@ class ReadOut:
     target_names : tuple of str
         One per target, or empty.
     atlas : str
-        Name of the atlas that the ids belong to, or empty where it is not known.
+        Name of the atlas of the ids, or empty if unknown.
     names : tuple of str
-        One set of weights each: a subject, or "group" for weights that subjects share.
+        One set of weights each: a subject, or "group" for weights shared by subjects.
     subjects : tuple of str
-        Whose responses the read-out was fitted to.
+        Subjects that the read-out was fitted to.
     """
 
     stage: str
@@ -78,14 +78,14 @@ class ReadOut:
 
 
 class BrainEncoder(nn.Module):
-    """Predict the fMRI responses to sounds.
+    """Encoding model: predicts fMRI responses from audio.
 
     Parameters
     ----------
     soundnet : SoundNet
-        The network that is read from.
+        The network that provides the features.
     read_out : ReadOut
-        What to read and predict.
+        Specification of the read-out.
     sample_rate : int
         Rate of the network's audio in Hz.
 
@@ -134,12 +134,12 @@ class BrainEncoder(nn.Module):
         start : float
             Onset of TR 0 in seconds of the audio (for ``alignment="interpolate"``).
         name : str, optional
-            Which weights to use; the first ones by default.
+            Weights to use; the first ones by default.
         """
         return self.respond(self.features(audio, n_trs, start=start), name)
 
     def features(self, audio: Tensor, n_trs: int, *, start: float = 0.0) -> Tensor:
-        """What the read-out reads: activations on the grid of TRs, ``(n_sounds, n_trs, channels)``.
+        """Features of the read-out: activations on the TR grid, ``(n_sounds, n_trs, channels)``.
 
         Parameters
         ----------
@@ -152,16 +152,16 @@ class BrainEncoder(nn.Module):
     def features_from(
         self, stage: str, known: Tensor, n_samples: int, n_trs: int, *, start: float = 0.0
     ) -> Tensor:
-        """As :meth:`features`, from the activations of a lower stage instead of sound.
+        """As :meth:`features`, from the activations of a lower stage instead of audio.
 
         Parameters
         ----------
         stage : str
-            The stage whose activations are known; at most the one that is read.
+            Stage of the given activations, at or below the read-out's.
         known : Tensor
             Its activations, ``(n_sounds, channels, n_frames)``.
         n_samples : int
-            Length of the sound that they were computed from.
+            Length of the audio that they were computed from.
         n_trs, start
             As in :meth:`forward`.
         """
@@ -181,10 +181,9 @@ class BrainEncoder(nn.Module):
         return self.heads[name or self.read_out.names[0]](delayed).transpose(1, 2)
 
     def frames_heard(self, n_samples: int, n_frames: int) -> range:
-        """The frames that a mean is over, of the `n_frames` of a sound of `n_samples`.
+        """The frames that are averaged, of the `n_frames` of a clip of `n_samples`.
 
-        Those whose centres lie within the sound; for a sound that is too short to have any, the
-        last one.
+        Those whose centres lie within the clip; the last one if the clip is too short to have any.
         """
         within = self.stage.frames_within(n_samples)
         return range(within.start, min(within.stop, n_frames)) or range(n_frames - 1, n_frames)
@@ -194,14 +193,14 @@ class BrainEncoder(nn.Module):
         n_frames = frames.shape[2]
         if self.read_out.alignment == "mean":
             if n_trs != 1:
-                raise ValueError(f"sound responses have one row, {n_trs} were asked for")
+                raise ValueError(f"sound responses have one row, {n_trs} were requested")
             heard = self.frames_heard(n_samples, n_frames)
             return frames[:, :, heard.start : heard.stop].mean(dim=2, keepdim=True)
         if self.read_out.alignment == "crop":
             if n_frames < n_trs:
                 raise ValueError(
-                    f"{n_trs} TRs were asked for, the audio yields {n_frames} frames of "
-                    f"{self.stage.name}; give longer audio or ask for fewer TRs"
+                    f"{n_trs} TRs were requested, the audio yields {n_frames} frames of "
+                    f"{self.stage.name}; give longer audio or request fewer TRs"
                 )
             return frames[:, :, :n_trs]
         onsets = start + torch.arange(n_trs, dtype=torch.float64) * self.read_out.tr

@@ -1,7 +1,6 @@
 """Scene embeddings as a step of a scikit-learn pipeline.
 
-scikit-learn is needed by this module alone: ``from hear_brainsoundnet.estimator import
-SceneEmbedding``.
+Only this module needs scikit-learn: ``from hear_brainsoundnet.estimator import SceneEmbedding``.
 """
 
 from __future__ import annotations
@@ -19,26 +18,26 @@ from hear_brainsoundnet.api import load_model
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.one_sound import embed_array, embed_file
 
-# Settings as an estimator has them: checkpoint, preset, scene, level, device.
+# Parameters of an estimator: checkpoint, preset, scene, level, device.
 Settings = tuple[str, str, str | None, float | None, str]
 
 
 class SceneEmbedding(TransformerMixin, BaseEstimator):
-    """Sounds to scene embeddings; nothing is fitted.
+    """Transformer from audio to scene embeddings; nothing is fitted.
 
-    The parameters are those of :func:`hear_brainsoundnet.load_model`, by plain values, so that
-    ``clone`` and ``GridSearchCV`` work on them.
+    The parameters are those of :func:`hear_brainsoundnet.load_model`, as plain values, so that
+    ``clone`` and ``GridSearchCV`` work.
 
     Parameters
     ----------
     checkpoint : str
         A name or a path; "" for the default.
     preset, scene, level
-        As of :func:`hear_brainsoundnet.load_model`.
+        As for :func:`hear_brainsoundnet.load_model`.
     sample_rate : int
-        Rate in Hz of samples that are given; files have their own.
+        Rate in Hz of samples given as arrays; files have their own.
     device : str
-        Where the network runs.
+        Device of the network.
 
     Examples
     --------
@@ -79,13 +78,13 @@ class SceneEmbedding(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence
-            Paths of audio files, or sounds as arrays: ``(n_samples,)`` each, of any length, or
+            Paths of audio files, or clips as arrays: ``(n_samples,)`` each, of any length, or
             ``(n_channels, n_samples)``; an array ``(n_sounds, n_samples)`` is a sequence, too.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            As :func:`hear_brainsoundnet.embed_file` and :func:`hear_brainsoundnet.embed_array`.
+            As for :func:`hear_brainsoundnet.embed_file` and :func:`hear_brainsoundnet.embed_array`.
         """
         model = self._model()
         rows = []
@@ -120,7 +119,7 @@ class SceneEmbedding(TransformerMixin, BaseEstimator):
 
 @lru_cache(maxsize=4)
 def _loaded(settings: Settings) -> EmbeddingModel:
-    """Models are shared: the folds and copies of a grid search would load them again."""
+    """The model, cached: the folds and clones of a grid search would otherwise reload it."""
     checkpoint, preset, scene, level, device = settings
     model = load_model(checkpoint, preset=preset, scene=scene, level=level)
     return model.to(torch.device(device))

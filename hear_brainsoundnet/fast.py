@@ -1,19 +1,18 @@
-"""The fast way through the network, for inference on a processor.
+"""Fast inference of the network on a CPU.
 
-Plain convolutions leave most of a processor idle here: conv1 reads a single channel, the upper
-stages have a handful of frames. So every stage is made of products of matrices. Up to conv5
+Plain convolutions leave most of a CPU idle here: conv1 reads a single channel, the upper stages
+have a handful of frames. So every stage is computed by matrix products. Up to conv5
 (:mod:`hear_brainsoundnet.blocked`) BatchNorm is folded into the kernel, and a row gives several
-outputs where that is hardly more arithmetic than one by one (conv1 eight, conv2 four, conv3 two).
-Pooling is then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is asked for,
-their long outputs never exist. Rows are multiplied some thousand at a time, so that memory does not
-grow with them. (On a processor bfloat16 takes twice as long and is 4 % off, and ``torch.compile``
-makes the plain network a tenth faster.) The plain network is the reference that every test compares
-with.
+outputs where that costs little extra arithmetic (conv1 eight, conv2 four, conv3 two). Pooling is
+then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is requested, their long
+outputs are never stored. A few thousand rows are multiplied at a time, so that memory does not grow
+with their number. (On a CPU bfloat16 takes twice as long with 4 % error, and ``torch.compile`` makes
+the plain network a tenth faster.) All tests compare with the plain network.
 
 Folded kernels are never stale: each is kept with a copy of the weights that it was made from, and
-used only while the weights are equal to that copy, however they were changed. Where that takes
-longer than it saves (the 2.6 million weights of conv6 and conv7, most stages of a short
-clip), the product is with the weights as they are, and BatchNorm comes after it.
+used only while the weights equal that copy. Where this check costs more than it saves (the 2.6
+million weights of conv6 and conv7, most stages of a short clip), the product uses the weights
+directly, followed by BatchNorm.
 """
 
 from __future__ import annotations
@@ -36,24 +35,24 @@ from hear_brainsoundnet.blocked import (
 from hear_brainsoundnet.geometry import Window
 from hear_brainsoundnet.soundnet import ConvBlock, Layer, SoundNet
 
-# Of rows and what comes of them, per product: 4 MB in float32. A sixteenth of that takes half as
-# long again; sixteen times as much is no faster, and a fifth slower for a minute of sound.
+# Numbers in rows and outputs of one product: 4 MB in float32. A sixteenth of that takes half as
+# long again; sixteen times as much is no faster, and a fifth slower for a minute of audio.
 NUMBERS_AT_ONCE = 2**20
-# Times the arithmetic of the convolution that its products may take. Rows of single outputs take up
-# to 1.8 times as long, rows of whole pooling windows up to 1.5 times.
+# Upper limit for the arithmetic relative to the plain convolution. Rows of single outputs take up to
+# 1.8 times as long, rows of whole pooling windows up to 1.5 times.
 MOST_EXTRA = 1.25
 MOST_OUTPUTS = 8  # of a convolution without pooling, in one row
-NARROWEST = 64  # numbers in a block that is multiplied by itself
-LARGEST_FOLDED = 2**17  # weights of a kernel that is kept in another arrangement
+NARROWEST = 64  # numbers in a block that gets its own product
+LARGEST_FOLDED = 2**17  # weights of a kernel that is kept rearranged
 MANY_NUMBERS = 2**12
 FULL_PRECISION = (torch.float32, torch.float64)
 PLAIN = (Tensor, nn.Parameter)  # no subclass, which may compute otherwise
-FEW_TO_COPY = 2**17  # numbers; for no more, folded kernels cost more than they save
-FEW_NUMBERS = 2**13  # in rows that are multiplied from the left; then from the right is faster
+FEW_TO_COPY = 2**17  # numbers; up to here folded kernels cost more than they save
+FEW_NUMBERS = 2**13  # in rows; up to here multiplying from the right is faster
 
 
 class _Source(NamedTuple):
-    """All that a block's outputs depend on."""
+    """Everything that a block's outputs depend on."""
 
     weight: Tensor
     bias: Tensor | None
@@ -65,7 +64,7 @@ class _Source(NamedTuple):
 
     @classmethod
     def of(cls, block: ConvBlock) -> _Source:
-        # Looked up in the tables of the modules: attributes of modules take longer than all else.
+        # Looked up in the modules' dictionaries: attribute access on modules dominates otherwise.
         conv, norm = block._modules["conv"], block._modules["norm"]
         assert isinstance(conv, nn.Conv1d)
         assert isinstance(norm, nn.BatchNorm1d)
@@ -88,13 +87,13 @@ class _Source(NamedTuple):
         )
 
     def equals(self, other: _Source) -> bool:
-        # Elsewhere comparisons wait for the device, which takes longer than to fold once more.
+        # On other devices comparisons synchronise, which takes longer than folding again.
         if self.weight.device.type != "cpu" or self.eps != other.eps:
             return False
         return all(map(_equal, self[:-1], other[:-1]))
 
     def scale_and_offset(self) -> tuple[Tensor, Tensor]:
-        """What BatchNorm multiplies the outputs without bias by, and what it adds then."""
+        """BatchNorm's factor and offset for the convolution's outputs without bias."""
         scale = self.factor * torch.rsqrt(self.variance + self.eps)
         bias = 0.0 if self.bias is None else self.bias
         return scale, self.shift + (bias - self.mean) * scale
@@ -107,15 +106,15 @@ class _Folded:
     Attributes
     ----------
     layer : Layer
-        Of the table.
+        Row of the layer table.
     kernel : BlockedKernel
-        For rows of one or more outputs, no more than a pooling window has.
+        For rows of one or more outputs, at most a pooling window.
     n_products : int
-        That are added up: one for each block of the kernel, or one for all.
+        Number of products to sum: one per block of the kernel, or one for all.
     offset : Tensor
         ``(channels,)``.
     source : _Source
-        A copy of the weights and statistics that these were made from.
+        A copy of the weights and statistics that they were made from.
     """
 
     layer: Layer
@@ -126,9 +125,9 @@ class _Folded:
 
 
 class FoldedKernels:
-    """The folded kernels of a network, made when they are needed and as long as weights are equal.
+    """Cache of a network's folded kernels, valid while its weights are unchanged.
 
-    Copies and pickles are empty: they fold their own.
+    Copies and pickles start empty.
     """
 
     def __init__(self) -> None:
@@ -138,7 +137,7 @@ class FoldedKernels:
         return {"_kept": {}}
 
     def of(self, layer: Layer, block: ConvBlock) -> _Folded:
-        """The folded kernel of the block as it is now."""
+        """The folded kernel of the block with its current weights."""
         kept, source = self._kept.get(layer.name), _Source.of(block)
         if kept is not None and source.equals(kept.source):
             return kept
@@ -148,14 +147,14 @@ class FoldedKernels:
 
 
 class FastSoundNet:
-    """A network's stages, computed faster on a processor; equal but for rounding.
+    """Faster CPU implementation of a network's stages, equal up to rounding.
 
     Parameters
     ----------
     soundnet : SoundNet
-        Taken as it is in inference mode, with the weights that it has in each call.
+        The network, always in inference mode and with its current weights.
     kernels : FoldedKernels, optional
-        Where folded kernels are kept from one call to the next; by default with this object.
+        Cache of folded kernels; by default one for this object.
 
     Examples
     --------
@@ -176,11 +175,12 @@ class FastSoundNet:
         return self._run(audio[..., None], 0, list(stages))
 
     def continue_from(self, stage: str, frames: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
-        """Activations above a stage that is known; as :meth:`SoundNet.continue_from`."""
+        """Activations above a stage with known activations; as :meth:`SoundNet.continue_from`."""
         return self._run(frames.transpose(1, 2), self.soundnet.place_after(stage), list(stages))
 
     def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
-        """`frames`, channels last, through the stages from number `first` to the deepest wanted."""
+        """`frames`, channels last, through the stages from number `first` to the deepest
+        requested."""
         soundnet = self.soundnet
         path = soundnet.path(first, wanted)
         layers = {layer.name: layer for layer in soundnet.layers}
@@ -188,7 +188,7 @@ class FastSoundNet:
         if first:
             known[soundnet.stage_names[first - 1]] = frames
         for name in path:
-            if name in known:  # pooled in the product of the stage below
+            if name in known:  # already pooled in the product of the stage below
                 frames = known[name]
             elif name in soundnet.pool_widths:
                 frames = _max_pool(frames, soundnet.pool_widths[name], name)
@@ -213,11 +213,11 @@ class FastSoundNet:
 
 
 def can_serve(soundnet: SoundNet) -> bool:
-    """Whether the fast way does what the plain network would do, as both are now.
+    """Whether the fast implementation is equivalent to the plain network in its current state.
 
-    It does not where weights learn (they are constants here) or BatchNorm takes statistics, where
-    something hooks into a layer or has taken its place, or where arithmetic is not that of float32
-    or float64, under autocast, say.
+    It is not where weights are trained (they are constants here) or BatchNorm updates its
+    statistics, where a layer has a hook or has been replaced, or where the arithmetic is not
+    float32 or float64, for example under autocast.
 
     Examples
     --------
@@ -262,12 +262,12 @@ def _equal(one: Tensor | None, other: Tensor | None) -> bool:
         return False
     if one.numel() < MANY_NUMBERS or one.dtype not in FULL_PRECISION:
         return torch.equal(one, other)
-    # NumPy compares several numbers at a time, and is done in a seventh of the time.
+    # NumPy compares several numbers at a time and takes a seventh of the time.
     return one.shape == other.shape and bool((one.detach().numpy() == other.numpy()).all())
 
 
 def _is_as_made(module: nn.Module | None, kind: type[nn.Module]) -> TypeGuard[nn.Module]:
-    """Whether it computes what its class says, and nothing looks on."""
+    """Whether a module is of exactly this class, without hooks."""
     if type(module) is not kind:
         return False
     own = vars(module)
@@ -281,7 +281,7 @@ def _is_as_made(module: nn.Module | None, kind: type[nn.Module]) -> TypeGuard[nn
 
 
 def _convolves(conv: nn.Conv1d, layer: Layer) -> bool:
-    """Whether a convolution is that of the layer table."""
+    """Whether a convolution matches its row of the layer table."""
     return (
         conv.stride == (layer.stride,)
         and conv.padding == (layer.padding,)
@@ -291,23 +291,24 @@ def _convolves(conv: nn.Conv1d, layer: Layer) -> bool:
     )
 
 
-# Kernels outlive the call that they are made in, which may be in inference mode.
+# Kernels outlive the call that creates them, which may be in inference mode.
 @torch.inference_mode(False)
 @torch.no_grad()
 def _fold(layer: Layer, current: _Source) -> _Folded:
-    source = current.copy()  # first, so that the kernel can only be that of the copy
+    source = current.copy()  # first, so that the kernel matches the copy
     scale, offset = source.scale_and_offset()
     weight = source.weight * scale[:, None, None]
     kernel = blocked_kernel(weight, layer.stride, outputs_per_row(layer))
-    # A block of conv1 is a handful of numbers: all that a row hears in one product. Elsewhere one
-    # product for each block, added up, saves copying every number as often as it is heard.
+    # A block of conv1 is a handful of numbers: one product covers the whole input of a row.
+    # Elsewhere one product per block, summed, saves copying every number once per row that contains
+    # it.
     width = kernel.matrix.shape[0] // kernel.n_blocks
     n_products = kernel.n_blocks if width >= NARROWEST else 1
     return _Folded(layer, kernel, n_products, offset, source)
 
 
 def outputs_per_row(layer: Layer) -> int:
-    """As many as cost little more arithmetic than the convolution, and divide a pooling window.
+    """Number of outputs per row that adds little arithmetic and divides a pooling window.
 
     Examples
     --------
@@ -323,14 +324,15 @@ def outputs_per_row(layer: Layer) -> int:
 
 
 def _multiply(each: _Folded, frames: Tensor, *, pooled: bool) -> Tensor:
-    """Frames of the convolution, or of the pooling after it; all with their channels last."""
+    """Frames of the convolution, or of the pooling after it; channels last."""
     layer, kernel = each.layer, each.kernel
     n_outputs = n_conv_outputs(layer, frames.shape[1])
     if pooled:
         n_outputs -= n_outputs % layer.pool
     _check_length(n_outputs, layer.name, frames)
     n_rows = -(-n_outputs // kernel.n_outputs)
-    # The blocks of all clips as one long clip: rows between two clips are computed and left out.
+    # The blocks of all clips as one long clip: rows that straddle two clips are computed and
+    # dropped.
     blocks = padded_blocks(frames, kernel, layer.padding, n_rows)
     n_clips, per_clip, width = blocks.shape
     heard = width * kernel.n_blocks // each.n_products
@@ -364,14 +366,14 @@ def _multiply_as_it_is(layer: Layer, block: ConvBlock, frames: Tensor) -> Tensor
     """Frames of the convolution by a product with the weights themselves, channels last."""
     n_outputs = n_conv_outputs(layer, frames.shape[1])
     _check_length(n_outputs, layer.name, frames)
-    if _n_copied(layer, frames) > NUMBERS_AT_ONCE:  # enough for a convolution to be as fast
+    if _n_copied(layer, frames) > NUMBERS_AT_ONCE:  # a convolution is as fast here
         return block(frames.transpose(1, 2)).transpose(1, 2)
     source = _Source.of(block)
     weight, bias = source.weight.flatten(1), source.bias
     padded = F.pad(frames, (0, 0, layer.padding, layer.padding))
     rows = padded.unfold(1, layer.kernel, layer.stride).reshape(-1, weight.shape[1])
     if weight.numel() > LARGEST_FOLDED and rows.numel() > FEW_NUMBERS:
-        products = (weight @ rows.T).T  # the other way round takes longer then
+        products = (weight @ rows.T).T  # faster than the other order here
         products = products if bias is None else products + bias
     else:
         products = F.linear(rows, weight, bias)
@@ -391,7 +393,7 @@ def _check_length(n_frames: int, name: str, frames: Tensor) -> None:
     if n_frames < 1:
         raise ValueError(
             f"{name} needs more than the {frames.shape[1]} frames or samples that it was given; "
-            "pad the sound to the stage's shortest input"
+            "pad the audio to the stage's shortest input"
         )
 
 
@@ -402,7 +404,7 @@ def _max_pool(frames: Tensor, width: int, name: str) -> Tensor:
 
 
 def largest(outputs: Tensor) -> Tensor:
-    """Maximum over the last axis but one, by halves: long rows are compared at once.
+    """Maximum over the second to last axis, by halving: long rows are compared at once.
 
     For the pooling of conv1 this takes less than half as long as ``amax``.
 

@@ -1,13 +1,13 @@
-"""What an embedding is made of: stages, and how a scene is pooled over time.
+"""Expressions for embeddings: stages, and poolings over time.
 
-Both kinds of embedding are written as short expressions:
+Both kinds of embeddings are given as short expressions:
 
 - scene: ``"conv4+conv7"`` takes the mean over time of each stage;
   ``"conv4:mean,std+conv7:max"`` names the poolings. The embedding is the concatenation in the
-  order written. Beside mean, std (population) and max there is change1, change2, ...: the root
-  mean square of the difference between frames that are 1, 2, ... frames apart, which tells how
-  fast a stage's answers vary. (Several of them are what a structure function is made of, and say
-  what the spectrum of the answers' modulation says.)
+  order written. Besides mean, std (population) and max there is change1, change2, ...: the root
+  mean square of the difference between frames that are 1, 2, ... frames apart, which measures
+  how fast a stage's activations vary. (Several of them sample the structure function, which
+  is equivalent to the modulation spectrum.)
 - timestamps: ``"conv4"`` or ``"conv4+conv7"``. The frames are those of the stage with the
   smallest hop; slower stages are interpolated linearly to its times.
 """
@@ -26,14 +26,14 @@ _CHANGE = re.compile(r"change([1-9][0-9]{0,2})")
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of expressions, with the level that sounds are brought to.
+    """A named pair of expressions, with a target level.
 
     Attributes
     ----------
     scene, timestamps : str
         See above.
     level : float
-        As :mod:`hear_brainsoundnet.level` takes it moment by moment; 0 leaves sounds as they are.
+        Target of the moving normalisation (:mod:`hear_brainsoundnet.level`); 0 disables it.
     """
 
     scene: str
@@ -44,10 +44,10 @@ class Preset:
 PRESETS = {
     # The published choice (Freteault et al. 2025): conv7 averaged over time, conv4 frames.
     "paper": Preset(scene="conv7", timestamps="conv4", level=0),
-    # Chosen on development tasks that nobody reports: benchmarks/default_checkpoint/results.md.
-    # Frames of conv2 are 1.45 ms apart, so that its changes go over 1.45 to 93 ms: pitch and
-    # roughness. The level is 23 decibels below full scale, the usual one of broadcasts (EBU R 128),
-    # and amid those that the checkpoint was trained with.
+    # Chosen on development tasks, not on reported ones: benchmarks/default_checkpoint/results.md.
+    # Frames of conv2 are 1.45 ms apart, so that its changes span lags of 1.45 to 93 ms: pitch and
+    # roughness. The level is 23 decibels below full scale, that of broadcasts (EBU R 128) and
+    # typical of the checkpoint's training data.
     "default": Preset(
         scene="conv2:mean,std,max,change1,change2,change4,change8,change16,change32,change64"
         "+conv3:mean,std,max,change1+conv4:mean,std,max,change1+conv5:mean,std",
@@ -66,7 +66,7 @@ class Term:
 
 
 def lag_of(pooling: str) -> int:
-    """How many frames apart those are that a pooling compares; 0 for one that compares none.
+    """Lag in frames of a change pooling; 0 for the other poolings.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def find_preset(name: str) -> Preset:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If there is no preset of that name.
 
     Examples
     --------
@@ -96,13 +96,13 @@ def find_preset(name: str) -> Preset:
 
 
 def parse_scene(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[Term, ...]:
-    """Read a scene expression.
+    """Parse a scene expression.
 
     Parameters
     ----------
     expression : str
         ``stage[:pooling[,pooling...]]`` joined by ``+``; poolings are {"mean", "std", "max",
-        "change1" to "change999"}, "mean" when none is named.
+        "change1" to "change999"}, "mean" by default.
     stages : mapping of str to StageGeometry
         The network's stages.
 
@@ -134,13 +134,13 @@ def parse_scene(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[T
 
 
 def parse_timestamps(expression: str, stages: Mapping[str, StageGeometry]) -> tuple[Term, ...]:
-    """Read a timestamps expression: stage names joined by ``+``.
+    """Parse a timestamps expression: stage names joined by ``+``.
 
     Raises
     ------
     ValueError
-        For an unknown stage, a pooling (there is nothing to pool), an empty term, or a stage
-        named twice.
+        For an unknown stage, a pooling (frames are not pooled), an empty term, or a stage named
+        twice.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def parse_timestamps(expression: str, stages: Mapping[str, StageGeometry]) -> tu
 def _split(text: str, separator: str, argument: str) -> list[str]:
     if not isinstance(text, str):
         raise ValueError(
-            f"{argument} must be a text such as 'conv4+conv7', got {type(text).__name__}"
+            f"{argument} must be a string such as 'conv4+conv7', got {type(text).__name__}"
         )
     parts = [part.strip() for part in text.split(separator)]
     if not all(parts):

@@ -1,4 +1,4 @@
-"""A list of files, such as ``find`` writes."""
+"""A list of files, as written by ``find``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hear_brainsoundnet.records import Entry
 
 
 def listed_files(content: bytes) -> list[Entry]:
-    """Files of a list: one a line, or each ended by a zero byte (``find -print0``).
+    """Files of a list: one per line, or null-terminated (``find -print0``).
 
-    Each is called by its path as it stands there, without a leading ``/`` or ``./``. Empty lines
-    and repetitions are passed over. Whether the files exist shows when they are read.
+    Each is named by its path as listed, without a leading ``/`` or ``./``. Empty lines and
+    duplicates are skipped. Whether the files exist is checked when they are read.
 
     Raises
     ------
     ValueError
-        If the list names no file, or two by one name.
+        If the list names no file, or two files get the same name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are whole, whatever writes them."""
+"""Atomic writing of files: they appear under their name only when complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEFTOVER = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write beside `path` first and then rename; folders are made as needed.
+    """Write to a temporary file in the same folder, then rename; folders are created as needed.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     content : bytes
         All of it.
     durable : bool
-        Wait until the disk has it, so that after a power cut either all of it is under the name or
-        what was there before. Without, an empty file may be.
+        Wait until the data are on disk, so that a power cut leaves either the old or the new
+        content under the name. Otherwise an empty file may be left.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was under that name stays, and nothing is left beside it.
+        If it cannot be written; the old content stays, and no temporary file is left.
 
     Examples
     --------
@@ -51,13 +51,13 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 @contextmanager
 def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A name to write to, which becomes `path` at the end; for what streams to the disk.
+    """Temporary path to write to, renamed to `path` at the end; for streaming writers.
 
     Raises
     ------
     OSError
-        If it cannot be written: the disk is full, or the folder may not be written to. What was
-        under that name stays.
+        If it cannot be written: the disk is full, or the folder not writable. The old content
+        stays.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
     except OSError as error:
         if error.filename not in (None, *map(str, (temporary, path, *path.parents))):
-            raise  # of another file, which was read meanwhile
+            raise  # from another file that was being read
         raise cannot_write(path, error) from error
     finally:
         if path.parent.is_dir():
@@ -91,20 +91,20 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: OSError) -> OSError:
-    """An error of the same kind whose one line says which file, why, and what to do."""
+    """An error of the same kind whose message gives the file, the reason and the remedy."""
     reason = error.strerror or " ".join(str(error).split())
     return OSError(
         error.errno,
         f"{path} {CANNOT_WRITE} ({reason}); make room, or choose another folder, and start "
-        "again: what is done is kept",
+        "again: finished work is kept",
     )
 
 
 def of_a_full_disk(error: Exception) -> OSError | None:
-    """The error of a disk or a quota that is full, if that is what an error of any library says.
+    """The OSError of a full disk or quota behind an error of any library, if that is its cause.
 
     HDF5 has the number in its text: "errno = 28, error message = 'No space left on device'". Others
-    raise an error of their own while that of the disk is handled.
+    raise an error of their own while handling the disk's.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def of_a_full_disk(error: Exception) -> OSError | None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Where this process writes `path` before it gets its name: in the same folder, hidden.
+    """Temporary path of this process for `path`: in the same folder, hidden.
 
     Examples
     --------
@@ -142,10 +142,10 @@ def temporary_path(path: Path) -> Path:
 
 
 def blake2b_of(path: Path, stop: Event | None = None) -> str:
-    """BLAKE2b of a file's content, the number that ``b2sum -l 256`` prints.
+    """BLAKE2b of a file's content, as printed by ``b2sum -l 256``.
 
     `stop` ends it early, with a meaningless result. (SHA-256 takes two thirds longer on processors
-    that have no instructions for it: as long as all else that is done to a WAV file.)
+    without instructions for it: as long as all other processing of a WAV file.)
 
     Raises
     ------
@@ -169,15 +169,15 @@ def blake2b_of(path: Path, stop: Event | None = None) -> str:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether something is called as what a killed process leaves half written."""
+    """Whether a name is that of a temporary file left by a killed process."""
     return _LEFTOVER.fullmatch(path.name) is not None
 
 
 def sweep(folder: Path, *, deep: bool = False) -> None:
-    """Remove what killed processes left half written in `folder`, and below it if `deep`.
+    """Remove temporary files of killed processes from `folder`, and from its subfolders if `deep`.
 
-    Only for who is alone in the folder (:func:`hear_brainsoundnet.lock.locked`): others may be
-    writing what looks the same.
+    Requires exclusive access to the folder (:func:`hear_brainsoundnet.lock.locked`): other writers'
+    temporary files look the same.
     """
     found = folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp")
     for path in [path for path in found if is_leftover(path)]:
@@ -188,7 +188,7 @@ def sweep(folder: Path, *, deep: bool = False) -> None:
 
 
 def _wait_for_disk(path: Path) -> None:
-    """Return when a file, or the names in a folder, would outlast a power cut."""
+    """Return when a file, or the entries of a folder, would survive a power cut."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (PermissionError, IsADirectoryError):  # folders on Windows
@@ -196,7 +196,7 @@ def _wait_for_disk(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not known to every file system
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not supported by every file system
             raise
     finally:
         os.close(descriptor)

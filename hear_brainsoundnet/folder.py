@@ -1,9 +1,9 @@
-"""Embed many files into one folder: find them, a few at a time, keep what is done.
+"""Embedding of many files into one folder, several at a time, resumable.
 
-Files are read in threads, ahead of the network. What is long is embedded there, file by file; what
-is short waits for others of its length (:mod:`hear_brainsoundnet.together`), which a thread of
-their own embeds. Results are written where they come together. Whatever fails for one file is the
-record of that file; only what would fail for all of them ends the run.
+Files are read in threads, ahead of the network. Long files are embedded there, one by one; short
+ones wait for others of their length (:mod:`hear_brainsoundnet.together`), which a separate thread
+embeds. Results are written in the main thread. A failure of one file goes into the record of that
+file; only errors that affect all files end the command.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ KINDS = ("scene", "timestamps", "both")
 
 logger = logging.getLogger(__name__)
 
-# The name of one result cannot be: too long, characters that the file system does not know, taken.
+# This file's result name is impossible: too long, characters not supported by the file system,
+# taken.
 _NO_NAME = frozenset(
     (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 )
@@ -52,10 +53,10 @@ Result = tuple[Entry, Record, Embeddings]
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
     """Audio files under `paths`, in a fixed order.
 
-    Folders are searched by :mod:`hear_brainsoundnet.sound_files`, and what is left out there is
-    logged as a warning, a line per reason. Files that are given themselves are taken whatever they
-    are called. A file is named by its path relative to the folder it was found in, behind the
-    folder's own name where several paths are given.
+    Folders are searched by :mod:`hear_brainsoundnet.sound_files`, and skipped files are logged as a
+    warning, one line per reason. Files given explicitly are accepted whatever their suffix. A file
+    is named by its path relative to the folder it was found in, prefixed by the folder's own name
+    if several paths are given.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
         other = first.setdefault(entry.name, entry)
         if other is not entry:
             raise ValueError(
-                f"{other.path} and {entry.path} would both be called {entry.name!r}; embed them "
+                f"{other.path} and {entry.path} would both be named {entry.name!r}; embed them "
                 "into two folders"
             )
     return entries
@@ -96,7 +97,7 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
 def run_settings(
     model: EmbeddingModel, kind: str, device: str, windows: Windows | None = None
 ) -> dict[str, Any]:
-    """What results depend on; written to ``settings.json`` and compared before going on."""
+    """Settings that results depend on; written to ``settings.json`` and compared when resuming."""
     settings = {
         "checkpoint": {"name": model.card.name, "hash": model.checkpoint_hash},
         "kind": kind,
@@ -108,7 +109,7 @@ def run_settings(
         "versions": _versions(),
     }
     if model.level:
-        settings["level_window"] = WINDOW_S  # results of the level of whole sounds have none
+        settings["level_window"] = WINDOW_S  # absent in results with levels of whole clips
     if windows is not None:
         settings |= {"window": windows.length, "hop": windows.hop}
     return settings
@@ -129,7 +130,7 @@ def embed_files(
     parquet: bool = False,
     on_file: Callable[[Record], None] = lambda record: None,
 ) -> list[Record]:
-    """Embed files into the folder `out`; go on where an earlier run with equal settings stopped.
+    """Embed files into the folder `out`, resuming an earlier command with equal settings.
 
     Parameters
     ----------
@@ -139,23 +140,23 @@ def embed_files(
         Gets ``settings.json``, ``files.csv``, ``scene.npy`` (one row per file; NaN for a file
         that could not be read) and ``timestamps/<name>.npz``.
     model : EmbeddingModel
-        On the device that it is to run on.
+        On the device to run on.
     kind : str
         {"scene", "timestamps", "both"}.
     device : str
-        Where `model` is; noted in the settings.
+        Device of `model`; recorded in the settings.
     jobs : int
-        Files that are read and embedded at the same time.
+        Number of files read and embedded at the same time.
     force : bool
-        Remove the results of other settings or files instead of refusing to touch them.
+        Remove results of other settings or files instead of raising.
     check : bool
-        Compare the content of files with what was read before, not only size and time stamp.
+        Compare file contents with those read before, not only size and time stamp.
     windows : Windows, optional
-        Scenes are of windows: ``scene.npy`` has one row for each, and ``windows.csv`` names them.
+        Windows to embed as scenes: ``scene.npy`` has one row per window, listed in ``windows.csv``.
     parquet : bool
-        Write ``scene.parquet``, too.
+        Also write ``scene.parquet``.
     on_file : callable
-        Called with each record, those of an earlier run included.
+        Called with each record, including those of earlier commands.
 
     Returns
     -------
@@ -167,9 +168,9 @@ def embed_files(
     ValueError
         If `out` holds results of other settings or files, or is not a results folder.
     BlockingIOError
-        If another job is writing there.
+        If another process is writing there.
     OSError
-        If results cannot be written; what was finished stays.
+        If results cannot be written; finished results stay.
     """
     out = Path(out)
     settings = run_settings(model, kind, device, windows)
@@ -183,7 +184,7 @@ def embed_files(
 
     def read(entry: Entry) -> tuple[Record, Embeddings | ShortClip]:
         if entry.name in clashes:
-            reason = f"its result would be called {entry.name}.npz, as a folder of other results is"
+            reason = f"its result would be named {entry.name}.npz, as a folder of other results is"
             return failed(entry, reason), Embeddings()
         return _embed_file(entry, model, kind, windows)
 
@@ -209,7 +210,7 @@ def embed_files(
             if error.errno not in _NO_NAME:
                 raise
             reason = (
-                f"its result cannot have its name ({os.strerror(error.errno)}): rename the file"
+                f"its result cannot have this name ({os.strerror(error.errno)}): rename the file"
             )
             record, embeddings = failed(entry, reason), Embeddings()
         progress.add(record, None if embeddings.scene is None else embeddings.scene.numpy())
@@ -218,7 +219,7 @@ def embed_files(
 
 
 def _names_of_folders(entries: Sequence[Entry]) -> set[str]:
-    """Files whose timestamps would have the name of a folder that those of others are in."""
+    """Files whose timestamps would have the name of a folder that contains those of others."""
     folders = {
         parent.as_posix() for entry in entries for parent in PurePosixPath(entry.name).parents
     }
@@ -241,7 +242,7 @@ def _embed_file(
             duration = round(sound.duration, 6)
             findings = "; ".join(sound.findings())
         if not state.is_of(entry.path, check=False):
-            raise ValueError(f"{entry.path} has changed while it was read")
+            raise ValueError(f"{entry.path} changed while it was read")
     except Exception as error:
         return failed(entry, _reason(error)), Embeddings()
     source = absolute(entry.path)
@@ -251,7 +252,7 @@ def _embed_file(
 def _embed_with_windows(
     model: EmbeddingModel, sound: AudioFile, kind: str, windows: Windows
 ) -> Embeddings:
-    """Scenes of windows, ``(n_windows, D)``, and timestamps of the whole file."""
+    """Scene embeddings of windows, ``(n_windows, D)``, and timestamps of the whole file."""
     scene = embed_windows(model, sound, windows)
     if kind == "scene":
         return Embeddings(scene)
@@ -264,7 +265,7 @@ def _in_groups(
     files: Iterable[tuple[Entry, tuple[Record, Embeddings | ShortClip]]],
     embed_group: Callable[[Sequence[tuple[Entry, Record, ShortClip]]], list[Result]],
 ) -> Iterator[Result]:
-    """Results of all files; the short ones are embedded in groups of one length."""
+    """Results of all files; short ones are embedded in groups of equal length."""
     waiting: dict[int, list[tuple[Entry, Record, ShortClip]]] = {}
     running: deque[Future[list[Result]]] = deque()
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as executor:
@@ -288,7 +289,7 @@ def _in_groups(
 
 
 def n_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -299,7 +300,7 @@ def _in_threads(
     entries: Iterable[Entry],
     jobs: int,
 ) -> Iterator[tuple[Entry, tuple[Record, Embeddings | ShortClip]]]:
-    """What comes of the files, as it comes, never more than a few files ahead of what was taken."""
+    """Yield results as they complete; at most a few files are in flight."""
     n_threads = max(1, n_cores() // jobs)
     waiting = iter(entries)
     with ThreadPoolExecutor(
@@ -321,7 +322,7 @@ def _in_threads(
 
 
 def _finite(entry: Entry, record: Record, embeddings: Embeddings) -> tuple[Record, Embeddings]:
-    """A failed record for embeddings that are no numbers."""
+    """A failed record if embeddings are not finite."""
     for table in (embeddings.scene, embeddings.timestamps):
         if table is not None and not bool(table.isfinite().all()):
             reason = "the embedding is not finite; samples are expected within [-1, 1]"
@@ -330,9 +331,9 @@ def _finite(entry: Entry, record: Record, embeddings: Embeddings) -> tuple[Recor
 
 
 def _write_timestamps(path: Path, embeddings: Embeddings) -> int:
-    """Write the file and return its size; where there are no timestamps, none may stay."""
+    """Write the file and return its size; without timestamps, remove any old file."""
     if embeddings.timestamps is None or embeddings.timestamps_ms is None:
-        with suppress(OSError):  # a name that cannot be has no file
+        with suppress(OSError):  # an impossible name has no file
             path.unlink(missing_ok=True)
         return 0
     buffer = io.BytesIO()
@@ -342,14 +343,14 @@ def _write_timestamps(path: Path, embeddings: Embeddings) -> int:
         embeddings=embeddings.timestamps[0].numpy(),
         timestamps_ms=embeddings.timestamps_ms[0].numpy(),
     )
-    # Waiting for the disk takes as long as embedding; damaged files are known by their size, and
-    # the end of the run waits once.
+    # Syncing each file takes as long as embedding; damaged files are detected by their size, and a
+    # single sync follows at the end.
     write_atomically(path, buffer.getvalue(), durable=False)
     return buffer.tell()
 
 
 def _reason(error: Exception) -> str:
-    """What is said of a file; of an error that nobody expected, its kind as well."""
+    """Message for a failed file; with the error's type if it is unexpected."""
     if isinstance(error, ValueError | OSError):
         return str(error)
     return f"{type(error).__name__}: {error}"

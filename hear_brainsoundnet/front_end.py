@@ -1,7 +1,7 @@
-"""From sounds to the audio of a network: resampled, at one level, scaled, padded.
+"""Front end of the network: resampling, level normalisation, scaling, padding.
 
-All of it is done in float32 (float64 for a network in float64), whatever the type of the network:
-half precision and autocast are for the network alone.
+All of it is computed in float32 (float64 for a network in float64): half precision and autocast
+apply to the network only.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ class PaddedClip:
 
 
 class FrontEnd(nn.Module):
-    """What sounds go through before they enter a network.
+    """Preprocessing of audio for a network.
 
     The amplitude scale and the rate that the network expects are part of the state, since weights
-    mean nothing without them. Weights for another rate are refused, by ``load_state_dict``, and so
-    are weights that do not say what they expect, unless that is not strict.
+    are meaningless without them. ``load_state_dict`` rejects weights for another rate and, in
+    strict mode, weights that do not record what they expect.
 
     Parameters
     ----------
     sample_rate : int
-        Rate in Hz of the tensors that will be given.
+        Rate in Hz of the input tensors.
     network_rate : int
         Rate in Hz of the network's audio.
     input_scale : float
-        Audio within [-1, 1] is multiplied by it.
+        Factor applied to audio in [-1, 1].
     level : float
-        That sounds are brought to; 0 leaves them as they are.
+        Target level; 0 disables the normalisation.
     """
 
     input_scale: Tensor
@@ -72,7 +72,7 @@ class FrontEnd(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FrontEnd:
         scale, kernel = self.input_scale, self.resampler.kernel
         super()._apply(fn, recurse)
-        # Half precision is for the network; what these were before cannot be had back from it.
+        # Half precision is for the network only; rounded values could not be restored.
         self.input_scale = scale.to(self.input_scale.device)
         self.resampler.kernel = kernel.to(self.resampler.kernel.device)
         return self
@@ -89,14 +89,14 @@ class FrontEnd(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
 
     def check_names(self, missing: Collection[str], prefix: str) -> None:
-        """Refuse weights from which nothing but the scale or the rate is missing.
+        """Reject weights that lack only the scale or the rate.
 
         Parameters
         ----------
         missing : collection of str
-            Names that a state lacks.
+            Names missing from a state.
         prefix : str
-            Of this module's names in it.
+            Prefix of this module's names in it.
         """
         own = [name for name in ("input_scale", "network_rate") if prefix + name in missing]
         if own and len(own) == len(missing):
@@ -106,7 +106,7 @@ class FrontEnd(nn.Module):
                 for name, value in values.items()
             )
             raise ValueError(
-                f"these weights do not say which {' and '.join(own)} they expect "
+                f"these weights do not record which {' and '.join(own)} they expect "
                 "(an earlier version saved them); load their own checkpoint with "
                 f"load_model(path), or add what is missing (this model has {shown}), or keep this "
                 "model's with strict=False"
@@ -118,35 +118,35 @@ class FrontEnd(nn.Module):
         return cached_resampler(sound.sample_rate, self.target_rate)
 
     def heard(self, sound: Sound, like: Tensor) -> HeardSound:
-        """The sound as a network with weights `like` hears it, to be read from front to back."""
+        """The clip preprocessed for a network with weights `like`, to be read sequentially."""
         return HeardSound(self, sound, like)
 
     def whole(
         self, audio: Tensor, grid: StageGeometry, shortest: int, two_frames: int, like: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Clips in memory, by operations on tensors alone, for audio of any length.
+        """Preprocess clips in memory with tensor operations only, for audio of any length.
 
         Parameters
         ----------
         audio : Tensor
             ``(n_sounds, n_samples)`` at `sample_rate`.
         grid : StageGeometry
-            Whose frames within the clips are needed.
+            Stage whose frames within the clips are needed.
         shortest : int
-            Samples that are needed at least.
+            Minimal number of samples.
         two_frames : int
-            Samples that give every stage two frames.
+            Number of samples that give every stage two frames.
         like : Tensor
             A weight of the network.
 
         Returns
         -------
         audio : Tensor
-            ``(n_sounds, n_longer)``: as :meth:`HeardSound.read` gives it, and more zeros.
+            ``(n_sounds, n_longer)``: as from :meth:`HeardSound.read`, with more zeros.
         n_padded : Tensor
-            int64 ``(1,)``: how many samples of it belong to the clips.
+            int64 ``(1,)``: number of its samples that belong to the clips.
         """
-        # A length that is counted, so that a trace records where it comes from.
+        # A counted length, so that a trace records its origin.
         n_samples = torch.ones_like(audio[:1], dtype=torch.int64).sum(dim=1)
         n_resampled = _divided_up(n_samples * self.resampler.new, self.resampler.old)
         n_within = frames_before(grid, n_samples, self.resampler)
@@ -159,26 +159,26 @@ class FrontEnd(nn.Module):
             if self.level:
                 audio = brought_to(self.level, audio, self.target_rate, n_resampled)
             audio = audio * self.input_scale.to(audio)
-            # The last frame within a clip needs no more than this beyond its end.
+            # The last frame within a clip needs at most this much beyond its end.
             n_beyond = shortest + max(0, -int(grid.centre // 1))
             if not isinstance(audio.shape[1], int) and is_exporting():
-                n_beyond = max(n_beyond, two_frames)  # export asks whether there may be only one
+                n_beyond = max(n_beyond, two_frames)  # export must rule out a single frame
             audio = F.pad(audio, (0, n_beyond))
         return audio.to(like.dtype), n_padded
 
 
 class HeardSound:
-    """A sound as a network hears it: resampled, at its level, scaled, silence behind its end.
+    """Audio as input to a network: resampled, level-normalised, scaled, zero-padded at the end.
 
-    It is read from front to back, as the :class:`Sound` that it comes from, and what pieces have in
-    common is resampled once and kept.
+    It is read sequentially, like the :class:`Sound` it comes from; overlaps of successive chunks
+    are resampled once and kept.
 
     Attributes
     ----------
     n_samples : int
         Length at the network's rate.
     source_device : torch.device
-        Where the samples that were read came from.
+        Device of the samples that were read.
     """
 
     def __init__(self, front_end: FrontEnd, sound: Sound, like: Tensor) -> None:
@@ -232,7 +232,7 @@ class HeardSound:
 def padded_clip(
     sound: Sound, resampler: Resampler, grid: StageGeometry, shortest: int
 ) -> PaddedClip:
-    """Lengths of a sound, padded so that every stage yields the frames that are asked for."""
+    """Lengths of a clip, padded so that every stage yields the requested frames."""
     within = grid.frames_within(sound.n_samples * Fraction(resampler.new, resampler.old))
     n_samples = resampler.n_out(sound.n_samples)
     n_padded = max(n_samples, grid.shortest_input(within.stop), shortest)
@@ -240,7 +240,7 @@ def padded_clip(
 
 
 def frames_before(grid: StageGeometry, n_samples: Any, resampler: Resampler) -> Any:
-    """Where the frames of :meth:`StageGeometry.frames_within` stop, for a length of any kind.
+    """Where the frames of :meth:`StageGeometry.frames_within` stop, for an int or tensor length.
 
     Examples
     --------
@@ -250,13 +250,13 @@ def frames_before(grid: StageGeometry, n_samples: Any, resampler: Resampler) -> 
     """
     halves = round(2 * grid.centre)  # centres are multiples of one half
     divisor = 2 * resampler.old * grid.hop
-    n_early = max(0, math.ceil(grid.centre / grid.hop))  # so that nothing negative is divided
+    n_early = max(0, math.ceil(grid.centre / grid.hop))  # avoids dividing a negative number
     samples = 2 * resampler.new * n_samples - halves * resampler.old + n_early * divisor
     return _divided_up(samples, divisor) - n_early
 
 
 def full_precision(like: Tensor) -> torch.dtype:
-    """The type that samples are computed in before a network with weights `like`."""
+    """The dtype of preprocessing before a network with weights `like`."""
     return torch.promote_types(like.dtype, torch.float32)
 
 
@@ -266,5 +266,5 @@ def cached_resampler(sample_rate: int, target_rate: int) -> Resampler:
 
 
 def _divided_up(number: Any, divisor: int) -> Any:
-    # Not -(-number // divisor): in ONNX quotients of negative numbers are rounded up.
+    # Not -(-number // divisor): ONNX rounds quotients of negative numbers up.
     return (number + divisor - 1) // divisor

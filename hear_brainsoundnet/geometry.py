@@ -1,8 +1,8 @@
-"""Where in time a frame stands: hop, centre, receptive field and shortest input of each stage.
+"""Time arithmetic of frames: hop, centre, receptive field and shortest input of each stage.
 
 Every stage is a chain of sliding windows (convolutions and poolings). A window with kernel `k`,
-stride `s` and padding `p` that slides over frames which themselves stand `hop` samples apart, the
-first one centred at sample `centre` and seeing `receptive_field` samples, yields frames with
+stride `s` and padding `p` that slides over frames that are `hop` samples apart, the first one
+centred at sample `centre` with a receptive field of `receptive_field` samples, yields frames with
 
     hop'             = hop * s
     centre'          = centre + hop * ((k - 1) / 2 - p)
@@ -11,8 +11,8 @@ first one centred at sample `centre` and seeing `receptive_field` samples, yield
 because its first window begins `p` frames before the first one, is `k` frames long, and its middle
 lies (k - 1) / 2 frames after its beginning. The waveform itself has hop 1, centre 0 and receptive
 field 1. From `n` frames a window yields ``(n + 2 p - k) // s + 1``; solving that for `n` gives the
-shortest input. All centres are multiples of one half, so that float64 holds them without error at
-any length that audio can have.
+shortest input. All centres are multiples of one half, so that float64 represents them exactly at
+any realistic length.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Window:
     padding: int
 
     def n_out(self, n_in: int) -> int:
-        if n_in == 0:  # nothing comes from nothing, whatever the padding
+        if n_in == 0:  # no output without input, whatever the padding
             return 0
         return max(0, (n_in + 2 * self.padding - self.kernel) // self.stride + 1)
 
@@ -45,7 +45,7 @@ class Window:
 class StageGeometry:
     """Time arithmetic of one stage, in samples at the network's rate.
 
-    Frame `k` is centred at sample ``centre + k * hop`` and sees the samples from
+    Frame `k` is centred at sample ``centre + k * hop`` and depends on the samples from
     ``field_start(k)`` up to but not including ``field_stop(k)``.
 
     Attributes
@@ -99,18 +99,18 @@ class StageGeometry:
         return n
 
     def field_start(self, frame: int) -> int:
-        """First sample that frame `frame` sees; negative inside the padding."""
+        """First sample in the receptive field of frame `frame`; negative inside the padding."""
         return round(self.centre - (self.receptive_field - 1) / 2) + frame * self.hop
 
     def field_stop(self, frame: int) -> int:
-        """One past the last sample that frame `frame` sees."""
+        """One past the last sample in the receptive field of frame `frame`."""
         return self.field_start(frame) + self.receptive_field
 
     def frames_within(self, n_samples: int | Fraction) -> range:
         """The frames whose centre lies within a clip: 0 <= centre + k * hop < n_samples.
 
-        A fraction is exact for clips that were recorded at another rate, whose length need not be
-        a whole number of samples here.
+        A fraction is exact for clips recorded at another rate, whose length need not be a whole
+        number of samples here.
 
         Examples
         --------
@@ -124,7 +124,7 @@ class StageGeometry:
 
 
 def stage_geometry(layers: Sequence[Layer] = LAYERS) -> dict[str, StageGeometry]:
-    """Geometry of every stage of a layer table, in the order in which sound passes them.
+    """Geometry of every stage of a layer table, in order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Frames at any time, between the frames that a stage has."""
+"""Interpolation of a stage's frames at arbitrary times."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from hear_brainsoundnet.geometry import StageGeometry
 
 
 def frames_at(frames: Tensor, stage: StageGeometry, times: Tensor, *, first: int = 0) -> Tensor:
-    """Interpolate linearly between the true centres of frames; beyond the ends they are held.
+    """Interpolate linearly between frame centres; end values are held beyond the ends.
 
     Parameters
     ----------
     frames : Tensor
         Shape ``(..., n_frames, n_channels)``.
     stage : StageGeometry
-        The stage that they are frames of.
+        The stage of the frames.
     times : Tensor
         In samples at the network's rate, float64, shape ``(n_times,)``.
     first : int
-        Which frame of the clip the first of `frames` is.
+        Index in the clip of the first of `frames`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one stops a command in good order, the second at once."""
+"""Ctrl-C: the first one stops a command cleanly, the second at once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ STATUS = 130
 
 @contextmanager
 def interruptible(program: str) -> Iterator[None]:
-    """While it lasts, SIGINT raises KeyboardInterrupt once, and ends the process the second time.
+    """Context in which the first SIGINT raises KeyboardInterrupt and the second ends the process.
 
-    Nothing that is written is harmed: files appear under their name only when they are whole. An
-    interrupt that nobody else takes, as while modules are imported, is one line and status 130.
-    Where SIGINT is ignored, as in the background of a shell, it stays so.
+    No output is corrupted: files appear under their name only when complete. An unhandled
+    interrupt, for example while modules are imported, prints one line and exits with status 130.
+    Where SIGINT is ignored, as in a shell's background, it stays ignored.
     """
     if (
         threading.current_thread() is not threading.main_thread()
@@ -29,7 +29,7 @@ def interruptible(program: str) -> Iterator[None]:
         return
 
     def stop_at_once(number: int, frame: FrameType | None) -> None:
-        # Not print, which cannot be called within itself, and not through any pipe.
+        # Not print, which is not reentrant, and not through any pipe.
         os.write(sys.stderr.fileno(), f"{program}: stopped at once\n".encode())
         os._exit(STATUS)
 

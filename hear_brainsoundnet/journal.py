@@ -1,9 +1,9 @@
-"""What an embedding run has finished so far, on the disk.
+"""On-disk journal of the finished files of an embedding command.
 
 ``OUT/.progress/records.jsonl`` has a line for each finished file, and ``scene.f32`` beside it the
-scene embeddings of those that are ok, in the same order. Both are only appended to, the row first.
-A line counts if it is whole and the rows have its checksum: whatever a kill or a power cut leaves
-behind the last such line is cut off.
+scene embeddings of those with status ok, in the same order. Both are append-only, the row first. A
+line is valid if it is complete and the rows match its checksum: anything after the last valid line,
+as left by a kill or a power cut, is truncated.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ ROWS = "scene.f32"
 
 
 class Journal:
-    """The journal of a run.
+    """The journal of an embedding command.
 
     Parameters
     ----------
     out : Path
         Folder of the results.
     scene_size : int
-        Length of a scene embedding; 0 where none are made.
+        Size of a scene embedding; 0 if there are none.
     """
 
     def __init__(self, out: Path, scene_size: int) -> None:
@@ -46,7 +46,7 @@ class Journal:
         return self.folder.exists()
 
     def begin(self, records: Sequence[Record], rows: Mapping[str, np.ndarray]) -> None:
-        """A journal that holds `records`, there at once or not at all."""
+        """Create a journal that holds `records`, atomically."""
         temporary = temporary_path(self.folder)
         temporary.mkdir(parents=True)
         (temporary / LINES).write_bytes(b"".join(record.line() for record in records))
@@ -55,7 +55,7 @@ class Journal:
         os.replace(temporary, self.folder)
 
     def add(self, record: Record, rows: np.ndarray | None) -> None:
-        """Note a finished file; its rows first, so that a record always has them."""
+        """Append a finished file; its rows first, so that a record always has them."""
         if rows is not None:
             with (self.folder / ROWS).open("ab") as file:
                 file.write(_bytes(rows))
@@ -63,9 +63,9 @@ class Journal:
             file.write(record.line())
 
     def read(self) -> tuple[list[Record], dict[str, np.ndarray]]:
-        """Records in the order in which they were written, and their rows by name; mends the end.
+        """Records in the order written, and their rows by name; truncates an invalid end.
 
-        Where a name comes twice the later record holds.
+        For a repeated name the later record counts.
         """
         lines_path, rows_path = self.folder / LINES, self.folder / ROWS
         lines = _content(lines_path).splitlines(keepends=True)
@@ -98,7 +98,8 @@ class Journal:
         return records, {name: rows for name, (_, rows) in found.items() if rows is not None}
 
     def remove(self) -> None:
-        """Away at once, then piece by piece: a half of it must never be taken for the whole."""
+        """Rename first, then delete: a partly deleted journal must never be taken for a complete
+        one."""
         if self.exists:
             away = temporary_path(self.folder)
             os.replace(self.folder, away)

@@ -1,8 +1,8 @@
-"""Which layer tables are a network for sound, and which a trap.
+"""Bounds on layer tables, against resource exhaustion.
 
-A card is a few bytes, what its layer table asks for can be any amount of memory: padding, the
-output of a wide first layer, a receptive field of hours. The bounds here leave room for networks
-some times wider, longer or deeper than SoundNet.
+A card is a few bytes, but its layer table can demand any amount of memory: padding, the output of a
+wide first layer, a receptive field of hours. The bounds allow for networks several times wider,
+longer or deeper than SoundNet.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ MOST_ROWS = 64
 # The published network has kernels of 64, strides of 2, 1,024 channels and pools by 8.
 LARGEST = {"kernel": 1_024, "stride": 256, "padding": 512, "channels": 8_192, "pool": 32}
 LARGEST_HEAD = {"kernel": 1_024, "stride": 256, "channels": 65_536}
-# conv1 of the published network has 8 numbers per sample of sound, conv7 sees 91,166 samples.
+# conv1 of the published network has 8 numbers per sample; conv7's receptive field is 91,166
+# samples.
 MOST_NUMBERS_PER_SAMPLE = 64
-LONGEST_FIELD = 2**21  # samples: all that one pass through the network holds
+LONGEST_FIELD = 2**21  # samples: the maximum of one pass
 
-# Names that an instance has already; a stage of that name could not be added to it.
+# Names that are attributes of the instance; a stage could not be added under them.
 _TAKEN = frozenset(dir(SoundNet(())))
 
 
 def check_layers(layers: Sequence[Layer]) -> None:
-    """Refuse layer tables that are impossible or out of all proportion.
+    """Reject layer tables that are impossible or out of proportion.
 
     Raises
     ------
     ValueError
-        That names the row, its value and the bound.
+        Names the row, its value and the bound.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def check_layers(layers: Sequence[Layer]) -> None:
         raise ValueError("no rows, expected at least one layer")
     stages = stage_names(layers)
     if len(set(stages)) < len(stages):
-        raise ValueError(f"a name stands twice among the stages {', '.join(stages)}")
+        raise ValueError(f"a name occurs twice among the stages {', '.join(stages)}")
     hop = field = 1
     for layer in layers:
         if layer.padding > layer.kernel // 2:
@@ -70,7 +71,7 @@ def check_layers(layers: Sequence[Layer]) -> None:
 
 
 def check_heads(heads: Sequence[Head], layers: Sequence[Layer]) -> None:
-    """Refuse tables of heads that are impossible; raises as :func:`check_layers`."""
+    """Reject impossible tables of heads; raises as :func:`check_layers`."""
     _check_table(heads, LARGEST_HEAD)
     for head in heads:
         if head.name in stage_names(layers):
@@ -82,7 +83,7 @@ def _check_table(table: Sequence[Layer | Head], largest: dict[str, int]) -> None
         raise ValueError(f"{len(table)} rows, expected at most {MOST_ROWS}")
     names = [row.name for row in table]
     if len(set(names)) < len(names):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     for row in table:
         is_name = re.fullmatch(r"[a-z][a-z0-9_]{0,31}", row.name)
         if not is_name or (isinstance(row, Layer) and row.name in _TAKEN):

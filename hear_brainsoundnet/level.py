@@ -1,20 +1,20 @@
-"""Sounds at one level, moment by moment.
+"""Normalisation of audio to a fixed level over a moving window.
 
-A network whose layers have biases hears a quiet sound as another sound than a loud one, and a very
-quiet one as silence. Where recordings differ in level for reasons of their own (microphones,
-distances, conventions of data sets), embeddings are the better for sounds that all come at the
-same level.
+A network whose layers have biases is not invariant to level: its activations for a quiet recording
+differ from those for a loud one, and a very quiet one is treated as silence. Where recordings
+differ in level for irrelevant reasons (microphones, distances, conventions of data sets),
+normalising the level improves embeddings.
 
-The level at a moment is the root mean square of the sound around it, weighted by a Hann window `w`
-of :data:`WINDOW_S`. It is taken in the middle of each block of an eightieth of a second, from the
+The level at a time is the root mean square of the signal around it, weighted by a Hann window `w`
+of :data:`WINDOW_S`. It is computed at the centre of each block of 1/80 s, from the
 energies of the blocks within the window:
 
     level[b]² = sum over i of w[i] energy[b + i] / sum over i of w[i] n_samples[b + i]
 
-What lies beyond the ends of a sound has neither energy nor samples and does not count. What sounds
-are multiplied by goes in a straight line from the middle of one block to that of the next, and is
-constant before the first and behind the last. So a sample depends on what is up to half a window
-(and two blocks) away and on nothing else, and a piece of a long sound can be computed alone.
+Times beyond the ends of a clip contribute neither energy nor samples. The gain is interpolated
+linearly between the centres of successive blocks, and is constant before the first and after the
+last. So a sample depends only on those up to half a window (and two blocks) away, and a chunk of a
+long recording can be computed alone.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from hear_brainsoundnet.modes import is_traced, ordinary_tensors
 
 WINDOW_S = 4.0  # about the receptive field of the deepest stage
 BLOCKS_PER_SECOND = 80
-SILENCE = 1e-5  # level; what is quieter is not made louder than this would be
+SILENCE = 1e-5  # level; bounds the gain of quieter passages
 
-GROUP = 128  # blocks whose windows are summed by one product
-HALF_WINDOW = int(WINDOW_S * BLOCKS_PER_SECOND) // 2  # blocks before and behind the middle one
+GROUP = 128  # blocks whose windows are summed in one product
+HALF_WINDOW = int(WINDOW_S * BLOCKS_PER_SECOND) // 2  # blocks before and after the middle one
 
 
 def check_level(level: float) -> float:
-    """`level` itself if sounds can be brought to it, or 0 to leave them as they are.
+    """`level` itself if it is a valid target level, or 0 for no normalisation.
 
     Raises
     ------
     ValueError
-        If it is not a number within 0 and 1.
+        If it is not a number in [0, 1].
 
     Examples
     --------
     >>> check_level(-26)
     Traceback (most recent call last):
     ...
-    ValueError: level must lie within 0 (sounds as they are) and 1 (full scale), got -26; for \
+    ValueError: level must lie within 0 (unchanged) and 1 (full scale), got -26; for \
 decibels below full scale write 10 ** (decibels / 20)
     """
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 <= level <= 1:
         raise ValueError(
-            f"level must lie within 0 (sounds as they are) and 1 (full scale), got {level!r}; "
+            f"level must lie within 0 (unchanged) and 1 (full scale), got {level!r}; "
             "for decibels below full scale write 10 ** (decibels / 20)"
         )
     return float(level)
@@ -64,23 +64,21 @@ decibels below full scale write 10 ** (decibels / 20)
 def brought_to(
     level: float, audio: Tensor, sample_rate: int, n_samples: int | Tensor | None = None
 ) -> Tensor:
-    """Sounds in memory at another level, shape ``(n_sounds, n_longest)``.
+    """Normalise the level of clips in memory, shape ``(n_sounds, n_longest)``.
 
     Parameters
     ----------
     level : float
-        Above 0, relative to full scale. Where a sound is below :data:`SILENCE`, it is taken as if
-        it was at that.
+        Above 0, relative to full scale. Levels below :data:`SILENCE` are treated as equal to it.
     audio : Tensor
-        ``(n_sounds, n_longest)``, floating point; differentiable. Of a longer sound, the samples
-        from the beginning of a block on.
+        ``(n_sounds, n_longest)``, floating point; differentiable. For a longer recording, the
+        samples from the beginning of a block on.
     sample_rate : int
         In Hz, 1,000 or more.
     n_samples : int or Tensor, optional
-        How many samples there are from the first of `audio` to the end of the sound, which by
-        default is the end of `audio`. Where it is farther, the last samples are wrong
-        (:func:`samples_around`). Where operations are recorded, a length that is counted, int64
-        ``(1,)``, and `audio` may go on in zeros.
+        Number of samples from the first of `audio` to the end of the clip, by default the end of
+        `audio`. If it is larger, the last samples are wrong (:func:`samples_around`). When tracing,
+        a counted length, int64 ``(1,)``, and `audio` may be zero-padded.
 
     Examples
     --------
@@ -96,13 +94,13 @@ def brought_to(
 
 
 def samples_around(start: int, stop: int, sample_rate: int) -> tuple[int, int]:
-    """The samples that set the gains of samples `start` to `stop` of a sound.
+    """The samples that determine the gains of samples `start` to `stop` of a clip.
 
     Returns
     -------
     first, last : int
-        The beginning of a block, not negative, and the end of another one, which may lie behind
-        the end of the sound.
+        The beginning of a block, not negative, and the end of another one, which may lie beyond the
+        end of the clip.
 
     Examples
     --------
@@ -119,7 +117,7 @@ def _block(sample_rate: int) -> int:
 
 
 def _gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
-    """What each sample is multiplied by."""
+    """Gain of each sample."""
     n_whole, rest = divmod(audio.shape[1], block)
     n_blocks = n_whole + bool(rest)
     n_groups = -(-n_blocks // GROUP)
@@ -130,7 +128,7 @@ def _gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
         inner[:-1, -1:] = _energies(audio[:, None, -rest:])
     inner[-1] = block
     inner[-1, -1] = min(block, n_samples - (n_blocks - 1) * block)
-    # A product with a band matrix for a group of blocks: windows one by one would be copied.
+    # A product with a band matrix per group of blocks: individual windows would be copied.
     windows = _kept_windows(audio.dtype, audio.device)
     sums = (tracks.unfold(1, len(windows), GROUP) @ windows).flatten(1)[:, :n_blocks]
     of_blocks = _gains_of_blocks(level, sums)
@@ -141,8 +139,8 @@ def _gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
 
 
 def _recorded_gains(level: float, audio: Tensor, n_samples: Any, block: int) -> Tensor:
-    """The same by operations on tensors alone, for any length."""
-    # A block more than is needed: there are always several, which export need not ask.
+    """Gains by tensor operations only, for any length."""
+    # One block more than needed: with always several blocks, export needs no guard.
     squares = F.pad(audio, (0, 2 * block - 1)).square()
     energies = F.conv1d(squares[:, None], squares.new_ones(1, 1, block), stride=block)[:, 0]
     starts = torch.arange(energies.shape[1], device=audio.device) * block
@@ -159,8 +157,9 @@ def _recorded_gains(level: float, audio: Tensor, n_samples: Any, block: int) -> 
 
 
 def _gains_of_blocks(level: float, sums: Tensor) -> Tensor:
-    """From energies and, in the last row, numbers of samples within the window of each block."""
-    # Only behind the sound there is less than a sample.
+    """Gains from energies and, in the last row, numbers of samples within the window of each
+    block."""
+    # Less than one sample is possible only after the end.
     power = (sums[:-1] / sums[-1:].clamp_min(1)).clamp_min(SILENCE**2)
     return level / power.sqrt()
 
@@ -171,8 +170,8 @@ def _window(dtype: torch.dtype, device: torch.device) -> Tensor:
     return (places * (math.pi / (n_weights + 1))).sin().square()
 
 
-# Kept, since they cost as much as the rest of a short clip's level; but only for calls that compute
-# at once: where operations are recorded, tensors belong to the record.
+# Cached, since they cost as much as the rest of a short clip's level; but not when tracing, where
+# tensors belong to the trace.
 @lru_cache(maxsize=8)
 def _kept_windows(dtype: torch.dtype, device: torch.device) -> Tensor:
     """The windows of a group of blocks, ``(GROUP + 2 * HALF_WINDOW, GROUP)``."""
@@ -186,7 +185,7 @@ def _kept_windows(dtype: torch.dtype, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _kept_ramps(block: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Shares of the gains before and behind a sample, ``(2, block)``."""
+    """Weights of the gains before and after a sample, ``(2, block)``."""
     with ordinary_tensors():
         after = _share_after(torch.arange(block, device=device), block, dtype)
         return torch.stack([1 - after, after])
@@ -197,10 +196,10 @@ def _energies(blocks: Tensor) -> Tensor:
 
 
 def _from_middle_on(block: int) -> int:
-    """Where the first sample stands in its block, if blocks begin with the middle of others."""
+    """Position of the first sample in its block, for blocks that begin at the centres of others."""
     return block - block // 2
 
 
 def _share_after(places: Tensor, block: int, dtype: torch.dtype) -> Tensor:
-    """How far samples of such a block are from one middle to the next, within 0 and 1."""
-    return (places.to(dtype) + (0.5 - block % 2 / 2)) / block  # an even block's is between samples
+    """Relative position of samples between one centre and the next, in [0, 1]."""
+    return (places.to(dtype) + (0.5 - block % 2 / 2)) / block  # even blocks: between samples

@@ -1,8 +1,8 @@
-"""One job at a time in a folder of results.
+"""Exclusive lock on a folder of results.
 
-Who writes into a folder holds a lock on a file in it, which the system lets go of when the process
-ends, however it ends. (The file itself may stay; it says who held it.) Network file systems that
-know locks, such as NFS, keep out jobs of other machines as well.
+A writer holds a lock on a file in the folder, which the system releases when the process ends,
+however it ends. (The file itself may stay; it records the holder.) Network file systems that
+support locks, such as NFS, also exclude processes on other machines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hear_brainsoundnet.files import CANNOT_WRITE, cannot_write, is_leftover, of
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".writing.lock"
-# Environment variables by which launchers number the processes of one job.
+# Environment variables by which launchers number the processes of a job.
 RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL)
 _held: set[int] = set()  # descriptors
@@ -34,17 +34,17 @@ T = TypeVar("T")
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only job that writes into `folder`; it is made, and goes again if nothing was written.
+    """Hold exclusive write access to `folder`; it is created, and removed again if left empty.
 
     Raises
     ------
     BlockingIOError
-        If another job is writing there.
+        If another process is writing there.
     OSError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     if folder.exists() and not folder.is_dir():
-        yield  # nothing can be written there, as whoever tries will say
+        yield  # not writable; the writer's own error reports it
         return
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,17 +61,17 @@ def locked(folder: Path) -> Iterator[None]:
         for each in made:
             try:
                 each.rmdir()
-            except OSError:  # it has been put to use
+            except OSError:  # it is in use
                 break
 
 
 def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator for functions that write into the folder which one of their parameters names.
+    """Decorator that locks the output folder named by a parameter of the function.
 
-    A disk that is full is said in the words of :func:`hear_brainsoundnet.files.cannot_write`,
-    whichever library has met it.
+    A full disk is reported by :func:`hear_brainsoundnet.files.cannot_write`, whichever library
+    raised the error.
 
-    Where a launcher has several processes do one job together, the first one has the lock.
+    When a launcher runs one job in several processes, the first one holds the lock.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -96,7 +96,7 @@ def one_job_per_folder(parameter: str = "out") -> Callable[[Callable[P, T]], Cal
 
 
 def contents(folder: Path) -> list[Path]:
-    """What is in a folder, but for the lock and what killed jobs left half written; sorted."""
+    """Contents of a folder except the lock and temporary files of killed processes; sorted."""
     if not folder.is_dir():
         return []
     return sorted(p for p in folder.iterdir() if p.name != LOCK_FILE and not is_leftover(p))
@@ -108,9 +108,9 @@ def _take(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             _lock(descriptor, path)
-            if _is_still(descriptor, path):  # who held it before may just have removed it
+            if _is_still(descriptor, path):  # the previous holder may just have removed it
                 holder = f"process {os.getpid()} on {socket.gethostname()}"
-                with suppress(OSError):  # a full disk can still be locked
+                with suppress(OSError):  # a lock works on a full disk
                     os.ftruncate(descriptor, 0)
                     os.write(descriptor, holder.encode())
                 _held.add(descriptor)
@@ -137,7 +137,7 @@ def _lock(descriptor: int, path: Path) -> None:
         if isinstance(error, OSError) and error.errno not in _UNKNOWN:
             raise
         logger.warning(
-            "%s cannot be locked on this system (%s): see that no other job writes there",
+            "%s cannot be locked on this system (%s): make sure that no other job writes there",
             path.parent,
             error,
         )
@@ -151,7 +151,8 @@ def _is_still(descriptor: int, path: Path) -> bool:
 
 
 def _let_go_in_child() -> None:
-    """A worker that outlives its job must not keep the folder from the next one."""
+    """Release the lock in a child process, so that a surviving worker does not block the next
+    job."""
     while _held:
         os.close(_held.pop())
 

@@ -1,11 +1,11 @@
-"""Clips of different lengths in one pass, each with the frames that it has alone.
+"""Clips of different lengths in one pass, each with exactly the frames it has alone.
 
-A clip that is followed by silence is not the clip alone: silence becomes something else than zero
-in the first layer, while beyond the end of a clip every layer sees zeros, its padding. So after
-each layer the frames that lie beyond the end of their own clip are set to zero. What is left is
-exactly what the network gives for the clip alone.
+A zero-padded clip is not equivalent to the clip alone: after the first layer silence is no longer
+zero, while beyond the end of a clip every layer is padded with zeros. So after each layer the
+frames beyond the end of their own clip are set to zero. The result is exactly the network's output
+for the clip alone.
 
-Lengths are tensors here, so that all of it can be recorded for any length.
+Lengths are tensors here, so that the computation can be traced for any length.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def n_frames(stage: StageGeometry, n_samples: Tensor) -> Tensor:
 
 
 def shortest_input(stage: StageGeometry, n_frames: Tensor) -> Tensor:
-    """Samples that so many frames need; as :meth:`StageGeometry.shortest_input`.
+    """Number of samples needed for `n_frames`; as :meth:`StageGeometry.shortest_input`.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def shortest_input(stage: StageGeometry, n_frames: Tensor) -> Tensor:
 def masked_frames(
     network: SoundNet | FastSoundNet, audio: Tensor, n_samples: Tensor, wanted: Collection[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Frames of stages, zero beyond the end of each clip, and how many there are before it.
+    """Frames of stages, zero beyond the end of each clip, and the number of valid ones.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def masked_frames(
     audio : Tensor
         ``(n_clips, n_longest)``, zero beyond the end of each clip.
     n_samples : Tensor
-        Of each clip, int64 ``(n_clips,)``, or ``(1,)`` for clips of one length.
+        Length of each clip, int64 ``(n_clips,)``, or ``(1,)`` for clips of one length.
     wanted : collection of str
         Names of stages.
 
     Returns
     -------
     dict of (Tensor, Tensor)
-        For each of them frames ``(n_clips, channels, n_frames)`` and numbers as of `n_samples`.
+        For each of them frames ``(n_clips, channels, n_frames)`` and numbers shaped as `n_samples`.
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
     soundnet = network.soundnet if isinstance(network, FastSoundNet) else network
@@ -77,7 +77,7 @@ def masked_frames(
     pooled_at_once = {layer.name for layer in layers if layer.pool} - set(wanted)
     below: tuple[str, Tensor] | None = None
     for name, stage in stage_geometry(layers).items():
-        if name in pooled_at_once:  # whole windows lie within a clip: nothing to set to zero yet
+        if name in pooled_at_once:  # windows lie fully within a clip: no masking needed yet
             continue
         if below is None:
             frames = network(audio, [name])[name]
@@ -95,16 +95,16 @@ def masked_frames(
 
 
 def held_at(frames: Tensor, numbers: Tensor, stage: StageGeometry, times: Tensor) -> Tensor:
-    """Frames at `times`, the last one of each clip held beyond its end.
+    """Frames at `times`, with the last one of each clip held beyond its end.
 
     Parameters
     ----------
     frames, numbers
-        As of :func:`masked_frames`.
+        As for :func:`masked_frames`.
     stage : StageGeometry
-        The stage that they are frames of.
+        The stage of the frames.
     times : Tensor
-        As of :func:`frames_at`.
+        As for :func:`frames_at`.
 
     Returns
     -------

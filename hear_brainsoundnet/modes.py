@@ -1,4 +1,4 @@
-"""The modes of torch that code may be called in: recorded, transformed, autocast, for inference."""
+"""Torch modes that code may be called in: traced, transformed, autocast, inference."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 def is_traced() -> bool:
     """True within torch.compile, torch.export, torch.jit.trace, ONNX export and torch.func.
 
-    Values of tensors are not known there, and lengths may stand for any length. What is called then
-    has to be made of operations on tensors alone.
+    Tensor values are not known there, and lengths may be symbolic. The called code may use tensor
+    operations only.
 
     Examples
     --------
@@ -30,12 +30,12 @@ def is_traced() -> bool:
 
 
 def is_exporting() -> bool:
-    """True within torch.export: a length that stands for any has to be provably so."""
+    """True within torch.export, where guards on symbolic lengths must be provable."""
     return bool(getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)())
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Within it operations on `device` are carried out in the types of their inputs."""
+    """Context in which operations on `device` keep the dtypes of their inputs."""
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
@@ -47,8 +47,8 @@ _process = os.getpid()
 def one_thread_after_fork() -> None:
     """In a forked process, compute in one thread from now on.
 
-    The threads that its parent computed in do not exist there, and the first loop over several of
-    them would wait for ever.
+    The parent's thread pool does not exist in the child, and the first parallel loop would wait
+    forever.
     """
     global _process
     if os.getpid() != _process:
@@ -58,7 +58,7 @@ def one_thread_after_fork() -> None:
 
 @contextmanager
 def ordinary_tensors() -> Iterator[None]:
-    """Within it tensors are made that outlive the mode or the default device of the caller.
+    """Context that creates tensors independent of the caller's inference mode and default device.
 
     Examples
     --------

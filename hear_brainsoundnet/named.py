@@ -1,4 +1,4 @@
-"""The checkpoints that come with the package, and finding a checkpoint by name or path."""
+"""The checkpoints included in the package, and look-up by name or path."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CHECKPOINT_FOLDER = Path(__file__).parent / "checkpoints"
 
 @dataclass(frozen=True)
 class Named:
-    """A checkpoint that comes with the package: its file and the hash that it must have."""
+    """A checkpoint included in the package: its file and expected hash."""
 
     file: str
     hash: str
 
 
 NAMED = {
-    # The original after words, teachers and what is heard: see benchmarks/default_checkpoint.
+    # The original after word training and distillation: see benchmarks/default_checkpoint.
     "distilled": Named(
         "soundnet-distilled.safetensors",
         "479b44a7928eb7e8d0ac41e298d705a8f48e25d23276d37f7f0894d7160fd71d",
@@ -60,8 +60,8 @@ def load_checkpoint(name_or_path: str | os.PathLike[str] = "") -> Checkpoint:
     FileNotFoundError
         If it is neither a name nor a file.
     ValueError
-        If the file is not a sound checkpoint; a foreign weight file is told which command
-        converts it.
+        If the file is not a valid checkpoint; for a foreign weight file the message gives the
+        conversion command.
 
     Examples
     --------
@@ -87,6 +87,6 @@ def _load_named(name: str) -> Checkpoint:
     if checkpoint.hash != named.hash:
         raise ValueError(
             f"the file of checkpoint {name!r} has hash {checkpoint.hash[:12]}, expected "
-            f"{named.hash[:12]}: it was replaced; install the package anew"
+            f"{named.hash[:12]}: it was replaced; reinstall the package"
         )
     return checkpoint

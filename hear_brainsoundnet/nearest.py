@@ -1,4 +1,4 @@
-"""Which sounds are most similar to a sound, by their scene embeddings."""
+"""Nearest neighbours of a recording, by scene embeddings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.results import SceneTable, read_results
 
-FEWEST = 3  # sounds over which dimensions can be z-scored
+FEWEST = 3  # rows over which dimensions can be z-scored
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A sound, or a window of it, and how similar it is.
+    """A recording, or a window of it, and its similarity.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Neighbour:
     similarity : float
         Within [-1, 1], see :func:`similarities`.
     start, stop : float or None
-        Of the window in seconds.
+        Start and end of the window in seconds.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Neighbour:
 def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Cosine similarity of embeddings whose dimensions were z-scored over the rows of `scene`.
 
-    Without z-scoring, what all sounds have in common makes all of them alike. (Fewer than three
-    rows are left as they are.)
+    Without z-scoring, components shared by all recordings dominate the similarity. (Fewer than
+    three rows are not z-scored.)
 
     Parameters
     ----------
@@ -68,20 +68,20 @@ def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 
 def nearest(model: EmbeddingModel, query: Path, table: SceneTable, n: int) -> list[Neighbour]:
-    """The `n` sounds that are most similar to a file, the most similar first.
+    """The `n` recordings most similar to a file, in order of similarity.
 
-    Of a sound with several windows the most similar one counts.
+    A recording with several windows is represented by the most similar one.
 
     Parameters
     ----------
     model : EmbeddingModel
-        That the scene embeddings of `table` are of.
+        The model of the scene embeddings in `table`.
     query : Path
         An audio file.
     table : SceneTable
-        Of the sounds to choose from.
+        Candidates.
     n : int
-        How many.
+        Number of neighbours.
 
     Raises
     ------

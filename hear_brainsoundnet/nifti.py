@@ -1,4 +1,4 @@
-"""Reading brain images so that a damaged file is named, and label images by one rule everywhere."""
+"""Reading of brain images, with errors that name the file, and of label images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-# What DEFLATE can make of one byte at most (its matches are 258 bytes long, two bits each).
+# Largest compression ratio of DEFLATE (a match of 258 bytes takes two bits).
 MOST_INFLATED = 1032
-SLOPE_ROUNDING = 1e-3  # a slope this near to 1 on stored integers is rounding of the program
-VALUE_ROUNDING = 1e-3  # labels that were stored as floating point
+SLOPE_ROUNDING = 1e-3  # a slope this near to 1 on stored integers is a rounding error
+VALUE_ROUNDING = 1e-3  # for labels stored as floating point
 BACKGROUND = -1  # besides 0 and NaN
-LONGEST_MESSAGE = 300  # characters of what a library says
+LONGEST_MESSAGE = 300  # characters of a library's message
 
 
 def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool = True) -> Any:
@@ -29,17 +29,17 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     path : path-like
         Its file.
     n_dimensions : int
-        How many it must have, without axes of length 1 at their end.
+        Required number, without trailing axes of length 1.
     nifti : bool
-        Whether it must be NIfTI; else any volume that nibabel reads, like ``.mgz``.
+        Whether it must be NIfTI; otherwise any volume that nibabel reads, such as ``.mgz``.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If nibabel is missing, the file cannot be read or is too short for what its header says, has
-        another number of dimensions, or does not say where it lies.
+        If nibabel is missing, the file cannot be read or is shorter than its header implies, has
+        the wrong number of dimensions, or an invalid affine.
     """
     path = Path(path)
     nibabel = _nibabel()
@@ -89,7 +89,7 @@ class LabelImage:
     affine : ndarray
         From voxel indices to millimetres, ``(4, 4)``.
     header : nibabel header
-        Of the image.
+        Header of the image.
     """
 
     ids: np.ndarray
@@ -137,7 +137,7 @@ def read_label_image(path: str | os.PathLike[str]) -> LabelImage:
 
 
 def _stored_labels(image: Any) -> np.ndarray:
-    """Voxels in their own type, not scaled where the slope is 1 but for rounding."""
+    """Voxels in their stored dtype, unscaled if the slope is 1 up to rounding."""
     data = image.dataobj
     slope, intercept = getattr(data, "slope", 1.0), getattr(data, "inter", 0.0)
     unscaled = abs(slope - 1) <= SLOPE_ROUNDING and abs(intercept) <= SLOPE_ROUNDING
@@ -156,7 +156,8 @@ def _scaling(image: Any) -> str:
 
 @contextmanager
 def _without_notes(nibabel: Any) -> Iterator[None]:
-    """nibabel logs how it corrects a header and names no file; what matters is checked later."""
+    """Suppress nibabel's log of header corrections, which names no file; relevant fields are
+    checked later."""
     logger = nibabel.imageglobals.logger
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -167,7 +168,7 @@ def _without_notes(nibabel: Any) -> Iterator[None]:
 
 
 def in_words(error: Exception) -> str:
-    """One line, short: some libraries quote what they found."""
+    """Message of an error on one line, truncated: some libraries quote the content."""
     return " ".join(str(error).split())[:LONGEST_MESSAGE] or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Embeddings of one sound of any rate and any length: a file, or samples in memory."""
+"""Embedding of one clip of any rate and length: a file, or samples in memory."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def embed_file(
     Parameters
     ----------
     path : path-like
-        The file. It is read piece by piece: memory does not grow with its length.
+        The file. It is read in chunks: memory does not grow with its length.
     model : EmbeddingModel, optional
-        From :func:`hear_brainsoundnet.load_model`; by default the default, loaded once.
+        From :func:`hear_brainsoundnet.load_model`; by default the default model, loaded once.
     scene, timestamps : bool
-        Which kinds to compute.
+        Kinds to compute.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def embed_file(
     FileNotFoundError
         If there is no such file.
     TypeError, ValueError
-        If `path` is no path, `model` no model, or the file not a sound.
+        If `path` is not a path, `model` not a model, or the file not audio.
 
     Examples
     --------
@@ -70,14 +70,14 @@ def embed_array(
     scene: bool = True,
     timestamps: bool = True,
 ) -> Embeddings:
-    """Embed one sound in memory, of any rate, any number of channels and any length.
+    """Embed one clip in memory, of any rate, number of channels and length.
 
     Parameters
     ----------
     x : array or Tensor
-        Floating point within [-1, 1]: ``(n_samples,)``, or ``(n_channels, n_samples)`` as librosa
-        and torchaudio have it, whose channels are averaged. What soundfile reads,
-        ``(n_samples, n_channels)``, comes as ``x.T``.
+        Floating point in [-1, 1]: ``(n_samples,)``, or ``(n_channels, n_samples)`` as in librosa
+        and torchaudio, with channels averaged. For soundfile's ``(n_samples, n_channels)`` give
+        ``x.T``.
     sample_rate : int
         In Hz, from 1,000 to 1,000,000.
     model, scene, timestamps
@@ -86,13 +86,13 @@ def embed_array(
     Returns
     -------
     Embeddings
-        As of :func:`embed_file`, on the device of `x`.
+        As from :func:`embed_file`, on the device of `x`.
 
     Raises
     ------
     TypeError, ValueError
-        For anything but floating-point samples of that shape, for NaN or infinity, a rate that
-        cannot be, and another model.
+        For anything but floating-point samples of that shape, for NaN or infinity, an unsupported
+        rate, or another model.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def _checked_model(model: EmbeddingModel | None, call: str) -> EmbeddingModel:
 def _mono(x: object) -> Tensor:
     """Samples ``(n_samples,)``."""
     if isinstance(x, np.ndarray):
-        # In the machine's order of bytes and forwards in memory, as tensors have to be.
+        # In native byte order and with positive strides, as required by tensors.
         x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
         if x.dtype.kind not in "fiu":
             raise ValueError(f"expected floating-point samples within [-1, 1], got {x.dtype}")
@@ -141,7 +141,7 @@ def _mono(x: object) -> Tensor:
     if samples.ndim not in (1, 2):
         raise ValueError(
             "expected samples of shape (n_samples,) or (n_channels, n_samples), got "
-            f"{tuple(samples.shape)}; embed sounds one by one"
+            f"{tuple(samples.shape)}; embed clips one by one"
         )
     if samples.ndim == 2:
         n_channels, n_samples = samples.shape
@@ -155,7 +155,7 @@ def _mono(x: object) -> Tensor:
 
 
 def _whole_rate(sample_rate: object) -> int:
-    """The rate as an int; a float that is a whole number is one."""
+    """The rate as an int; integral floats are accepted."""
     if isinstance(sample_rate, float | np.floating) and float(sample_rate).is_integer():
         return int(sample_rate)
     try:

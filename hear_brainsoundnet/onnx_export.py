@@ -1,8 +1,8 @@
-"""A model as an ONNX file, which other programs run without PyTorch.
+"""Export of a model to ONNX, for use without PyTorch.
 
-The file takes ``audio`` ``(n_sounds, n_samples)`` at the model's rate and gives ``scene``,
-``timestamps`` and ``timestamps_ms``, as the functions of this package do: level, resampling and
-scale are inside. It appears under its name only after onnxruntime has given the same as PyTorch.
+The file takes ``audio`` ``(n_sounds, n_samples)`` at the model's rate and returns ``scene``,
+``timestamps`` and ``timestamps_ms``, as the functions of this package do: level normalisation,
+resampling and scaling are included. It is written only if onnxruntime matches PyTorch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hear_brainsoundnet.files import write_atomically
 KINDS = ("scene", "timestamps", "both")
 SAME = 1e-5  # of the range of the output
 OPSET = 18
-DYNAMIC_SECONDS = (1.0, 0.3, 2.7)  # lengths that a file for any length is tried with
+DYNAMIC_SECONDS = (1.0, 0.3, 2.7)  # test lengths for a dynamic file
 
 
 class OnnxOutputs(nn.Module):
@@ -57,7 +57,7 @@ def export_onnx(
     kind: str = "scene",
     n_samples: int | None = None,
 ) -> float:
-    """Write a model as an ONNX file that onnxruntime computes the same with.
+    """Write a model as an ONNX file, verified with onnxruntime.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def export_onnx(
     kind : str
         {"scene", "timestamps", "both"}: which outputs.
     n_samples : int, optional
-        Length of all audio that will be given; by default audio may have any length and any
-        number of sounds at a time. A file for one length takes one sound at a time.
+        Fixed length of the input; by default length and batch size are dynamic. A file for one
+        length takes one clip at a time.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def export_onnx(
     ModuleNotFoundError
         If a library is missing.
     ValueError
-        For an unknown kind or an impossible length; if the exporter fails, or results
-        differ by more than 1e-5 of their range. Nothing is written.
+        For an unknown kind or an impossible length; if the exporter fails, or results differ by
+        more than 1e-5 of their range. Nothing is written.
     OSError
         If the file cannot be written.
     """
@@ -99,7 +99,7 @@ def export_onnx(
         trials = [_noise(1, n_samples)]
     try:
         content = _described(_exported(outputs, trials[0], dynamic=n_samples is None), model)
-    except RuntimeError as error:  # of the exporter; its own kinds have moved between versions
+    except RuntimeError as error:  # the exporter's own classes have moved between versions
         raise ValueError(
             f"torch {torch.__version__} cannot write this model as ONNX: "
             f"{str(error).splitlines()[0][:200] if str(error) else type(error).__name__}"
@@ -132,7 +132,7 @@ def _noise(n_sounds: int, n_samples: int) -> Tensor:
 
 
 def _exported(outputs: OnnxOutputs, audio: Tensor, *, dynamic: bool) -> bytes:
-    """The bytes of the file."""
+    """Export to the bytes of an ONNX file."""
     shapes = None
     if dynamic:
         shapes = {"audio": {0: torch.export.Dim("n_sounds"), 1: torch.export.Dim("n_samples")}}
@@ -154,7 +154,7 @@ def _exported(outputs: OnnxOutputs, audio: Tensor, *, dynamic: bool) -> bytes:
 
 @contextlib.contextmanager
 def _any_length() -> Iterator[None]:
-    """Export asks nothing that holds for some lengths alone: a single frame is as good as many."""
+    """Export without guards on lengths: a single frame is not specialised."""
     from torch.fx.experimental import _config
 
     with _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
@@ -163,7 +163,7 @@ def _any_length() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks about itself, on standard output and in warnings."""
+    """Suppress the exporter's output and warnings."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [each.level for each in loggers]
     try:
@@ -178,7 +178,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _described(content: bytes, model: EmbeddingModel) -> bytes:
-    """The same with what is known of the model, in the file's metadata."""
+    """The same file with the model's provenance in its metadata."""
     import onnx
 
     proto = onnx.load_from_string(content)
@@ -197,7 +197,8 @@ def _described(content: bytes, model: EmbeddingModel) -> bytes:
 
 
 def _largest_difference(content: bytes, outputs: OnnxOutputs, trials: list[Tensor]) -> float:
-    """Between onnxruntime and PyTorch, as a share of each output's range; NaN where one is."""
+    """Largest difference of onnxruntime from PyTorch, relative to each output's range; NaN if any
+    is."""
     session = _session(content)
     largest = 0.0
     for audio in trials:

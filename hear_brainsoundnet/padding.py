@@ -1,4 +1,4 @@
-"""Zeros before and behind."""
+"""Zero padding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def between_zeros(frames: Tensor, before: int, n_needed: int) -> Tensor:
-    """Frames in their place among zeros; most of the memory is written once.
+    """Zero-padded frames; most of the memory is written only once.
 
     :func:`torch.nn.functional.pad` fills all of it first, which takes as long as the copy.
 
@@ -14,9 +14,7 @@ def between_zeros(frames: Tensor, before: int, n_needed: int) -> Tensor:
     ----------
     frames : Tensor
         Time is the second axis, ``(n_clips, n_frames, ...)``.
-    before, n_needed : int
-        Zeros before the first frame; frames in all, the last ones of `frames` left out where there
-        are more.
+    Zeros before the first frame; total number of frames, beyond which frames are dropped.
 
     Examples
     --------

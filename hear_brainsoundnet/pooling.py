@@ -1,7 +1,7 @@
-"""Collect the frames of a clip that arrive segment by segment.
+"""Accumulators for the frames of a clip that arrive segment by segment.
 
 :class:`ScenePool` reduces them to one vector, with memory that does not grow with the clip;
-:class:`FrameTrack` keeps them and reads them out at any time.
+:class:`FrameTrack` keeps them and interpolates them at any time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FRAMES_PER_BLOCK = 4096  # interpolated at a time
 class ScenePool:
     """The poolings of one stage over time; see :mod:`hear_brainsoundnet.features`.
 
-    Sums are kept in float64, so that the result does not depend on how a clip was cut.
+    Sums are kept in float64, so that the result does not depend on the segmentation.
 
     Examples
     --------
@@ -40,14 +40,14 @@ class ScenePool:
         lags = {pooling: lag_of(pooling) for pooling in term.poolings}
         self.changes = {pooling: Changes(lag) for pooling, lag in lags.items() if lag}
         self.needs_mean = "mean" in term.poolings
-        # Of fewer frames than a change goes over, their deviation tells how much they differ.
+        # With fewer frames than the lag, the deviation estimates how much frames differ.
         self.needs_std = "std" in term.poolings or bool(self.changes)
 
     def add(self, frames: Tensor, numbers: Tensor | None = None) -> None:
-        """Take in frames, shape ``(n_sounds, channels, n_frames)``; there may be none.
+        """Add frames, shape ``(n_sounds, channels, n_frames)``; possibly none.
 
-        Where sounds have fewer frames than others, `numbers`, shape ``(n_sounds,)``, says how many,
-        and what is beyond them is zero; all frames come at once then.
+        For clips of unequal length `numbers`, shape ``(n_sounds,)``, gives the number of valid
+        frames; the rest are zero, and all frames are added at once.
         """
         if not is_traced() and frames.shape[2] == 0:
             return
@@ -64,7 +64,7 @@ class ScenePool:
             changes.add(frames, numbers)
 
     def result(self) -> Tensor:
-        """The poolings side by side, shape ``(n_sounds, channels * n_poolings)``, float64."""
+        """The concatenated poolings, shape ``(n_sounds, channels * n_poolings)``, float64."""
         return torch.cat([self._pooled(pooling) for pooling in self.term.poolings], dim=1)
 
     def _pooled(self, pooling: str) -> Tensor:
@@ -89,13 +89,13 @@ class Changes:
     def __init__(self, lag: int) -> None:
         self.lag = lag
         self.sum: Tensor | float = 0.0
-        self.last: Tensor | None = None  # `lag` frames at most, for those to come
+        self.last: Tensor | None = None  # up to `lag` frames, for the next ones
 
     def add(self, frames: Tensor, numbers: Tensor | None = None) -> None:
         """As :meth:`ScenePool.add`."""
         lag = self.lag
         if numbers is not None or is_traced():
-            # Of any length, without a condition on it: what has no frame `lag` later is set to 0.
+            # For any length without a branch: frames with no partner `lag` later are set to 0.
             n_frames = frames.shape[2]
             within = torch.arange(n_frames, device=frames.device) + lag
             within = within < (n_frames if numbers is None else numbers[:, None, None])
@@ -110,7 +110,7 @@ class Changes:
         self.last = joined[:, :, -lag:]
 
     def mean_square(self, n_frames: Tensor | int, variance: Tensor) -> Tensor:
-        """Over all pairs; twice the variance, as of independent frames, where there is no pair."""
+        """Mean over all pairs; without any, twice the variance, as for independent frames."""
         n_pairs = n_frames - self.lag
         if isinstance(n_pairs, Tensor):
             return torch.where(n_pairs > 0, self.sum / n_pairs.clamp_min(1), 2 * variance)
@@ -120,7 +120,7 @@ class Changes:
 
 
 def pooled(frames: Tensor, numbers: Tensor | None, term: Term) -> Tensor:
-    """The poolings of frames that are all there; see :meth:`ScenePool.add`."""
+    """The poolings of complete frames; see :meth:`ScenePool.add`."""
     pool = ScenePool(term)
     pool.add(frames, numbers)
     return pool.result()
@@ -143,7 +143,7 @@ class FrameTrack:
         self.frames: Tensor | None = None
 
     def add(self, frames: Tensor, position: int) -> None:
-        """Take in frames ``(n_sounds, channels, n_frames)``, the first one at `position`."""
+        """Add frames ``(n_sounds, channels, n_frames)``, the first one at `position`."""
         if self.frames is None:
             n_kept = self.stop - self.first
             self.frames = frames.new_empty(frames.shape[0], n_kept, frames.shape[1])
@@ -159,15 +159,15 @@ class FrameTrack:
         return self.frames
 
     def write_at(self, times: Tensor, out: Tensor) -> None:
-        """Frames at `times`, linearly interpolated, the first and last one held beyond the ends.
+        """Frames at `times`, linearly interpolated, the first and last held beyond the ends.
 
         Parameters
         ----------
         times : Tensor
             In samples at the network's rate, float64, shape ``(n_times,)``.
         out : Tensor
-            Where to, ``(n_sounds, n_times, channels)``; a part of a larger one, so that nothing
-            as long as a sound is copied.
+            Output, ``(n_sounds, n_times, channels)``; a view of a larger tensor, so that nothing of
+            the clip's length is copied.
         """
         frames = self.kept()
         for start in range(0, len(times), FRAMES_PER_BLOCK):

@@ -1,9 +1,9 @@
-"""The responses that a checkpoint's read-out predicts for any sound.
+"""Responses predicted by a checkpoint's read-out for any audio.
 
-A sound goes the way of an embedding: resampled, scaled, padded where it is shorter than one frame
-needs, run in segments. Of the frames that come out, only what the TRs need is kept, one row of
-channels each, and the read-out's delays run over these rows. The result is that of the encoder on
-the whole clip, while memory grows with the number of TRs alone.
+Audio is processed as for an embedding: resampled, scaled, padded if it is too short for one frame,
+run in segments. Only the features needed for the TRs are kept, one row of channels each, and the
+read-out's delays are applied to these rows. The result is that of the encoder on the whole clip,
+while memory grows only with the number of TRs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build_encoder(checkpoint: Checkpoint) -> BrainEncoder:
     Raises
     ------
     ValueError
-        If the checkpoint has no read-out, with the ways to one that has.
+        If the checkpoint has no read-out; the message gives ways to obtain one.
     """
     if checkpoint.card.read_out is None:
         raise ValueError(
@@ -45,10 +45,10 @@ def build_encoder(checkpoint: Checkpoint) -> BrainEncoder:
 
 
 def n_trs_within(n_samples: int, sample_rate: int, tr: float, start: float = 0.0) -> int:
-    """Number of TRs whose onset ``start + i * tr`` lies before the end of a sound, `i` from 0.
+    """Number of TRs whose onset ``start + i * tr`` lies before the end of a clip, `i` from 0.
 
-    Seconds are taken as the decimal numbers that they are written as, so that a TR that begins
-    with the last sample's end never counts.
+    Seconds are interpreted as the decimal numbers they are written as, so that a TR whose onset is
+    exactly the end never counts.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def n_trs_within(n_samples: int, sample_rate: int, tr: float, start: float = 0.0
 
 
 def check_timing(read_out: ReadOut, n_trs: int | None, start: float) -> None:
-    """Refuse a number of TRs or a start that the read-out's alignment cannot have.
+    """Reject a number of TRs or a start incompatible with the read-out's alignment.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def check_timing(read_out: ReadOut, n_trs: int | None, start: float) -> None:
     if n_trs is not None and n_trs < 1:
         raise ValueError(f"the number of TRs must be at least 1, got {n_trs}")
     if alignment == "mean" and n_trs not in (None, 1):
-        raise ValueError(f"sound responses have one row, {n_trs} TRs were asked for")
+        raise ValueError(f"sound responses have one row, {n_trs} TRs were requested")
 
 
 @torch.no_grad()
@@ -105,27 +105,27 @@ def predict_responses(
     start: float = 0.0,
     samples_per_pass: int = SAMPLES_PER_PASS,
 ) -> dict[str, Tensor]:
-    """Predicted responses to one sound of any sample rate, read piece by piece.
+    """Predicted responses to one clip of any sample rate, read in chunks.
 
-    Equal to ``encoder(audio, n_trs, start=start, name=name)`` for the whole sound at the network's
+    Equal to ``encoder(audio, n_trs, start=start, name=name)`` for the whole clip at the network's
     rate and scale.
 
     Parameters
     ----------
     encoder : BrainEncoder
-        In evaluation mode, on the device that it is to run on.
+        In evaluation mode, on the device to run on.
     sound : Sound
-        One sound, for example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, from
-        front to back.
+        One clip, for example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once,
+        sequentially.
     input_scale : float
-        Amplitude that the network expects for full scale; it stands in the checkpoint's card.
+        Amplitude of full scale that the network expects, from the checkpoint's card.
     names : iterable of str, optional
-        Which weights of the read-out to use; all by default.
+        Weights of the read-out to use; all by default.
     n_trs : int, optional
-        Number of TRs; by default those that begin within the sound (:func:`n_trs_within`). For
+        Number of TRs; by default those that begin within the clip (:func:`n_trs_within`). For
         ``alignment="mean"`` there is one row.
     start : float
-        Onset of TR 0 in seconds of the sound, for ``alignment="interpolate"``.
+        Onset of TR 0 in seconds of the audio, for ``alignment="interpolate"``.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
 
@@ -137,9 +137,9 @@ def predict_responses(
     Raises
     ------
     ValueError
-        If the encoder is in training mode, a name unknown, the timing impossible
-        (:func:`check_timing`), the sound shorter than the TRs that are asked for (for
-        ``alignment="crop"``), or if it contains NaN or infinity.
+        If the encoder is in training mode, a name is unknown, the timing is impossible
+        (:func:`check_timing`), the clip is too short for the requested TRs (for
+        ``alignment="crop"``) or contains NaN or infinity.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def _features(
     start: float,
     samples_per_pass: int,
 ) -> Tensor:
-    """What ``encoder.features`` gives for the whole sound, shape ``(1, n_trs, channels)``."""
+    """The result of ``encoder.features`` for the whole clip, shape ``(1, n_trs, channels)``."""
     weight = next(encoder.parameters())
     resampler = cached_resampler(sound.sample_rate, encoder.sample_rate)
     n_samples = resampler.n_out(sound.n_samples)
@@ -201,7 +201,7 @@ def _features(
 def _rows(
     encoder: BrainEncoder, n_samples: int, n_frames: int, n_trs: int, start: float
 ) -> FramesAt | MeanFrame:
-    """What collects the features of an alignment, as ``BrainEncoder.features`` defines them."""
+    """Accumulator of the features of an alignment, as defined by ``BrainEncoder.features``."""
     stage, read_out = encoder.stage, encoder.read_out
     if read_out.alignment == "mean":
         return MeanFrame(encoder.frames_heard(n_samples, n_frames))
@@ -209,8 +209,8 @@ def _rows(
     if read_out.alignment == "crop":
         if n_frames < n_trs:
             raise ValueError(
-                f"{n_trs} TRs were asked for, the sound yields {n_frames} frames of {stage.name}; "
-                "give a longer sound or ask for fewer TRs"
+                f"{n_trs} TRs were requested, the audio yields {n_frames} frames of {stage.name}; "
+                "give longer audio or request fewer TRs"
             )
         return FramesAt(stage, stage.centre + steps * stage.hop)
     return FramesAt(stage, (start + steps * read_out.tr) * encoder.sample_rate)
@@ -219,13 +219,13 @@ def _rows(
 class FramesAt:
     """Frames at ascending times, interpolated as they arrive; see :func:`frames_at`.
 
-    No more is kept than the rows asked for and the last frame seen, which the next segment's first
-    one is interpolated with.
+    Only the requested rows and the last frame are kept; the latter is interpolated with the first
+    one of the next segment.
 
     Parameters
     ----------
     stage : StageGeometry
-        The stage that the frames are of.
+        The stage of the frames.
     times : Tensor
         In samples at the network's rate, float64, ascending, shape ``(n_times,)``.
     """
@@ -239,7 +239,7 @@ class FramesAt:
         self.last_position = -1
 
     def add(self, frames: Tensor, position: int) -> None:
-        """Take in frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
+        """Add frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
         if frames.shape[1] == 0:
             return
         if self.last is not None:
@@ -264,14 +264,14 @@ class FramesAt:
 
 
 class MeanFrame:
-    """The mean over a range of frames, its sum kept in float64 however a clip was cut."""
+    """Mean over a range of frames, summed in float64, independent of the segmentation."""
 
     def __init__(self, heard: range) -> None:
         self.heard = heard
         self.sum: Tensor | float = 0.0
 
     def add(self, frames: Tensor, position: int) -> None:
-        """Take in frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
+        """Add frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
         own = slice(max(0, self.heard.start - position), max(0, self.heard.stop - position))
         self.sum = self.sum + frames[:, own].double().sum(dim=1, keepdim=True)
 

@@ -1,12 +1,12 @@
-"""Predicted responses on disk: one HDF5 file for all sounds, and a map of the brain for each.
+"""Predicted responses on disk: one HDF5 file for all recordings, and a map for each.
 
 ``PRED.h5`` holds ``<sound>/<read-out>/prediction``, float32 ``(n_trs, n_targets)``, with the
-attributes ``tr``, ``start``, ``audio_file``, ``sample_rate`` and ``n_samples``. At its root stand
-the datasets ``target_ids`` and ``target_names`` (empty where the read-out names none) and the
-attributes ``checkpoint``, ``checkpoint_hash``, ``atlas`` and ``package_version``. Maps are called
+attributes ``tr``, ``start``, ``audio_file``, ``sample_rate`` and ``n_samples``. Its root has the
+datasets ``target_ids`` and ``target_names`` (empty if the read-out has none) and the attributes
+``checkpoint``, ``checkpoint_hash``, ``atlas`` and ``package_version``. Maps are named
 ``PRED.<sound>.nii.gz``.
 
-All of it is written into a folder beside ``PRED.h5`` first, and moved when everything is whole.
+Everything is written into a folder beside ``PRED.h5`` first, and moved when complete.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
 MOST_VOLUMES = 32_767  # the NIfTI-1 header counts with 16 bits
-ALIGNED = 2  # NIfTI code of a space that has no name
-N_LISTED = 10  # of many ids in a message
-# Names that mean something else at the root of PRED.h5 or in any folder.
+ALIGNED = 2  # NIfTI code of an unnamed space
+N_LISTED = 10  # ids in a message
+# Reserved names at the root of PRED.h5 or in any folder.
 RESERVED = ("target_ids", "target_names", ".", "..")
 
 
 def find_sounds(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
-    """Audio files under `paths`, each under the name of its predictions.
+    """Audio files under `paths`, each with the name of its predictions.
 
-    That is its path relative to the folder that all `paths` have in common, with dots for slashes
-    and without a suffix, unless the suffix is what tells two files apart.
+    That is its path relative to the common parent folder of `paths`, with dots for slashes and
+    without a suffix, unless the suffix distinguishes two files.
 
     Raises
     ------
@@ -79,17 +79,17 @@ def find_sounds(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
 
 
 def map_path(out: Path, name: str) -> Path:
-    """Where the map of the sound called `name` is."""
+    """Path of the map of the recording `name`."""
     return out.with_name(f"{out.stem}.{name}.nii.gz")
 
 
 def targets_path(checkpoint: Path) -> Path:
-    """Where the image of a checkpoint's target ids is looked for."""
+    """Default path of the image of a checkpoint's target ids."""
     return checkpoint.with_name(f"{checkpoint.stem}.targets.nii.gz")
 
 
 class TargetImage:
-    """An image whose voxel values are target ids, and where the columns of a prediction go in it.
+    """Image whose voxel values are target ids, and the mapping of prediction columns to voxels.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class TargetImage:
     def write_map(self, path: Path, prediction: np.ndarray, tr: float) -> None:
         """Write `prediction`, ``(n_trs, n_targets)``, as an image ``(x, y, z, n_trs)``.
 
-        Voxels whose target is not predicted are 0. One volume at a time is in memory.
+        Voxels without a predicted target are 0. One volume at a time is in memory.
         """
         header = self.header(len(prediction), tr)
         volume = np.zeros(int(np.prod(self.shape)), dtype="<f4")
@@ -168,7 +168,7 @@ class TargetImage:
 
 @dataclass(frozen=True)
 class SoundInfo:
-    """What is noted beside the predictions of one sound: its file, rate, length and timing."""
+    """Metadata of the predictions of one recording: file, rate, length and timing."""
 
     name: str
     audio_file: str
@@ -178,25 +178,25 @@ class SoundInfo:
 
 
 class PredictionFiles:
-    """Predictions that are being written; they appear when the context ends without an error.
+    """Writer of predictions; the files appear when the context exits without an error.
 
     Parameters
     ----------
     out : Path
         ``PRED.h5``; maps go beside it.
     card : Card
-        Of the checkpoint that predicts; it has a read-out.
+        Card of the checkpoint; it has a read-out.
     checkpoint_hash : str
-        Its hash.
+        Hash of the checkpoint.
     target_image : TargetImage, optional
-        Write maps, too, with this image.
+        Also write maps, with this image.
 
     Raises
     ------
     ValueError
         If h5py is missing.
     OSError
-        If a file cannot be written; what was under the names stays, nothing is left beside it.
+        If a file cannot be written; old files stay, no temporary ones are left.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class PredictionFiles:
         self.n_sounds = 0
 
     def __enter__(self) -> PredictionFiles:
-        shutil.rmtree(self.folder, ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(self.folder, ignore_errors=True)  # left by a killed process
         self.folder.mkdir(parents=True)
         try:
             self._file: h5py.File = self.h5py.File(self.folder / self.out.name, "w")
@@ -234,12 +234,12 @@ class PredictionFiles:
         return self
 
     def add(self, sound: SoundInfo, predictions: Mapping[str, np.ndarray]) -> None:
-        """Write the predictions of one sound, ``(n_trs, n_targets)`` for each read-out.
+        """Write the predictions of one recording, ``(n_trs, n_targets)`` for each read-out.
 
         Raises
         ------
         ValueError
-            If a map is to be written of more than one read-out.
+            If maps are requested and there is more than one read-out.
         """
         if self.target_image is not None:
             if len(predictions) != 1:
@@ -275,12 +275,12 @@ class PredictionFiles:
 
 
 def _text(path: str) -> str:
-    """A path as text, even where its bytes are none; HDF5 takes nothing else."""
+    """A path as text, with undecodable bytes replaced; HDF5 requires text."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _import(package: str) -> Any:
-    """h5py or nibabel, which only those need who write predictions."""
+    """h5py or nibabel, required only for writing predictions."""
     import importlib
 
     try:

@@ -1,9 +1,9 @@
-"""The state of an embedding run on disk: what is finished, and how it becomes the results.
+"""On-disk state of an embedding command: finished files, and their assembly into results.
 
-While a run lasts, what is finished stands in its :mod:`hear_brainsoundnet.journal`. At the end the
-rows are put into the order of the files, the results appear under their final names, and the
-journal goes. Every file is written beside its name first and then renamed, so that what is there is
-whole.
+Finished files are recorded in a :mod:`hear_brainsoundnet.journal`. At the end the rows are put into
+the order of the files, the results appear under their final names, and the journal is removed.
+Every file is written under a temporary name first and then renamed, so that existing files are
+complete.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ NOT_COMPARED = ("versions", "earlier_versions")
 
 
 class Progress:
-    """The state of a run on disk; only for the holder of the folder's lock.
+    """On-disk state of an embedding command; requires the folder's lock.
 
     Parameters
     ----------
     out : Path
         The folder.
     settings : dict
-        What the results depend on.
+        Settings that the results depend on.
     scene_size : int
-        Length of a scene embedding; 0 where none are made.
+        Size of a scene embedding; 0 if there are none.
     windows : Windows, optional
-        What scenes are of; by default whole files.
+        Windows embedded as scenes; by default whole files.
     parquet : bool
-        Write scenes as Parquet, too. Once it is there, it is kept up to date.
+        Also write scenes as Parquet. An existing file is kept up to date.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Progress:
         self.rows: dict[str, np.ndarray] = {}
 
     def start(self, entries: Sequence[Entry], *, force: bool = False, check: bool = False) -> None:
-        """Open the folder and take over what an earlier run finished.
+        """Open the folder and take over finished results of an earlier command.
 
         Raises
         ------
         ValueError
             If the folder holds results of other settings or files, and `force` is false, or
-            things that are no results.
+            anything other than results.
         """
         if self.out.exists() and not self.out.is_dir():
             raise ValueError(f"{self.out} is a file; give a folder for the results")
@@ -119,7 +119,7 @@ class Progress:
         self._take_over(entries, records, rows, check)
 
     def add(self, record: Record, rows: np.ndarray | None) -> None:
-        """Note a finished file, and its scene embeddings ``(n_rows, D)`` if it has any."""
+        """Record a finished file, and its scene embeddings ``(n_rows, D)`` if any."""
         if rows is not None:
             record = replace(record, n_rows=len(rows), rows_crc=rows_crc(rows))
             self.rows[record.name] = rows
@@ -134,13 +134,13 @@ class Progress:
             table = scene_table(records, self.rows, self.scene_size, self.windows)
         parquet = self.parquet or (self.out / PARQUET).exists()
         write_results(self.out, records, table, parquet=parquet)
-        if hasattr(os, "sync"):  # what only the journal could replace is on the disk before it goes
+        if hasattr(os, "sync"):  # results must be on disk before the journal is removed
             os.sync()
         self.journal.remove()
         return records
 
     def _settings_before(self) -> tuple[dict[str, Any] | None, str]:
-        """The settings in the folder, and how they differ in words; "" where they do not."""
+        """The settings in the folder, and a description of the differences; "" if equal."""
         try:
             before = read_settings(self.out)
         except ValueError as error:
@@ -155,7 +155,7 @@ class Progress:
         return before, f"settings ({'; '.join(differences)})" if differences else ""
 
     def _note_versions(self, before: Mapping[str, Any]) -> None:
-        """Results of other versions stay; it is said, and noted in the settings."""
+        """Keep results of other package versions; log and record them in the settings."""
         earlier = [each for each in before.get("earlier_versions", ()) if isinstance(each, dict)]
         versions, now = before.get("versions", {}), self.settings["versions"]
         changed = [
@@ -175,7 +175,7 @@ class Progress:
             self.settings = {**self.settings, "earlier_versions": earlier}
 
     def _earlier(self) -> tuple[list[Record], dict[str, np.ndarray]]:
-        """What is finished: by the journal if there is one, else by the results."""
+        """Finished files: from the journal if there is one, else from the results."""
         if self.journal.exists:
             return self.journal.read()
         if (self.out / RECORDS).exists():
@@ -198,7 +198,7 @@ class Progress:
         rows: Mapping[str, np.ndarray],
         check: bool,
     ) -> None:
-        """Keep results of files that are as they were; what failed is tried again."""
+        """Keep results of unchanged files; failed ones are retried."""
         known = {record.name: record for record in records}
         files = self.out / FILES
         finished_ns = files.stat().st_mtime_ns if files.exists() else 0
@@ -220,13 +220,13 @@ class Progress:
             timestamps_path(self.out, name).unlink(missing_ok=True)
         if gone:
             logger.warning(
-                "%s: files that are no longer there lose their results: %s",
+                "%s: results of missing files are dropped: %s",
                 self.out,
                 shown([printable(name) for name in gone], N_NAMED),
             )
 
     def _has_frames(self, record: Record) -> bool:
-        """Whether timestamps are there and whole, if they are wanted."""
+        """Whether timestamps are complete, if they are requested."""
         if self.settings["kind"] == "scene":
             return True
         path = timestamps_path(self.out, record.name)
@@ -236,7 +236,7 @@ class Progress:
             return False
 
     def _clear(self) -> None:
-        """Remove all results; the settings last, as long as they are there all is of theirs."""
+        """Remove all results; the settings last, since they describe all that remains."""
         self.journal.remove()
         shutil.rmtree(self.out / "timestamps", ignore_errors=True)
         for name in (*(name for name in OWN_FILES if name != SETTINGS), SETTINGS):
@@ -244,10 +244,10 @@ class Progress:
 
 
 def _other_files(records: Sequence[Record], entries: Sequence[Entry]) -> str:
-    """Files of earlier results that are there but not asked for, in words; "" if there are none.
+    """Description of existing result files that are not requested; "" if there are none.
 
-    If not one is asked for, all count: results of one folder are not replaced by those of another
-    because the first is gone.
+    If none of them is requested, all count: results of one folder are not replaced by those of
+    another because the first is missing.
     """
     names = {entry.name for entry in entries}
     earlier = [record for record in records if record.is_ok]
@@ -291,7 +291,7 @@ def _results_of_first_version(
 def _with_state(record: Record, entry: Entry, finished_ns: int) -> Record | None:
     """A record of version 0.1.0 with the state of its file, if that is older than the results.
 
-    The change time counts, too: a file that was put in place of another one may be of any age.
+    The change time counts, too: a file that replaced another one may have any modification time.
     """
     try:
         state = entry.path.stat()

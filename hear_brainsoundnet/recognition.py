@@ -1,10 +1,10 @@
-"""What the original SoundNet's two heads name in a sound: places and objects, over time.
+"""Recognition of places and objects over time with the original SoundNet's two heads.
 
-A head is a convolution over eight frames of the last stage. One of its frames sees 14.5 s of sound
-and the next one begins 3 s later. It is given only frames that see nothing but sound: a single one
-that reaches into the silence beyond an end can turn every clip into an aquarium. A clip that is too
-short for one frame of the head (15 s) is repeated, as the original authors did it, and the result
-says so.
+A head is a convolution over eight frames of the last stage. One of its frames has a receptive field
+of 14.5 s, and the hop is 3 s. Only frames whose receptive field lies within the clip are used: a
+single one that reaches into the zeros beyond an end can turn every clip into an aquarium. A clip
+that is too short for one frame of the head (15 s) is repeated, as in the original paper, and the
+result reports it.
 
 Reference: Y. Aytar, C. Vondrick and A. Torralba, "SoundNet: Learning Sound Representations from
 Unlabeled Video", NIPS 2016.
@@ -26,24 +26,24 @@ from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.sound_files import printable
 from hear_brainsoundnet.soundnet import Head
 
-REPEATED_TO_S = 30.0  # length that a clip which is too short is repeated to
+REPEATED_TO_S = 30.0  # target length of repeated clips
 LARGEST_LABEL_FILE = 2**20
 CALLED = {"scenes": "place", "objects": "object"}
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """What the heads say of one sound.
+    """Output of the heads for one clip.
 
     Attributes
     ----------
     duration_s : float
-        Of the sound itself.
+        Duration of the clip itself.
     n_repeats : int
-        How often it was played to the network; 1 where it was long enough.
+        Number of repetitions in the input; 1 if it was long enough.
     centres_s : Tensor
-        ``(n_frames,)``: where in the sound each frame of the heads is centred; of a repeated sound
-        nothing is known about time, and there is one frame in its middle.
+        ``(n_frames,)``: centre in the clip of each frame of the heads; a repeated clip has no time
+        resolution, and one frame in its middle.
     probabilities : dict of Tensor
         For each head ``(n_frames, n_channels)``, summing to 1 over channels.
     """
@@ -54,7 +54,8 @@ class Recognition:
     probabilities: dict[str, Tensor]
 
     def most_likely(self, head: str, n: int, frame: int | None = None) -> list[tuple[int, float]]:
-        """The `n` likeliest channels with their probabilities; of one frame, or the mean of all."""
+        """The `n` likeliest channels with their probabilities; of one frame, or the mean over
+        frames."""
         table = self.probabilities[head]
         values = table.mean(dim=0) if frame is None else table[frame]
         found = values.topk(min(n, len(values)))
@@ -62,12 +63,12 @@ class Recognition:
 
 
 class Recogniser:
-    """A checkpoint with heads, ready to name what is in sounds.
+    """Recogniser built from a checkpoint with heads.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        With heads.
+        Checkpoint with heads.
 
     Raises
     ------
@@ -93,17 +94,17 @@ class Recogniser:
 
     @property
     def shortest_s(self) -> float:
-        """Length in seconds of the shortest sound that a head sees at once."""
+        """Length in seconds of a head's receptive field."""
         last = self._whole_frames(0).start + self.n_needed - 1
         return self.grid.field_stop(last) / self.model.card.sample_rate
 
     def recognise(self, sound: Sound) -> Recognition:
-        """Name what is in one mono sound of any rate and length.
+        """Recognise the content of one mono clip of any rate and length.
 
         Raises
         ------
         ValueError
-            If the sound is empty or holds NaN or infinity.
+            If the clip is empty or contains NaN or infinity.
         """
         duration, n_repeats = sound.n_samples / sound.sample_rate, 1
         n_samples = int(duration * self.model.card.sample_rate)
@@ -129,19 +130,19 @@ class Recogniser:
         return Recognition(duration, n_repeats, centres, probabilities)
 
     def _whole_frames(self, n_samples: int) -> range:
-        """Numbers of the last stage's frames that see nothing beyond the ends of a sound."""
+        """Indices of the last stage's frames whose receptive field lies within the clip."""
         hop = self.grid.hop
         first = -(self.grid.field_start(0) // hop)
         return range(first, max(first, (n_samples - self.grid.field_stop(0)) // hop + 1))
 
 
 def find_labels(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
-    """What the channels of each head are called, from the card or from files with a name a line.
+    """Labels of the channels of each head, from the card or from files with one label per line.
 
     Raises
     ------
     ValueError
-        If a head has no names, or a file holds another number of them.
+        If a head has no labels, or a file has the wrong number of them.
     """
     labels = dict(checkpoint.card.labels)
     widths = {head.name: head.channels for head in checkpoint.card.heads}

@@ -1,4 +1,4 @@
-"""Recognitions as a table on the terminal, as CSV and JSON, and as a picture over time."""
+"""Recognition results as a table on the terminal, as CSV and JSON, and as a plot over time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hear_brainsoundnet.sound_files import printable
 from hear_brainsoundnet.tables import csv_table, path_cell, text_cell
 
 COLUMNS = ("file", "centre_s", "repeats", "head", "rank", "label", "probability")
-N_DRAWN = 8  # names of each head in a picture
+N_DRAWN = 8  # labels per head in a plot
 
 
 @dataclass(frozen=True)
 class Named:
-    """The recognition of a file, with the names of what its heads tell apart."""
+    """The recognition of a file, with the labels of its heads."""
 
     file: str
     found: Recognition
     labels: Mapping[str, Sequence[str]]
 
     def rows(self, n: int) -> list[tuple[object, ...]]:
-        """The `n` likeliest names of the whole sound (without a time), then of every frame."""
+        """The `n` likeliest labels of the whole clip (without a time), then of every frame."""
         frames = [None, *range(len(self.found.centres_s))]
         return [
             (
@@ -47,7 +47,7 @@ class Named:
         ]
 
     def text(self, n: int) -> str:
-        """A few lines for a terminal: the whole sound, then one line a frame."""
+        """A few lines for a terminal: the whole clip, then one line per frame."""
         found = self.found
         note = f", repeated {found.n_repeats} times: too short" if found.n_repeats > 1 else ""
         lines = [f"{self.file}  ({found.duration_s:.1f} s{note})"]
@@ -67,7 +67,7 @@ class Named:
 
 
 def as_csv(recognised: Sequence[Named], n: int) -> bytes:
-    """One row per file, time, head and rank; the whole sound has no time."""
+    """One row per file, time, head and rank; the whole clip has no time."""
     rows = [row for each in recognised for row in each.rows(n)]
     return csv_table(
         COLUMNS,
@@ -82,7 +82,8 @@ def as_json(recognised: Sequence[Named], n: int) -> bytes:
 
 
 def picture(named: Named) -> bytes:
-    """A PNG: for each head the likeliest names as rows, time as columns, probability as shade."""
+    """PNG plot: for each head the likeliest labels as rows, time as columns, probability as
+    shade."""
     from matplotlib.figure import Figure
 
     found = named.found
@@ -92,10 +93,10 @@ def picture(named: Named) -> bytes:
     figure = Figure(figsize=(8, 0.6 + 2.6 * len(heads)), layout="constrained")
     for axes, head in zip(figure.subplots(len(heads), 1, squeeze=False)[:, 0], heads, strict=True):
         table = found.probabilities[head].numpy()
-        peaks = table.max(axis=0)  # of each name, over all frames
+        peaks = table.max(axis=0)  # of each label, over all frames
         channels = np.argsort(-peaks)[:N_DRAWN]
         extent = (times[0] - width / 2, times[-1] + width / 2, len(channels) - 0.5, -0.5)
-        # Among 401 places .1 is much: a scale up to 1 would leave most pictures blank.
+        # Among 401 places .1 is a high probability: a scale up to 1 would leave most plots blank.
         shades = axes.imshow(
             table[:, channels].T,
             aspect="auto",
@@ -112,6 +113,6 @@ def picture(named: Named) -> bytes:
     figure.suptitle(printable(named.file).replace("$", r"\$"), fontsize="medium")
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for it
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as a box
         figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

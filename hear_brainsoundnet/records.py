@@ -1,4 +1,4 @@
-"""What became of each file of an embedding run, as lines of JSON."""
+"""Outcome of each file of an embedding command, as JSON lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hear_brainsoundnet.files import blake2b_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One file to embed: where it is, and what it is called in the results."""
+    """A file to embed: its path, and its name in the results."""
 
     path: Path
     name: str
@@ -25,15 +25,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class FileState:
-    """What tells whether a file is still the one that was read.
+    """Fingerprint of a file, to detect changes.
 
     Attributes
     ----------
     n_bytes, modified_ns : int
         Its size and time stamp.
     checksum : str
-        BLAKE2b of its content, the number that ``b2sum -l 256`` prints; "" of what is no regular
-        file.
+        BLAKE2b of its content, as printed by ``b2sum -l 256``; "" if it is not a regular file.
     """
 
     n_bytes: int
@@ -53,27 +52,27 @@ class FileState:
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one file.
+    """Outcome of one file.
 
     Attributes
     ----------
     name : str
-        What the file is called in the results.
+        Name of the file in the results.
     status : str
         {"ok", "failed"}.
     error : str
-        Why it failed, or what is to be said of a sound that could be read: that it is silent.
+        Why it failed, or a remark on a readable file, for example that it is silent.
     duration_s : float or None
-        Of a sound that could be read.
+        Duration of a readable file.
     source : str
         The file's absolute path.
     file : FileState or None
-        The file as it was read.
+        State of the file when it was read.
     n_rows : int
-        Scene embeddings: one, or one for each window.
+        Number of scene embeddings: one, or one per window.
     rows_crc, frames_bytes : int
-        CRC-32 of the scene embeddings, and size of the file with the timestamp embeddings: by them
-        results that a power cut or a mixture has damaged are known.
+        CRC-32 of the scene embeddings, and size of the file of timestamp embeddings, to detect
+        results damaged by a power cut or mixed up.
     """
 
     name: str
@@ -96,7 +95,7 @@ class Record:
 
 
 def failed(entry: Entry, reason: object) -> Record:
-    """The record of a file that gave no embeddings."""
+    """The record of a file that could not be embedded."""
     return Record(entry.name, "failed", " ".join(str(reason).split()), source=absolute(entry.path))
 
 
@@ -105,7 +104,7 @@ def absolute(path: Path) -> str:
 
 
 def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
-    """Records of whole lines, up to the first one that is none."""
+    """Records of complete lines, up to the first invalid one."""
     for line in lines:
         if not line.endswith(b"\n"):
             return
@@ -118,7 +117,7 @@ def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
 
 
 def rows_crc(rows: np.ndarray) -> int:
-    """CRC-32 of scene embeddings as they stand on the disk."""
+    """CRC-32 of scene embeddings as stored on disk."""
     return zlib.crc32(np.ascontiguousarray(rows, dtype="<f4").tobytes())
 
 
@@ -128,7 +127,7 @@ def state_of(path: Path, *, checksum: bool = True) -> FileState:
     Raises
     ------
     OSError
-        If there is none, or it cannot be read.
+        If it does not exist or cannot be read.
     """
     state = path.stat()
     # A pipe can be read only once.

@@ -1,17 +1,17 @@
-"""Band-limited resampling of any slice of a sound, equal to resampling the whole of it.
+"""Band-limited resampling of any slice of a signal, equal to resampling the whole.
 
 The arithmetic is that of :func:`torchaudio.functional.resample` with its default settings (a
 Hann-windowed sinc, 6 zero crossings, cut-off at 0.99 of the lower Nyquist frequency). With the two
 rates divided by their greatest common divisor, `old` input samples become `new` output samples:
 output `j = q * new + r` is a weighted sum of the inputs around ``j * old / new``, with weights that
 depend on the phase `r` alone. All phases form one convolution with stride `old`, whose kernel is
-computed once. It is zero but for a band: neighbouring phases are computed in one product of
-matrices, from the inputs that they hear. Because block `q` depends only on the inputs from
-``q * old - width`` to ``(q + 1) * old + width``, any slice of the output can be had from a slice of
-the input.
+computed once. It is zero outside a band: neighbouring phases are computed in one matrix product,
+from the inputs they depend on. Because block `q` depends only on the inputs from ``q * old -
+width`` to ``(q + 1) * old + width``, any slice of the output can be computed from a slice of the
+input.
 
-Rates that share no large divisor (44,099 Hz, say) would need a kernel of gigabytes. There the few
-non-zero weights of each output sample are computed when they are needed.
+Rates without a large common divisor (44,099 Hz, for example) would need a kernel of gigabytes. For
+these the few non-zero weights of each output sample are computed on the fly.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from hear_brainsoundnet.padding import between_zeros
 ZERO_CROSSINGS = 6
 ROLLOFF = 0.99
 LARGEST_KERNEL = 2**22  # weights; 16 MiB
-N_BANDS = 4  # products of matrices; one convolution, most weights zero, takes over twice as long
-MOST_INPUTS = 2**23  # samples of all sounds that are read at once; 32 MiB
-MOST_WEIGHTS = 2**20  # that are computed at once, in float64
+N_BANDS = 4  # matrix products; one convolution, most weights zero, takes over twice as long
+MOST_INPUTS = 2**23  # samples of all clips read at once; 32 MiB
+MOST_WEIGHTS = 2**20  # computed at once, in float64
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000  # Hz
 
 
 class Resampler(nn.Module):
-    """From `sample_rate` to `target_rate` (Hz), slice by slice.
+    """Resampler from `sample_rate` to `target_rate` (Hz), slice by slice.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class Resampler(nn.Module):
         return self._weights(offsets).float().T.contiguous()
 
     def n_out(self, n_samples: int) -> int:
-        """Length after resampling of a clip of `n_samples`."""
+        """Length of a clip of `n_samples` after resampling."""
         return (n_samples * self.new + self.old - 1) // self.old
 
     def forward(self, audio: Tensor) -> Tensor:
@@ -100,23 +100,23 @@ class Resampler(nn.Module):
     def slice(
         self, read: Callable[[int, int], Tensor], n_samples: int, start: int, stop: int
     ) -> Tensor:
-        """Output samples `start` to `stop` of a clip that is read piece by piece.
+        """Output samples `start` to `stop` of a clip that is read in chunks.
 
         Parameters
         ----------
         read : callable
-            ``read(i, j)`` returns input samples i to j, shape ``(n_sounds, j - i)``, within ``0 <=
-            i < j <= n_samples``; it is called once, or, where the slice is made of more than some
-            million inputs, for some at a time, `i` ascending.
+            ``read(i, j)`` returns input samples i to j, shape ``(n_sounds, j - i)``, for ``0 <= i <
+            j <= n_samples``; it is called once or, for slices of more than some million inputs,
+            several times with `i` ascending.
         n_samples : int
-            Length of the clip before resampling; beyond it there is silence.
+            Length of the clip before resampling; zeros beyond it.
         start, stop : int
             Output range, ``0 <= start < stop <= n_out(n_samples)``.
         """
         if self.identity:
             return read(start, stop)
         step = max(self.new, MOST_INPUTS // self.old * self.new)
-        if stop - start > step:  # a high rate: the inputs are many more than the outputs
+        if stop - start > step:  # a high rate: many more inputs than outputs
             pieces = range(start, stop, step)
             return torch.cat(
                 [self.slice(read, n_samples, i, min(i + step, stop)) for i in pieces], dim=1
@@ -139,10 +139,11 @@ class Resampler(nn.Module):
         return self._interpolate(audio, begin, start, stop)
 
     def whole(self, audio: Tensor) -> Tensor:
-        """The same and some samples more, by operations on tensors alone, for any length."""
+        """The resampled clip and some further samples, with tensor operations only, for any
+        length."""
         if self.identity:
             return audio
-        # A block more than is needed: there are always several, which export need not ask.
+        # One block more than needed: with always several blocks, export needs no guard.
         padded = F.pad(audio, (self.width, self.width + 2 * self.old))
         if not self.has_kernel:
             outputs = torch.arange(self.n_out(audio.shape[1]), device=audio.device)
@@ -152,7 +153,7 @@ class Resampler(nn.Module):
         return blocks.transpose(1, 2).flatten(1)
 
     def _interpolate(self, audio: Tensor, begin: int, start: int, stop: int) -> Tensor:
-        """The same sums without a kernel table."""
+        """The same weighted sums without a kernel table."""
         at_once = max(1, MOST_WEIGHTS // (2 * self.width + 1))
         pieces = [
             torch.arange(piece, min(stop, piece + at_once), device=audio.device)
@@ -161,7 +162,7 @@ class Resampler(nn.Module):
         return torch.cat([self._interpolated(audio, begin, outputs) for outputs in pieces], dim=1)
 
     def _interpolated(self, audio: Tensor, begin: int, outputs: Tensor) -> Tensor:
-        """Output samples, from the inputs near each; `audio` begins at input `begin`."""
+        """Output samples, each from the inputs near it; `audio` begins at input `begin`."""
         taps = torch.arange(-self.width, self.width + 1, device=audio.device)
         nearest = outputs * self.old // self.new
         inputs = nearest[:, None] + taps
@@ -178,7 +179,7 @@ class Resampler(nn.Module):
 
 
 def _bands(kernel: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Taps that are not zero, of some neighbouring phases at a time."""
+    """Non-zero taps, for groups of neighbouring phases."""
     for part in torch.arange(kernel.shape[1]).chunk(N_BANDS):
         phases = slice(int(part[0]), int(part[-1]) + 1)
         taps = kernel[:, phases].any(dim=1).nonzero()

@@ -1,4 +1,4 @@
-"""The results of an embedding run: what is written at its end, and read again."""
+"""Writing and reading of the results of an embedding command."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ SCENE = "scene.npy"
 FILES = "files.csv"
 WINDOWS = "windows.csv"
 PARQUET = "scene.parquet"
-RECORDS = ".records.jsonl"  # all that is known of each file, for the next start
+RECORDS = ".records.jsonl"  # state of each file, for resuming
 OWN_FILES = (SETTINGS, SCENE, FILES, WINDOWS, PARQUET, RECORDS)
 
 
 def timestamps_path(out: Path, name: str) -> Path:
-    """Where the timestamp embeddings of the file called `name` are."""
+    """Path of the timestamp embeddings of the file `name`."""
     return out / "timestamps" / f"{name}.npz"
 
 
 @dataclass(frozen=True)
 class SceneTable:
-    """Scene embeddings and what each is of.
+    """Scene embeddings and their sources.
 
     Attributes
     ----------
     names : list of str
         File of each row.
     times : list of (float, float), optional
-        Begin and end of each row's window in seconds.
+        Start and end of each row's window in seconds.
     scene : ndarray
-        ``(n_rows, D)`` float32; without windows one row for each file, NaN where it failed.
+        ``(n_rows, D)`` float32; without windows one row per file, NaN if it failed.
     """
 
     names: list[str]
@@ -56,7 +56,7 @@ def scene_table(
     scene_size: int,
     windows: Windows | None,
 ) -> SceneTable:
-    """Rows of all files, ``(n_rows, D)`` each, one below the other in the order of the files."""
+    """Concatenated rows of all files, ``(n_rows, D)`` each, in the order of the files."""
     missing = np.full((0 if windows else 1, scene_size), np.nan, dtype=np.float32)
     parts = [rows[record.name] if record.is_ok else missing for record in records]
     names = [
@@ -73,7 +73,7 @@ def scene_table(
 def write_results(
     out: Path, records: Sequence[Record], table: SceneTable | None, *, parquet: bool
 ) -> None:
-    """Write all that stands in a finished folder but for the settings."""
+    """Write all files of a finished folder except the settings."""
     if table is not None:
         buffer = io.BytesIO()
         np.save(buffer, table.scene)
@@ -97,9 +97,9 @@ def write_results(
 
 
 def read_results(out: Path) -> tuple[list[Record], dict[str, np.ndarray]]:
-    """Records of a finished folder, and the scene embeddings of those that are ok by name.
+    """Records of a finished folder, and the scene embeddings of those with status ok by name.
 
-    Nothing where the folder is not finished; a file whose embeddings are damaged is left out.
+    Empty if the folder is not finished; a file with damaged embeddings is left out.
     """
     try:
         records = list(read_records((out / RECORDS).read_bytes().splitlines(keepends=True)))
@@ -120,7 +120,7 @@ def read_results(out: Path) -> tuple[list[Record], dict[str, np.ndarray]]:
 
 
 def read_scene(out: Path) -> np.ndarray | None:
-    """``scene.npy``, or None where there is none that can be read."""
+    """``scene.npy``, or None if there is no readable one."""
     try:
         scene: np.ndarray = np.load(out / SCENE, allow_pickle=False)
     except (OSError, EOFError, ValueError):
@@ -129,7 +129,7 @@ def read_scene(out: Path) -> np.ndarray | None:
 
 
 def read_settings(out: Path) -> dict[str, Any] | None:
-    """``settings.json``, None where there is none.
+    """``settings.json``, or None if there is none.
 
     Raises
     ------
@@ -149,12 +149,12 @@ def read_settings(out: Path) -> dict[str, Any] | None:
 
 
 def read_scene_table(out: Path) -> SceneTable:
-    """Scene embeddings of a finished folder; files that failed are left out.
+    """Scene embeddings of a finished folder; failed files are left out.
 
     Raises
     ------
     ValueError
-        If there are none, or they do not fit the table of files.
+        If there are none, or they do not match the table of files.
     """
     scene = read_scene(out)
     if scene is None:
@@ -189,7 +189,7 @@ def _windows_table(names: Sequence[str], times: Sequence[tuple[float, float]]) -
 
 
 def check_parquet() -> None:
-    """See that Parquet can be written.
+    """Check that Parquet can be written.
 
     Raises
     ------

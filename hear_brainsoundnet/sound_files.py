@@ -1,8 +1,8 @@
-"""Sound and film files below a folder: the one search that every command uses.
+"""Search for audio and video files in a folder, shared by all commands.
 
-What is not taken is listed under the reason, so that no command passes over a file in silence.
-Links to folders are followed, each folder once. Hidden files and folders, and those that systems
-make for themselves (``__MACOSX``, trash), are left out: ``._a.wav`` is no sound.
+Skipped files are listed by reason, so that none is ignored silently. Links to folders are followed,
+each folder once. Hidden files and folders, and those created by operating systems (``__MACOSX``,
+trash), are left out: ``._a.wav`` is not audio.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILM_SUFFIXES = frozenset(FILMS.split())
 SOUND_SUFFIXES = AUDIO_SUFFIXES | FILM_SUFFIXES
 
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
-N_NAMED = 5  # of the files that are left out for one reason
+N_NAMED = 5  # skipped files named per reason
 
 HIDDEN = "hidden, or made by the system"
 NO_TARGET = "links without a target"
@@ -33,7 +33,7 @@ OTHER = "no sound or film by their suffix"
 
 
 def is_sound(path: Path) -> bool:
-    """Whether the suffix is that of a sound or film.
+    """Whether the suffix is that of an audio or video file.
 
     Examples
     --------
@@ -44,9 +44,9 @@ def is_sound(path: Path) -> bool:
 
 
 def printable(text: str | os.PathLike[str]) -> str:
-    """A name or message that any terminal, JSON or CSV file can hold on one line.
+    """A name or message on one line that is safe in any terminal, JSON or CSV file.
 
-    Bytes that are no UTF-8 and control characters appear as escapes.
+    Bytes that are not UTF-8 and control characters are escaped.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def printable(text: str | os.PathLike[str]) -> str:
 
 
 def is_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a name is UTF-8, as tables and datasets need it.
+    """Whether a name is UTF-8, as required by tables and datasets.
 
     Examples
     --------
@@ -76,17 +76,17 @@ def is_text(path: str | os.PathLike[str]) -> bool:
 
 @dataclass
 class FoundSounds:
-    """What a search has found.
+    """Result of a search.
 
     Attributes
     ----------
     folder : Path
-        Where.
+        The folder searched.
     files : list of Path
-        Sounds and films, sorted.
+        Audio and video files, sorted.
     left_out : dict of str to list of Path
-        The other files by the reason why they are left out. Of hidden folders only sounds and
-        films are listed.
+        The other files by the reason for leaving them out. In hidden folders only audio and video
+        files are listed.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ class FoundSounds:
     left_out: dict[str, list[Path]] = field(default_factory=dict)
 
     def findings(self) -> list[str]:
-        """One line per reason: how many files are left out, and the first of their names."""
+        """One line per reason: number of files left out, and the first names."""
         return [
             f"{printable(self.folder)}: left out, {reason}: {len(paths)} ({self._named(reason)})"
             for reason, paths in sorted(self.left_out.items())
@@ -114,14 +114,14 @@ class FoundSounds:
 
 
 def find_sound_files(folder: Path, *, follow_links: bool = True) -> FoundSounds:
-    """Search a folder and all folders in it for sounds and films.
+    """Search a folder recursively for audio and video files.
 
     Parameters
     ----------
     folder : Path
         An existing folder.
     follow_links : bool
-        Without it, links to files and folders are left out, too: for what comes from elsewhere.
+        If false, links to files and folders are left out, too: for untrusted folders.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def find_sound_files(folder: Path, *, follow_links: bool = True) -> FoundSounds:
             continue
         for entry in entries:
             path = parent / entry.name
-            if entry.name == ".git":  # git-annex keeps what its links show in there
+            if entry.name == ".git":  # git-annex keeps the targets of its links in there
                 continue
             below = hidden or entry.name.startswith(".") or entry.name in SYSTEM_FOLDERS
             if not _is_folder(entry):
@@ -181,12 +181,12 @@ def _sort_in(
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a ring of links
+    except OSError:  # a cycle of links
         return False
 
 
 def shown(names: Sequence[str], most: int = 20) -> str:
-    """The first names of a list, and how many there are more.
+    """The first names of a list, and the number of further ones.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""SoundNet: the layer table and the network that is built from it.
+"""SoundNet: the layer table and the network built from it.
 
-The table below is the only place where kernel sizes, strides, paddings and
-widths are written down. Everything about time (hops, receptive fields, shortest
-inputs) is derived from it in :mod:`hear_brainsoundnet.geometry`.
+The table below is the single definition of kernel sizes, strides, paddings and widths. All time
+arithmetic (hops, receptive fields, shortest inputs) is derived from it in
+:mod:`hear_brainsoundnet.geometry`.
 
 Reference: Y. Aytar, C. Vondrick and A. Torralba, "SoundNet: Learning Sound
 Representations from Unlabeled Video", NIPS 2016.
@@ -49,7 +49,7 @@ class Layer:
 
     @property
     def pool_name(self) -> str | None:
-        """Name of the stage after the pooling, or None where nothing is pooled."""
+        """Name of the stage after the pooling, or None without pooling."""
         return self.name.replace("conv", "pool") if self.pool else None
 
 
@@ -80,7 +80,7 @@ HEADS = (
 
 
 def stage_names(layers: Sequence[Layer] = LAYERS) -> tuple[str, ...]:
-    """Names of all stages in the order in which sound passes them.
+    """Names of all stages, in order.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class ConvBlock(nn.Module):
 
 
 class ByName(nn.ModuleDict):
-    """Modules by any name, also that of an attribute of modules: a subject can be called "keys".
+    """ModuleDict that accepts any name, also of module attributes: a subject can be named "keys".
 
     Examples
     --------
@@ -116,7 +116,7 @@ class ByName(nn.ModuleDict):
     """
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
-        # Items are found by `self[name]` alone, so that no attribute is hidden by them.
+        # Items are accessed only by `self[name]`, so that they hide no attribute.
         cast(dict[str, nn.Module | None], self._modules)[name] = module
 
     def train(self, mode: bool = True) -> ByName:
@@ -163,7 +163,7 @@ class SoundNet(nn.Module):
         )
 
     def block(self, name: str) -> ConvBlock:
-        """The block called `name` in the layer table."""
+        """The block `name` of the layer table."""
         return cast(ConvBlock, self._modules[name])
 
     def forward(self, audio: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
@@ -190,12 +190,12 @@ class SoundNet(nn.Module):
         return self._run(audio.unsqueeze(1), 0, list(stages))
 
     def continue_from(self, stage: str, frames: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
-        """Activations of stages at or above one whose activations are known.
+        """Activations of stages at or above one with given activations.
 
         Parameters
         ----------
         stage : str
-            The stage that is known.
+            Stage of the given activations.
         frames : Tensor
             Its activations, ``(n_sounds, channels, n_frames)``.
         stages : iterable of str
@@ -218,13 +218,13 @@ class SoundNet(nn.Module):
         return self._run(frames, self.place_after(stage), list(stages))
 
     def place_after(self, stage: str) -> int:
-        """Number of the stage that follows one, for :meth:`path`."""
+        """Index of the stage after `stage`, for :meth:`path`."""
         if stage not in self.stage_names:
             raise ValueError(f"unknown stage {stage!r}; choose from {', '.join(self.stage_names)}")
         return self.stage_names.index(stage) + 1
 
     def path(self, first: int, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Stages to be computed, from number `first` to the deepest that is wanted.
+        """Stages to compute, from index `first` to the deepest requested.
 
         Raises
         ------
@@ -247,7 +247,7 @@ class SoundNet(nn.Module):
         return self.stage_names[first : deepest + 1]
 
     def _run(self, frames: Tensor, first: int, wanted: list[str]) -> dict[str, Tensor]:
-        """`frames` through the stages from number `first` to the deepest that is wanted."""
+        """`frames` through the stages from index `first` to the deepest requested."""
         path = self.path(first, wanted)
         outputs: dict[str, Tensor] = {}
         if first and self.stage_names[first - 1] in wanted:
@@ -268,7 +268,7 @@ class SoundNet(nn.Module):
 def _max_pool(frames: Tensor, width: int) -> Tensor:
     if not is_traced():
         return F.max_pool1d(frames, width)
-    # That takes lengths for fixed numbers, and so does what asks whether windows fill the frames.
+    # That specialises lengths, and so does checking whether windows fill the frames.
     first = torch.arange(frames.shape[2] // width, device=frames.device) * width
     highest = frames.index_select(2, first)
     for place in range(1, width):

@@ -1,11 +1,10 @@
-"""Cut a long clip into overlapping segments whose kept frames tile those of the whole clip.
+"""Segmentation of a long clip into overlapping segments whose kept frames tile the whole clip's.
 
-A segment begins at a multiple of the largest hop, so that its frames fall on the frames of the
-whole clip. Near its beginning and end a segment shows the network padding where the clip has
-sound; the frames that see it are computed by the neighbouring segment and dropped here. Which ones
-those are follows from the receptive fields alone: a frame is right if all of its receptive field
-lies within the segment, or hangs over an edge which is also the clip's. Every kept frame is
-therefore the frame that the network would have computed from the whole clip.
+A segment begins at a multiple of the largest hop, so that its frames coincide with frames of the
+whole clip. Frames near an edge of a segment depend on zero padding where the clip has samples; they
+are dropped here and computed in the neighbouring segment. The receptive fields alone determine
+which: a frame is valid if its receptive field lies within the segment, or extends past an edge that
+is also the clip's. Every kept frame therefore equals the frame computed from the whole clip.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from hear_brainsoundnet.geometry import StageGeometry
 
 @dataclass(frozen=True)
 class Segment:
-    """Samples `start` to `stop` of a clip, and what to keep of them.
+    """Samples `start` to `stop` of a clip, and the frames to keep of them.
 
     Attributes
     ----------
     start, stop : int
         In samples at the network's rate.
     kept : dict of str to slice
-        For each stage, which of the segment's own frames belong to it.
+        For each stage, which of the segment's own frames are kept.
     position : dict of str to int
-        For each stage, where the first kept frame stands in the whole clip.
+        For each stage, index of the first kept frame in the whole clip.
     """
 
     start: int
@@ -44,7 +43,7 @@ def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> I
     n_samples : int
         Length of the clip; every stage must yield at least one frame for it.
     stages : sequence of StageGeometry
-        The stages that are wanted.
+        Requested stages.
     longest : int
         Upper limit for the length of a segment where the receptive fields allow it (in samples);
         a clip up to this length is one segment.
@@ -58,7 +57,7 @@ def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> I
     """
     hop = max(stage.hop for stage in stages)
     n_frames = {stage.name: stage.n_frames(n_samples) for stage in stages}
-    # Reach of the receptive fields before and after the frames that a segment owns.
+    # Extent of the receptive fields before and after the frames that a segment keeps.
     before = hop * -(min(stage.field_start(0) for stage in stages) // hop)
     after = max(0, *(stage.field_stop(0) - stage.hop for stage in stages))
     if n_samples <= longest:

@@ -1,17 +1,17 @@
-"""Tables as CSV that every program reads back as it was meant."""
+"""CSV tables that round-trip in every program."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets run what begins so
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # prefixes of formulas in spreadsheets
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    r"""A table with a header, UTF-8, a row a line.
+    r"""A CSV table with a header, UTF-8, one row per line.
 
-    Cells are quoted where they hold commas, quotes or line breaks of any kind. Bytes of a file name
-    that are no UTF-8 are written as ``\xNN``. None is an empty cell.
+    Cells with commas, quotes or any line breaks are quoted. Bytes of a file name that are not UTF-8
+    are written as ``\xNN``. None is an empty cell.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def path_cell(path: str) -> str:
-    """A relative path that no spreadsheet takes for a formula; it still names the same file.
+    """A relative path that no spreadsheet interprets as a formula; it still names the same file.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def path_cell(path: str) -> str:
 
 
 def text_cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: such cells get an apostrophe before them.
+    """Text that no spreadsheet interprets as a formula: such cells are prefixed by an apostrophe.
 
     Examples
     --------

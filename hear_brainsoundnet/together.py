@@ -1,12 +1,12 @@
-"""Short clips of different lengths in one pass, each with the embeddings that it has alone.
+"""Short clips of different lengths in one pass, each with exactly its individual embeddings.
 
-A clip of a second keeps the network busy for a fraction of what it takes to call its layers one by
-one; sixteen clips cost little more than three. What lies beyond the end of a clip is set to zero
-after each layer (:mod:`hear_brainsoundnet.masked`), so that each has the frames that it has alone.
+For a clip of a second, calling the layers costs several times its computation; sixteen clips cost
+little more than three. Frames beyond the end of a clip are set to zero after each layer
+(:mod:`hear_brainsoundnet.masked`), so that each clip has exactly the frames it has alone.
 
-Passes always have the same shapes: as many clips as :data:`CLIPS` (silence in place of those that
-are missing), of a length that depends on the clip alone. Sums of floating-point numbers are then
-taken in the same order whoever comes along, and equal files have equal embeddings, to the last bit.
+Passes always have the same shapes: :data:`CLIPS` clips (missing ones are zeros), of a length that
+depends on the clip alone. Floating-point sums are then taken in the same order whatever the other
+clips are, and equal files have bit-identical embeddings.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
 
 CLIPS = 16  # per pass
 LENGTH_STEP = 2**12  # samples at the network's rate; lengths are rounded up to multiples of it
-LONGEST = 2**15  # samples; what is longer fills a pass of its own well enough
-FEW_CLIPS = 4  # fewer are embedded as fast one by one
+LONGEST = 2**15  # samples; longer clips use a pass of their own efficiently
+FEW_CLIPS = 4  # fewer are as fast one by one
 
 
 @dataclass(frozen=True)
 class ShortClip:
-    """A clip that is ready for the network.
+    """A preprocessed clip.
 
     Attributes
     ----------
     audio : Tensor
-        ``(n_samples,)`` at the network's rate and scale, with what it is padded with when alone.
+        ``(n_samples,)`` at the network's rate and scale, with its individual padding.
     within : range
-        Frames of the time grid that lie within the clip.
+        Frames of the time grid within the clip.
     """
 
     audio: Tensor
@@ -45,17 +45,17 @@ class ShortClip:
 
     @property
     def length(self) -> int:
-        """Of the passes that it may take part in, in samples."""
+        """Length in samples of the passes it can share."""
         return _rounded_up(len(self.audio))
 
 
 def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
-    """Read a sound that is short enough to share a pass; None, and nothing is read, if it is not.
+    """Read a clip if it is short enough to share a pass; otherwise None, and nothing is read.
 
     Raises
     ------
     ValueError
-        If the sound contains NaN or infinity.
+        If the clip contains NaN or infinity.
     """
     one_thread_after_fork()
     clip = model.padded_clip(sound)
@@ -72,7 +72,7 @@ def embed_clips(
     scene: bool = True,
     timestamps: bool = True,
 ) -> list[Embeddings]:
-    """Embeddings of clips of any lengths, each as it is embedded alone; short ones share passes.
+    """Embeddings of clips of any lengths, each as if embedded alone; short ones share passes.
 
     Parameters
     ----------
@@ -81,17 +81,17 @@ def embed_clips(
     clips : sequence of Tensor
         Floating point, ``(n_samples,)`` each, at ``model.sample_rate``.
     scene, timestamps : bool
-        Which kinds to compute.
+        Kinds to compute.
 
     Returns
     -------
     list of Embeddings
-        Of one sound each, in the order of `clips`, on the device of each.
+        For one clip each, in the order of `clips`, on the device of each.
 
     Raises
     ------
     TypeError, ValueError
-        If there are none, or one is not a mono sound, which is named by its place.
+        If there are none, or one is not a mono clip; the message gives its position.
     """
     if not clips:
         raise ValueError("expected at least one sound, got an empty list")
@@ -134,7 +134,7 @@ def _batch_of_one(clip: object, place: int) -> Tensor:
         if isinstance(clip, Tensor) and clip.ndim != 1:
             raise ValueError(
                 f"expected sounds of shape (n_samples,) in a list, got {tuple(clip.shape)}; "
-                "average channels, and take sounds out of a batch"
+                "average channels, and split batches"
             )
         return check_audio(clip[None] if isinstance(clip, Tensor) else clip)
     except (TypeError, ValueError) as error:
@@ -154,16 +154,16 @@ def embed_together(
     scene: bool = True,
     timestamps: bool = True,
 ) -> list[Embeddings]:
-    """Embeddings of each clip, as :meth:`EmbeddingModel.embed` gives them for it alone.
+    """Embeddings of each clip, equal to :meth:`EmbeddingModel.embed` on it alone.
 
     Parameters
     ----------
     model : EmbeddingModel
-        Whose :func:`read_short` the clips come from.
+        Results of :func:`read_short` of the same model.
     clips : sequence of ShortClip
         Up to :data:`CLIPS`, all of the same :attr:`ShortClip.length`.
     scene, timestamps : bool
-        Which kinds to compute.
+        Kinds to compute.
 
     Raises
     ------

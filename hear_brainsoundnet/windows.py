@@ -1,4 +1,4 @@
-"""Scene embeddings of windows that move over a sound."""
+"""Scene embeddings of sliding windows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 from hear_brainsoundnet.audio import Sound, TensorSound
 from hear_brainsoundnet.embedding import EmbeddingModel
 
-CLIPS = 8  # windows that are embedded together, at most
-SAMPLES = 2**21  # in all of them, unless one has more
+CLIPS = 8  # windows embedded together, at most
+SAMPLES = 2**21  # in total, unless one window has more
 SHORTEST = 0.001  # seconds
 
 
@@ -20,12 +20,12 @@ SHORTEST = 0.001  # seconds
 class Windows:
     """Windows of `length` seconds, one every `hop` seconds.
 
-    The first begins with the sound. The last is the first that reaches the end of the sound, or the
-    last that begins within it; it ends with the sound and may be shorter than the others.
+    The first begins at 0. The last is the first that reaches the end of the clip, or the last that
+    begins within it; it ends with the clip and may be shorter than the others.
 
     Raises
     ------
-    ValueError
+    If they are shorter than a millisecond.
         If they are below a millisecond.
 
     Examples
@@ -45,7 +45,7 @@ class Windows:
                 raise ValueError(f"{name} must be {SHORTEST:g} seconds or more, got {value:g}")
 
     def samples(self, n_samples: int, sample_rate: int) -> list[tuple[int, int]]:
-        """First sample, and the one after the last, of each window of a sound."""
+        """First sample, and the one after the last, of each window of a clip."""
         length = max(1, round(self.length * sample_rate))
         windows: list[tuple[int, int]] = []
         while not windows or windows[-1][1] < n_samples:
@@ -56,22 +56,22 @@ class Windows:
         return windows
 
     def times(self, n_windows: int, duration: float) -> list[tuple[float, float]]:
-        """Begin and end of the first windows in seconds, of a sound of `duration` seconds."""
+        """Start and end in seconds of the first windows of a clip of `duration` seconds."""
         starts = [self.hop * i for i in range(n_windows)]
         return [(start, min(start + self.length, duration)) for start in starts]
 
 
 def embed_windows(model: EmbeddingModel, sound: Sound, windows: Windows) -> Tensor:
-    """Scene embeddings of windows, each embedded as a sound of its own, level included.
+    """Scene embeddings of windows, each embedded as a separate clip, level normalisation included.
 
     Parameters
     ----------
     model : EmbeddingModel
         The model.
     sound : Sound
-        One sound; it is read once, from front to back.
+        One clip; it is read once, sequentially.
     windows : Windows
-        Which.
+        The windows.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def embed_windows(model: EmbeddingModel, sound: Sound, windows: Windows) -> Tens
     Raises
     ------
     ValueError
-        If the sound contains NaN or infinity.
+        If the clip contains NaN or infinity.
     """
     rows: list[Tensor] = []
     clips: list[Tensor] = []

@@ -188,11 +188,11 @@ def test_every_flipped_bit_is_noticed(file):
         ),
         (
             lambda tensors, _: tensors["soundnet.conv1.conv.weight"].add_(1),
-            r"is damaged: its content does not match the SHA-256",
+            r"is damaged: its content does not match its SHA-256",
         ),
         (
             lambda _, document: document["card"].update(input_scale=3.0),
-            r"is damaged: its content does not match the SHA-256",
+            r"is damaged: its content does not match its SHA-256",
         ),
         (
             lambda _, document: document["card"].update(format_version=3),

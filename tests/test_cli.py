@@ -81,7 +81,7 @@ def test_an_unreadable_file_is_reported_and_does_not_stop_the_others(run, wav, t
         (["embed", "-", "WAV", "-o", "OUT"], r"standard input and stands alone"),
         (
             ["embed", "WAV", "-o", "OUT", "--kind", "timestamps", "--parquet"],
-            r"are about scenes, which --kind timestamps leaves out",
+            r"apply to scenes, which --kind timestamps leaves out",
         ),
         (["embed", "nowhere", "-o", "OUT"], r"no such file or folder: nowhere"),
         (["embed", "EMPTY", "-o", "OUT"], r"no audio in folder"),
@@ -184,7 +184,7 @@ def test_unwritable_output(run, wav):
     status, _, error = run("embed", wav, "-o", "/proc/results")
     assert status == 1
     assert error.count("hear-brainsoundnet:") == 1
-    assert re.search(r"cannot write results to /proc/results: .*what was finished is kept", error)
+    assert re.search(r"cannot write results to /proc/results: .*finished files are kept", error)
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_ctrl_c_and_going_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    told = re.search(r"interrupted after (\d+) of 60 files; the same command goes on", error)
+    told = re.search(r"interrupted after (\d+) of 60 files; the same command resumes", error)
     assert told
     assert 3 <= int(told[1]) <= len((journal).read_text().splitlines())
     assert "Traceback" not in error

@@ -78,7 +78,7 @@ def test_delays_begin_with_the_run():
 
 
 def test_more_trs_than_frames_is_refused():
-    with pytest.raises(ValueError, match=r"50 TRs were asked for, the audio yields 8 frames"):
+    with pytest.raises(ValueError, match=r"50 TRs were requested, the audio yields 8 frames"):
         encoder_of("crop")(torch.zeros(1, 22050 * 10, dtype=torch.float64), 50)
 
 

@@ -96,7 +96,7 @@ def test_results_of_the_level_of_whole_sounds_are_refused(run, sounds, tmp_path)
     (out / "settings.json").write_text(json.dumps(settings))
     status, _, error = run("nearest", sounds / "noise.wav", out)
     assert (status, error.count("\n")) == (2, 1)
-    assert "with the level of whole sounds, which this version takes moment by moment" in error
+    assert "with levels of whole clips, this version normalises over a moving window" in error
 
 
 def test_what_cannot_be_meant(run, sounds, tmp_path):
@@ -106,7 +106,7 @@ def test_what_cannot_be_meant(run, sounds, tmp_path):
     for arguments, message in [
         ((tmp_path / "gone.wav", sounds), "no such audio file: "),
         ((query, tmp_path / "gone"), "no such folder: "),
-        ((query, tmp_path / "out", "--scene", "conv1"), "was embedded already: leave out"),
+        ((query, tmp_path / "out", "--scene", "conv1"), "is embedded already: leave out"),
         ((query, tmp_path / "out", "--checkpoint", "untrained"), "was embedded with soundnet-nat"),
         ((query, tmp_path / "frames"), "holds no scene embeddings; embed with --kind scene"),
     ]:

@@ -139,8 +139,8 @@ def test_a_long_sound_is_read_in_pieces():
     [
         ("crop", {"start": 2.0}, r"'crop', which takes frame i for TR i: the start must be 0, go"),
         ("mean", {"start": 2.0}, r"takes the mean over the whole sound: the start must be 0, got"),
-        ("mean", {"n_trs": 3}, r"sound responses have one row, 3 TRs were asked for"),
-        ("crop", {"n_trs": 50}, r"50 TRs were asked for, the sound yields 8 frames of conv7"),
+        ("mean", {"n_trs": 3}, r"sound responses have one row, 3 TRs were requested"),
+        ("crop", {"n_trs": 50}, r"50 TRs were requested, the audio yields 8 frames of conv7"),
         ("crop", {"n_trs": 0}, r"the number of TRs must be at least 1, got 0"),
         ("interpolate", {"start": float("nan")}, r"start must be a finite number of seconds, got"),
         ("interpolate", {"start": 10.0}, r"sound ends after 10 s and TR 0 begins at 10 s: no TR"),

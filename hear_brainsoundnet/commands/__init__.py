@@ -1,1 +1,1 @@
-"""The commands of ``hear-brainsoundnet``, put together in :mod:`hear_brainsoundnet.cli`."""
+"""The commands of ``hear-brainsoundnet``, assembled in :mod:`hear_brainsoundnet.cli`."""

@@ -20,14 +20,12 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="OUT.safetensors")],
     kind: Annotated[
         str | None,
-        typer.Option(
-            "--from", help=f"What IN is, by default what it looks like: {', '.join(KINDS)}."
-        ),
+        typer.Option("--from", help=f"Format of IN, by default detected: {', '.join(KINDS)}."),
     ] = None,
     input_scale: Annotated[
         float | None,
         typer.Option(
-            help="Amplitude that the weights expect for full scale; by default 256 for "
+            help="Amplitude of full scale that the weights expect; by default 256 for "
             "original SoundNet weights, 1 for brain-aligned ones."
         ),
     ] = None,
@@ -43,16 +41,16 @@ def convert(
         bool,
         typer.Option(
             "--allow-initial-batchnorm",
-            help="Accept weights whose BatchNorm was never trained or was lost in a port.",
+            help="Accept weights whose BatchNorm was never trained or is missing in a port.",
         ),
     ] = False,
     allow_other_hash: Annotated[
         bool,
-        typer.Option("--allow-other-hash", help="Accept another archive than the published one."),
+        typer.Option("--allow-other-hash", help="Accept an archive other than the published one."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
 ) -> None:
-    """Convert foreign weights to a checkpoint; nothing in IN is ever executed."""
+    """Convert foreign weights to a checkpoint; nothing in IN is executed."""
     from hear_brainsoundnet.conversion.separately import convert_separately
 
     if kind is not None:

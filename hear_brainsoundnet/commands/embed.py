@@ -24,13 +24,13 @@ Level = Annotated[
     str | None,
     typer.Option(
         metavar="LEVEL",
-        help="Brings sounds to it, moment by moment: -23dB, or an amplitude within 0 and 1; 0: "
-        "as they are.",
+        help="Target level of the moving normalisation: -23dB, or an amplitude in [0, 1]; 0: "
+        "disabled.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 Jobs = Annotated[int, typer.Option(min=0, help="Files at a time; 0: one per core.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only print what went wrong.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 
 
 def embed(
@@ -46,31 +46,31 @@ def embed(
     timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
     level: Level = None,
     window: Annotated[
-        float | None, typer.Option(help="Scenes are of windows of so many seconds.")
+        float | None, typer.Option(help="Embed windows of this many seconds as scenes.")
     ] = None,
     hop: Annotated[
-        float | None, typer.Option(help="Seconds from window to window; by default their length.")
+        float | None, typer.Option(help="Step between windows in seconds; by default their length.")
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write scene.parquet, too.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Also write scene.parquet.")] = False,
     device: Device = "auto",
     jobs: Jobs = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite other results.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Going on, compare the content of files as well.")
+        bool, typer.Option("--check", help="When resuming, also compare file contents.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Embed audio files (WAV, FLAC, Ogg, MP3, with PyAV films and more; any rate).
 
     Writes OUT/scene.npy (one row per file or window), OUT/files.csv, OUT/timestamps/NAME.npz and
-    OUT/settings.json. Stopped and started again, it goes on where it was.
+    OUT/settings.json. An interrupted command resumes when started again.
     """
     from hear_brainsoundnet.folder import KINDS
 
     check_choice("--kind", kind, KINDS)
     if kind == "timestamps" and (window is not None or parquet):
         raise WrongCall(
-            "--window and --parquet are about scenes, which --kind timestamps leaves out"
+            "--window and --parquet apply to scenes, which --kind timestamps leaves out"
         )
     windows = _windows(window, hop)
     entries = _entries(paths)
@@ -103,7 +103,7 @@ def load_model(
     timestamps: str | None = None,
     sample_rate: int | None = None,
 ) -> EmbeddingModel:
-    """The model that the options name, on its device; its rate is the network's own by default."""
+    """The model given by the options, on its device; its rate defaults to the network's own."""
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.named import load_checkpoint
 
@@ -125,7 +125,7 @@ def load_model(
 
 
 def device_of(model: EmbeddingModel) -> str:
-    """Where a model is."""
+    """Device of a model."""
     return str(next(model.parameters()).device)
 
 
@@ -138,7 +138,7 @@ def embed_shown(
     quiet: bool,
     **options: Any,
 ) -> list[Record]:
-    """Embed files with a bar and a line for each that fails; see :func:`embed_files`."""
+    """Embed files with a progress bar and a line for each failure; see :func:`embed_files`."""
     from tqdm import tqdm
 
     from hear_brainsoundnet.folder import embed_files, n_cores
@@ -175,13 +175,13 @@ def embed_shown(
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else error
             raise OSError(
-                f"cannot write results to {out}: {reason}; what was finished is kept, the same "
-                "command goes on from there"
+                f"cannot write results to {out}: {reason}; finished files are kept, the same "
+                "command resumes from there"
             ) from error
         except KeyboardInterrupt:
             bar.close()
             raise Interrupted(
-                f" after {n_done} of {len(entries)} files; the same command goes on"
+                f" after {n_done} of {len(entries)} files; the same command resumes"
             ) from None
 
 

@@ -20,18 +20,16 @@ def export_onnx(
     scene: SceneStages = None,
     timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
     level: Level = None,
-    sample_rate: Annotated[
-        int, typer.Option(help="Rate in Hz of the audio that will be given.")
-    ] = 48_000,
+    sample_rate: Annotated[int, typer.Option(help="Rate in Hz of the input audio.")] = 48_000,
     seconds: Annotated[
         float | None,
-        typer.Option(help="Length of all audio, one sound at a time; by default any, any number."),
+        typer.Option(help="Fixed input length, batch size 1; by default both are dynamic."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
 ) -> None:
-    """Write a model as an ONNX file, level and resampling included.
+    """Write a model as an ONNX file, level normalisation and resampling included.
 
-    OUT appears when onnxruntime has given the same as PyTorch, within 1e-5 of the range. Input:
+    OUT is written only if onnxruntime matches PyTorch to within 1e-5 of the range. Input:
     audio (n_sounds, n_samples), float32 within [-1, 1]; outputs: scene (n_sounds, D), timestamps
     (n_sounds, n_frames, D) and timestamps_ms (n_sounds, n_frames).
     """

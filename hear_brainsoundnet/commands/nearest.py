@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def nearest(
     query: Annotated[Path, typer.Argument(help="An audio file.")],
     folder: Annotated[
-        Path, typer.Argument(metavar="IN", help="What embed wrote, or a folder of audio files.")
+        Path, typer.Argument(metavar="IN", help="Output of embed, or a folder of audio files.")
     ],
-    n: Annotated[int, typer.Option("-n", min=1, help="How many are shown.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of neighbours.")] = 10,
     checkpoint: CheckpointName = "default",
     preset: Annotated[str | None, typer.Option(help="default or paper.")] = None,
     scene: SceneStages = None,
@@ -40,11 +40,11 @@ def nearest(
     jobs: Jobs = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Print which sounds of a folder are most similar to a file, the most similar first.
+    """Print the files of a folder that are most similar to a file, in order of similarity.
 
-    A line each: cosine similarity of the scene embeddings (dimensions z-scored over the folder),
-    path, and begin and end of the window in seconds where IN has windows. A folder of audio files
-    is embedded first; where there are many, embed them once and give the results.
+    One line each: cosine similarity of the scene embeddings (dimensions z-scored over the folder),
+    path, and start and stop of the window in seconds where IN has windows. A folder of audio files
+    is embedded first; for many files, embed them once and give the results.
     """
     from hear_brainsoundnet.nearest import nearest as nearest_in
     from hear_brainsoundnet.nearest import without
@@ -56,21 +56,21 @@ def nearest(
         raise WrongCall(f"no such folder: {folder}")
     if (folder / "settings.json").exists():
         if preset or scene or level:
-            raise WrongCall(f"{folder} was embedded already: leave out --preset, --scene, --level")
+            raise WrongCall(f"{folder} is embedded already: leave out --preset, --scene, --level")
         model, table = _read(folder, checkpoint, device)
         table = without(query, folder, table)
     else:
         model = load_model(checkpoint, preset or "default", scene, level, device)
         table = _embed(query, folder, model, jobs, quiet=quiet)
     if not table.names:
-        raise WrongCall(f"{folder} holds no other sound than {query}")
+        raise WrongCall(f"{folder} holds no audio other than {query}")
     for each in nearest_in(model, query, table, n):
         times = [] if each.start is None else [f"{each.start:.3f}", f"{each.stop:.3f}"]
         typer.echo("\t".join([f"{each.similarity:.3f}", printable(each.name), *times]))
 
 
 def _read(folder: Path, checkpoint: str, device: str) -> tuple[EmbeddingModel, SceneTable]:
-    """The scene embeddings of a folder of results, and the model that they are of."""
+    """The scene embeddings of a folder of results, and their model."""
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.level import WINDOW_S
     from hear_brainsoundnet.named import load_checkpoint
@@ -95,8 +95,8 @@ def _read(folder: Path, checkpoint: str, device: str) -> tuple[EmbeddingModel, S
         )
         if model.level and settings.get("level_window") != WINDOW_S:
             raise ValueError(
-                f"{folder} was embedded with the level of whole sounds, which this version takes "
-                "moment by moment; embed it again with --force"
+                f"{folder} was embedded with levels of whole clips, this version normalises over "
+                "a moving window; embed it again with --force"
             )
     except (KeyError, TypeError) as error:
         raise WrongCall(f"{folder / 'settings.json'} is not that of a folder of results") from error
@@ -108,7 +108,7 @@ def _read(folder: Path, checkpoint: str, device: str) -> tuple[EmbeddingModel, S
 def _embed(
     query: Path, folder: Path, model: EmbeddingModel, jobs: int, *, quiet: bool
 ) -> SceneTable:
-    """Scene embeddings of a folder of audio files but for `query`, kept nowhere."""
+    """Scene embeddings of a folder of audio files except `query`; nothing is stored."""
     from hear_brainsoundnet.folder import find_audio
     from hear_brainsoundnet.results import read_scene_table
 
@@ -119,7 +119,7 @@ def _embed(
     except ValueError as error:
         raise WrongCall(str(error)) from error
     if not entries:
-        raise WrongCall(f"{folder} holds no other sound than {query}")
+        raise WrongCall(f"{folder} holds no audio other than {query}")
     with tempfile.TemporaryDirectory() as out:
         embed_shown(entries, Path(out), model, jobs, quiet=quiet, kind="scene")
         return read_scene_table(Path(out))

@@ -13,13 +13,13 @@ _DECIBELS = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*dB(?:FS)?", re.I
 
 
 def check_choice(option: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a value that an option does not have."""
+    """Reject a value that an option does not accept."""
     if value not in choices:
         raise WrongCall(f"{option} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def parse_level(text: str) -> float:
-    """A level relative to full scale, from decibels or as it is.
+    """Level relative to full scale, parsed from decibels or an amplitude.
 
     Raises
     ------
@@ -38,14 +38,14 @@ def parse_level(text: str) -> float:
         level = math.nan
     if not 0 <= level <= 1:
         raise WrongCall(
-            "--level must lie within 0 (sounds as they are) and 1 (full scale), or be decibels "
+            "--level must lie within 0 (unchanged) and 1 (full scale), or be decibels "
             f"below full scale, such as -23dB; got {text}"
         )
     return level
 
 
 def find_device(name: str) -> str:
-    """The device that is meant, which can be used."""
+    """The device of that name, checked to be usable."""
     import torch
 
     if name == "auto":

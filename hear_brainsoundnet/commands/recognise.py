@@ -14,23 +14,23 @@ from hear_brainsoundnet.commands.options import PROGRAM
 
 def recognise(
     paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
-    checkpoint: Annotated[str, typer.Option(help="A file with the original's heads.")],
-    top: Annotated[int, typer.Option(min=1, help="Names of each kind.")] = 3,
+    checkpoint: Annotated[str, typer.Option(help="A checkpoint with the original's heads.")],
+    top: Annotated[int, typer.Option(min=1, help="Number of labels per head.")] = 3,
     csv: Annotated[Path | None, typer.Option(help="Write a table, TABLE.csv.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the same as TABLE.json.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write TABLE.json.")] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder for a picture over time of each file.")
+        Path | None, typer.Option(help="Folder for a plot over time of each file.")
     ] = None,
     places: Annotated[
-        Path | None, typer.Option(help="Names of places, one a line, where the file has none.")
+        Path | None, typer.Option(help="Labels of places, one per line, by default the file's.")
     ] = None,
-    objects: Annotated[Path | None, typer.Option(help="Names of objects, likewise.")] = None,
+    objects: Annotated[Path | None, typer.Option(help="Labels of objects, likewise.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite earlier results.")] = False,
 ) -> None:
-    """Name the most likely places and objects in sounds, over time.
+    """Recognise the most likely places and objects in recordings, over time.
 
-    This is what the original SoundNet was trained for. Its heads see 15 s at a time; shorter clips
-    are repeated, and the result says how often.
+    The original SoundNet was trained for this. Its heads see 15 s at a time; shorter clips
+    are repeated, and the result reports how often.
     """
     from tqdm import tqdm
 

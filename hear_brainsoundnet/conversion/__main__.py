@@ -1,4 +1,4 @@
-"""The process that :mod:`hear_brainsoundnet.conversion.separately` starts; not for people."""
+"""The process that :mod:`hear_brainsoundnet.conversion.separately` starts; not a user command."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import sys
 
 try:
     import resource
-except ImportError:  # only on Windows, where nothing but the waiting process ends this one
+except ImportError:  # only on Windows, where only the parent's timeout ends this process
     limit = None
 else:
 
     def limit(cpu_seconds: int) -> None:
-        """Have the system end this process after so much computing."""
+        """Have the system kill this process after this much CPU time."""
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def main() -> None:
-    """Read what is asked as JSON from standard input, answer as JSON on standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits says it
+    """Read a request as JSON from standard input, answer as JSON on standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # reported by the parent process
     if limit is not None:
         limit(int(sys.argv[1]))
     asked = json.load(sys.stdin)

@@ -1,4 +1,4 @@
-"""Put foreign tensors into our network, after checking that they are what they should be."""
+"""Validation of foreign tensors, and their assembly into a SoundNet."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 def build_soundnet(
     foreign: Foreign, *, allow_initial_batchnorm: bool = False, with_heads: bool = True
 ) -> SoundNet:
-    """A SoundNet with these tensors, and with those of the original's heads that they bring.
+    """SoundNet with foreign tensors, including any of the original's heads.
 
     Parameters
     ----------
     foreign : Foreign
         The tensors.
     allow_initial_batchnorm : bool
-        Accept a file in which no layer's batch normalization was ever set.
+        Accept a file in which all batch normalization is untrained.
     with_heads : bool
         Whether heads of the file become heads of the network.
 
@@ -34,7 +34,7 @@ def build_soundnet(
     """
     heads = [head for head in HEADS if f"heads.{head.name}.weight" in foreign.tensors]
     heads = heads if with_heads else []
-    with torch.device("meta"):  # shapes only: nothing is drawn at random and thrown away
+    with torch.device("meta"):  # shapes only, no initialisation
         soundnet = SoundNet(LAYERS, heads)
     own = soundnet.state_dict()
     tensors = {
@@ -44,7 +44,7 @@ def build_soundnet(
     }
     for name, tensor in tensors.items():
         if name.endswith("running_var") and bool((tensor < 0).any()):
-            raise ValueError(f"{foreign.names[name]} holds a negative variance; fetch it anew")
+            raise ValueError(f"{foreign.names[name]} holds a negative variance; fetch it again")
     if not allow_initial_batchnorm and _is_initial(tensors):
         raise ValueError(
             "its batch normalization has the values of a new network in every layer (mean 0, "
@@ -62,16 +62,16 @@ def build_soundnet(
 
 
 def checked(value: object, name: str, shape: tuple[int, ...]) -> Tensor:
-    """A float32 copy of a foreign tensor that has the right shape and finite numbers.
+    """A float32 copy of a foreign tensor, checked for shape and finite values.
 
     Parameters
     ----------
     value : object
-        What the file holds.
+        Value from the file.
     name : str
         Its name in the file, for messages.
     shape : tuple of int
-        The shape that it must have. It is compared before anything is copied: a file can declare
+        The expected shape. It is compared before anything is copied: a file can declare
         a tensor far larger than itself.
     """
     array = _float_array(value, name)
@@ -85,7 +85,7 @@ def checked(value: object, name: str, shape: tuple[int, ...]) -> Tensor:
     else:
         tensor = array.detach().to(torch.float32, copy=True).contiguous()
     if not bool(tensor.isfinite().all()):
-        raise ValueError(f"{name} contains NaN or infinity; fetch it anew or train it again")
+        raise ValueError(f"{name} contains NaN or infinity; fetch it again or retrain it")
     return tensor
 
 
@@ -102,7 +102,7 @@ def _float_array(value: object, name: str) -> Array:
 
 
 def _is_initial(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether every layer's batch normalization still is that of a network just made."""
+    """Whether the batch normalization of every layer has its initial values."""
     initial = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
     return all(
         bool((tensors[f"{layer.name}.norm.{field}"] == value).all())

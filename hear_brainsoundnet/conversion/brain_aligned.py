@@ -1,14 +1,14 @@
-"""The authors' brain-aligned networks: SoundNet and a convolution over TRs that predicts fMRI.
+"""The published brain-aligned networks: SoundNet and a convolution over TRs that predicts fMRI.
 
 Two layouts exist. The published one is a dictionary with the settings and, as ``checkpoint``, the
-state dict. The raw training state has the state dict as ``net``, the settings of the run as
+state dict. The raw training state has the state dict as ``net``, the training settings as
 ``hyperparameters`` and, as ``model``, the whole pickled network, whose attributes complete the
 settings.
 
 The authors' read-out is a convolution over ``kernel_size`` frames, padded by ``kernel_size - 1``
-on both sides, of whose output the first as many TRs are kept as the run has. The padding in front
-makes it the causal read-out of :class:`~hear_brainsoundnet.encoder.BrainEncoder`, the padding
-behind only yields frames that the cropping drops: ``alignment="crop"``.
+on both sides, whose output is cropped to the number of TRs of the run. The padding in front
+makes it the causal read-out of :class:`~hear_brainsoundnet.encoder.BrainEncoder`; the padding
+behind only adds frames that the cropping drops: ``alignment="crop"``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAPER_ATLAS, PAPER_N_TARGETS = "MIST_ROI", 210
 
 @dataclass(frozen=True)
 class BrainAligned:
-    """A brain-aligned network: SoundNet's state dict, the read-out, and how it was understood."""
+    """A brain-aligned network: SoundNet's state dict, the read-out, and notes on their origin."""
 
     soundnet: dict[str, Tensor]
     read_out: ReadOut
@@ -46,7 +46,7 @@ class BrainAligned:
 
 
 def text_items(mapping: object) -> dict[str, object]:
-    """The entries of a mapping from a file whose keys are text; none if it is no mapping.
+    """The entries of a mapping from a file whose keys are text; none if it is not a mapping.
 
     A file can give an OrderedDict attributes that shadow its methods, hence ``dict.items``.
     """
@@ -56,7 +56,7 @@ def text_items(mapping: object) -> dict[str, object]:
 
 
 def state_dict_of(tree: object, places: tuple[str, ...] = STATE_DICTS) -> dict[str, Tensor]:
-    """The state dict in what a PyTorch file holds: itself, or under one of the usual names."""
+    """The state dict of a PyTorch file: its top level, or under one of the usual names."""
     entries = text_items(tree)
     for place in places:
         if isinstance(entries.get(place), dict):
@@ -80,32 +80,32 @@ def kind_of(tree: object) -> str | None:
 def read_brain_aligned(
     tree: object, file_name: str, n_bytes: int, *, tr: float, atlas: str
 ) -> BrainAligned:
-    """Understand the content of a brain-aligned file.
+    """Parse a brain-aligned file.
 
     Parameters
     ----------
     tree : object
-        What the file holds, see :func:`hear_brainsoundnet.conversion.torch_pickle.load`.
+        Content of the file, see :func:`hear_brainsoundnet.conversion.torch_pickle.load`.
     file_name : str
-        A subject's label in it (``sub-03``) names the read-out.
+        The read-out is named after the subject label in it (``sub-03``).
     n_bytes : int
-        Size of the file, a bound on the number of weights: a file can declare more than it has.
+        Size of the file, an upper bound on the number of weights: a file can declare more.
     tr : float
-        Repetition time in seconds; the files do not say.
+        Repetition time in seconds; not recorded in the files.
     atlas : str
         Name of the targets' atlas; "" for the paper's where the number of targets is the paper's.
 
     Raises
     ------
     ValueError
-        If tensors or settings are missing, contradict each other, or the network has an attention
-        over parcels, which :class:`~hear_brainsoundnet.encoder.BrainEncoder` has not.
+        If tensors or settings are missing or contradictory, or the network has attention
+        over parcels, which :class:`~hear_brainsoundnet.encoder.BrainEncoder` does not support.
     """
     state, settings = state_dict_of(tree), _settings(tree)
     if any("maskattention" in name for name in state):
         raise ValueError(
-            "it has an attention over parcels (maskattention) behind the read-out, for which a "
-            "checkpoint has no place: it cannot be converted faithfully; give a model that was "
+            "it has an attention over parcels (maskattention) behind the read-out, which a "
+            "checkpoint does not support; give a model that was "
             "trained without nroi_attention"
         )
     weight, bias = (state.get(f"{READ_OUT}.{field}") for field in ("weight", "bias"))
@@ -119,11 +119,11 @@ def read_brain_aligned(
             "delays, 1)"
         )
     if weight.numel() > n_bytes:
-        raise ValueError(f"{READ_OUT}.weight is larger than the file; fetch it anew")
+        raise ValueError(f"{READ_OUT}.weight is larger than the file; fetch it again")
     n_targets, channels, n_delays = weight.shape
     for name, size in (("out_size", n_targets), ("kernel_size", n_delays)):
         if isinstance(settings.get(name), int) and settings[name] != size:
-            raise ValueError(f"{name} is {settings[name]}, its weights have {size}; fetch it anew")
+            raise ValueError(f"{name} is {settings[name]}, its weights have {size}; fetch it again")
 
     notes: dict[str, str] = {}
     read_out = ReadOut(
@@ -144,7 +144,7 @@ def read_brain_aligned(
 
 
 def _settings(tree: object) -> Mapping[str, object]:
-    """Settings of the network: from the file, the run's parameters and the network's attributes."""
+    """Settings of the network: from the file, the hyperparameters and the network's attributes."""
     entries = text_items(tree)
     model = entries.get("model")
     attributes = text_items(model.state) if isinstance(model, Inert) else {}
@@ -169,7 +169,7 @@ def _stage(layer: object, channels: int, notes: dict[str, str]) -> str:
     fitting = [name for name, stage in stages.items() if stage.channels == channels]
     if len(fitting) != 1:
         raise ValueError(
-            f"it does not say which layer it reads from (output_layer), and {channels} channels "
+            f"it does not state which layer it reads from (output_layer), and {channels} channels "
             f"fit {' and '.join(fitting) or 'no layer'}; add output_layer to the file's dictionary"
         )
     notes["output_layer"] = f"not stated in the file; {channels} channels are those of {fitting[0]}"

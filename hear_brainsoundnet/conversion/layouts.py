@@ -1,8 +1,8 @@
-"""What other programs call SoundNet's tensors, and how they lay them out.
+"""Names and memory layouts of SoundNet's tensors in other programs.
 
-Each function takes what a file holds and returns its tensors under the names of our
+Each function maps the content of a file to tensors under the names of our
 :class:`~hear_brainsoundnet.soundnet.SoundNet`, convolution weights with shape
-``(channels, in_channels, kernel)``. Nothing is copied or checked yet; that is for
+``(channels, in_channels, kernel)``. Copying and validation are left to
 :mod:`hear_brainsoundnet.conversion.assembly`.
 """
 
@@ -22,7 +22,7 @@ Array = Tensor | np.ndarray
 
 NORM_FIELDS = ("weight", "bias", "running_mean", "running_var")
 
-# The original called its classifiers of objects and scenes conv8 and conv8_2.
+# The original calls its classifiers of objects and scenes conv8 and conv8_2.
 HEAD_NAMES = {"objects": ("conv8", "conv8_objs"), "scenes": ("conv8_2", "conv8_scns")}
 
 NPY_CONV = {"weight": "weights", "bias": "biases"}
@@ -36,11 +36,11 @@ class Foreign:
     Attributes
     ----------
     tensors : dict of Tensor or ndarray
-        By our names.
+        By their names in our SoundNet.
     names : dict of str
-        For each of our names the one in the file.
+        For each of them the name in the file.
     unused : tuple of str
-        Names in the file that no part of the network uses.
+        Names in the file that the network does not use.
     """
 
     tensors: dict[str, Array]
@@ -129,14 +129,14 @@ def from_torch7(network: object) -> Foreign:
     foreign = _pick(arrays, names, lambda weight: weight)
     for ours, shape in _weight_shapes():
         weight = foreign.tensors.get(ours)
-        # Some convolutions keep their weights as a matrix (channels, in_channels * kernel).
+        # Some convolutions store their weights as a matrix (channels, in_channels * kernel).
         if weight is not None and tuple(weight.shape) == (shape[0], shape[1] * shape[2]):
             foreign.tensors[ours] = weight.reshape(shape)
     return foreign
 
 
 def shown(names: Iterable[str], n: int = 3) -> str:
-    """A few names of a file for a message, safe to print."""
+    """A few names from a file for a message, safe to print."""
     ordered = list(names)
     more = f" and {len(ordered) - n} more" if len(ordered) > n else ""
     return ", ".join(ascii(name)[1:-1][:60] for name in ordered[:n]) + more
@@ -186,7 +186,7 @@ def _pick(arrays: Mapping[str, Any], names: Mapping[str, str], layout: Any) -> F
     tensors = {}
     for ours, theirs in names.items():
         value = layout(arrays[theirs]) if _is_weight(ours) else arrays[theirs]
-        # Two-dimensional convolutions of width 1 are what everyone made of sound.
+        # The ports use two-dimensional convolutions of width 1.
         is_flat = _is_weight(ours) and value.ndim == 4 and value.shape[3] == 1
         tensors[ours] = value[..., 0] if is_flat else value
     unused = sorted(arrays.keys() - set(names.values()))

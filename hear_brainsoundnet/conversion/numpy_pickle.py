@@ -1,8 +1,8 @@
-"""Read ``sound8.npy``: an array file that holds a pickled dictionary, as Python 2 wrote it.
+"""Reader of ``sound8.npy``: an array file that holds a dictionary pickled by Python 2.
 
-NumPy itself reads such a file only with ``allow_pickle=True``, which runs whatever program the
-file contains. Here every name that the pickle asks for leads to a stub of this module, and to
-nothing else; the stubs put numbers into arrays.
+NumPy reads such a file only with ``allow_pickle=True``, which executes any code in the file.
+Here every global that the pickle refers to resolves to a stub of this module; the stubs only put
+numbers into arrays.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def load(data: bytes) -> dict[str, dict[str, np.ndarray]]:
     Returns
     -------
     dict of dict of ndarray
-        For each layer its arrays by name. What is no array is left out.
+        For each layer its arrays by name. Other entries are left out.
 
     Raises
     ------
     ValueError
-        If it is anything else, damaged, or asks for a function that arrays do not need.
+        If it is anything else, damaged, or refers to a function that arrays do not need.
     """
     stream = io.BytesIO(data)
     _check_header(stream)
@@ -47,10 +47,10 @@ def load(data: bytes) -> dict[str, dict[str, np.ndarray]]:
     stream.seek(start)
     try:
         outer = _Unpickler(stream, encoding="latin1").load()
-    except Exception as error:  # whatever a damaged or hostile pickle makes the unpickler raise
+    except Exception as error:  # a damaged or hostile pickle can raise anything
         raise ValueError(
             f"its pickle cannot be read ({type(error).__name__}: {str(error)[:200]}); expected a "
-            "dictionary of float arrays; fetch the file anew"
+            "dictionary of float arrays; fetch the file again"
         ) from error
     layers = outer.value[0] if isinstance(outer, _Array) and type(outer.value) is list else None
     if type(layers) is not dict or not all(type(layer) is dict for layer in layers.values()):
@@ -66,7 +66,7 @@ def load(data: bytes) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _check_header(stream: io.BytesIO) -> None:
-    """Step over the header of the array file; it must announce one Python object."""
+    """Skip the header of the array file; it must declare a single Python object."""
     try:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
@@ -77,9 +77,9 @@ def _check_header(stream: io.BytesIO) -> None:
             else np.lib.format.read_array_header_2_0
         )
         shape, _, dtype = read(stream)
-    except Exception as error:  # the header is a Python literal, garbage fails in many ways
+    except Exception as error:  # the header is a Python literal and can fail in many ways
         raise ValueError(
-            f"its header is damaged ({type(error).__name__}: {str(error)[:200]}); fetch it anew"
+            f"its header is damaged ({type(error).__name__}: {str(error)[:200]}); fetch it again"
         ) from error
     if dtype != np.dtype(object) or math.prod(shape) != 1:
         raise ValueError(
@@ -89,7 +89,7 @@ def _check_header(stream: io.BytesIO) -> None:
 
 
 class _Stub:
-    """Stands for one function or class in a pickle; a pickle can call it but not change it."""
+    """Stub for a function or class in a pickle, callable but immutable."""
 
     __slots__ = ("_call",)
 
@@ -104,7 +104,7 @@ class _Stub:
 
 
 class _Dtype:
-    """Stands for ``numpy.dtype``: one of a few number types, or "object" for the outer array."""
+    """Stub for ``numpy.dtype``: one of a few number types, or "object" for the outer array."""
 
     __slots__ = ("code", "order")
 
@@ -127,7 +127,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for an array under construction; `value` is an ndarray, or a list of objects."""
+    """Stub for an array under construction; `value` is an ndarray, or a list of objects."""
 
     __slots__ = ("value",)
 
@@ -145,7 +145,7 @@ class _Array:
                 raise pickle.UnpicklingError("an array of objects without its objects")
             self.value = content
             return
-        # Python 2 had no bytes: its strings arrive as text whose characters are the bytes.
+        # Python 2 had no bytes type: its strings arrive as text with one character per byte.
         buffer = content.encode("latin1") if isinstance(content, str) else content
         numbers = np.frombuffer(buffer, dtype.numpy())
         if numbers.size != math.prod(shape):
@@ -160,7 +160,7 @@ def _scalar(dtype: _Dtype, content: str | bytes = b"") -> float:
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError("it encodes text otherwise than as latin1")
+        raise pickle.UnpicklingError("it encodes text other than as latin1")
     return text.encode("latin1")
 
 

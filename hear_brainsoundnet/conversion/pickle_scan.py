@@ -1,10 +1,10 @@
-"""Look through a pickle without loading it: which names it refers to, and what it would cost.
+"""Static scan of a pickle: the globals it refers to, and the cost of loading it.
 
-A pickle is a small program for a machine with a stack and a memo. Its instructions are followed
-here without running any of them, only noting what holds what (:mod:`.pickle_values`). That tells
-beforehand which functions and classes the file will ask for, and how large its content is once
-every reference is written out: sixty tuples, each holding the one before twice, are 200 bytes in a
-file and 2^60 numbers for whoever hashes, compares or prints them.
+A pickle is a program for a machine with a stack and a memo. Its instructions are followed
+here without executing them, only recording which value contains which (:mod:`.pickle_values`).
+This gives, before loading, the functions and classes the file refers to, and the size of its
+content once every reference is expanded: sixty nested tuples, each holding the previous one twice,
+take 200 bytes in a file and 2^60 values when hashed, compared or printed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _GETS = {"GET", "BINGET", "LONG_BINGET"}
 
 
 def scan_pickle(stream: IO[bytes]) -> set[str]:
-    """Names of all globals of the pickle that begins here; the stream is left behind its end.
+    """Names of all globals of the pickle that begins here; the stream is left at its end.
 
     Names are those of Python 3 (``__builtin__.set`` is given as ``builtins.set``).
 
@@ -48,9 +48,9 @@ def scan_pickle(stream: IO[bytes]) -> set[str]:
     Raises
     ------
     ValueError
-        If this is no pickle, or one that no program writes for arrays: a huge memo, classes by
-        registered number, content that is far larger than the file once references are written
-        out, lists within themselves, keys that were chosen to be slow.
+        If this is not a pickle, or has features that no program writes for arrays: a huge memo,
+        classes by registered number, content far larger than the file once references are
+        expanded, self-containing lists, keys chosen to collide.
 
     Examples
     --------
@@ -67,13 +67,13 @@ def scan_pickle(stream: IO[bytes]) -> set[str]:
                 raise ValueError(f"it has more than {MOST_INSTRUCTIONS} instructions")
             machine.step(opcode.name, argument, n_before)
         machine.ledger.check(n_bytes=stream.tell() - start)
-    except Exception as error:  # whatever garbage makes pickletools raise
+    except Exception as error:  # pickletools can raise anything on invalid data
         raise ValueError(f"no sound pickle ({type(error).__name__}: {str(error)[:200]})") from error
     return machine.names
 
 
 class _Machine:
-    """The stack and memo of a pickle, with values that only know what they hold."""
+    """The stack and memo of a pickle, with values that only record what they contain."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -83,13 +83,13 @@ class _Machine:
         self.ledger = Ledger()
 
     def step(self, name: str, argument: Any, n_before: int) -> None:
-        """Follow one instruction, the number `n_before` of the pickle."""
+        """Follow one instruction, number `n_before` of the pickle."""
         if name in _IGNORED:
             return
         if name in _REGISTERED:
             raise ValueError("it refers to a class by a registered number")
         if name in _PUTS:
-            # An index beyond the number of instructions only serves to make the memo huge.
+            # An index beyond the number of instructions can only serve to make the memo huge.
             if not 0 <= int(argument) <= n_before:
                 raise ValueError(f"it stores an object as number {argument} of its memo")
             self.memo[int(argument)] = self.stack[-1]
@@ -107,7 +107,7 @@ class _Machine:
             self.stack.append(self.ledger.leaf(argument))
 
     def popped(self, n: int) -> list[Value]:
-        """The last `n` values, taken from the stack."""
+        """The last `n` values, popped from the stack."""
         floor = self.marks[-1] if self.marks else 0
         if len(self.stack) - n < floor:
             raise ValueError("it takes more from its stack than is there")
@@ -212,7 +212,7 @@ class _Machine:
         self.stack[-1].parts.append(state)
 
     def call(self, called: Value, arguments: list[Value]) -> None:
-        """What a function or class makes; it is never called."""
+        """Record the result of a call; the callable itself is never executed."""
         self.ledger.note_call(arguments)
         if called.kind is Kind.NAME and called.text in CONTAINER_CLASSES:
             items = [

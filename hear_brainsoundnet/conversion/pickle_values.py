@@ -1,9 +1,9 @@
-"""What the values of a pickle hold, and bounds on what they cost whoever loads them.
+"""Contents of the values of a pickle, and bounds on the cost of loading them.
 
-Hashing, comparing and printing a container takes as long as it is large with every reference
-written out (its *unfolded* size), because none of the three remembers what it has seen. All three
-happen while a pickle is loaded: keys are hashed, and a failing call prints its arguments. Objects
-of classes are hashed and printed by their identity here and end such a walk.
+Hashing, comparing and printing a container takes time proportional to its *unfolded* size, with
+every reference expanded, because none of the three memoises. All three happen while a pickle is
+loaded: keys are hashed, and a failing call prints its arguments. Instances of classes are hashed
+and printed by identity here and end such a recursion.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ LARGEST_UNFOLDED = 1_000_000  # values; and below, bytes of text per byte of the
 MOST_BYTES_PER_BYTE = 4
 ALWAYS_ALLOWED_BYTES = 2**20
 DEEPEST = 200  # Python hashes nested tuples by recursion in C, without a guard
-MOST_NAMES = 500  # PyTorch compares a called function with all names, at each call
+MOST_NAMES = 500  # PyTorch compares each called function with all names
 MOST_CALLS = 20_000
-# Text has a random hash. Integers and what is made of them have not: multiples of 2^61 - 1, or
-# tuples of -1 and -2, can be chosen so that each key is compared with all others.
+# Strings have randomised hashes; integers, and tuples of them, do not: multiples of 2^61 - 1, or
+# tuples of -1 and -2, can be chosen so that every key collides with all others.
 MOST_SLOW_KEYS = 1_000
 LARGEST_KEY = 100  # values, unfolded
 LARGEST_PLAIN_INTEGER = 2**61 - 2
@@ -35,7 +35,7 @@ CONTAINER_CLASSES = (
 
 
 class Kind(enum.Enum):
-    """Plain value, name of a function or class, container, or object of a class."""
+    """Plain value, name of a function or class, container, or instance of a class."""
 
     LEAF = enum.auto()
     NAME = enum.auto()
@@ -50,13 +50,13 @@ class Value:
     Attributes
     ----------
     kind : Kind
-        What it is.
+        Its kind.
     text : str or None
-        Short text, or the name that it stands for.
+        Short text, or the name it refers to.
     n_bytes : int
         Length of a text.
     parts : list of Value
-        What it holds: of a dictionary keys and values.
+        Its elements; keys and values for a dictionary.
     """
 
     kind: Kind
@@ -67,7 +67,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Unfolded:
-    """Size of a value with every reference written out."""
+    """Size of a value with every reference expanded."""
 
     n_values: int = 1
     n_bytes: int = 0
@@ -75,7 +75,7 @@ class Unfolded:
 
 
 class Ledger:
-    """All containers, keys and calls of a pickle, to be checked at its end."""
+    """All containers, keys and calls of a pickle, checked at its end."""
 
     def __init__(self) -> None:
         self.containers: list[Value] = []
@@ -85,7 +85,7 @@ class Ledger:
         self.n_large_integers = 0
 
     def leaf(self, argument: object) -> Value:
-        """A plain value; its text is kept where it can be a name."""
+        """A plain value; its text is kept if it can be a name."""
         if isinstance(argument, int) and abs(argument) > LARGEST_PLAIN_INTEGER:
             self.n_large_integers += 1
             if self.n_large_integers > MOST_SLOW_KEYS:
@@ -117,13 +117,13 @@ class Ledger:
         self.arguments.extend(arguments)
 
     def check(self, n_bytes: int) -> None:
-        """Refuse what is out of proportion to a pickle of `n_bytes`.
+        """Reject content out of proportion to a pickle of `n_bytes`.
 
         Raises
         ------
         ValueError
-            If a container or all arguments of calls are too large when they are unfolded, too
-            deep, or within themselves, or if keys are.
+            If a container, all call arguments together or keys are too large when unfolded, too
+            deep, or contain themselves.
         """
         most_bytes = MOST_BYTES_PER_BYTE * n_bytes + ALWAYS_ALLOWED_BYTES
         sizes = self._unfold(most_bytes)
@@ -138,7 +138,7 @@ class Ledger:
         _refuse_large(sum(s.n_values for s in handed), sum(s.n_bytes for s in handed), most_bytes)
 
     def _unfold(self, most_bytes: int) -> dict[int, Unfolded]:
-        """The size of every container, by its id; no recursion, however deep they lie."""
+        """The size of every container, by id; iterative, whatever the nesting depth."""
         sizes: dict[int, Unfolded] = {}
         begun: set[int] = set()
         for first in self.containers:
@@ -147,7 +147,7 @@ class Ledger:
                 value = waiting[-1]
                 if id(value) in sizes:
                     waiting.pop()
-                elif id(value) in begun:  # all that it holds is known by now
+                elif id(value) in begun:  # all its elements are known by now
                     sizes[id(value)] = _size_of(value, sizes, most_bytes)
                     waiting.pop()
                 else:

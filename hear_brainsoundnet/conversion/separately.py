@@ -1,8 +1,8 @@
-"""Conversion in a process of its own, which a limit of time ends.
+"""Conversion in a separate process with a time limit.
 
-The scan of a pickle refuses what would take for ever as far as it is known. Against what is not,
-the system ends the process after some seconds of computing, even inside a loop of C code that no
-signal handler of Python would interrupt; and a crash of a reader takes nothing else along.
+The scan of a pickle rejects the known ways of making loading endless. Against unknown ones,
+the system kills the process after some seconds of CPU time, even inside a loop of C code that no
+Python signal handler would interrupt; a crash of a reader does not affect the parent either.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def convert_separately(
     Parameters
     ----------
     source, target : Path
-        As for ``convert``.
+        As for :func:`~hear_brainsoundnet.conversion.convert`.
     options : mapping
         Its other arguments; plain values.
     cpu_seconds : int
-        Computing time after which the process is ended.
+        CPU time after which the process is killed.
 
     Raises
     ------
     FileNotFoundError, OSError, ValueError
-        As ``convert`` raises them, and if the process is ended or crashes.
+        As raised by ``convert``, and if the process is killed or crashes.
     """
     asked = {"source": os.fspath(source), "target": os.fspath(target), "options": dict(options)}
     process = subprocess.Popen(
@@ -65,7 +65,7 @@ def convert_separately(
     except ValueError:
         raise ValueError(
             f"{source}: reading it was ended by the system after {cpu_seconds} s of computing or a "
-            f"crash (status {process.returncode}); it is damaged or a trap, fetch it anew"
+            f"crash (status {process.returncode}); it is damaged or malicious, fetch it again"
         ) from None
     if "error" in answer:
         raise _RAISED.get(answer["kind"], ValueError)(answer["error"])

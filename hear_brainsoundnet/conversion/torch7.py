@@ -1,6 +1,6 @@
-"""Read Torch7's binary files (.t7), in which the original SoundNet was published.
+"""Reader of Torch7's binary files (.t7), in which the original SoundNet was published.
 
-The format is little-endian. An object is a 32-bit tag and its content::
+The format is little-endian. An object is a 32-bit tag followed by its content::
 
     0 nil
     1 number     float64
@@ -13,9 +13,9 @@ The format is little-endian. An object is a 32-bit tag and its content::
     5 boolean    int32
     6, 7, 8      function: index, int32 length, dumped code, then its upvalues, an object
 
-An index that came before stands for the object that it came with, and nothing follows it. Files
+A repeated index refers to the object it first came with, and nothing follows it. Files
 from before versions had the class name in the version's place. Functions are skipped; their code
-is never looked at.
+is never inspected.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NUMBER_TYPES = {
     "Int": "<i4",
     "Long": "<i8",
 }
-# On the GPU a plain CudaTensor was a float one; the others say what they are: CudaDoubleTensor.
+# On the GPU a plain CudaTensor is a float one; others state their type: CudaDoubleTensor.
 NUMBER_TYPES |= {f"Cuda{name}": code for name, code in NUMBER_TYPES.items()} | {"Cuda": "<f4"}
 TENSOR_CLASSES = {f"torch.{name}Tensor": code for name, code in NUMBER_TYPES.items()}
 STORAGE_CLASSES = {f"torch.{name}Storage": code for name, code in NUMBER_TYPES.items()}
@@ -48,7 +48,7 @@ STORAGE_CLASSES = {f"torch.{name}Storage": code for name, code in NUMBER_TYPES.i
 
 @dataclass(eq=False)
 class LuaObject:
-    """An object of a Lua class: the class's name and its table of fields."""
+    """An object of a Lua class: the class name and its table of fields."""
 
     class_name: str
     fields: dict[Any, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def load(data: bytes) -> Any:
         return reader.read_object(0)
     except ValueError as error:
         raise ValueError(
-            f"damaged Torch7 file: at byte {reader.place} of {len(data)} {error}; fetch it anew"
+            f"damaged Torch7 file: at byte {reader.place} of {len(data)} {error}; fetch it again"
         ) from error
 
 
@@ -121,7 +121,7 @@ class _Reader:
         return self.known[index]
 
     def read_table_into(self, table: dict[Any, Any], depth: int) -> None:
-        for _ in range(self.count(self.int32(), 8)):  # a key and a value take a tag each
+        for _ in range(self.count(self.int32(), 8)):  # key and value have a tag each
             key = self.read_object(depth + 1)
             value = self.read_object(depth + 1)
             if isinstance(key, float):
@@ -138,7 +138,7 @@ class _Reader:
         elif class_name in TENSOR_CLASSES:
             self.known[index] = self.read_tensor(TENSOR_CLASSES[class_name], depth)
         else:
-            # Known before its fields are read: they may refer back to it.
+            # Registered before its fields are read: they may refer back to it.
             self.known[index] = made = LuaObject(class_name)
             fields = self.read_object(depth + 1)
             made.fields = fields if isinstance(fields, dict) else {}
@@ -177,7 +177,7 @@ class _Reader:
         return self.data[self.place - n_bytes : self.place]
 
     def count(self, n: int, n_bytes: int) -> int:
-        """`n`, when the file is long enough for that many things of at least `n_bytes` each."""
+        """`n`, if the file is long enough for that many items of at least `n_bytes` each."""
         left = len(self.data) - self.place
         if not 0 <= n * n_bytes <= left:
             raise ValueError(f"{n * n_bytes} bytes should follow, {left} are left")

@@ -1,14 +1,13 @@
-"""Read PyTorch files (zip and the older format) without building anything but tensors.
+"""Reader of PyTorch files (zip and the older format) that builds nothing but tensors.
 
-``torch.load(weights_only=True)`` refuses unknown classes. A training state that was saved with the
-whole network in it names such classes, which are not even installed here; all of them are replaced
-by one class that does nothing, :class:`Inert`, so that the data around and inside them can be
-read. Names that a file of weights has no business with (``os.system``) are refused outright,
-although they would become inert as well: whoever opened that file with another program would be
-harmed, and should know.
+``torch.load(weights_only=True)`` rejects unknown classes. A training state saved with the whole
+network refers to such classes, which are not installed here; all of them are replaced by one class
+that does nothing, :class:`Inert`, so that the data around and inside them can be read. Names that
+no weight file needs (``os.system``) are rejected outright, although they would become inert as
+well: opening the file with another program would be harmful, and the user should know.
 
-One thing that PyTorch does not read this way is a whole network in the format from before
-PyTorch 1.6, whose storages are announced together with source code; such a file is refused.
+One thing PyTorch cannot read this way is a whole network in the format from before
+PyTorch 1.6, whose storages are declared together with source code; such a file is rejected.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ import torch
 
 from hear_brainsoundnet.conversion.pickle_scan import scan_pickle
 
-# The older format is a row of pickles and then the numbers: magic number, version, byte order of
-# the machine, the object, the keys of its storages.
+# The older format is a sequence of pickles followed by the numbers: magic number, version, byte
+# order of the machine, the object, the keys of its storages.
 N_LEGACY_PICKLES = 5
 
-# Of a zip archive; each takes some hundred bytes there and a thousand in memory.
+# Members of a zip archive; each takes some hundred bytes there and a thousand in memory.
 MEMBER_SIGNATURE = b"PK\x01\x02"
 MOST_MEMBERS = 20_000
 
-# What the standard library contributes to honest training states: settings, paths, dates.
+# Standard-library names in genuine training states: settings, paths, dates.
 PLAIN_MODULES = {
     "_codecs",
     "argparse",
@@ -53,17 +52,17 @@ PLAIN_BUILTINS = {
     )
 }
 
-# PyTorch calls functions of these modules for a file; the plain ones are all that weights need.
-# The others build tensors with attributes that shadow methods, or with no numbers behind them.
+# PyTorch calls functions of these modules for a file; weights need only the plain ones.
+# The others build tensors with attributes that shadow methods, or without storage.
 REBUILDING_MODULES = {"torch._tensor", "torch._utils", "torch.serialization"}
 PLAIN_REBUILDING = {f"torch._utils.{name}" for name in ("_rebuild_parameter", "_rebuild_tensor_v2")}
 
 
 class Inert:
-    """Stands for an object of any class of a file: keeps its state, does nothing.
+    """Stub for an instance of any class in a file: keeps its state, does nothing.
 
-    PyTorch's reader calls it with the file's arguments, hands it the file's state and otherwise
-    leaves it alone. It is not callable, holds no items, and a state cannot give it attributes.
+    PyTorch's reader calls it with the file's arguments and sets the file's state. It is not
+    callable, holds no items, and a state cannot give it attributes.
     """
 
     __slots__ = ("state",)
@@ -74,13 +73,13 @@ class Inert:
         return made
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        """Takes and forgets the arguments of any class."""
+        """Accept and ignore the arguments of any class."""
 
     def __setstate__(self, state: object) -> None:
         self.state: object = state
 
     def attribute(self, name: str) -> object:
-        """An attribute of the object that this one stands for; None where it had none."""
+        """An attribute of the object that this stub replaces; None if it had none."""
         return dict.get(self.state, name) if isinstance(self.state, dict) else None
 
 
@@ -95,20 +94,20 @@ def load(data: bytes) -> object:
     Raises
     ------
     ValueError
-        If the file is damaged, no PyTorch file of weights, or refers to a function that weights
+        If the file is damaged, not a PyTorch weight file, or refers to a function that weights
         do not need.
     """
     names = names_in(data)
     _refuse_dangerous(names)
     try:
         with _inert(names), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a protocol that torch.load may not read whole
+            warnings.simplefilter("ignore")  # about partly supported protocols
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged or hostile file makes torch raise
+    except Exception as error:  # a damaged or hostile file can raise anything
         reason = str(error).split("WeightsUnpickler error:")[-1].strip().split("\n")[0]
         raise ValueError(
             f"PyTorch cannot read it as weights ({type(error).__name__}: {reason[:200]}); expected "
-            "a state dict that torch.save wrote; fetch the file anew, or save "
+            "a state dict that torch.save wrote; fetch the file again, or save "
             "model.state_dict() where the model can be loaded"
         ) from error
 
@@ -128,13 +127,13 @@ def names_in(data: bytes) -> set[str]:
                 raise ValueError("it is a TorchScript program, expected a state dict")
             if len(pickles) != 1:
                 raise ValueError(f"{len(pickles)} files data.pkl in it, expected one")
-            # torch.save never compresses; a small file that unpacks to a huge one is a trap.
+            # torch.save never compresses; a small file that unpacks to a huge one is malicious.
             if sum(member.file_size for member in members) > len(data):
                 raise ValueError("it unpacks to more than its own size")
             content = archive.read(pickles[0])
-    except Exception as error:  # zipfile has many ways to fail on garbage
+    except Exception as error:  # zipfile fails on invalid data in many ways
         raise ValueError(
-            f"no sound PyTorch archive ({str(error)[:200]}); fetch the file anew"
+            f"no sound PyTorch archive ({str(error)[:200]}); fetch the file again"
         ) from error
     return scan_pickle(io.BytesIO(content))
 
@@ -158,10 +157,10 @@ def _refuse_dangerous(names: Iterable[str]) -> None:
 
 @contextmanager
 def _inert(names: Iterable[str]) -> Iterator[None]:
-    """Let each of these names mean :class:`Inert` to ``torch.load``.
+    """Make ``torch.load`` resolve each of these names to :class:`Inert`.
 
-    Names that PyTorch itself knows keep their meaning. What the running program has declared safe
-    is set aside meanwhile, because it would be imported and built.
+    Names known to PyTorch itself keep their meaning. Globals that the running program has declared
+    safe are set aside meanwhile, because they would be imported and built.
     """
     declared = torch.serialization.get_safe_globals()
     torch.serialization.clear_safe_globals()

@@ -1,12 +1,11 @@
-"""Any sound file or film as mono float32 blocks, from front to back, in bounded memory.
+"""Decoding of audio and video files to mono float32 blocks, sequentially, in bounded memory.
 
-What libsndfile knows it reads (:mod:`.sndfile`); what it does not know, PyAV does where it is
-installed (:mod:`.containers`). Everything is read to its end: the number of samples that a file
-tells is believed only where it follows from the number of its bytes. Channels are averaged, each
-with the same weight.
+Formats known to libsndfile are read by it (:mod:`.sndfile`), others by PyAV if it is
+installed (:mod:`.containers`). Everything is read to its end: a declared number of samples is
+trusted only if it follows from the number of bytes. Channels are averaged with equal weights.
 
-A file that ends early is an error wherever the file itself tells its length: WAV, AIFF, FLAC, MP3
-with a length header, Matroska, MP4. (A cut Ogg file looks like a shorter one: a finding.)
+A file that ends early is an error if it declares its length: WAV, AIFF, FLAC, MP3
+with a length header, Matroska, MP4. (A truncated Ogg file looks like a shorter one: a finding.)
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ __all__ = ["Reader", "open_sound"]
 
 
 def open_sound(path: Path, audio_stream: int | None = None) -> Reader:
-    """A reader of the sound of a file, whatever its name; to be closed.
+    """Open a reader of the audio of a file, whatever its suffix; to be closed.
 
     Parameters
     ----------
     path : Path
-        A sound file or film.
+        An audio or video file.
     audio_stream : int, optional
-        Which of several sound tracks, counted from 0.
+        Index of the audio track, from 0.
 
     Raises
     ------
     ValueError
-        If it is no regular file, empty, no sound, or has more channels than can be averaged.
+        If it is not a regular file, is empty, has no audio, or too many channels.
     OSError
         If it cannot be opened.
     """
@@ -60,8 +59,8 @@ def open_sound(path: Path, audio_stream: int | None = None) -> Reader:
         return SndfileReader(path)
     except (soundfile.SoundFileError, TypeError) as error:
         reason = one_line(error).rpartition(": ")[2]
-        if "possibly a pipe" in reason:  # what libsndfile says where the MP3 decoder gives up
-            reason = "damaged, or no sound"
+        if "possibly a pipe" in reason:  # libsndfile's message when the MP3 decoder gives up
+            reason = "damaged, or not audio"
     try:
         return _container_reader(path, audio_stream)
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""Sound tracks of films and of containers (.m4a, .webm, .aac), read by PyAV.
+"""Audio tracks of videos and of containers (.m4a, .webm, .aac), decoded by PyAV.
 
-Time 0 is where the container starts, which for films is their first picture; a sound track that
-begins later is preceded by silence, and gaps in its time stamps become silence, so that seconds of
-the result are seconds of the film.
+Time 0 is the start of the container, which for videos is their first picture; an audio track that
+begins later is preceded by silence, and gaps in its time stamps become silence, so that times in
+the result are times in the video.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from numpy.typing import NDArray
 from hear_brainsoundnet.decoding.reader import BLOCK, Block, Reader, check_channels, one_line
 from hear_brainsoundnet.sound_files import printable
 
-# Time stamps are often rounded to milliseconds; what differs by more than this is a real gap.
+# Time stamps are often rounded to milliseconds; a larger difference is a real gap.
 _GAP_S = 0.05
 _OVERLAP_S = 0.5
 _LONGEST_GAP_S = 3600.0
 _SHORTAGE_S = 1.0
-_ESTIMATED = ("aac", "mp3")  # formats whose length is guessed
+_ESTIMATED = ("aac", "mp3")  # formats whose length is estimated
 _NO_PROGRAMME = re.compile(r"comment|descri|director|isolated", re.IGNORECASE)  # titles
 
 
 class ContainerReader(Reader):
-    """One sound track of a film or container.
+    """One audio track of a video or container.
 
     Parameters
     ----------
     path : Path
         The file.
     audio_stream : int, optional
-        Which of several sound tracks, counted from 0; by default the one marked as default, or the
-        first, of those that are no commentary or description.
+        Index of the audio track, from 0; by default the one marked as default, or the
+        first, among those that are not a commentary or description.
 
     Raises
     ------
     ValueError
-        If PyAV is missing or does not know the file, it has no sound or no such sound track, or too
+        If PyAV is missing or does not know the format, there is no audio or no such track, or too
         many channels.
     """
 
@@ -49,7 +49,7 @@ class ContainerReader(Reader):
         super().__init__(path)
         av = _import_av(self.name)
         try:
-            with path.open("rb"):  # PyAV's own words for a file that may not be read are worse
+            with path.open("rb"):  # a clearer error than PyAV's for an unreadable file
                 self._container: Any = av.open(str(path), metadata_errors="replace")
         except av.FFmpegError as error:
             raise ValueError(
@@ -124,7 +124,7 @@ class ContainerReader(Reader):
         return streams[chosen]
 
     def _checked(self, frame: Any, now: float) -> float:
-        """How much later than `now`, in seconds, a frame is heard."""
+        """Gap in seconds between `now` and the start of a frame."""
         if frame.sample_rate != self.sample_rate:
             raise ValueError(
                 f"{self.name} changes from {self.sample_rate} to {frame.sample_rate} Hz; convert "
@@ -144,7 +144,7 @@ class ContainerReader(Reader):
         return late
 
     def _check_end(self, sound_end: float) -> None:
-        """Refuse a container whose packets, pictures included, end before it says that it does."""
+        """Reject a container whose packets, pictures included, end before its declared duration."""
         import av
 
         container = self._container
@@ -178,7 +178,7 @@ def _import_av(name: str) -> Any:
 
 
 def _programme(streams: Any) -> int:
-    """The sound track that accompanies the pictures, of several."""
+    """The main audio track of a video with several."""
     import av
 
     flags = av.stream.Disposition

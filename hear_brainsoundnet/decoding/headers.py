@@ -1,4 +1,4 @@
-"""What the first bytes of a file say, and headers that libsndfile has to be shown otherwise."""
+"""File signatures, and repairs of headers that libsndfile misreads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hear_brainsoundnet.decoding.mpeg import mpeg_streams
 from hear_brainsoundnet.decoding.stream import Stream
 
 _RIFF = (b"RIFF", b"RF64", b"BW64")
-_UNKNOWN = 0xFFFF_FFFF  # a size that stands for "to the end"
+_UNKNOWN = 0xFFFF_FFFF  # a size that means "to the end"
 _UNKNOWN_LONG = (bytes(8), b"\xff" * 8)
 _BEGINS, _ENDS = 2, 4  # flags of Ogg pages
-# Containers of films, and sound that libsndfile does not know but takes for MP3.
+# Video containers, and audio formats that libsndfile mistakes for MP3.
 _CONTAINERS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"#!AMR")
 _SNDFILE = (b"RIFX", b"FORM", b"fLaC", b".snd", b"caff", b"NIST", b"riff", b"dns.", b"Crea")
 _NO_SOUND = {
@@ -27,7 +27,7 @@ _NO_SOUND = {
 
 
 def what_it_is_instead(head: bytes) -> str:
-    """What a file is that is no sound and is often taken for one, in words; empty if none of these.
+    """Description of a file often mistaken for audio; empty if it is none of these.
 
     Examples
     --------
@@ -39,14 +39,14 @@ def what_it_is_instead(head: bytes) -> str:
 
 
 def is_container(head: bytes) -> bool:
-    """Whether only PyAV can read it, as far as the first bytes tell."""
+    """Whether only PyAV can read it, judging by the first bytes."""
     is_adts = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0
     is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
     return head.startswith(_CONTAINERS) or head[4:8] == b"ftyp" or is_adts or is_avi
 
 
 def streams_of(data: mmap) -> list[Stream]:
-    """The streams that libsndfile is to read one after the other."""
+    """The streams that libsndfile should read in sequence."""
     whole = [Stream(0, len(data))]
     if data[:4] in _RIFF and data[8:12] == b"WAVE":
         return [_wav_stream(data)]
@@ -54,15 +54,15 @@ def streams_of(data: mmap) -> list[Stream]:
         return list(_ogg_streams(data))
     if data[:4] in _SNDFILE:
         return whole
-    if data[:3] == b"ID3" and b"fLaC" in data[:4096]:  # libsndfile steps over the tag
+    if data[:3] == b"ID3" and b"fLaC" in data[:4096]:  # libsndfile skips the tag
         return whole
     return mpeg_streams(data) or whole
 
 
 def _wav_stream(data: mmap) -> Stream:
-    """A WAV file; one that was written to a pipe says 0 where its length should stand.
+    """A WAV file; one written to a pipe declares length 0.
 
-    BW64 differs from RF64 in its name alone, as far as sound goes.
+    For audio, BW64 differs from RF64 in its name only.
     """
     replaced = {0: b"RF64"} if data[:4] == b"BW64" else {}
     chunks = dict(_wav_chunks(data))
@@ -80,7 +80,7 @@ def _wav_stream(data: mmap) -> Stream:
 
 
 def _wav_chunks(data: mmap) -> Iterator[tuple[bytes, int]]:
-    """Names of chunks and where they begin, up to that with the samples."""
+    """Names and positions of chunks, up to the one with the samples."""
     place = 12
     while place + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, place)
@@ -91,7 +91,7 @@ def _wav_chunks(data: mmap) -> Iterator[tuple[bytes, int]]:
 
 
 def _ogg_streams(data: mmap) -> Iterator[Stream]:
-    """The links of a chain: each begins with pages that say so."""
+    """The links of a chained Ogg file: each begins with pages flagged as such."""
     start, begins, ends = 0, True, False
     for place, flags in _ogg_pages(data):
         if flags & _BEGINS and not begins:

@@ -1,8 +1,8 @@
-"""Where the streams of an MP3 file begin and end, found by hopping from frame to frame.
+"""Streams of an MP3 file, located by following frame headers.
 
 libsndfile takes the length of an MP3 from its length header (Xing, Info) or else estimates it from
-the first frames, and never reads beyond that. So a stream without a length header is given one,
-with the number of its frames, and of files that were joined each is read as a stream of its own.
+the first frames, and never reads beyond that. So a stream without a length header is given one
+with its number of frames, and concatenated files are read as separate streams.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _KBITS = {
 }
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _LAYER_3 = 1
-_SAME_STREAM = 0xFFFE_0C00  # sync, version, layer and rate are those of all frames of a stream
-_CHAINED = 3  # frames in a row that make a place the beginning of a stream, and not noise
-_SEARCHED = 2**20  # bytes of something else before the first frame
+_SAME_STREAM = 0xFFFE_0C00  # bits constant within a stream: sync, version, layer, rate
+_CHAINED = 3  # consecutive frames that distinguish a stream from noise
+_SEARCHED = 2**20  # bytes searched for the first frame
 _HAS_N_FRAMES = 1  # flag of a length header
-_VBRI = 36  # bytes from a frame to where the other kind of length header is marked
+_VBRI = 36  # offset in a frame of the other kind of length header
 
 
 def frame_length(header: int) -> int:
-    """Bytes of the frame with this header, 4 bytes as a number; 0 if it is none.
+    """Length in bytes of the frame with this 4-byte header; 0 if it is invalid.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def frame_length(header: int) -> int:
 
 
 def find_frame(data: mmap, start: int, most: int = _SEARCHED) -> int | None:
-    """Where the first frame at or after `start` is, if there is one within `most` bytes."""
+    """Position of the first frame at or after `start`, if there is one within `most` bytes."""
     place = data.find(b"\xff", start, start + most)
     while place >= 0:
         if _is_chain(data, place):
@@ -61,19 +61,19 @@ def find_frame(data: mmap, start: int, most: int = _SEARCHED) -> int | None:
 
 
 def mpeg_streams(data: mmap) -> list[Stream]:
-    """The streams of an MP3 file; none if it is no such file."""
+    """The streams of an MP3 file; none if it is not one."""
     streams: list[Stream] = []
     start = find_frame(data, after_id3(data, 0))
     while start is not None:
         stream, n_frames = _stream_at(data, start)
-        if n_frames >= _CHAINED or not streams:  # what is left of a stream is no other one
+        if n_frames >= _CHAINED or not streams:  # the rest of a stream is not another one
             streams.append(stream)
         start = find_frame(data, after_id3(data, stream.stop))
     return streams
 
 
 def after_id3(data: mmap, place: int) -> int:
-    """The first byte after the ID3v2 tags that stand at `place`."""
+    """The first byte after any ID3v2 tags at `place`."""
     while data[place : place + 3] == b"ID3" and len(data) >= place + 10:
         size = 0
         for byte in data[place + 6 : place + 10]:
@@ -83,8 +83,8 @@ def after_id3(data: mmap, place: int) -> int:
 
 
 def _stream_at(data: mmap, start: int) -> tuple[Stream, int]:
-    """The stream whose first frame is at `start`, and how many frames of sound it has."""
-    if data[start + _VBRI : start + _VBRI + 4] == b"VBRI":  # libsndfile takes it for sound
+    """The stream whose first frame is at `start`, and its number of audio frames."""
+    if data[start + _VBRI : start + _VBRI + 4] == b"VBRI":  # libsndfile decodes it as audio
         start += frame_length(int.from_bytes(data[start : start + 4]))
     told = _told_frames(data, start)
     n_frames, end = 0, start
@@ -102,7 +102,7 @@ def _stream_at(data: mmap, start: int) -> tuple[Stream, int]:
 
 
 def _frames(data: mmap, start: int) -> Iterator[tuple[int, int]]:
-    """Place and length of the frames of a stream; damaged ones are stepped over."""
+    """Position and length of the frames of a stream; damaged ones are skipped."""
     kind = int.from_bytes(data[start : start + 4]) & _SAME_STREAM
     place = start
     while place + 4 <= len(data):
@@ -121,7 +121,7 @@ def _frames(data: mmap, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_chain(data: mmap, place: int) -> bool:
-    """Whether a frame stands at `place`, and others of its kind after it or the end of the file."""
+    """Whether the frame at `place` is followed by others of its kind or the end of the file."""
     kind = int.from_bytes(data[place : place + 4]) & _SAME_STREAM
     for _ in range(_CHAINED):
         header = int.from_bytes(data[place : place + 4])
@@ -152,8 +152,8 @@ def _tag_offset(header: int) -> int:
 
 
 def _length_header(header: int, n_frames: int) -> bytes:
-    """A frame of the same kind that holds no sound but the number of the others."""
-    header = header & ~0xF200 | 0x1_0000 | 9 << 12  # not padded, no checksum, room enough
+    """A frame of the same kind without audio that declares the number of frames."""
+    header = header & ~0xF200 | 0x1_0000 | 9 << 12  # not padded, no checksum, large enough
     tag = b"Xing" + _HAS_N_FRAMES.to_bytes(4) + n_frames.to_bytes(4)
     frame = header.to_bytes(4).ljust(_tag_offset(header), b"\0") + tag
     return frame.ljust(frame_length(header), b"\0")

@@ -1,4 +1,4 @@
-"""What all readers of sound files offer: mono blocks from front to back, and what was noticed."""
+"""Interface of all audio readers: mono blocks in sequence, and findings."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from hear_brainsoundnet.sound_files import printable
 
 BLOCK = 2**17  # samples of all channels together, or the frames of one channel: about 3 s
-MOST_CHANNELS = 64  # ambisonics of the seventh order
+MOST_CHANNELS = 64  # seventh-order ambisonics
 LOUDEST = 2.0  # decoders overshoot 1 a little, integers stored as floats overshoot it a lot
-_EVERY = 7  # frames; a sample of them is enough to compare powers
-_CANCELLED = 1e-2  # power of the mean relative to that of the channels, 1/n where they differ
+_EVERY = 7  # frames; a subsample suffices to compare powers
+_CANCELLED = 1e-2  # power of the mean relative to the channels'; 1/n if uncorrelated
 _CANCEL = "the channels cancel each other (opposite phase)"
 
 Block = NDArray[np.float32]
 
 
 class Reader(ABC):
-    """The sound of one file.
+    """Audio of one file.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Reader(ABC):
     sample_rate : int
         In Hz.
     n_samples : int or None
-        Length, where it follows from the number of bytes; else only reading to the end tells it.
+        Length, if it follows from the number of bytes; otherwise only known after reading.
     """
 
     path: Path
@@ -50,9 +50,9 @@ class Reader(ABC):
 
     @abstractmethod
     def blocks(self) -> Iterator[Block]:
-        """Mono float32 ``(n_samples,)``, to be read once.
+        """Mono float32 blocks ``(n_samples,)``, in a single pass.
 
-        A block may be changed, and is valid until the next one is asked for.
+        A block may be modified, and is valid until the next one is requested.
 
         Raises
         ------
@@ -62,10 +62,10 @@ class Reader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
 
     def findings(self) -> list[str]:
-        """What is to be said of the sound, of what was read so far; empty if all is as usual."""
+        """Remarks on the audio read so far; empty if nothing is unusual."""
         found = list(self.notes)
         if self._n_read and self._peak == 0:
             if self._power_of_channels == 0:
@@ -84,11 +84,11 @@ class Reader(ABC):
         return found
 
     def _mono(self, channels: NDArray[Any], full_scale: int) -> Block:
-        """The mean of the channels, ``(n_frames, n_channels)``, and its share in the findings."""
+        """The mean of the channels, ``(n_frames, n_channels)``; updates the findings."""
         n_channels = channels.shape[1]
         weights = np.full(n_channels, 1 / n_channels, np.float32) / np.float32(full_scale)
         mono: Block
-        with np.errstate(over="ignore", invalid="ignore"):  # callers refuse what is not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # callers reject non-finite samples
             if n_channels == 1:
                 mono = np.multiply(channels[:, 0], weights[0], dtype=np.float32)
             else:
@@ -97,9 +97,9 @@ class Reader(ABC):
         return mono
 
     def _look_at(self, mono: Block, channels: NDArray[Any], full_scale: int) -> None:
-        """Add a block to what the findings are made of."""
+        """Update the statistics behind the findings with a block."""
         self._n_read += len(mono)
-        if self._peak == 0 or full_scale == 1:  # integers reach no further than full scale
+        if self._peak == 0 or full_scale == 1:  # integers cannot exceed full scale
             self._peak = max(self._peak, float(mono.max(initial=0)), -float(mono.min(initial=0)))
         if channels.shape[1] > 1:
             some, mean = channels[::_EVERY] / np.float32(full_scale), mono[::_EVERY]
@@ -108,7 +108,7 @@ class Reader(ABC):
 
 
 def check_channels(name: str, n_channels: int) -> None:
-    """Refuse more channels than any sound has: a small file may promise gigabytes of them.
+    """Reject implausibly many channels: a small file may declare gigabytes of them.
 
     Raises
     ------
@@ -123,5 +123,5 @@ def check_channels(name: str, n_channels: int) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The text of an error of a library, to stand in brackets."""
+    """The text of a library's error on one line, for use in brackets."""
     return printable(" ".join(str(error).split()).rstrip("."))

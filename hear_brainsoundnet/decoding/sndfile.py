@@ -1,4 +1,4 @@
-"""Sound files read by libsndfile: WAV, FLAC, Ogg, MP3, AIFF, CAF and more."""
+"""Audio files read by libsndfile: WAV, FLAC, Ogg, MP3, AIFF, CAF and more."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from hear_brainsoundnet.decoding.reader import BLOCK, Block, Reader, check_chann
 from hear_brainsoundnet.decoding.stream import Stream, StreamBytes
 
 _SIZE_SLACK = 4096  # bytes: headers that are off by some padding are common and harmless
-_STREAMED = 0x7EFF_0000  # sizes beyond stand for "unknown" in files that were piped
+_STREAMED = 0x7EFF_0000  # larger sizes mean "unknown" in piped files
 _UNKNOWN_LENGTH = 2**62  # samples
 _LENGTH_SLACK = 2 * 1152  # samples: two frames of MP3, which encoders count in several ways
-# Coded sample by sample, so that the number of samples is one of bytes.
+# Coded sample by sample, so that the number of samples follows from the number of bytes.
 _SAMPLE_BY_SAMPLE = re.compile(r"PCM_\w+|FLOAT|DOUBLE|ULAW|ALAW")
 
 
 class _ReadAhead(soundfile.SoundFile):
-    """A file that is only read ahead: soundfile would seek after every read otherwise, which
-    decoders of streams do badly, and read no further than the length that it was told.
+    """A file that is only read sequentially: soundfile otherwise seeks after every read, which
+    stream decoders handle badly, and stops at the declared length.
     """
 
     def seekable(self) -> bool:
@@ -34,12 +34,12 @@ class _ReadAhead(soundfile.SoundFile):
 
 
 class SndfileReader(Reader):
-    """The sound of a file that libsndfile knows.
+    """Audio of a file that libsndfile can read.
 
     Raises
     ------
     soundfile.SoundFileError
-        If libsndfile does not know it.
+        If libsndfile does not know its format.
     ValueError
         If it is truncated, or has too many channels.
     """
@@ -82,7 +82,7 @@ class SndfileReader(Reader):
         if self._open_file is not None:
             self._open_file.close()
         is_file = stream == Stream(0, len(self._data))
-        # As bytes, since soundfile does not take names that are not UTF-8.
+        # As bytes, since soundfile does not accept names that are not UTF-8.
         source = os.fsencode(self.path) if is_file else StreamBytes(self._data, stream)
         self._open_file = _ReadAhead(source)
         return self._open_file
@@ -95,8 +95,8 @@ class SndfileReader(Reader):
             )
         check_channels(self.name, file.channels)
         self._check_size(file)
-        # libsndfile takes five times as long to read 16-bit samples as floats, which are then the
-        # same numbers: a division by 2**15 is exact, here as well as there.
+        # libsndfile takes five times as long to read 16-bit samples as floats, which give the
+        # same numbers: division by 2**15 is exact in both.
         dtype, full_scale = (np.int16, 2**15) if file.subtype == "PCM_16" else (np.float32, 1)
         n_at_once = max(1, min(BLOCK // file.channels, file.frames))
         buffer = np.empty((n_at_once, file.channels), dtype=dtype)
@@ -120,10 +120,11 @@ class SndfileReader(Reader):
             )
 
     def _check_size(self, file: Any) -> None:
-        """libsndfile believes the size of the file rather than that in the header, and notes it."""
+        """Reject a truncated file; libsndfile trusts the file size over the header's and notes
+        it."""
         for declared, there in re.findall(r": (\d+) \(should be (\d+)\)", file.extra_info):
             if int(there) + _SIZE_SLACK < int(declared) < _STREAMED:
                 raise ValueError(
-                    f"{self.name} is truncated: its header tells of {declared} bytes, {there} are "
+                    f"{self.name} is truncated: its header declares {declared} bytes, {there} are "
                     "there; copy it again"
                 )

@@ -1,4 +1,4 @@
-"""A part of a file as libsndfile is to see it: with other bytes in front or in place of its own."""
+"""A part of a file as presented to libsndfile: with bytes prepended or replaced."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of sound within a file.
+    """One audio stream within a file.
 
     Attributes
     ----------
     start, stop : int
-        Its bytes.
+        Its byte range.
     prefix : bytes
-        What is read before them.
+        Bytes prepended to it.
     replaced : dict of int to bytes
-        Bytes that are read in place of those at a position of the file.
+        Replacement bytes by position in the file.
     counted : bool
-        Whether the stream itself tells how many samples it has, so that fewer mean damage.
+        Whether the stream declares its number of samples, so that fewer mean damage.
     whole : bool
-        Whether its end is marked as such, where the format has such a mark.
+        Whether its end is marked as such, if the format has such a mark.
     """
 
     start: int
@@ -35,7 +35,7 @@ class Stream:
 
 
 class StreamBytes(io.RawIOBase):
-    """The bytes of a :class:`Stream`, as a file that is read.
+    """The bytes of a :class:`Stream`, as a readable file.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def test_random_bytes_raise_value_errors(tmp_path, kind, start, content):
 def test_truncated_download(state_file, tmp_path, share):
     content = state_file.read_bytes()
     (tmp_path / "a.pth").write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(ValueError, match=r"no sound PyTorch archive .* fetch the file anew"):
+    with pytest.raises(ValueError, match=r"no sound PyTorch archive .* fetch the file again"):
         convert(tmp_path / "a.pth", tmp_path / "out.safetensors", "sound8-pth")
 
 

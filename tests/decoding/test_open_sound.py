@@ -112,7 +112,7 @@ def test_half_a_file_that_tells_its_length_is_refused(tmp_path, content, n_read)
 def test_half_a_wav_is_refused_and_half_an_ogg_is_told(tmp_path):
     path = tmp_path / "half"
     path.write_bytes(odd.encoded("WAV", "PCM_16")[:N])
-    with AudioFile(path) as file, pytest.raises(ValueError, match="truncated: its header tells"):
+    with AudioFile(path) as file, pytest.raises(ValueError, match="truncated: its header declares"):
         file.read(0, file.n_samples)
     ogg = odd.encoded("OGG", "VORBIS", sound=odd.samples(8))
     path.write_bytes(ogg[: len(ogg) * 3 // 4])

@@ -250,7 +250,7 @@ def test_no_samples(tmp_path):
 def test_folder_that_may_not_be_written_to(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(1_000), 44_100)
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OSError, match=r"out\.npy cannot be written .*what is done is kept"):
+    with pytest.raises(OSError, match=r"out\.npy cannot be written .*finished work is kept"):
         prepare_sound(tmp_path / "a.wav", tmp_path / "file" / "out.npy")
 
 

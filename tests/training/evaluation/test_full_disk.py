@@ -117,7 +117,10 @@ def test_a_full_disk_is_one_line_that_says_what_to_do(
         pytest.fail(f"{name} writes no file of {n_bytes} bytes; try less")
     assert status == 1
     assert len(lines) == 1
-    kept = "what (is done is kept|was finished is kept, the same command goes on from there)"
+    kept = (
+        "(what is done is kept|finished work is kept|finished files are kept, "
+        "the same command resumes from there)"
+    )
     assert re.search(
         rf"{tmp_path}/out.*(cannot be written \(|: )File too large.*; .*{kept}", lines[0]
     ), lines[0]
@@ -130,4 +133,4 @@ def test_a_place_that_may_not_be_written_to_is_one_line(run: Any, name: str):
     assert status == 1
     assert len(lines) == 1
     assert re.search(r"/sys/\.?out.*(not permitted|denied|Read-only)", lines[0]), lines[0]
-    assert "another" in lines[0] or "goes on from there" in lines[0]
+    assert "another" in lines[0] or "resumes from there" in lines[0]
