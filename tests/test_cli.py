@@ -120,7 +120,7 @@ def test_info_prints_the_card(run):
     status, output, _ = run("info")
     assert status == 0
     assert "soundnet-distilled" in output
-    assert "responses of auditory cortex to 165 natural sounds" in output
+    assert "from the original SoundNet (Aytar, Vondrick & Torralba 2016)" in output
     status, output, _ = run("info", "untrained")
     assert status == 0
     assert "soundnet-untrained  (UNTRAINED: random weights)" in output

@@ -37,7 +37,7 @@ def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         exec(compile(example, f"README.md, Python example {number + 1}", "exec"), names)
         if number == 0:
             shapes = {name: names[name].shape for name in ("scene", "frames", "milliseconds")}
-    assert shapes["scene"] == (4, 3 * (64 + 128 + 256) + 1024)
+    assert shapes["scene"] == (4, 10 * 32 + 4 * (64 + 128) + 2 * 256)
     assert f"a scene is {shapes['scene'][1]:,} numbers" in README
     assert shapes["frames"][:2] == shapes["milliseconds"]
     assert f"a moment {shapes['frames'][2]} " in README

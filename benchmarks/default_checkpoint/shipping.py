@@ -33,10 +33,10 @@ STRONGER = (
     "or fit your own fMRI (python -m training fit). No medical product."
 )
 USES = {
-    "distilled": "Embeddings of sound, and a start for fits to brain responses. It went on from "
-    "the original SoundNet (Aytar, Vondrick & Torralba 2016) on free sound: towards what YAMNet "
-    "and Google's speech embedding say of it, words of synthesisers, and what is heard in it. "
-    f"It has met no brain. {STRONGER}",
+    "distilled": "Audio embeddings, and a starting point for fits to brain responses. Trained "
+    "further from the original SoundNet (Aytar, Vondrick & Torralba 2016) on free audio: to predict "
+    "the embeddings of YAMNet and of Google's speech embedding, acoustic descriptions (log-mel, "
+    f"modulation) and synthesised words. Not fitted to any brain. {STRONGER}",
     "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
     "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "
     "sounds, presented in blocks; not with one person's responses to film, as the published "
