@@ -27,7 +27,7 @@ def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
     >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03]))
     array([0.03,  nan, 0.04, 0.04])
     """
-    return _step_up(p, dependent=False)
+    return _adjusted(p, "bh")
 
 
 def benjamini_yekutieli(p: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def benjamini_yekutieli(p: NDArray[np.floating]) -> NDArray[np.float64]:
     >>> benjamini_yekutieli(np.array([0.01, np.nan, 0.3]))
     array([0.03,  nan, 0.45])
     """
-    return _step_up(p, dependent=True)
+    return _adjusted(p, "by")
 
 
 def family_wise(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -79,17 +79,15 @@ def harmonic(n_tests: int) -> float:
     return float((1 / np.arange(1, n_tests + 1)).sum())
 
 
-def _step_up(p: NDArray[np.floating], dependent: bool) -> NDArray[np.float64]:
-    p = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    if ((p[known] < 0) | (p[known] > 1)).any():
-        raise ValueError(
-            f"expected p values within 0 to 1, got {p[known].min()} to {p[known].max()}"
-        )
-    n_tests = len(known)
-    order = known[np.argsort(p[known])]
-    factor = n_tests * (harmonic(n_tests) if dependent else 1.0)
-    scaled = p[order] * factor / np.arange(1, n_tests + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+def _adjusted(p: NDArray[np.floating], method: Literal["bh", "by"]) -> NDArray[np.float64]:
+    """By :func:`scipy.stats.false_discovery_control`, which knows no NaN."""
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.array(p, dtype=np.float64)
+    known = ~np.isnan(adjusted)
+    p_known = adjusted[known]
+    if ((p_known < 0) | (p_known > 1)).any():
+        raise ValueError(f"expected p values within 0 to 1, got {p_known.min()} to {p_known.max()}")
+    if known.any():
+        adjusted[known] = false_discovery_control(p_known, method=method)
     return adjusted
