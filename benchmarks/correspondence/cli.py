@@ -87,7 +87,7 @@ def yardsticks(
 
 @app.command()
 def speed(results: Results = None, committed: Committed = False) -> None:
-    """Time 5,000 voxels here and by scikit-learn one by one; takes minutes."""
+    """Time 5,000 voxels here and by scikit-learn, at once and one by one; takes a minute."""
     numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.speed import speed_document
 
