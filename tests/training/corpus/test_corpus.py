@@ -157,7 +157,7 @@ def test_the_command_line_builds_and_shows(
     out = tmp_path / "corpus"
     with pytest.raises(SystemExit, match="0"):
         main(["corpus", "folder", str(sounds), "--out", str(out), "--workers", "1"])
-    assert "no evaluation sounds are kept out" in capsys.readouterr().err
+    assert "no evaluation recordings are excluded" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="0"):
         main(["corpus", "show", str(out)])
     shown = capsys.readouterr().out
