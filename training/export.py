@@ -125,7 +125,7 @@ def _finished(folder: RunFolder) -> State:
     state = folder.read_state()
     if state is None or not state.finished:
         raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+            f"{folder.path} is not finished; run python -m training fit with --resume first"
         )
     return state
 

@@ -253,7 +253,7 @@ def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], in
     if score not in SCORES:
         raise ValueError(f"score is {score!r}, expected one of {', '.join(SCORES)}")
     if not path.exists():
-        raise FileNotFoundError(f"no {path}: the run has not come to its end; use fit --resume")
+        raise FileNotFoundError(f"no {path}: the fit is not finished; use fit --resume")
     found: dict[int, list[float]] = {}
     runs, sides = set(), set()
     with path.open(newline="") as file:

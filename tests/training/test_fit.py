@@ -454,7 +454,7 @@ def test_a_run_that_has_not_ended_is_not_exported(two_listeners: Path, tmp_path:
 
     folder = RunFolder(tmp_path / "run")
     folder.begin(recipe(two_listeners), resume=False)
-    with pytest.raises(ValueError, match="has not come to its end"):
+    with pytest.raises(ValueError, match="is not finished"):
         export(tmp_path / "run", tmp_path / "out.safetensors")
     with pytest.raises(FileNotFoundError, match="holds no run"):
         export(tmp_path / "nowhere", tmp_path / "out.safetensors")

@@ -47,8 +47,7 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
     state = folder.read_state()
     if state is None or state.step < recipe.schedule.steps:
         raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training pretrain with --resume "
-            "first"
+            f"{folder.path} is not finished; run python -m training pretrain with --resume first"
         )
     card = _card(folder, recipe, name, scores={"losses": dict(state.history[-1].losses)})
     return write_checkpoint(out, card, trained_soundnet(folder.path), dtype=torch.float16)
