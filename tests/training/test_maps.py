@@ -108,7 +108,7 @@ def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
 def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
         main(["map", str(run_with_scores), str(tmp_path / "map.png")])
-    assert "its targets have no place in the brain" in capsys.readouterr().err
+    assert "its targets have no location in the brain" in capsys.readouterr().err
 
 
 @pytest.mark.slow

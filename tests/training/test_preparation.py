@@ -227,7 +227,7 @@ def test_damaged_description_is_made_again(collection, out, caplog):
     ]
     run_preparation(replace(collection, recordings=loaded), out)
     assert contents(out) == before
-    assert "dataset.json is damaged; what is whole beside it is kept" in caplog.text
+    assert "dataset.json is damaged; undamaged files are kept" in caplog.text
     (out / "thesis.txt").touch()
     (out / "dataset.json").write_text("{")
     with pytest.raises(ValueError, match="is not empty and holds no prepared dataset"):

@@ -102,7 +102,7 @@ def test_wrong_checksum_is_refused(apt: Path, tmp_path: Path) -> None:
 
 def test_no_network_is_one_line(apt: Path, tmp_path: Path) -> None:
     (apt / "apt-get").write_text("#!/bin/sh\necho 'E: Could not resolve host' >&2; exit 100\n")
-    with pytest.raises(OSError, match=r"cannot be fetched \(E: Could not resolve host\); look"):
+    with pytest.raises(OSError, match=r"cannot be fetched \(E: Could not resolve host\); check"):
         fetch(find_package(["game-data"]), tmp_path / "cache")
 
 

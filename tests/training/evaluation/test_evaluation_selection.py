@@ -115,7 +115,7 @@ def test_a_subject_cannot_be_called_all(data: Prepared, tmp_path: Path):
     shutil.copytree(data.folder, tmp_path / "copy")
     (tmp_path / "copy" / "bold" / "sub-02.h5").rename(tmp_path / "copy" / "bold" / "all.h5")
     change_dataset(tmp_path / "copy")
-    with pytest.raises(ValueError, match=r"a subject of .* is called 'all'"):
+    with pytest.raises(ValueError, match=r"a subject of .* is named 'all'"):
         select([model_of(data)], Prepared(tmp_path / "copy"), EvaluationSettings())
 
 

@@ -48,7 +48,7 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
     info = partition(folder, tmp_path / "out", spaces=spaces, n_mixtures=2, progress=False)
     assert info == read_info(tmp_path / "out", PartitionInfo)
     assert info.spaces == (*spaces, "model")
-    assert info.excluded == ("Model untrained-0: it is not from a fit and cannot be made again.",)
+    assert info.excluded == ("Model untrained-0: it is not from a fit and cannot be reopened.",)
     assert any("200 principal components" in note for note in info.notes)
     table = read_table(tmp_path / "out", "targets")
     assert list(table["subject"]) == ["sub-01"] * 4 + ["sub-02"] * 4  # another subject, refitted
@@ -64,7 +64,7 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
         partition(folder, tmp_path / "out", progress=False)
     changed = tmp_path / "run" / "config.yaml"
     changed.write_text(changed.read_text().replace("licence: ''", "licence: mine"))
-    with pytest.raises(ValueError, match="fitted anew since it was evaluated"):
+    with pytest.raises(ValueError, match="refitted after it was evaluated"):
         partition(folder, tmp_path / "other", progress=False)
 
 
