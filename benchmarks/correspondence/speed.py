@@ -1,4 +1,4 @@
-"""How much faster than ``sklearn.linear_model.RidgeCV``, measured in one run.
+"""Speed relative to ``sklearn.linear_model.RidgeCV``, measured in one process.
 
 In its two uses: one for each voxel, and one for all with ``alpha_per_target=True``.
 """
@@ -16,7 +16,7 @@ from benchmarks.correspondence.splits import random_splits
 
 N_SOUNDS, N_UNITS, N_VOXELS = 165, 1024, 5000
 N_EVEN = 500  # voxels of the second measurement
-N_ALONE = 500  # voxels that are fitted one by one at the most; the time of all is in proportion
+N_ALONE = 500  # voxels fitted one by one; extrapolated to all
 LEAST_RATIO = 20
 EQUAL = 1e-8
 
@@ -24,28 +24,28 @@ EQUAL = 1e-8
 def measure_speed(
     n_voxels: int = N_VOXELS, n_units: int = N_UNITS, *, falling: bool = True, seed: int = 0
 ) -> dict[str, Any]:
-    """One split, all voxels here and by one RidgeCV, some by a RidgeCV each.
+    """One split: all voxels here and by one RidgeCV, some by a RidgeCV each.
 
-    Units explain half of each voxel, whose variance is one.
+    Units explain half of each voxel's variance, which is one.
 
     Parameters
     ----------
     n_voxels, n_units : int
-        How many.
+        Sizes of the problem.
     falling : bool
         Whether the variance of the units falls over directions (the k-th as 1 / k), as in networks,
-        or is the same in all. The latter is the hardest for scikit-learn's rounding.
+        or is constant. The latter is the hardest for scikit-learn's rounding.
     seed : int
-        Of units and voxels.
+        Seed of units and voxels.
 
     Returns
     -------
     dict
-        Seconds of each way for all voxels, and the ratios to the time here; in how many voxels the
-        penalties of one RidgeCV for all are the same, differ without consequence (predictions equal
-        to 1e-8) or differ; for the latter, in how many refitting without each sound finds the
-        penalty chosen here as good or better; and the largest difference of predictions over the
-        voxels with the same penalty.
+        Seconds of each method for all voxels, and the ratios to the time here; number of voxels in
+        which the penalties of one RidgeCV for all are the same, differ without consequence
+        (predictions equal to 1e-8) or differ; among the latter, the number in which explicit
+        refitting without each sound favours the penalty selected here or ties; and the largest
+        difference of predictions over the voxels with the same penalty.
 
     Examples
     --------
@@ -114,20 +114,20 @@ def measure_speed(
 def refit_error(
     units: NDArray[np.floating], responses: NDArray[np.floating], alpha: float
 ) -> float:
-    """Mean squared leave-one-out error by brute force: the model is fitted without each sound.
+    """Mean squared leave-one-out error by brute force: the model is refitted without each sound.
 
     Parameters
     ----------
     units, responses : ndarray
         ``(n_sounds, n_units)`` and ``(n_sounds,)``.
     alpha : float
-        Penalty; below 1e-8 of the variance of the units the fit changes no more, and it is done
-        with that.
+        Penalty; below 1e-8 of the variance of the units the fit no longer changes, and that value
+        is used.
     """
     from sklearn.linear_model import Ridge
 
     left, sizes, _ = np.linalg.svd(units - units.mean(axis=0), full_matrices=False)
-    units = left * sizes  # rotated, which changes no prediction: as many units as sounds
+    units = left * sizes  # rotated without changing predictions: as many units as sounds
     least = 1e-8 * float(units.var(axis=0).mean()) * len(units)
     errors = []
     for i in range(len(units)):

@@ -102,7 +102,7 @@ def test_layers_that_are_called_twice_are_refused_or_joined(network):
 @pytest.mark.parametrize(
     ("tap", "message"),
     [
-        (Tap("lstm", time_axis=1), r"gives a tuple of a tensor .*say with Tap\(output=...\)"),
+        (Tap("lstm", time_axis=1), r"gives a tuple of a tensor .*select a part with Tap\(output=...\)"),
         (Tap("lstm", output="x"), "which has no output 'x'"),
         (Tap("unused"), "was not called in the forward pass"),
         (Tap("conv", time_axis=4), r"has no sounds along axis 0 and time along axis 4"),
