@@ -35,8 +35,8 @@ STRONGER = (
 USES = {
     "distilled": "Audio embeddings, and a starting point for fits to brain responses. Trained "
     "further from the original SoundNet (Aytar, Vondrick & Torralba 2016) on free audio: to "
-    "predict the embeddings of YAMNet and of Google's speech embedding, acoustic descriptions (log-mel, "
-    f"modulation) and synthesised words. Not fitted to any brain. {STRONGER}",
+    "predict the embeddings of YAMNet and of Google's speech embedding, acoustic descriptions "
+    f"(log-mel, modulation) and synthesised words. Not fitted to any brain. {STRONGER}",
     "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
     "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "
     "sounds, presented in blocks; not with one person's responses to film, as the published "
