@@ -1,4 +1,4 @@
-"""Running the command line of a benchmark."""
+"""Entry point of a benchmark's command line."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hear_brainsoundnet.command_line import run_program
 
 
 def run_benchmark(app: typer.Typer, program: str, arguments: list[str] | None = None) -> NoReturn:
-    """Run a command; it tells how far it is, and what goes wrong is one line and an exit status.
+    """Run a command, logging progress; errors are one line and an exit status.
 
     Parameters
     ----------
     app : Typer
     program : str
-        ``python -m`` and the benchmark's package.
+        ``python -m`` followed by the benchmark's package.
     arguments : list of str, optional
-        Those of the process by default.
+        By default those of the process.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger(program.split()[-1]).setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""espeak-ng, the speech synthesiser that stands in for recordings."""
+"""espeak-ng, used to synthesise speech in place of recordings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def speak(text: str, path: Path, *, voice: str, words_per_minute: int) -> None:
-    """Write a spoken text as a WAV file, mono at 22,050 Hz.
+    """Synthesise a text to a WAV file, mono at 22,050 Hz.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Figures of results pages: one look, and the same bytes from the same numbers."""
+"""Figures of results pages: common style, reproducible bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def png_of(figure: Figure) -> bytes:
-    """The figure without upper and right edges, as a PNG that names no version."""
+    """The figure without top and right spines, as a PNG without a version."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
     buffer = io.BytesIO()

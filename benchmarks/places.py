@@ -1,7 +1,7 @@
-"""Where a benchmark's numbers and page go: a working folder, unless the committed ones are meant.
+"""Output locations of a benchmark: a working folder, or the committed results.
 
-Only ``--committed`` writes into ``benchmarks/NAME``, the results that the repository keeps: a
-command that is copied from a page must not overwrite what the page shows.
+Only ``--committed`` writes into ``benchmarks/NAME``, the committed results: a command copied from a
+page must not overwrite the page.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ Results = Annotated[
 Page = Annotated[
     Path | None,
     typer.Option(
-        "--out", help=f"The page; pictures go beside it. By default {WORKING}/NAME/results.md."
+        "--out",
+        help=f"The page; plots are written beside it. By default {WORKING}/NAME/results.md.",
     ),
 ]
 Committed = Annotated[
     bool,
-    typer.Option("--committed", help="For maintainers: the results that the repository keeps."),
+    typer.Option("--committed", help="For maintainers: write the committed results."),
 ]
 
 
@@ -52,9 +53,9 @@ class Places:
         Parameters
         ----------
         given : Path, optional
-            What the command line says.
+            Folder from the command line.
         committed : bool
-            Whether the folder in the source tree is meant.
+            Whether to use the folder in the source tree.
 
         Raises
         ------
@@ -79,5 +80,5 @@ class Places:
 
     def _chosen(self, given: Path | None, committed: bool, option: str) -> Path | None:
         if given is not None and committed:
-            raise WrongCall(f"{option} and --committed both say where to write; give one of them")
+            raise WrongCall(f"{option} and --committed both set the output; give one of them")
         return given

@@ -1,7 +1,7 @@
-"""What an experiment found, as one JSON file: the only thing that the page is made from.
+"""Results of an experiment, as one JSON file: the only input of the page.
 
 A document has `title`, `command`, `rows` (the main table, a mapping for each row) and `notes`; it
-may have `tables` (more of them, each with `title` and `rows`), `settings` and `details` (all other
+may have `tables` (further ones, each with `title` and `rows`), `settings` and `details` (all other
 numbers). Versions, git revision and the file format's version are added when it is written.
 """
 
@@ -23,12 +23,13 @@ Document = dict[str, Any]
 
 
 def write_result(folder: Path, experiment: str, document: Mapping[str, Any]) -> Path:
-    """Write ``folder/EXPERIMENT.json``; numbers have six digits, or become null.
+    """Write ``folder/EXPERIMENT.json``; numbers are rounded to six digits, non-finite ones become
+    null.
 
     Raises
     ------
     ValueError
-        If a key that the page needs is missing or of another kind.
+        If a key required by the page is missing or of another type.
     """
     path = folder / f"{experiment}.json"
     whole = {
@@ -44,7 +45,7 @@ def write_result(folder: Path, experiment: str, document: Mapping[str, Any]) -> 
 
 
 def read_result(folder: Path, experiment: str) -> Document | None:
-    """What :func:`write_result` wrote, or None where there is no such file.
+    """Read a file of :func:`write_result`; None if it does not exist.
 
     Raises
     ------

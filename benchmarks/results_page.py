@@ -1,4 +1,4 @@
-"""Results pages, written from the JSON files alone: equal numbers give equal text."""
+"""Results pages, generated reproducibly from the JSON files alone."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from benchmarks.results import read_result
 from hear_brainsoundnet.files import write_atomically
 
-Picture = tuple[str, Callable[[Mapping[str, Any]], bytes]]  # title, and what draws the PNG
+Picture = tuple[str, Callable[[Mapping[str, Any]], bytes]]  # title, and function that draws the PNG
 
 
 def page_path(out: Path) -> Path:
-    """The Markdown file that is meant: pictures and numbers beside it are named after it.
+    """Path of the Markdown file; plots and numbers beside it are named after it.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise.
+        If the name has another suffix.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def write_results_page(
     missing: str,
     pictures: Mapping[str, Picture] = MappingProxyType({}),
 ) -> Path:
-    """Write a page and, beside it, the pictures of the experiments that have one.
+    """Write a page and its plots beside it.
 
     Parameters
     ----------
@@ -50,20 +50,20 @@ def write_results_page(
     page : Path
         The page, for example ``results.md``; see :func:`page_path`.
     program : str
-        The command that makes results, for the error message.
+        The command that produces results, for the error message.
     heading : sequence of str
         First lines of the page.
     names : sequence of str
-        The experiments, in their order on the page.
+        The experiments, in order on the page.
     missing : str
-        What to say of one without results, for example "Not run yet".
+        Text for experiments without results, for example "Not run yet".
     pictures : mapping
         By experiment.
 
     Raises
     ------
     FileNotFoundError
-        If there is no result at all.
+        If there are no results.
     ValueError
         If `page` is not the name of a page.
     """
@@ -87,7 +87,7 @@ def write_results_page(
 
 
 def format_experiment(document: Mapping[str, Any]) -> list[str]:
-    """Title, tables, notes, and where it came from."""
+    """Title, tables, notes, and provenance."""
     lines = [f"## {document['title']}", "", *format_table(document["rows"])]
     for table in document.get("tables", ()):
         lines += ["", f"### {table['title']}", "", *format_table(table["rows"])]
@@ -102,7 +102,7 @@ def format_experiment(document: Mapping[str, Any]) -> list[str]:
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows as a Markdown table; the columns are those of all rows, in the order they come up.
+    """Rows as a Markdown table; with all columns, in order of appearance.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def format_cell(value: object) -> str:
-    """Floats with three decimals; what could not be computed as "undefined"."""
+    """Floats with three decimals; undefined values as "undefined"."""
     if value is None:
         return "undefined"
     if isinstance(value, float):

@@ -6,7 +6,7 @@ have a handful of frames. So every stage is computed by matrix products. Up to c
 outputs where that costs little extra arithmetic (conv1 eight, conv2 four, conv3 two). Pooling is
 then a maximum over neighbouring numbers, and unless conv1 or conv2 itself is requested, their long
 outputs are never stored. A few thousand rows are multiplied at a time, so that memory does not grow
-with their number. (On a CPU bfloat16 takes twice as long with 4 % error, and ``torch.compile`` makes
+with their number. (On a CPU bfloat16 takes twice as long, error 4 %; ``torch.compile`` makes
 the plain network a tenth faster.) All tests compare with the plain network.
 
 Folded kernels are never stale: each is kept with a copy of the weights that it was made from, and
@@ -38,7 +38,7 @@ from hear_brainsoundnet.soundnet import ConvBlock, Layer, SoundNet
 # Numbers in rows and outputs of one product: 4 MB in float32. A sixteenth of that takes half as
 # long again; sixteen times as much is no faster, and a fifth slower for a minute of audio.
 NUMBERS_AT_ONCE = 2**20
-# Upper limit for the arithmetic relative to the plain convolution. Rows of single outputs take up to
+# Arithmetic relative to the plain convolution, at most. Rows of single outputs take up to
 # 1.8 times as long, rows of whole pooling windows up to 1.5 times.
 MOST_EXTRA = 1.25
 MOST_OUTPUTS = 8  # of a convolution without pooling, in one row

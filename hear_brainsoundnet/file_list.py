@@ -36,7 +36,7 @@ def listed_files(content: bytes) -> list[Entry]:
         name = Path(os.path.splitdrive(name)[1]).as_posix().lstrip("/")
         other = found.setdefault(name, Entry(path, name))
         if os.path.abspath(other.path) != os.path.abspath(path):
-            raise ValueError(f"{other.path} and {path} of the list would both be called {name!r}")
+            raise ValueError(f"{other.path} and {path} of the list would both be named {name!r}")
     if not found:
         raise ValueError("the list of files from standard input is empty")
     return list(found.values())

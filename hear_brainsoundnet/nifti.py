@@ -70,7 +70,7 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     inflated = MOST_INFLATED if path.suffix in (".gz", ".mgz") else 1
     if n_bytes > path.stat().st_size * inflated:
         raise ValueError(
-            f"{path} is damaged or cut off (its header announces {n_bytes} bytes of voxels, which "
+            f"{path} is damaged or cut off (its header declares {n_bytes} bytes of voxels, which "
             f"{path.stat().st_size} bytes cannot hold); fetch it again"
         )
     if not np.isfinite(affine).all() or not np.linalg.matrix_rank(affine) == 4:

@@ -14,7 +14,8 @@ def between_zeros(frames: Tensor, before: int, n_needed: int) -> Tensor:
     ----------
     frames : Tensor
         Time is the second axis, ``(n_clips, n_frames, ...)``.
-    Zeros before the first frame; total number of frames, beyond which frames are dropped.
+    before, n_needed : int
+        Zeros before the first frame; total number of frames, beyond which frames are dropped.
 
     Examples
     --------

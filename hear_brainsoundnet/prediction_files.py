@@ -72,7 +72,7 @@ def find_sounds(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
         other = first.setdefault(entry.name, entry)
         if other is not entry:
             raise ValueError(
-                f"the predictions of {other.path} and {entry.path} would both be called "
+                f"the predictions of {other.path} and {entry.path} would both be named "
                 f"{entry.name!r}; rename one of them, or predict them into two files"
             )
     return entries

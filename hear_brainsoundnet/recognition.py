@@ -152,8 +152,8 @@ def find_labels(checkpoint: Checkpoint, files: Mapping[str, Path]) -> dict[str, 
         names = tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
         if len(names) != widths.get(head, 0):
             raise ValueError(
-                f"{path} names {len(names)} {CALLED.get(head, head)}s, the checkpoint tells "
-                f"{widths.get(head, 0)} apart; give a file with one name on each line"
+                f"{path} names {len(names)} {CALLED.get(head, head)}s, the checkpoint has "
+                f"{widths.get(head, 0)} of them; give a file with one name on each line"
             )
         labels[head] = names
     if missing := widths.keys() - labels.keys():

@@ -25,8 +25,8 @@ class Windows:
 
     Raises
     ------
-    If they are shorter than a millisecond.
-        If they are below a millisecond.
+    ValueError
+        If they are shorter than a millisecond.
 
     Examples
     --------

@@ -228,7 +228,7 @@ def test_every_flipped_bit_is_noticed(file):
         ),
         (
             lambda _, document: document["card"]["layers"][1].update(name="pool1"),
-            r"a name stands twice among the stages conv1, pool1, pool1",
+            r"a name occurs twice among the stages conv1, pool1, pool1",
         ),
         (
             lambda _, document: document["card"].update(layers=[]),

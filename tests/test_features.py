@@ -34,7 +34,7 @@ def test_spaces_do_not_matter():
         ("conv4:", r"has an empty part"),
         ("conv4+conv4", r"names conv4 more than once"),
         ("conv4:mean,mean", r"names mean more than once"),
-        (7, r"scene must be a text such as 'conv4\+conv7', got int"),
+        (7, r"scene must be a string such as 'conv4\+conv7', got int"),
     ],
 )
 def test_wrong_scene_expressions(expression, message):

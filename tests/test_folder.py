@@ -81,7 +81,7 @@ def test_find_audio_refuses_what_cannot_be_meant(sounds, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no audio in folder .*empty; files with these suffixes"):
         find_audio([tmp_path / "empty"])
-    with pytest.raises(ValueError, match=r"would both be called 'a\.wav'"):
+    with pytest.raises(ValueError, match=r"would both be named 'a\.wav'"):
         find_audio([sounds / "a.wav", shutil.copy(sounds / "a.wav", tmp_path)])
 
 

@@ -86,7 +86,7 @@ def test_a_header_that_announces_more_than_the_file_can_hold(tmp_path: Path, suf
     content = bytearray(whole)
     content[42:48] = np.array([30_000, 30_000, 30_000], "<i2").tobytes()
     path.write_bytes(content if suffix == ".nii" else gzip.compress(content))
-    with pytest.raises(ValueError, match=r"damaged or cut off \(its header announces"):
+    with pytest.raises(ValueError, match=r"damaged or cut off \(its header declares"):
         open_image(path, n_dimensions=3)
 
 

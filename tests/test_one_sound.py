@@ -94,7 +94,7 @@ def test_without_a_model_the_default_is_loaded_once() -> None:
     ("x", "rate", "error", "message"),
     [
         (np.zeros((48_000, 2), "f4"), RATE, ValueError, r"got 48000 channels .* give x\.T"),
-        (np.zeros((2, 2, 9), "f4"), RATE, ValueError, r"got \(2, 2, 9\); embed sounds one by one"),
+        (np.zeros((2, 2, 9), "f4"), RATE, ValueError, r"got \(2, 2, 9\); embed clips one by one"),
         (np.zeros(0, "f4"), RATE, ValueError, "at least one sample"),
         (np.zeros(99, "i2"), RATE, ValueError, "divide 16-bit integers by 32768"),
         (np.zeros(99, "c8"), RATE, ValueError, "floating-point samples .* got complex64"),

@@ -341,7 +341,7 @@ def test_two_sounds_of_one_name_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.wav").touch()
     (tmp_path / "a.x.wav").touch()
-    with pytest.raises(ValueError, match=r"would both be called 'a\.x\.wav'; rename one of them"):
+    with pytest.raises(ValueError, match=r"would both be named 'a\.x\.wav'; rename one of them"):
         find_sounds([tmp_path])
 
 

@@ -119,7 +119,7 @@ def test_labels_come_from_the_card_or_from_files(file, tmp_path):
     named = find_labels(checkpoint, {"scenes": tmp_path / "places.txt"})
     assert named["scenes"] == ("wood", "meadow")
     (tmp_path / "places.txt").write_text("wood\n")
-    with pytest.raises(ValueError, match=r"places\.txt names 1 places, .* tells 2 apart"):
+    with pytest.raises(ValueError, match=r"places\.txt names 1 places, .* has 2 of them"):
         find_labels(checkpoint, {"scenes": tmp_path / "places.txt"})
 
 

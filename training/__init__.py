@@ -1,1 +1,1 @@
-"""From fMRI and sound to checkpoints; run from a checkout as ``python -m training``."""
+"""From fMRI and audio to checkpoints; run from a checkout as ``python -m training``."""

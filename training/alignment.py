@@ -1,10 +1,10 @@
-"""Are sound and responses in step? The sound's loudness against the signal of auditory targets.
+"""Synchrony of sound and responses: loudness of the audio against the signal of auditory targets.
 
-The loudness of a run is the root mean square of its sound in each TR; convolved with the canonical
-double-gamma haemodynamic response it is what an auditory region is expected to do, at least in
-outline. The targets of a subject that follow it best over all runs are taken as auditory, and their
-mean signal is compared with the expectation at lags up to 20 s. A stimulus that was started late,
-cut or exchanged shows as a lag that is not near 0, or as no correlation.
+The loudness of a run is the root mean square of its audio in each TR; convolved with the canonical
+double-gamma haemodynamic response it approximates the expected response of an auditory region. The
+targets of a subject that correlate best with it over all runs are taken as auditory, and their mean
+signal is compared with the expectation at lags up to 20 s. A stimulus that was started late, cut or
+exchanged shows as a lag that is not near 0, or as no correlation.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ AUDITORY_SHARE = 0.05
 MAX_LAG_S = 20.0
 _RESPONSE_S = 32.0  # length of nilearn's haemodynamic response
 
-# A lag is worth a look beyond this (regions and people differ by a second or two), ...
+# A lag is reported beyond this (regions and people differ by a second or two), ...
 LATE_S = 3.0
-# ... but where next to nothing correlates it means little, and a short run correlates by chance: r
-# of two noises spreads by 1 / sqrt(n_trs), and the largest of some thirty lags is looked for.
+# ... but only with some correlation, and a short run correlates by chance: r of two noises has
+# standard deviation 1 / sqrt(n_trs), and the maximum is taken over some thirty lags.
 WEAK_R = 0.15
 CHANCE = 3.0
 
@@ -39,10 +39,10 @@ class Alignment:
     Attributes
     ----------
     expected, auditory : ndarray
-        ``(n_trs,)``, z-scored: loudness through the haemodynamic response, and the mean of the
-        auditory targets.
+        ``(n_trs,)``, z-scored: loudness convolved with the haemodynamic response, and the mean of
+        the auditory targets.
     lag : float
-        Seconds by which `auditory` comes later than `expected` where they correlate best.
+        Delay of `auditory` relative to `expected` in seconds at the largest correlation.
     r : float
         Pearson correlation at that lag; 0 if one of them does not vary.
     """
@@ -53,13 +53,13 @@ class Alignment:
     r: float
 
     def is_out_of_step(self, tr: float) -> bool:
-        """Whether the measured signal is early or late by more than regions and people differ."""
+        """Whether the lag exceeds the variation between regions and people."""
         needed = max(WEAK_R, CHANCE / math.sqrt(len(self.expected)))
         return abs(self.lag) > max(LATE_S, 1.5 * tr) and self.r >= needed
 
 
 def align_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Alignment]:
-    """Alignment of each run of time series, subject by subject; nothing for sound responses."""
+    """Synchrony of each run of time series, subject by subject; empty for sound responses."""
     alignments: dict[Run, Alignment] = {}
     if dataset.info.kind != "time_series":
         return alignments
@@ -70,7 +70,7 @@ def align_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Ali
 
 
 def out_of_step(alignments: Mapping[Run, Alignment]) -> tuple[OutOfStep, ...]:
-    """The runs whose sound and responses are out of step, as ``dataset.json`` keeps them."""
+    """The runs with sound and responses out of step, as stored in ``dataset.json``."""
     return tuple(
         OutOfStep(
             subject=run.subject,
@@ -84,7 +84,7 @@ def out_of_step(alignments: Mapping[Run, Alignment]) -> tuple[OutOfStep, ...]:
 
 
 def out_of_step_findings(doubtful: Sequence[OutOfStep]) -> list[str]:
-    """What is to be said of runs whose sound and responses are out of step."""
+    """Findings about runs with sound and responses out of step."""
     return [
         f"runs whose responses follow their sound best more than {LATE_S:g} s early or late (check "
         f"their stimulus and start): {each.in_words()}"
@@ -93,10 +93,10 @@ def out_of_step_findings(doubtful: Sequence[OutOfStep]) -> list[str]:
 
 
 def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
-    """Alignment of each run of one subject; reads every run twice, one at a time.
+    """Synchrony of each run of one subject; reads every run twice, one at a time.
 
     The auditory targets are the 5 % (at least one) that correlate best with the expectation over
-    all runs, at the one lag, the same for all runs, where these do so most.
+    all runs, at the single lag, common to all runs, with the largest correlation.
     """
     tr = runs[0].tr
     reach = int(MAX_LAG_S / tr)
@@ -118,14 +118,14 @@ def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
 
 
 def expected_signal(dataset: Prepared, run: Run) -> NDArray[np.float64]:
-    """Loudness of a run's sound through the haemodynamic response, ``(n_trs,)``.
+    """Loudness of a run's audio convolved with the haemodynamic response, ``(n_trs,)``.
 
-    Sound before TR 0 counts, where there is some.
+    Audio before TR 0 is included, if any.
     """
     from nilearn.glm.first_level import spm_hrf
 
-    # nilearn's response comes one of its own steps late, so the steps are fine ones. At whole TRs
-    # it tells the middle of a TR what the sound of earlier TRs does.
+    # nilearn's response is late by one of its own steps, so the steps are small. At whole TRs the
+    # value is the response at the middle of a TR to the sound of earlier TRs.
     steps_per_tr = 50
     fine = np.asarray(spm_hrf(run.tr, oversampling=steps_per_tr, time_length=_RESPONSE_S))
     response = fine[::steps_per_tr]
@@ -144,7 +144,7 @@ def expected_signal(dataset: Prepared, run: Run) -> NDArray[np.float64]:
 def best_lag(
     expected: NDArray[np.float64], signal: NDArray[np.float64], reach: int
 ) -> tuple[int, float]:
-    """By how many samples `signal` is late where both correlate best, and how much they do.
+    """Lag of `signal` in samples at the largest correlation, and that correlation.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def _z(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _shifted(signal: NDArray[np.float64], n_later: int) -> NDArray[np.float64]:
-    """`signal` later by some samples, 0 where none is known; as long as before."""
+    """`signal` delayed by some samples, 0 where unknown; of the same length."""
     shifted = np.zeros_like(signal)
     n = len(signal)
     if abs(n_later) < n:

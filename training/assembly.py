@@ -1,4 +1,4 @@
-"""What a fit is made of: data, split, encoder and loader, put together from a recipe."""
+"""Components of a fit, assembled from a recipe: data, split, encoder and loader."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What a fit is made of, before its first step."""
+    """Components of a fit before its first step."""
 
     recipe: FitRecipe
     prepared: Prepared
@@ -46,12 +46,12 @@ class Parts:
 
 
 def assemble(recipe: FitRecipe) -> Parts:
-    """Open the data, split the runs, build the encoder: everything that can be wrong, first.
+    """Open the data, split the runs, build the encoder; all input errors are raised here.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If data and recipe do not fit.
+        If data and recipe are inconsistent.
     """
     prepared = Prepared(recipe.data)
     subjects = select_subjects(recipe, prepared)
@@ -71,7 +71,7 @@ def assemble(recipe: FitRecipe) -> Parts:
     freeze(encoder, recipe.train_from)
     scale = start.card.input_scale
     lower = None
-    if encoder.read_out.alignment != "crop":  # there, frames depend on where a window begins
+    if encoder.read_out.alignment != "crop":  # there, frames depend on the start of a window
         stage = deepest_frozen_stage(encoder, recipe.train_from)
         heard = [run.stimulus for run in (*split.train, *split.validation)]
         if stage and frames_fit(encoder, stage, prepared, heard):
@@ -82,7 +82,7 @@ def assemble(recipe: FitRecipe) -> Parts:
 
 
 def _measured(prepared: Prepared, runs: Sequence[Run]) -> dict[str, NDArray[np.bool_]]:
-    """For each subject which columns have values in some training run."""
+    """For each subject, which columns have values in some training run."""
     measured: dict[str, NDArray[np.bool_]] = {}
     for run in runs:
         there = measured.setdefault(run.subject, np.zeros(prepared.n_targets, dtype=bool))
@@ -94,7 +94,7 @@ def _measured(prepared: Prepared, runs: Sequence[Run]) -> dict[str, NDArray[np.b
 def _with_responses(
     columns: Sequence[int], prepared: Prepared, measured: Mapping[str, NDArray[np.bool_]]
 ) -> list[int]:
-    """Without the targets that no subject has: a model of them would be made up."""
+    """Drop the targets without training data in any subject: their weights would be arbitrary."""
     anywhere = np.any(list(measured.values()), axis=0)
     missing = [prepared.info.target_ids[column] for column in columns if not anywhere[column]]
     if missing:
@@ -108,7 +108,7 @@ def _with_responses(
 def _silence_missing(
     encoder: BrainEncoder, measured: Mapping[str, NDArray[np.bool_]], columns: Sequence[int]
 ) -> None:
-    """A head predicts zero for targets that its subject lacks, instead of random numbers."""
+    """Make heads predict zero, not random values, for targets missing in their subject."""
     for subject, there in measured.items():
         name = head_name(encoder.read_out, subject)
         if name == subject:

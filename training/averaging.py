@@ -1,8 +1,8 @@
-"""A network between two others: the weighted mean of their weights.
+"""Weight averaging of two networks.
 
-A network that was fine-tuned and the one that it was fine-tuned from can be averaged weight by
-weight; the mean often keeps what the first has learned without losing what the second was good at
-(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+A fine-tuned network and the one it was fine-tuned from can be averaged weight by weight; the mean
+often keeps what fine-tuning gained without losing the strengths of the original (Wortsman et al.
+2022, "Robust fine-tuning of zero-shot models").
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from hear_brainsoundnet.soundnet import SoundNet
 
 
 def averaged(one: SoundNet, other: SoundNet, share: float) -> SoundNet:
-    """The network whose weights are `share` of `one` and the rest of `other`, in inference mode.
+    """Weighted mean of two networks, `share` of `one` and the rest of `other`, in inference mode.
 
-    BatchNorm counts by what it does to a channel, a factor and an offset, so that statistics of
-    different size do not mix: both networks' statistics are folded into weight and bias first.
+    BatchNorm is averaged as a factor and an offset per channel, so that statistics of different
+    scale do not mix: both networks' statistics are folded into weight and bias first.
 
     Parameters
     ----------
     one, other : SoundNet
-        Of the same layer table.
+        With the same layer table.
     share : float
         From 0 to 1.
 
@@ -62,7 +62,7 @@ def averaged(one: SoundNet, other: SoundNet, share: float) -> SoundNet:
 
 
 def _plain_affine(block: torch.nn.Module) -> list[torch.Tensor]:
-    """Kernel, bias, factor and offset of a block whose BatchNorm statistics are 0 and 1."""
+    """Kernel, bias, factor and offset of a block with BatchNorm statistics reset to 0 and 1."""
     conv, norm = block.get_submodule("conv"), block.get_submodule("norm")
     deviation = (norm.get_buffer("running_var") + norm.eps).sqrt()  # type: ignore[operator]
     kernel, bias = conv.get_parameter("weight"), conv.get_parameter("bias")
@@ -79,7 +79,7 @@ def write_average(
 ) -> str:
     """Write the average of two checkpoints' networks; returns its hash.
 
-    Read-outs belong to one network and are left out: fit one to the average with
+    Read-outs are specific to one network and are left out: fit one to the average with
     ``train_from: none``.
 
     Parameters
@@ -89,14 +89,14 @@ def write_average(
     out : path-like
         The ``.safetensors`` file.
     share : float
-        Of `one`.
+        Weight of `one`.
     name : str
-        Of the checkpoint; that of the file by default.
+        Name of the checkpoint; by default that of the file.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If one is no checkpoint, or they differ in layers, rate or input scale.
+        If one is not a checkpoint, or they differ in layers, rate or input scale.
     """
     check_target(out)
     first, second = load_checkpoint(one), load_checkpoint(other)

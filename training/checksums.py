@@ -10,7 +10,7 @@ from hear_brainsoundnet.files import blake2b_of
 
 
 def checksum_of(path: Path, stop: Event | None = None) -> str:
-    """:func:`hear_brainsoundnet.files.blake2b_of` of a file, after the name of its kind.
+    """:func:`hear_brainsoundnet.files.blake2b_of` of a file, prefixed with the algorithm.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def checksum_of(path: Path, stop: Event | None = None) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, as those that publish files state it.
+    """SHA-256 of a file's content, as stated by publishers of files.
 
     Raises
     ------

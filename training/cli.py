@@ -1,7 +1,7 @@
 """The command line: ``python -m training COMMAND``; the commands are in :mod:`training.commands`.
 
-Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
-failed, 2 a wrong call, 130 interrupted.
+Errors are one line on standard error without a traceback. Exit status: 0 success, 1 failure, 2
+usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hear_brainsoundnet.command_line import new_app, run_program
 from training.commands import corpus, data, evaluation, models, pretraining, reporting, teaching
 from training.commands.options import PROGRAM
 
-app = new_app(PROGRAM, "From fMRI and sound to checkpoints, and what they are worth.")
+app = new_app(PROGRAM, "From fMRI and audio to checkpoints, and their evaluation.")
 
 app.command()(data.simulate)
 app.command()(data.prepare)

@@ -1,4 +1,4 @@
-"""What is checked before anything big is read: names, columns, repetition times, repeats."""
+"""Checks before any large file is read: names, columns, repetition times, repeats."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from hear_brainsoundnet.encoder import READ_OUT_NAME
 from training.prepared import fault_of_name
 from training.sources.source import Collection, Recording, is_excluded
 
-# Headers round: 1.49 s is 1.4900000095 in NIfTI. Further apart, runs are of different sequences.
+# Headers round: 1.49 s is 1.4900000095 in NIfTI. Larger differences mean different sequences.
 _TR_TOLERANCE_S = 1e-5
 
 
 def label(recording: Recording) -> str:
-    """How a run is called in messages, and in `exclude`."""
+    """Name of a run in messages and in `exclude`."""
     return f"{recording.subject}/{recording.run}"
 
 
 def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
-    """The collection without the runs that `exclude` names, which its findings then list.
+    """The collection without the runs matched by `exclude`, which are listed in its findings.
 
     Parameters
     ----------
     collection : Collection
-        What a source has found.
+        Collection found by a source.
     exclude : sequence of str
-        Patterns with ``*``, ``?`` and ``[...]``: of a subject (``"sub-03"``) or, with a slash, of
-        a subject and a run (``"sub-03/ses-001_task-*"``).
+        Patterns with ``*``, ``?`` and ``[...]``: of a subject (``"sub-03"``) or, with a slash, of a
+        subject and a run (``"sub-03/ses-001_task-*"``).
 
     Raises
     ------
     ValueError
-        If a pattern fits nothing, or nothing is left.
+        If a pattern matches nothing, or nothing is left.
     """
 
     findings = list(collection.findings)
@@ -46,8 +46,8 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
         if not gone:
             subjects = sorted({each.subject for each in collection.recordings})
             raise ValueError(
-                f"exclude: {pattern!r} fits no run; subjects are {listed(subjects)}, runs are "
-                f"called like {listed([label(each) for each in collection.recordings], 1)}"
+                f"exclude: {pattern!r} matches no run; subjects are {listed(subjects)}, runs are "
+                f"named like {listed([label(each) for each in collection.recordings], 1)}"
             )
         findings.append(f"excluded as {pattern}: {listed(gone)}")
     kept = [
@@ -65,13 +65,13 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
 
 
 def check_collection(collection: Collection) -> Collection:
-    """The collection itself, with one and the same TR everywhere.
+    """The collection itself, with the same TR in all runs.
 
     Raises
     ------
     ValueError
-        If target ids do not ascend, a name cannot be a file's, a run stands twice, a stimulus has
-        no file, or repetition times differ.
+        If target ids do not ascend, a name is not valid for a file, a run occurs twice, a stimulus
+        has no file, or repetition times differ.
     """
     ids, names = collection.targets.ids, collection.targets.names
     if not ids or list(ids) != sorted(set(ids)) or len(names) != len(ids):
@@ -86,7 +86,7 @@ def check_collection(collection: Collection) -> Collection:
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
         raise ValueError(
-            f"runs that stand more than once: {listed(repeated)}; give each a name of its own or "
+            f"runs that occur more than once: {listed(repeated)}; give each a unique name or "
             "leave the repeats out"
         )
     silent = sorted({each.stimulus for each in collection.recordings} - collection.stimuli.keys())
@@ -126,7 +126,7 @@ def _check_name(kind: str, name: str) -> None:
 
 
 def listed(values: Sequence[object], at_most: int = 1000) -> str:
-    """Values with commas: all that a person would go through.
+    """Values separated by commas, up to a readable number.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Recipes: YAML files that state only what differs, validated into one object per command.
+"""Recipes: YAML files that state only differences from the defaults, validated into one object.
 
-A recipe is read with the safe YAML loader. It may lie over another one, ``extends: other.yaml``
-beside it, and then states only what differs. Keys can be set on the command line as ``key=value``
-(``split.seed=3``), and a key that is not known is an error. The validated object is written beside
-every result.
+A recipe is read with the safe YAML loader. It may extend another one in the same folder, ``extends:
+other.yaml``, and then states only the differences. Keys can be set on the command line as
+``key=value`` (``split.seed=3``), and unknown keys are errors. The validated object is written
+beside every result.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from training.yaml_document import DEEPEST, parse_yaml
 
 
 class Settings(BaseModel):
-    """Base of everything that can stand in a recipe: unknown keys are errors."""
+    """Base of all recipe settings: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def added_setting(default: Any) -> Any:
-    """A field that came later than others: where it is at its default it is not written.
+    """A field that was added later: its default value is not written.
 
-    What was made from the same recipe before the field existed keeps its fingerprint.
+    Results of the same recipe from before the field existed keep their fingerprint.
 
     Examples
     --------
@@ -44,7 +44,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 EXTENDS = "extends"
 MOST_BASES = 8
-N_PROBLEMS = 10  # of a recipe in one message
+N_PROBLEMS = 10  # in one message
 
 
 def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] = ()) -> SettingsT:
@@ -53,9 +53,9 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
     Parameters
     ----------
     path : path-like
-        A YAML file with one mapping. Relative paths inside it are meant from the current folder.
+        A YAML file with one mapping. Relative paths in it are relative to the current folder.
     kind : type
-        The pydantic model that it must fit.
+        The pydantic model to validate against.
     changes : sequence of str
         ``key=value`` each, where the key may be dotted and the value is YAML.
 
@@ -64,7 +64,7 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no YAML mapping, or a key is unknown or a value wrong: the message names each.
+        If it is not a YAML mapping, or a key is unknown or a value wrong; the message names each.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
 
 
 def _read_with_bases(path: Path, n_bases: int = 0) -> dict[str, Any]:
-    """A recipe laid over those that it extends."""
+    """A recipe merged over those it extends."""
     document = _read_mapping(path)
     base = document.pop(EXTENDS, None)
     if base is None:
@@ -109,7 +109,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         document = parse_yaml(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} is not YAML that a recipe can be: {error}") from error
+        raise ValueError(f"{path} is not a YAML recipe: {error}") from error
     if document is None:
         document = {}
     if not isinstance(document, dict):
@@ -120,7 +120,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 def validate(
     document: dict[str, Any], kind: type[SettingsT], changes: Sequence[str], *, source: str
 ) -> SettingsT:
-    """Apply changes to a document and make the object of it; see :func:`read_recipe`."""
+    """Apply changes to a document and validate it; see :func:`read_recipe`."""
     for change in changes:
         _set(document, change)
     try:
@@ -135,7 +135,7 @@ def write_recipe(settings: BaseModel) -> str:
 
 
 def describe(error: ValidationError) -> str:
-    """All that is wrong, in one line."""
+    """All problems in one line."""
     problems = []
     for problem in error.errors():
         place = ".".join(str(part) for part in problem["loc"]) or "recipe"

@@ -1,15 +1,15 @@
-"""The control that has learned from the wrong brain: responses that belong to other sounds.
+"""Control condition: responses permuted between stimuli.
 
-With ``control: permuted_brain`` the runs of the train and validation sides keep their sounds and
-get the responses of other runs of the same subject. All that makes a fit look good without any
-relation between sound and brain stays (number of parameters, early stopping, the spectrum of BOLD,
-how targets go together); the relation is gone. The test side stays as it was measured, so that a
-model which is fitted in this way shows what all this is worth there.
+With ``control: permuted_brain`` the runs of the train and validation sides keep their stimuli and
+get the responses of other runs of the same subject. This keeps everything that affects a fit apart
+from the relation between stimulus and response (number of parameters, early stopping, the spectrum
+of BOLD, correlations of targets). The test side is not permuted, so that the score shows the
+contribution of these factors.
 
-Two things to know. What all runs share stays, such as the response to their onset, and is learned.
-And one control is one draw: where a single property of sound, say its level, moves most of the
-brain, a model of permuted responses follows it with a random sign and scores well above or below 0
-in all targets at once. Fit several (``seed``).
+Two caveats. Components shared by all runs, such as the response to their onset, are kept and
+learned. And one control is a single draw: where one property of the audio, such as its level,
+drives most of the brain, a model of permuted responses follows it with a random sign and scores
+well above or below 0 in all targets at once. Fit several (``seed``).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Control = Literal["none", "permuted_brain"]
 
 @dataclass(frozen=True)
 class Donor:
-    """Whose responses a run gets.
+    """The run whose responses another run gets.
 
     Attributes
     ----------
     run : Run
         Of the same subject and side.
     shift : int
-        TRs by which they are turned round; above 0 where a run has only its own responses.
+        TRs of circular shift; above 0 if a run can only get its own responses.
     """
 
     run: Run
@@ -48,23 +48,23 @@ class Donor:
 def permuted_brain(split: Split, seed: int) -> tuple[Split, dict[Run, Donor]]:
     """The split with donors for the runs of its train and validation sides.
 
-    Sounds are put into a random circle and each gets the responses to the next one: never its own,
-    also where a subject heard it several times. Subjects who heard the same sounds get the same
-    circle, so that what they share stays shared. A run of another length than its donor is cut to
-    the shorter of both. A subject with one sound only on a side keeps its responses there, turned
-    round by half the run.
+    Stimuli are arranged in a random cycle and each gets the responses to the next one: never its
+    own, also for repeated stimuli. Subjects with the same stimuli get the same cycle, so that their
+    shared responses stay shared. A run is cut to the length of its donor if that is shorter. A
+    subject with a single stimulus on a side keeps its responses there, shifted circularly by half
+    the run.
 
     Parameters
     ----------
     split : Split
-        As measured.
+        The split as measured.
     seed : int
         Equal seeds give equal donors.
 
     Raises
     ------
     ValueError
-        If a subject has a single sound without a time axis on a side.
+        If a subject has a single stimulus without a time axis on a side.
 
     Examples
     --------
@@ -105,8 +105,8 @@ def _donors_of_side(runs: Sequence[Run], seed: np.random.SeedSequence) -> Mappin
                 )
         if len(sounds) == 1:
             logger.warning(
-                "permuted_brain: %s has one sound only on a side; its responses are turned round "
-                "by half the run",
+                "permuted_brain: %s has a single stimulus on a side; its responses are shifted "
+                "circularly by half the run",
                 subject,
             )
     return {run: donors[run] for run in runs}

@@ -9,7 +9,7 @@ from training.run_folder import Epoch
 
 
 def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
-    """A PNG of the curves, the epoch whose weights are kept marked."""
+    """PNG of the curves, with the selected epoch marked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")

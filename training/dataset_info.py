@@ -1,4 +1,4 @@
-"""``dataset.json``: what is known of a prepared dataset besides its numbers, and its checksums."""
+"""``dataset.json``: metadata and checksums of a prepared dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ TargetId = Annotated[int, Field(ge=-(2**31), lt=2**31)]  # as in label images
 
 
 class FileState(BaseModel):
-    """Size and checksum of a file; `checksum` tells its kind: "blake2b-256:8928..."."""
+    """Size and checksum of a file; `checksum` has the algorithm as prefix:
+    "blake2b-256:8928..."."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,20 +27,20 @@ class FileState(BaseModel):
 
 
 class SourceFile(FileState):
-    """A file that the dataset was made from."""
+    """A source file of the dataset."""
 
     path: str
 
 
 class OutOfStep(BaseModel):
-    """A run whose responses follow the sound best at another time than they should.
+    """A run whose responses are out of step with the sound.
 
     Attributes
     ----------
     subject, run : str
-        Which.
+        Subject and run.
     lag : float
-        Seconds by which the responses come late; negative where early.
+        Delay of the responses in seconds; negative if early.
     r : float
         Correlation with the expected response at that lag.
     """
@@ -52,12 +53,12 @@ class OutOfStep(BaseModel):
     r: float
 
     def in_words(self) -> str:
-        """For findings and messages."""
+        """Text for findings and messages."""
         return f"{self.subject}/{self.run} (lag {self.lag:+.1f} s, r {self.r:.2f})"
 
 
 class DatasetInfo(BaseModel):
-    """What is known of a prepared dataset besides its numbers: the content of ``dataset.json``.
+    """Metadata of a prepared dataset: the content of ``dataset.json``.
 
     Attributes
     ----------
@@ -70,24 +71,24 @@ class DatasetInfo(BaseModel):
     sample_rate : int
         Rate of the prepared audio in Hz.
     atlas : str
-        Name of the atlas that the ids belong to, or empty.
+        Name of the atlas of the ids, or empty.
     target_ids, target_names : tuple
         Ids in ascending order, the columns of every run; one name each.
     sources : tuple of SourceFile
-        Files that the dataset was made from.
+        Source files of the dataset.
     findings : tuple of str
-        What was noticed and left out, one sentence for each kind.
+        Remarks and exclusions, one sentence per kind.
     out_of_step : tuple of OutOfStep
-        Runs whose sound and responses do not seem to belong to one time.
+        Runs whose sound and responses seem out of step.
     files : dict of FileState
-        The dataset's own files by their path in its folder; empty if it was prepared before they
-        were kept.
+        The dataset's own files by their path in its folder; empty for datasets from before they
+        were recorded.
     recipe : dict
         The validated recipe of the preparation.
     versions : dict
-        Versions of the packages that had a part in it.
+        Versions of the packages used.
     checksum : str
-        Of all the rest, see :func:`checksum_of_document`; empty as `files` is.
+        Checksum of all the rest, see :func:`checksum_of_document`; empty if `files` is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,7 +135,7 @@ def read_info(folder: Path) -> DatasetInfo:
     FileNotFoundError
         If there is none.
     ValueError
-        If it is damaged or does not fit.
+        If it is damaged or inconsistent.
     """
     path = folder / INFO_FILE
     if not path.exists():

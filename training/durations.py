@@ -1,19 +1,19 @@
-"""How long a sound lasts, from the header of its file."""
+"""Duration of audio, from the header of its file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-# What counts its samples in the header. The length of MP3 and Ogg is estimated or searched for.
+# Formats that count samples in the header. The length of MP3 and Ogg is estimated or searched for.
 _COUNTED = frozenset({"WAV", "WAVEX", "W64", "RF64", "AIFF", "FLAC", "CAF", "AU"})
-_UNKNOWN = 2**62  # and more frames stand for "not known"
+_UNKNOWN = 2**62  # and more frames mean "unknown"
 
 
 def announced_duration(path: Path) -> float | None:
-    """Seconds of sound that a header tells of, or None where it does not tell for sure.
+    """Duration in seconds declared by a header, or None if it is not reliable.
 
-    Whatever is wrong with a file is left to those who read it.
+    Damaged files are left to the readers.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def announced_duration(path: Path) -> float | None:
 
 
 def _of_stream(path: Path) -> float | None:
-    """Of the first audio stream of a container."""
+    """Duration of the first audio stream of a container."""
     try:
         import av
 
@@ -50,7 +50,7 @@ def _of_stream(path: Path) -> float | None:
 
 
 def _seconds(text: str) -> float | None:
-    """What Matroska notes of a stream.
+    """Duration from Matroska's stream metadata.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From a run to a checkpoint: network and read-out with provenance and scores."""
+"""Export of a fit to a checkpoint: network and read-out with provenance and scores."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ USE = (
 
 
 def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
-    """Write the best weights of a run as a checkpoint.
+    """Write the best weights of a fit as a checkpoint.
 
     Parameters
     ----------
     run : path-like
-        Folder of a run that has come to its end.
+        Folder of a finished fit.
     out : path-like
-        The ``.safetensors`` file. Where the dataset has an image of its targets, it is copied to
+        The ``.safetensors`` file. If the dataset has an image of its targets, it is copied to
         ``OUT.targets.nii.gz`` beside it, for maps.
     name : str
-        Of the checkpoint; the run's folder name by default.
+        Name of the checkpoint; by default that of the fit's folder.
 
     Returns
     -------
@@ -45,9 +45,9 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     Raises
     ------
     FileNotFoundError
-        If there is no run, or its dataset is gone.
+        If there is no fit, or its dataset is missing.
     ValueError
-        If the run has not come to its end.
+        If the fit is not finished.
     """
     folder, out = RunFolder(run), Path(out)
     recipe = folder.recipe()
@@ -80,12 +80,12 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
 
 
 def rehearse(parts: Parts) -> None:
-    """See that a fit can be exported when it has come to its end, before its first step.
+    """Check before the first step that a fit can be exported.
 
     Raises
     ------
     ValueError
-        If no checkpoint can hold it: a subject's name, say, that is no name of weights.
+        If it cannot be stored in a checkpoint, for example if a subject's name is not valid.
     """
     check_module(_card(parts, "fit", provenance={}, scores={}), parts.encoder)
 
@@ -106,16 +106,18 @@ def _card(
             read_out=parts.encoder.read_out,
             provenance=provenance,
             scores=scores,
-            # Terms of the start, a notice that has to be kept, say, go with what comes of it.
+            # Licence terms of the initial weights, such as a notice to keep, carry over.
             licence=joined_licences(parts.recipe.licence, before.licence),
             use=parts.recipe.use or USE,
         )
     except ValidationError as error:
-        raise ValueError(f"the checkpoint of this fit cannot be: {describe(error)}") from error
+        raise ValueError(
+            f"the checkpoint of this fit would be invalid: {describe(error)}"
+        ) from error
 
 
 def what_is_exported(run: str | Path) -> Outcome:
-    """Which epoch of a finished run its checkpoint has."""
+    """Selected epoch of a finished fit, exported in its checkpoint."""
     folder = RunFolder(run)
     start = folder.read_document("origin.json")["start"]["name"]
     return outcome_of(_finished(folder), folder.recipe(), start)
@@ -125,7 +127,7 @@ def _finished(folder: RunFolder) -> State:
     state = folder.read_state()
     if state is None or not state.finished:
         raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+            f"{folder.path} is not finished; run python -m training fit with --resume first"
         )
     return state
 

@@ -1,8 +1,7 @@
-"""Findings: what is noticed while data are prepared, one sentence for each kind.
+"""Findings: remarks of a preparation, one sentence for each kind.
 
-A finding is ``KIND: WHAT``. Findings of one kind become one, ``KIND (3): WHAT; WHAT; WHAT``, which
-holds everything. On a terminal it is shortened; the whole of it stands in ``dataset.json`` and on
-the summary page.
+A finding is ``KIND: WHAT``. Findings of one kind are merged into ``KIND (3): WHAT; WHAT; WHAT``.
+Terminal output is truncated; ``dataset.json`` and the summary page have the full text.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ N_SHOWN = 5
 
 
 class Findings:
-    """Gathers findings; those that come together are logged in short, one line for each kind."""
+    """Collector of findings; those added together are logged in short, one line per kind."""
 
     def __init__(self) -> None:
         self._all: list[str] = []
@@ -33,12 +32,12 @@ class Findings:
             logger.warning("%s", shortened(finding))
 
     def grouped(self) -> tuple[str, ...]:
-        """All of them, whole."""
+        """All findings, in full."""
         return tuple(grouped(self._all))
 
 
 def grouped(findings: Iterable[str]) -> list[str]:
-    """One finding for each kind, in the order in which the kinds first appear; nothing twice.
+    """One finding per kind, in the order of first appearance, without duplicates.
 
     Examples
     --------
@@ -62,7 +61,7 @@ def grouped(findings: Iterable[str]) -> list[str]:
 
 
 def shortened(finding: str) -> str:
-    """A finding for the terminal: what is left out of it is counted.
+    """A finding shortened for the terminal, with the number of omitted items.
 
     Examples
     --------

@@ -1,13 +1,13 @@
 """The training loop.
 
-An epoch: draw windows, step through them, score the validation runs, lower the learning rate if
-nothing moves, keep the weights if they are the best so far, write the state. It ends when patience
-or the largest number of epochs is reached. Every random draw comes from the recipe's seed and the
-number of the epoch, so that a run which was killed and resumed goes on exactly as it would have.
+An epoch: draw windows, step through them, score the validation runs, lower the learning rate on a
+plateau, keep the weights if they are the best so far, write the state. Training ends by patience or
+at the maximal number of epochs. Every random draw is seeded by the recipe's seed and the epoch
+number, so that an interrupted fit resumes with an identical result.
 
 With several processes (:mod:`training.processes`) each takes its share of an epoch's steps and of
 the validation runs; gradients are averaged over processes, so that a step then sees `batch_size`
-windows per process. The read-out is solved for by the first one alone.
+windows per process. The first process alone solves for a ridge read-out.
 """
 
 from __future__ import annotations
@@ -57,25 +57,25 @@ def fit(
     Parameters
     ----------
     recipe : FitRecipe
-        All that decides the result.
+        All settings that determine the result.
     out : path-like
-        Folder of the run, see :mod:`training.run_folder`.
+        Folder of the fit, see :mod:`training.run_folder`.
     resume : bool
-        Go on with the run in `out` if there is one.
+        Resume the fit in `out` if there is one.
     progress : bool
-        Show what happens on standard error.
+        Show progress on standard error.
 
     Returns
     -------
     Outcome
-        Which epoch was kept, and why training stopped.
+        The selected epoch, and the stopping criterion.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something and `resume` is false.
+        If `out` is not empty and `resume` is false.
     FileNotFoundError, ValueError
-        If data and recipe do not fit.
+        If data and recipe are inconsistent.
     OSError
         If the state cannot be written; the last one stays.
     """
@@ -178,7 +178,7 @@ def fit(
 
 
 def loss_of_step(predictor: Predictor, windows: Sequence[Window], loss: Loss) -> Tensor:
-    """Loss of one step: of each subject's windows together, weighted by their TRs."""
+    """Loss of one step: per subject over its windows, weighted by their TRs."""
     pairs: dict[str, list[tuple[Tensor, Tensor]]] = {}
     for prediction in predictor.predict(windows):
         predicted = prediction.predicted.float().flatten(0, 1)
@@ -200,7 +200,7 @@ def _validate(
     train_loss: float,
     learning_rate: float,
 ) -> Epoch:
-    """Loss and scores over the validation runs, the same number in every process."""
+    """Loss and scores over the validation runs, equal in all processes."""
     runs = parts.split.validation
     share = [together for _, _, together in compared_together(runs)]
     share = share[accelerator.process_index :: accelerator.num_processes]
@@ -226,7 +226,7 @@ def _validate(
 def _steps(
     windows: Sequence[Window], recipe: FitRecipe, accelerator: Accelerator
 ) -> list[Sequence[Window]]:
-    """This process's steps; all processes have equally many (the first ones serve twice)."""
+    """This process's steps; all processes have equally many (the first ones are repeated)."""
     size, n_processes = recipe.windows.batch_size, accelerator.num_processes
     steps = [windows[first : first + size] for first in range(0, len(windows), size)]
     steps += [steps[i % len(steps)] for i in range(-len(steps) % n_processes)]
@@ -234,7 +234,7 @@ def _steps(
 
 
 def _agree_on_weights(encoder: BrainEncoder, accelerator: Accelerator) -> None:
-    """All processes begin with the weights of the first one."""
+    """Start all processes with the weights of the first one."""
     if accelerator.num_processes > 1:
         with torch.no_grad():
             for tensor in encoder.state_dict().values():
@@ -242,7 +242,8 @@ def _agree_on_weights(encoder: BrainEncoder, accelerator: Accelerator) -> None:
 
 
 def _average_gradients(encoder: BrainEncoder, accelerator: Accelerator) -> None:
-    """A head whose subject was in no window of any process keeps its gradient of None."""
+    """Average gradients over processes; a head without windows in any process keeps gradient
+    None."""
     if accelerator.num_processes == 1:
         return
     for parameter in encoder.parameters():
@@ -300,7 +301,7 @@ def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:
 
 
 def _doubts(parts: Parts) -> list[str]:
-    """What the preparation found that speaks against the data of this fit."""
+    """Findings of the preparation that affect this fit's data."""
     return parts.prepared.doubts(run for side in SIDES for run in getattr(parts.split, side))
 
 

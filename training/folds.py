@@ -1,4 +1,4 @@
-"""Folds of cross-validation inside the training runs: whole episodes, where there are several."""
+"""Cross-validation folds within the training runs: whole episodes if there are several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Folds = list[tuple[NDArray[np.int_], NDArray[np.int_]]]
 
 
 def folds_by_episode(episodes: Sequence[str]) -> Folds:
-    """Up to five folds of whole episodes; of consecutive rows where there is one episode.
+    """Up to five folds of whole episodes; of consecutive rows if there is one episode.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""The frozen part of a network, computed once for each stimulus.
+"""Cache of the frozen part of a network, computed once per stimulus.
 
-What lies below the first stage that learns gives the same frames in every epoch. They are computed
-when a stimulus is first heard, in pieces that join exactly, and kept: 11 kB per second of sound
-when training begins at conv4, 88 kB at conv2, 3 kB for a frozen conv7. Windows then begin at these
-frames instead of at the sound, and give the same numbers. Where all of a dataset would take more
-than :data:`MOST_KEPT`, nothing is kept, and windows begin at the sound.
+Everything below the first trained stage gives the same frames in every epoch. They are computed
+when a stimulus is first used, in segments that join exactly, and kept: 11 kB per second of audio
+when training begins at conv4, 88 kB at conv2, 3 kB for a frozen conv7. Windows then start from
+these frames instead of the audio, with the same result. If the whole dataset would exceed
+:data:`MOST_KEPT`, nothing is kept, and windows start from the audio.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class FrozenStages:
     Parameters
     ----------
     encoder : BrainEncoder
-        The model; its frozen stages must be in evaluation mode, as they always are here.
+        The model; its frozen stages must be in evaluation mode.
     stage : str
         The deepest frozen stage.
     prepared : Prepared
-        Where the sounds are.
+        Dataset with the stimuli.
     input_scale : float
-        Audio within [-1, 1] is multiplied by this.
+        Factor applied to audio in [-1, 1].
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FrozenStages:
         self._frames: dict[str, Tensor] = {}
 
     def frames(self, stimulus: str) -> Tensor:
-        """Of a whole stimulus, ``(channels, n_frames)``."""
+        """Frames of a whole stimulus, ``(channels, n_frames)``."""
         if stimulus not in self._frames:
             self._frames[stimulus] = self._compute(self.prepared.audio(stimulus))
         return self._frames[stimulus]
@@ -72,14 +72,15 @@ class FrozenStages:
 def frames_fit(
     encoder: BrainEncoder, stage: str, prepared: Prepared, stimuli: Iterable[str]
 ) -> bool:
-    """Whether the frames of all these stimuli may be kept in memory."""
+    """Whether the frames of all these stimuli fit in the memory limit."""
     geometry = stage_geometry(encoder.soundnet.layers)[stage]
     n_samples = sum(len(prepared.audio(stimulus)) for stimulus in set(stimuli))
     return 4 * geometry.channels * n_samples / geometry.hop <= MOST_KEPT
 
 
 def deepest_without_gradient(encoder: BrainEncoder) -> StageGeometry | None:
-    """The last stage up to the one that is read which nothing that learns lies below, or None."""
+    """The deepest stage, up to the read-out's, with no trained parameters up to it; None if there
+    is none."""
     soundnet = encoder.soundnet
     deepest = None
     for name, stage in stage_geometry(soundnet.layers).items():
@@ -99,20 +100,20 @@ def frames_in_pieces(
     n_samples: int,
     read: Callable[[int, int], Tensor],
 ) -> Tensor:
-    """Frames of a stage that does not learn.
+    """Frames of a frozen stage.
 
-    The same frames, but for rounding, as those of the plain network and the whole at once.
+    Equal, up to rounding, to those of the plain network on the whole clip.
 
     Parameters
     ----------
     network : SoundNet or FastSoundNet
         In evaluation mode up to the stage.
     stage : StageGeometry
-        Which one.
+        The stage.
     n_samples : int
-        Of each sound.
+        Length of each clip.
     read : callable
-        Samples `start` to `stop` of all sounds, ``(n_sounds, stop - start)``, at the network's
+        Samples `start` to `stop` of all clips, ``(n_sounds, stop - start)``, at the network's
         amplitude scale.
 
     Returns

@@ -1,4 +1,4 @@
-"""Cross-validated ridge regression from sums over rows, so that memory does not grow with these.
+"""Cross-validated ridge regression from sums over rows, with memory independent of their number.
 
 With rows `x` of features and responses `y` of a target, both centred,
 
@@ -6,19 +6,19 @@ With rows `x` of features and responses `y` of a target, both centred,
 
 Leaving out fold `f` leaves ``G - G_f`` and ``b - b_f``. With one eigendecomposition
 ``G - G_f = Q L Q'`` for each fold and ``u(alpha) = (L + alpha I)^-1 Q'(b - b_f)``, the squared
-error of the fold that was left out is, for every alpha and target,
+error of the left-out fold is, for every alpha and target,
 
     sum of y^2  -  2 u' Q' b_f  +  || S u ||^2,    S'S = Q' G_f Q.
 
 With fewer features than rows in the fold the last term is ``u' S'S u``, which is twice ``u' U u``
 for the upper triangle `U` of ``S'S`` with half its diagonal: half the products.
 
-alpha is chosen for each target by the mean over folds of the mean squared error in a fold, the
-larger one of two that are equal: himalaya's choice. Sums and decompositions are float64; only the
-product with `S` or `U`, which takes most of the time, is float32.
+alpha is selected for each target by the mean over folds of the mean squared error in a fold; ties
+go to the larger one, as in himalaya. Sums and decompositions are float64; only the product with `S`
+or `U`, which dominates the time, is float32.
 
-Where rows are fewer than features, the matrix of the rows' inner products takes the place of `G`,
-and nothing larger than rows times features is held.
+With fewer rows than features, the matrix of the rows' inner products replaces `G`, and nothing
+larger than rows times features is stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-TARGETS_AT_ONCE = 1024  # bounds what is held of X'Y
+TARGETS_AT_ONCE = 1024  # bounds the memory for X'Y
 ALPHA_SLOPE = 1e-10  # of the score over log(alpha): of equal scores the larger alpha is taken
 
 Table = NDArray[np.float64]
@@ -37,12 +37,12 @@ Table = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of one fold.
+    """Rows of one fold.
 
     Attributes
     ----------
     fold : int
-        Its number.
+        Index of the fold.
     x, y : ndarray
         ``(n_rows, n_features)`` and ``(n_rows, n_targets)``.
     """
@@ -52,13 +52,13 @@ class Rows:
     y: Table
 
 
-# All rows in the same order each time, the responses those of some targets.
+# All rows in a fixed order, with the responses of some targets.
 Source = Callable[[slice], Iterator[Rows]]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How much a source gives."""
+    """Dimensions of a source."""
 
     n_rows: int
     n_features: int
@@ -68,14 +68,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Solution:
-    """What a regression found.
+    """Result of a regression.
 
     Attributes
     ----------
     weights : ndarray
         ``(n_features, n_targets)``.
     alphas : ndarray
-        The chosen ones, ``(n_targets,)``.
+        The selected alphas, ``(n_targets,)``.
     """
 
     weights: Table
@@ -83,16 +83,16 @@ class Solution:
 
 
 def solve_ridge(source: Source, shape: Shape, alphas: NDArray[np.floating]) -> Solution:
-    """Ridge regression with an alpha of its own for each target.
+    """Ridge regression with a separate alpha for each target.
 
     Parameters
     ----------
     source : callable
-        Gives the rows, centred, for a slice of the targets; it is called several times.
+        Yields centred rows for a slice of the targets; called several times.
     shape : Shape
-        Of all that it gives.
+        Dimensions of the source.
     alphas : ndarray
-        Which are tried, ascending.
+        Candidate values, ascending.
 
     Examples
     --------
@@ -128,7 +128,7 @@ class Decomposition:
 
     @classmethod
     def of(cls, matrix: Table) -> Decomposition:
-        """Of a symmetric matrix, which is overwritten."""
+        """Eigendecomposition of a symmetric matrix, which is overwritten."""
         from scipy.linalg import eigh
 
         values, vectors = eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
@@ -140,22 +140,22 @@ class Decomposition:
         return np.divide(1, divisor, out=np.zeros_like(divisor), where=divisor > 0)
 
     def shrunk(self, projected: Table, alphas: Table) -> Table:
-        """``(L + alpha)^-1`` times what was projected on the eigenvectors, an alpha a target."""
+        """``(L + alpha)^-1`` times projections on the eigenvectors, one alpha per target."""
         return np.asarray(projected * self.inverse(alphas))
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A fold that is left out.
+    """A left-out fold.
 
     Attributes
     ----------
     n_rows : int
-        That it has.
+        Number of its rows.
     rest : Decomposition
-        Of all others.
+        Eigendecomposition of the other folds.
     spread : ndarray
-        `S` of the text above, ``(n_rows, n)``, or `U`, ``(n, n)``.
+        `S` of the module docstring, ``(n_rows, n)``, or `U`, ``(n, n)``.
     is_triangle : bool
         Whether it is `U`.
     """
@@ -182,7 +182,7 @@ class Fold:
         squares : ndarray
             Sum of the fold's y², ``(n_targets,)``.
         alphas : ndarray
-            Which are tried.
+            Candidate values.
         """
         from scipy.linalg.blas import strmm
 
@@ -201,7 +201,7 @@ class Fold:
 
 
 class _Responses:
-    """Some targets: how well each alpha does, and the weights for those that were chosen."""
+    """Scores of each alpha for some targets, and the weights for the selected ones."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class _Responses:
 
 
 class _Primal:
-    """From Gram matrices of the features."""
+    """Solver with Gram matrices of the features."""
 
     def __init__(self, source: Source, shape: Shape) -> None:
         self.source, self.shape = source, shape
@@ -263,7 +263,7 @@ class _Primal:
 
 
 class _Dual:
-    """From inner products of the rows, where these are fewer than features."""
+    """Solver with inner products of the rows, for fewer rows than features."""
 
     def __init__(self, source: Source, shape: Shape) -> None:
         self.source, self.shape = source, shape
@@ -303,7 +303,7 @@ def gram_matrices(source: Source, shape: Shape) -> tuple[list[Table], list[int]]
     grams = [np.zeros((size, size), order="F") for _ in range(shape.n_folds)]
     n_rows = [0] * shape.n_folds
     for rows in source(slice(0)):
-        # In place: a sum of temporary products would take as long as the products themselves.
+        # In place: summing temporary products would take as long as the products themselves.
         grams[rows.fold] = dsyrk(1.0, rows.x.T, beta=1.0, c=grams[rows.fold], overwrite_c=1)
         n_rows[rows.fold] += len(rows.x)
     for gram in grams:  # dsyrk fills the upper triangle

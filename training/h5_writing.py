@@ -1,4 +1,4 @@
-"""HDF5 files that appear when they are whole, and a full disk that is said."""
+"""Atomic writing of HDF5 files, with an error for a full disk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def writing_h5(path: Path) -> Iterator[h5py.File]:
-    """A new HDF5 file, which gets its name at the end.
+    """A new HDF5 file, renamed to its final name at the end.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was under that name stays.
+        If it cannot be written; the old file stays.
     """
     import h5py
 
@@ -36,10 +36,10 @@ def writing_h5(path: Path) -> Iterator[h5py.File]:
 
 
 class _UntilFull:
-    """A file that takes what is written after the first failure and drops it.
+    """A file that drops all writes after the first failure.
 
-    HDF5 cannot close a file whose last blocks cannot be written: it complains again when the
-    program ends, and may crash. The failure itself is raised, and kept.
+    HDF5 cannot close a file whose last blocks cannot be written: it reports errors again at exit
+    and may crash. The first failure is kept and raised.
     """
 
     def __init__(self, file: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a fit minimises; targets that a subject lacks (columns of NaN) do not count."""
+"""Losses of a fit; targets missing in a subject (NaN columns) are ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores on the brain: each target's value in its voxels."""
+"""Brain maps of scores: each target's value in its voxels."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
 def significant_values(
     values_by_id: Mapping[int, float], is_significant: Mapping[int, bool]
 ) -> dict[int, float]:
-    """The values that are drawn: known, and significant after correction.
+    """Values to draw: known, and significant after correction.
 
     Parameters
     ----------
     values_by_id : mapping
         Target id to value.
     is_significant : mapping
-        Target id to whether its corrected p is at or below the level; others are left out.
+        Target id to whether its corrected p is at or below the level; others are not drawn.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def significant_values(
 
 
 def colour_limit(*maps: Mapping[int, float]) -> float:
-    """The largest absolute value of several maps: one scale, from minus to plus it, for all.
+    """The largest absolute value of several maps: a common symmetric colour scale.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def draw_map(
     label: str = "",
     limit: float | None = None,
 ) -> None:
-    """Draw values on the brain, as :func:`map_picture` does, into a PNG file."""
+    """Draw values on the brain to a PNG file, as :func:`map_picture`."""
     write_atomically(Path(out), map_picture(targets_image, values_by_id, title, label, limit))
 
 
@@ -117,18 +117,18 @@ def map_picture(
     label: str = "",
     limit: float | None = None,
 ) -> bytes:
-    """Values on the brain: seen through from four sides, and in horizontal slices.
+    """Values on the brain: glass brain from four sides, and horizontal slices.
 
     Parameters
     ----------
     targets_image, values_by_id
-        As :func:`map_image` takes them, in MNI space.
+        As for :func:`map_image`, in MNI space.
     title : str
-        Above it.
+        Heading.
     label : str
-        What the values are, beside the colours.
+        Label of the colour bar.
     limit : float, optional
-        Colours go from minus to plus this; maps to compare get one :func:`colour_limit`. By
+        Colours range from minus to plus this; maps to compare share a :func:`colour_limit`. By
         default the largest absolute value.
 
     Returns
@@ -151,16 +151,16 @@ def map_picture(
         "cmap": COLOURS,
         "vmin": -largest,
         "vmax": largest,
-        "threshold": 1e-9,  # where there is no value, nothing is drawn
+        "threshold": 1e-9,  # voxels without a value are not drawn
         "colorbar": False,
-        # no value that no target has, neither on another grid nor between pixels
+        # no interpolation, neither between grids nor between pixels
         "resampling_interpolation": "nearest",
         "interpolation": "nearest",
     }
     glass = plotting.plot_glass_brain(
         image, display_mode="lyrz", axes=(0.01, 0.42, 0.88, 0.5), plot_abs=False, **shared
     )
-    for side in ("left", "right"):  # seen from the side, nothing else tells one from the other
+    for side in ("left", "right"):  # indistinguishable from the side otherwise
         view = glass.axes[side[0]].ax
         view.text(0.5, 0.0, side, transform=view.transAxes, ha="center", va="top", fontsize=8)
     plotting.plot_stat_map(
@@ -183,7 +183,7 @@ def map_picture(
 
 
 def _slices(image: Any) -> list[float]:
-    """Heights in mm between which equally many voxels have a value."""
+    """Heights in mm that divide the voxels with a value into equal parts."""
     drawn = np.argwhere(np.asarray(image.dataobj) != 0)
     if not len(drawn):
         drawn = np.array([[size // 2 for size in image.shape]])
@@ -198,7 +198,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
     Parameters
     ----------
     run : path-like
-        Folder of a run that has come to its end, whose dataset has an image of its targets.
+        Folder of a finished fit, whose dataset has an image of its targets.
     out : path-like
         The PNG.
     side : str
@@ -209,7 +209,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
     Raises
     ------
     FileNotFoundError
-        If there is no run, it has no scores yet, or the dataset has no image.
+        If there is no fit, it has no scores yet, or the dataset has no image.
     ValueError
         If nothing was scored on that side.
     """
@@ -218,7 +218,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
     image = targets_image(data)
     if image is None:
         raise FileNotFoundError(
-            f"{data} has no {TARGETS_IMAGE}: its targets have no place in the brain, or labels "
+            f"{data} has no {TARGETS_IMAGE}: its targets have no location in the brain, or labels "
             "were not given when it was prepared"
         )
     scores = folder.path / "scores.csv"
@@ -235,7 +235,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
 
 
 def scored_subjects(path: Path, side: str) -> list[str]:
-    """Names of the subjects that a table has scores of, ascending."""
+    """Names of the subjects with scores in a table, ascending."""
     with path.open(newline="", encoding="utf-8") as file:
         return sorted({row["subject"] for row in csv.DictReader(file) if row["side"] == side})
 
@@ -253,7 +253,7 @@ def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], in
     if score not in SCORES:
         raise ValueError(f"score is {score!r}, expected one of {', '.join(SCORES)}")
     if not path.exists():
-        raise FileNotFoundError(f"no {path}: the run has not come to its end; use fit --resume")
+        raise FileNotFoundError(f"no {path}: the fit is not finished; use fit --resume")
     found: dict[int, list[float]] = {}
     runs, sides = set(), set()
     with path.open(newline="") as file:

@@ -1,8 +1,7 @@
-"""Prepared datasets of different subjects become one: what was prepared apart, on other machines.
+"""Merging of prepared datasets of different subjects.
 
-All of them have to be of one kind: the same targets, repetition time, rate of the sound and
-settings of the preparation, and a sound of one name is the same samples in all. Files are copied as
-they are, so that the numbers are those of the parts to the last bit.
+All of them must have the same kind, targets, repetition time, audio rate and preparation settings,
+and equal names must mean equal samples. Files are copied unchanged.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from training.summary import write_summary
 
 logger = logging.getLogger(__name__)
 
-# What may differ between recipes whose data belong together: names, places, who and what. What a
-# path leads to is compared instead: sounds, targets and their image.
+# Recipe keys that may differ between datasets to merge: names, paths, subjects. Instead of paths
+# their content is compared: audio, targets and their image.
 _MAY_DIFFER = frozenset({"name", "out", "exclude", "short_scans", "missing_trs", "audio_stream"})
 _MAY_DIFFER_IN_SOURCE = frozenset(
     {"derivatives", "fmri", "responses", "files", "pattern", "runs", "subject", "subjects"}
@@ -40,18 +39,18 @@ _MAY_DIFFER_IN_SOURCE = frozenset(
 def merge_datasets(
     parts: Sequence[str | Path], out: str | Path, *, name: str = "", progress: bool = True
 ) -> Prepared:
-    """Write one dataset that has the runs of several.
+    """Merge several datasets into one.
 
     Parameters
     ----------
     parts : sequence of path-like
-        Folders of two or more prepared datasets, no subject in two of them.
+        Folders of two or more prepared datasets, with disjoint subjects.
     out : path-like
-        Folder of the new one. Started again, only what is not there yet is copied.
+        Folder of the new one. When restarted, only missing files are copied.
     name : str
-        Of the new dataset; that of the first part by default.
+        Name of the new dataset; by default that of the first part.
     progress : bool
-        Whether to show bars on standard error.
+        Whether to show progress bars on standard error.
 
     Returns
     -------
@@ -63,7 +62,7 @@ def merge_datasets(
     FileNotFoundError
         If a folder holds no dataset.
     ValueError
-        If the parts do not belong together, or one of them is damaged.
+        If the parts are incompatible, or one of them is damaged.
     OSError
         If something cannot be written.
     """
@@ -112,7 +111,7 @@ def merge_datasets(
 
 
 def _refuse_others(one: Prepared, other: Prepared) -> None:
-    """Both must have been prepared in one way."""
+    """Reject datasets that were prepared differently."""
     for field in ("kind", "tr", "sample_rate", "atlas", "target_ids", "target_names"):
         mine, its = getattr(one.info, field), getattr(other.info, field)
         if mine != its:
@@ -163,7 +162,7 @@ def _refuse_repeats(datasets: Sequence[Prepared]) -> None:
 
 
 def _files_of_all(datasets: Sequence[Prepared]) -> dict[str, tuple[Path, FileState]]:
-    """Where each file of the new dataset comes from; the first part of those that have it."""
+    """Source of each file of the new dataset: the first part that has it."""
     files: dict[str, tuple[Path, FileState]] = {}
     have_image = {(each.folder / TARGETS_IMAGE).is_file() for each in datasets}
     if len(have_image) > 1:
@@ -192,7 +191,7 @@ def _copy(source: Path, target: Path, state: FileState) -> None:
         shutil.copyfile(source, temporary)
     if state_of(target) != state:
         target.unlink()
-        raise ValueError(f"{source} is damaged: it is not what dataset.json says; {AGAIN}")
+        raise ValueError(f"{source} is damaged: it does not match dataset.json; {AGAIN}")
 
 
 def _recipes(datasets: Sequence[Prepared]) -> list[JsonValue]:
@@ -205,13 +204,13 @@ def _recipes(datasets: Sequence[Prepared]) -> list[JsonValue]:
 
 
 def _sources(datasets: Sequence[Prepared]) -> tuple[SourceFile, ...]:
-    """The source files of all, those of one path and content once."""
+    """The source files of all, without duplicates."""
     found = {(each.path, each.checksum): each for data in datasets for each in data.info.sources}
     return tuple(found[key] for key in sorted(found))
 
 
 def _versions(datasets: Sequence[Prepared]) -> dict[str, str]:
-    """Of each package the version, or all versions, that the parts were prepared with."""
+    """The version of each package, or all versions used for the parts."""
     versions: dict[str, dict[str, None]] = {}
     for dataset in datasets:
         for package, version in dataset.info.versions.items():

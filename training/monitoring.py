@@ -1,4 +1,4 @@
-"""What a person sees while a fit runs: a bar, curves, TensorBoard, and W&B if asked for."""
+"""Progress display of a fit: a bar, curves, TensorBoard, and optionally W&B."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ SECONDS_BETWEEN_PICTURES = 60.0
 
 
 class Monitor:
-    """Shows a fit; a process that is not the main one shows and writes nothing.
+    """Monitor of a fit; only the main process shows and writes anything.
 
     Parameters
     ----------
     folder : RunFolder
-        Where curves and event files go.
+        Destination of curves and event files.
     recipe : FitRecipe
-        Says whether Weights & Biases is wanted.
+        Sets whether Weights & Biases is used.
     n_epochs_done : int
-        Epochs before this start, when a run is resumed.
+        Epochs before this start, for a resumed fit.
     writes : bool
         Whether this process writes files.
     shown : bool
-        Whether it shows bars.
+        Whether it shows progress bars.
 
     Raises
     ------
     ValueError
-        If Weights & Biases is wanted and not installed.
+        If Weights & Biases is requested and not installed.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Monitor:
         self._bar: tqdm[Any] | None = None
 
     def steps(self, steps: Iterable[StepT], epoch: int) -> Iterator[StepT]:
-        """The steps of an epoch, with a bar."""
+        """The steps of an epoch, with a progress bar."""
         with bar(steps, desc=f"epoch {epoch}", shown=self.shown, leave=False) as shown:
             self._bar = shown
             yield from shown
 
     def step(self, loss: float) -> None:
-        """The loss of one step, at the end of the bar."""
+        """Show the loss of one step in the bar."""
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
 
     def epoch(self, state: State) -> None:
-        """The numbers of one epoch."""
+        """Log the metrics of one epoch."""
         row = state.history[-1]
         if self.shown:
             kept = " *" if state.best_epoch == row.epoch else ""
@@ -95,7 +95,7 @@ class Monitor:
             self._drawn = time.monotonic()
 
     def close(self) -> None:
-        """Flush what is open."""
+        """Close open writers."""
         if self._board is not None:
             self._board.close()
         if self._wandb is not None:
@@ -103,8 +103,8 @@ class Monitor:
 
 
 def _tensorboard(folder: RunFolder, n_epochs_done: int) -> Any:
-    """An event file where TensorBoard is installed, else None."""
-    # TensorBoard imports all of TensorFlow (seconds, warnings) unless this module is there.
+    """A TensorBoard event file if it is installed, else None."""
+    # TensorBoard imports all of TensorFlow (seconds, warnings) without this stub.
     sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
     try:
         from torch.utils.tensorboard import SummaryWriter

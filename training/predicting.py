@@ -1,4 +1,4 @@
-"""Predictions for windows and for whole runs, and the features that they are made from."""
+"""Predictions and features for windows and for whole runs."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Prediction:
 
 
 class Predictor:
-    """An encoder with the data that it predicts.
+    """An encoder with the data to predict.
 
     Parameters
     ----------
     encoder : BrainEncoder
         The model.
     loader : WindowLoader
-        Reads sounds and responses.
+        Source of audio and responses.
     n_trs : int
-        Length of the windows in which whole runs are predicted. It changes nothing but the memory,
-        except with ``alignment="crop"``, where each window begins anew as in the published models.
+        Length of the windows used to predict whole runs. It affects only memory, except with
+        ``alignment="crop"``, where windows are independent as in the published models.
     """
 
     def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:
@@ -83,7 +83,8 @@ class Predictor:
         return self._tables(runs, rows)
 
     def features_of_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
-        """What the read-out reads, ``(n_trs, n_channels)`` each; equal sounds are heard once."""
+        """Features of the read-out, ``(n_trs, n_channels)`` each; equal stimuli are computed
+        once."""
         keys = [(run.stimulus, run.start, run.n_trs) for run in runs]
         different = dict(zip(keys, runs, strict=True))
 
@@ -96,7 +97,7 @@ class Predictor:
         return [heard[key] for key in keys]
 
     def features(self, batch: Batch) -> Tensor:
-        """What the read-out reads in a batch, those of its context included."""
+        """Features of the read-out for a batch, including its context."""
         sound = batch.sound.to(self.device)
         if self.loader.frozen is not None:
             stage, frames = self.loader.frozen.stage, sound
@@ -117,7 +118,7 @@ class Predictor:
         runs: Sequence[Run],
         rows: Callable[[Sequence[Window]], Iterator[tuple[Sequence[Window], Tensor]]],
     ) -> list[NDArray[np.float32]]:
-        """Rows of whole runs, window after window."""
+        """Concatenated rows of whole runs."""
         tables: list[NDArray[np.float32]] = []
         with torch.no_grad(), _evaluation_mode(self.encoder):
             for some in _together(runs):
@@ -130,7 +131,7 @@ class Predictor:
 
 
 class _evaluation_mode:
-    """Evaluation mode for a while; afterwards each module is as it was."""
+    """Context in evaluation mode; the mode of each module is restored afterwards."""
 
     def __init__(self, encoder: BrainEncoder) -> None:
         self.encoder = encoder

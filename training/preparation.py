@@ -1,8 +1,8 @@
-"""From a source to the prepared dataset: audio first, then run by run, then the page for people.
+"""Preparation from a source to the dataset: audio first, then run by run, then the summary page.
 
-Started again after an end at any moment, it goes on where it was and comes to the same files:
-sounds and runs are skipped that were made from the same source files with the same settings. The
-number of processes changes nothing in the files.
+After an interruption at any moment it resumes and gives the same files: stimuli and runs made from
+the same source files with the same settings are skipped. The number of processes does not affect
+the files.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _PACKAGES = ("hear-brainsoundnet", "numpy", "soxr", "soundfile", "av", "h5py", "
 
 
 class PreparationSettings(RunRules):
-    """What can be set whatever the source.
+    """Settings common to all sources.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ class PreparationSettings(RunRules):
     sample_rate : int
         Rate of the prepared audio in Hz.
     audio_stream : int, optional
-        Which sound track of films that have several, counted from 0; by default the one marked as
-        default, or the first, of those that are no commentary or description.
+        Index of the audio track, from 0; by default the one marked as default, or the first, among
+        those that are not a commentary or description.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -68,7 +68,7 @@ class PreparationSettings(RunRules):
 
 
 class PrepareRecipe(PreparationSettings):
-    """A recipe of ``python -m training prepare``: where from (`source`) and where to (`out`)."""
+    """A recipe of ``python -m training prepare``: input (`source`) and output (`out`)."""
 
     out: Path
     source: Annotated[
@@ -94,21 +94,20 @@ def prepare_collection(
     n_workers: int = 1,
     progress: bool = True,
 ) -> Prepared:
-    """Write what a source has found as a prepared dataset.
+    """Write the collection of a source as a prepared dataset.
 
     Parameters
     ----------
     collection : Collection
         Runs, targets and stimuli.
     settings : PreparationSettings
-        The recipe; all of it is kept in ``dataset.json``.
+        The recipe; stored in ``dataset.json``.
     out : Path
-        The dataset's folder: new, empty, or that of the same dataset, which is then brought up to
-        date.
+        The dataset's folder: new, empty, or that of the same dataset, which is then updated.
     n_workers : int
-        Processes that sounds and runs are shared out to.
+        Number of worker processes.
     progress : bool
-        Whether to show bars on standard error.
+        Whether to show progress bars on standard error.
 
     Returns
     -------
@@ -118,8 +117,8 @@ def prepare_collection(
     Raises
     ------
     ValueError
-        If the collection, a file or a run is not as it should be: the message names it, and what
-        to do. What is done up to there is kept.
+        If the collection, a file or a run is invalid; the message gives its name and the remedy.
+        Finished work is kept.
     OSError
         If something cannot be read or written.
     """
@@ -128,7 +127,7 @@ def prepare_collection(
     check_announced_extents(collection, settings)
     claim = Claim(out, settings.name)
     files = sorted({Path(file) for each in collection.recordings for file in each.files})
-    hashing = ThreadPoolExecutor(max_workers=1)  # beside the work on runs
+    hashing = ThreadPoolExecutor(max_workers=1)  # concurrent with the runs
     try:
         checksums = {file: hashing.submit(checksum_of, file) for file in files}
         findings = Findings()
@@ -175,7 +174,7 @@ def prepare_collection(
 
 
 def package_versions() -> dict[str, str]:
-    """Of the packages that have a part in prepared data."""
+    """Versions of the packages that affect prepared data."""
     versions = {}
     for package in _PACKAGES:
         try:
@@ -193,7 +192,7 @@ def _prepare_runs(
     n_workers: int,
     progress: bool,
 ) -> tuple[list[Run], list[str]]:
-    """All runs, by subject and then in the order of the collection; and what was noticed."""
+    """All runs, by subject and then in the order of the collection; and the findings."""
     preparation = RunPreparation(collection.targets, collection.kind, settings, sounds)
     by_subject = {
         subject: [each for each in collection.recordings if each.subject == subject]

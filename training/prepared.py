@@ -1,4 +1,4 @@
-"""The prepared dataset on disk: what every source becomes and every fit reads.
+"""Prepared dataset on disk: the common format of all sources, input of all fits.
 
     prepared/NAME/
         dataset.json            DatasetInfo: TR, targets, audio rate, checksums of all files
@@ -8,7 +8,7 @@
         targets.nii.gz          where there is one: an image whose values are target ids
         summary.html            what was found, for people
 
-Columns are target ids in ascending order; a target that a subject lacks is a column of NaN. There
+Columns are target ids in ascending order; a target missing in a subject is a column of NaN. There
 are two kinds of data:
 
 - ``"time_series"``: a run is one recording while a stimulus played, `start` is the onset of its
@@ -44,16 +44,15 @@ class Run:
     Attributes
     ----------
     subject, name : str
-        Who, and which run; names are unique within a subject.
+        Subject, and name of the run, unique within the subject.
     stimulus : str
         Name of the prepared audio.
     session : str
         Scanning session, or empty.
     episode : str
-        What must stay on one side of every split: the halves of one episode share it. The
-        stimulus where nothing else is known.
+        Unit of splitting: the halves of one episode share it. By default the stimulus.
     season : str
-        What whole seasons are held out by, or empty.
+        Unit of season-wise splits, or empty.
     start : float
         Onset of TR 0 in seconds of the stimulus.
     tr : float
@@ -74,7 +73,7 @@ class Run:
 
 
 class Prepared:
-    """A prepared dataset, opened for reading; nothing is loaded before it is asked for.
+    """A prepared dataset, opened for reading; data are loaded on demand.
 
     Parameters
     ----------
@@ -84,16 +83,16 @@ class Prepared:
     Attributes
     ----------
     info : DatasetInfo
-        What is known of it.
+        Metadata of the dataset.
     runs : list of Run
-        All runs, by subject and then in the order in which they were written.
+        All runs, by subject and then in the order written.
 
     Raises
     ------
     FileNotFoundError
-        If there is no dataset, or its preparation did not come to an end.
+        If there is no dataset, or its preparation is unfinished.
     ValueError
-        If a file is damaged or does not fit the others.
+        If a file is damaged or inconsistent with the others.
 
     Examples
     --------
@@ -114,7 +113,7 @@ class Prepared:
             raise ValueError(f"{self.folder} has no runs in its folder bold; prepare it again")
 
     def _tables(self) -> list[Path]:
-        """The files of all subjects, each of which HDF5 may open."""
+        """The files of all subjects, each checked to be readable by HDF5."""
         found = {path for path in (self.folder / "bold").glob("*.h5") if path.name[0] != "."}
         listed = (name for name in self._files if name.startswith("bold/"))
         paths = sorted(found | {self.folder / name for name in listed})
@@ -123,8 +122,8 @@ class Prepared:
                 verify(self.folder, path, self._files)
             return paths
         logger.warning(
-            "%s was prepared without checksums: damaged numbers would not be noticed; prepare it "
-            "again to have them",
+            "%s was prepared without checksums: damaged data would not be detected; prepare it "
+            "again to add them",
             self.folder,
         )
         for path, fault in probe(paths).items():
@@ -141,9 +140,9 @@ class Prepared:
         return len(self.info.target_ids)
 
     def doubts(self, runs: Iterable[Run]) -> list[str]:
-        """What the preparation found that speaks against some of these runs, a sentence for each.
+        """Findings of the preparation about some of these runs, one sentence each.
 
-        Datasets that were prepared before runs were checked have none.
+        Empty for datasets from before runs were checked.
         """
         chosen = {(run.subject, run.name) for run in runs}
         doubtful = [each for each in self.info.out_of_step if (each.subject, each.run) in chosen]
@@ -171,7 +170,7 @@ class Prepared:
             raise ValueError(f"{path}: run {run.name} cannot be read ({error})") from error
 
     def audio(self, stimulus: str) -> NDArray[np.int16]:
-        """The sound of a stimulus, int16 ``(n_samples,)``, memory-mapped.
+        """Audio of a stimulus, int16 ``(n_samples,)``, memory-mapped.
 
         Raises
         ------
@@ -198,7 +197,7 @@ class Prepared:
 
 
 def targets_image(folder: Path) -> Path | None:
-    """The image whose values are the target ids of a dataset, if it has one that is whole.
+    """The image whose values are the target ids of a dataset, if it has one, verified.
 
     Raises
     ------
@@ -214,12 +213,12 @@ def targets_image(folder: Path) -> Path | None:
 
 
 def audio_file(folder: Path, stimulus: str) -> Path:
-    """Where the sound of a stimulus stands."""
+    """Path of the audio of a stimulus."""
     return folder / "audio" / f"{stimulus}.npy"
 
 
 def bold_file(folder: Path, subject: str) -> Path:
-    """Where the runs of a subject stand."""
+    """Path of the runs of a subject."""
     return folder / "bold" / f"{subject}.h5"
 
 
@@ -246,7 +245,7 @@ def _read_runs(path: Path, info: DatasetInfo) -> list[Run]:
 
 
 def fault_of_name(name: str) -> str:
-    """Why a name of a subject, run or stimulus cannot be that of a file; empty if it can.
+    """Why a subject, run or stimulus name is not valid for a file; empty if it is.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Files of a prepared dataset, compared with their checksums before anything is read from them.
+"""Verification of the files of a prepared dataset by checksums, before reading.
 
-A file is hashed when it is first used by a process, and again only if its size, time stamp or inode
-has changed since: 36 hours of sound take seconds once, opening the dataset takes none.
+A file is hashed when a process first uses it, and again only if its size, time stamp or inode has
+changed: 36 hours of audio take seconds once, opening the dataset takes none.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from training.checksums import checksum_of
 from training.dataset_info import FileState
 
 TARGETS_IMAGE = "targets.nii.gz"
-AGAIN = "prepare the dataset again: what is whole is kept"
+AGAIN = "prepare the dataset again: undamaged files are kept"
 
 _hashed: dict[Path, tuple[tuple[int, int, int], FileState]] = {}  # of this process
 
 
 def state_of(path: Path) -> FileState:
-    """Size and checksum of a file, from memory if it has not changed since it was hashed here.
+    """Size and checksum of a file, cached while it is unchanged.
 
     Raises
     ------
@@ -36,12 +36,12 @@ def state_of(path: Path) -> FileState:
 
 
 def verify(folder: Path, path: Path, files: Mapping[str, FileState]) -> None:
-    """Refuse a file of a dataset that is not the one that was written.
+    """Reject a file of a dataset that has changed since it was written.
 
     Parameters
     ----------
     folder : Path
-        The dataset's.
+        Folder of the dataset.
     path : Path
         A file in it.
     files : mapping
@@ -57,7 +57,7 @@ def verify(folder: Path, path: Path, files: Mapping[str, FileState]) -> None:
     expected = files.get(path.relative_to(folder).as_posix())
     if expected is None:
         raise ValueError(
-            f"{path} is not listed in dataset.json; prepared datasets are put together with "
+            f"{path} is not listed in dataset.json; prepared datasets are combined with "
             "python -m training merge"
         )
     if not path.is_file():
@@ -74,7 +74,7 @@ def verify(folder: Path, path: Path, files: Mapping[str, FileState]) -> None:
         raise ValueError(f"{path} cannot be read ({error.strerror}); {AGAIN}") from error
     if found != expected:
         raise ValueError(
-            f"{path} is damaged: its checksum begins with {found.checksum[:20]}, that of what was "
+            f"{path} is damaged: its checksum begins with {found.checksum[:20]}, that of the file "
             f"written with {expected.checksum[:20]}; {AGAIN}"
         )
 

@@ -1,4 +1,4 @@
-"""The sounds of a dataset, and how its runs lie in them: from headers first, then from samples."""
+"""Audio of a dataset, and the position of runs in it: from headers first, then from samples."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from training.sources.source import Collection
 from training.stimuli import PreparedSound, prepare_sound
 from training.workers import in_processes
 
-# Containers round the length of a stream, and some leave out what a decoder adds at its ends.
+# Containers round the length of a stream, and some omit samples that a decoder adds at its ends.
 HEADER_SLACK_S = 1.0
 
 
 def extents(
     collection: Collection, durations: Mapping[str, float], slack: float = 0.0
 ) -> list[Extent]:
-    """How runs lie in their stimulus, of those whose length is known before they are loaded.
+    """Position of runs in their stimulus, for stimuli with a known duration.
 
     Parameters
     ----------
     collection : Collection
         The runs.
     durations : mapping
-        Name of a stimulus to its duration in seconds; others are passed over.
+        Name of a stimulus to its duration in seconds; others are skipped.
     slack : float
-        Seconds by which a stimulus may be shorter than that.
+        Tolerance in seconds for a shorter stimulus.
     """
     if collection.kind != "time_series":
         return []
@@ -45,12 +45,12 @@ def extents(
 
 
 def check_announced_extents(collection: Collection, rules: RunRules) -> None:
-    """Refuse runs that are too short by the headers of images and sounds, before any is read.
+    """Reject runs that are too short according to the headers of images and audio files.
 
     Raises
     ------
     ValueError
-        If there are such runs: the message names all of them.
+        If there are such runs; the message names all of them.
     """
     durations = {}
     for name in sorted({each.stimulus for each in collection.recordings}):
@@ -60,7 +60,7 @@ def check_announced_extents(collection: Collection, rules: RunRules) -> None:
     short = [
         each
         for each in extents(collection, durations, HEADER_SLACK_S)
-        if not each.is_outside  # which only the samples can tell for sure
+        if not each.is_outside  # only the samples are conclusive
     ]
     check_extents(short, rules)
 
@@ -74,14 +74,14 @@ def prepare_sounds(
     n_workers: int = 1,
     progress: bool = False,
 ) -> tuple[dict[str, PreparedSound], list[str]]:
-    """Write all sounds that are not there yet; what became of each by name, and what was noticed.
+    """Write all missing audio files; returns their metadata by name, and findings.
 
     Raises
     ------
     ValueError
-        If a file is not a sound that can be used.
+        If a file is not usable audio.
     OSError
-        If a sound cannot be written.
+        If a file cannot be written.
     """
     names = sorted(stimuli)
     targets = {name: audio_file(claim.out, name) for name in names}
@@ -96,7 +96,7 @@ def prepare_sounds(
             sounds_done.update()
     for target in targets.values():
         if claim.is_damaged(target):
-            claim.keep(target)  # it was made again: the checksum was that of the old one
+            claim.keep(target)  # rewritten: the stored checksum is outdated
     findings = [_about(finding, name) for name in names for finding in sounds[name].findings]
     findings += [
         "sounds with samples beyond full scale, which are clipped: "
@@ -116,6 +116,6 @@ def _prepare_sound(
 
 
 def _about(finding: str, name: str) -> str:
-    """What was noticed in a sound as a finding about it, such that those of one kind meet."""
+    """A remark on an audio file as a finding, worded so that those of one kind are merged."""
     kind, _, details = finding.partition(": ")
     return f"{kind}: {name} ({details})" if details else f"{kind}: {name}"

@@ -1,11 +1,11 @@
-"""Tables of runs in the HDF5 files of a prepared dataset, read so that a damaged file is an error.
+"""Tables of runs in the HDF5 files of a prepared dataset, robust to damaged files.
 
-HDF5 can hang or crash on a damaged file, inside of its own code, where no exception is raised and
-Ctrl-C has to wait. Files with a known checksum are compared with it before HDF5 sees them. Those
-without one are read to their end in a process of its own first (:func:`probe`), which can crash or
-be stopped without harm.
+HDF5 can hang or crash on a damaged file, inside its C code, where no exception is raised and Ctrl-C
+has to wait. Files with a known checksum are verified before HDF5 opens them. Those without one are
+first read to their end in a separate process (:func:`probe`), which can crash or be stopped without
+harm.
 
-This file runs as that process too, hence it imports nothing of this project.
+This file also runs as that process, hence it imports nothing of this project.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN_ATTRIBUTES = ("stimulus", "session", "episode", "season", "start", "tr")  # of the h5 datasets
-EXTRAS = ("fingerprint", "findings")  # attributes of what a run was made from, where there are any
+EXTRAS = ("fingerprint", "findings")  # optional attributes about the source of a run
 
-# How long a file may take to be read: what the slowest disks need, and a start of Python.
+# Time limit for reading a file: sufficient for the slowest disks and a start of Python.
 SECONDS = 30.0
 BYTES_PER_SECOND = 1e6
 
 
 @dataclass(frozen=True)
 class Table:
-    """One run in a file, without its numbers.
+    """One run in a file, without its data.
 
     Attributes
     ----------
     name : str
-        Of the run.
+        Name of the run.
     shape : tuple of int
         ``(n_trs, n_targets)``.
     attributes : dict
         Those of :data:`RUN_ATTRIBUTES`: words, and floats for `start` and `tr`.
     extras : dict of str
-        Those of :data:`EXTRAS` that are there.
+        Those of :data:`EXTRAS` that exist.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Table:
 
 
 def read_tables(path: Path) -> list[Table]:
-    """What is in a file, in the order in which it was written.
+    """The tables in a file, in the order written.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_tables(path: Path) -> list[Table]:
 
 
 def read_table(path: Path, name: str) -> NDArray[np.float32]:
-    """The numbers of a run.
+    """The data of a run.
 
     Raises
     ------
@@ -88,9 +88,9 @@ def read_table(path: Path, name: str) -> NDArray[np.float32]:
 
 
 def probe(paths: Sequence[Path]) -> dict[Path, str]:
-    """Read files to their end in another process; what is wrong with each that cannot be read.
+    """Read files to their end in another process; returns the error of each unreadable one.
 
-    Ctrl-C ends it at once, and so does a file that takes longer than a slow disk would.
+    Ctrl-C and a generous time limit end it at once.
     """
     waiting = list(paths)
     faults: dict[Path, str] = {}
@@ -104,7 +104,7 @@ def probe(paths: Sequence[Path]) -> dict[Path, str]:
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()
-            ending = "HDF5 comes to no end with it"
+            ending = "HDF5 does not finish reading it"
         except BaseException:
             process.kill()
             process.wait()
@@ -118,7 +118,7 @@ def probe(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, or its kind."""
+    """The message of an error without line breaks, or its type."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -154,7 +154,7 @@ def _name_of_signal(status: int) -> str:
 
 
 def _main(paths: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # HDF5 does not come back to Python's own handler
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # HDF5 does not return to Python's own handler
     for path in paths:
         fault = ""
         try:

@@ -1,9 +1,9 @@
-"""How a prepared dataset gets onto the disk, so that an end at any moment costs one run at most.
+"""Crash-safe writing of a prepared dataset: an interruption costs at most one run.
 
-While a preparation lasts, ``dataset.json`` is absent and ``.preparing.json`` tells whose folder it
-is. Each finished run of a subject is a part, ``bold/.parts/SUBJECT/RUN.npy`` with a ``.json``
-beside it; when all are there they become ``bold/SUBJECT.h5`` and go. A run counts as done, in a
-part or in the h5, if its fingerprint is the one that it would get now.
+During a preparation, ``dataset.json`` is absent and ``.preparing.json`` records the dataset's name.
+Each finished run of a subject is a part, ``bold/.parts/SUBJECT/RUN.npy`` with a ``.json`` beside
+it; when all are complete they are moved to ``bold/SUBJECT.h5``. A run counts as done, in a part or
+in the h5, if its fingerprint is current.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OURS = frozenset({INFO_FILE, MARKER, SUMMARY_FILE, TARGETS_IMAGE, "audio", "bold
 
 
 class UnfinishedDataset(Prepared):
-    """A dataset that can be read although its ``dataset.json`` is not written yet."""
+    """A dataset that is readable although its ``dataset.json`` is not written yet."""
 
     def __init__(self, folder: Path, info: DatasetInfo, runs: list[Run]) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class UnfinishedDataset(Prepared):
 
 @dataclass(frozen=True)
 class DoneRun:
-    """A run that is on the disk, with what was noticed when it was prepared."""
+    """A finished run, with the findings of its preparation."""
 
     run: Run
     fingerprint: str
@@ -55,19 +55,19 @@ class DoneRun:
 
 
 class Claim:
-    """The folder of an unfinished dataset, and the checksums of those of its files that are whole.
+    """The folder of an unfinished dataset, and the checksums of its finished files.
 
     Parameters
     ----------
     out : Path
         The folder: new, empty, or that of the same dataset.
     name : str
-        Of the dataset.
+        Name of the dataset.
 
     Raises
     ------
     ValueError
-        If it is a file, or holds another dataset or other things.
+        If it is a file, or holds another dataset or other files.
     """
 
     def __init__(self, out: Path, name: str) -> None:
@@ -81,22 +81,22 @@ class Claim:
             sweep(folder)
 
     def is_damaged(self, path: Path) -> bool:
-        """Whether a file is there, but is not the one that was written, as far as is known."""
+        """Whether a file exists but differs from its checksum, if one is known."""
         known = self.files.get(path.relative_to(self.out).as_posix())
         return known is not None and path.is_file() and state_of(path) != known
 
     def is_known(self, path: Path) -> bool:
-        """Whether a file is there and the one that was written."""
+        """Whether a file exists and matches its checksum."""
         known = self.files.get(path.relative_to(self.out).as_posix())
         return known is not None and path.is_file() and state_of(path) == known
 
     def keep(self, path: Path) -> None:
-        """Remember the checksum of a file that was just written."""
+        """Record the checksum of a file that was just written."""
         self.files[path.relative_to(self.out).as_posix()] = state_of(path)
         self._write()
 
     def finish(self, info: DatasetInfo) -> None:
-        """Write ``dataset.json``, which makes the dataset a whole one."""
+        """Write ``dataset.json``, which completes the dataset."""
         whole = info.model_copy(update={"files": files_of(self.out)})
         with writing(self.out / INFO_FILE) as temporary:
             temporary.write_text(write_info(whole), encoding="utf-8")
@@ -115,7 +115,7 @@ def _refuse_others(out: Path, name: str) -> None:
     if there := {path.name for path in contents(out)}:
         holder = _name_in(out / INFO_FILE) or _name_in(out / MARKER)
         if holder is None and INFO_FILE in there and there <= OURS:
-            logger.warning("%s is damaged; what is whole beside it is kept", out / INFO_FILE)
+            logger.warning("%s is damaged; undamaged files are kept", out / INFO_FILE)
             return
         if holder is None:
             raise ValueError(
@@ -129,7 +129,7 @@ def _refuse_others(out: Path, name: str) -> None:
 
 
 def _known_files(out: Path) -> dict[str, FileState]:
-    """Checksums from the finished dataset, else from the preparation that was interrupted."""
+    """Checksums from the finished dataset, else from the interrupted preparation."""
     try:
         return dict(read_info(out).files)
     except (OSError, ValueError):
@@ -142,7 +142,7 @@ def _known_files(out: Path) -> dict[str, FileState]:
 
 
 def remove_others(out: Path, subjects: Iterable[str], stimuli: Iterable[str]) -> None:
-    """Remove what an earlier recipe of the same dataset had and this one has not."""
+    """Remove files of an earlier recipe of the same dataset that this one does not have."""
     sounds = set(stimuli)
     for path in (*out.glob("audio/*.npy"), *out.glob("audio/*.json")):
         if path.stem not in sounds:
@@ -154,7 +154,7 @@ def remove_others(out: Path, subjects: Iterable[str], stimuli: Iterable[str]) ->
 
 
 def write_targets_image(out: Path, image: Any) -> None:
-    """Write ``targets.nii.gz``, the same bytes for the same image; remove it without one."""
+    """Write ``targets.nii.gz``, reproducibly; remove it if there is no image."""
     path = out / TARGETS_IMAGE
     if image is None:
         path.unlink(missing_ok=True)
@@ -164,18 +164,18 @@ def write_targets_image(out: Path, image: Any) -> None:
 
 @dataclass(frozen=True)
 class RunParts:
-    """The finished runs of a subject while others are not: a file of numbers and a note for each.
+    """The finished runs of an unfinished subject: a data file and a note for each.
 
     Attributes
     ----------
     folder : Path
-        Where they stand.
+        Folder of the parts.
     """
 
     folder: Path
 
     def add(self, done: DoneRun, table: NDArray[np.float32]) -> None:
-        """Write a part: the numbers first, so that what has a note is whole."""
+        """Write a part: the data first, so that a note implies complete data."""
         note = self._part(done.run.name, ".json")
         note.unlink(missing_ok=True)
         with (
@@ -192,7 +192,7 @@ class RunParts:
             temporary.write_text(json.dumps(document))
 
     def load(self, run: str) -> NDArray[np.float32]:
-        """The numbers of a run."""
+        """The data of a run."""
         table: NDArray[np.float32] = np.load(self._part(run, ".npy"))
         return table
 
@@ -200,7 +200,7 @@ class RunParts:
         return self.folder / f"{run}{suffix}"
 
     def read(self, run: str) -> DoneRun | None:
-        """What is known of a run whose part is whole."""
+        """Metadata of a run whose part is complete."""
         try:
             note = json.loads(self._part(run, ".json").read_text())
             known = DoneRun(Run(**note["run"]), note["fingerprint"], tuple(note["findings"]))
@@ -212,14 +212,14 @@ class RunParts:
 
 
 class SubjectWriter:
-    """The runs of one subject: those that are done, and the way to add others.
+    """Writer of the runs of one subject, aware of finished ones.
 
     Parameters
     ----------
     claim : Claim
         The dataset's folder.
     subject : str
-        Who.
+        Name of the subject.
     """
 
     def __init__(self, claim: Claim, subject: str) -> None:
@@ -230,20 +230,20 @@ class SubjectWriter:
         self._written = self._read_h5()
 
     def done(self, run: str, fingerprint: str) -> DoneRun | None:
-        """What is on the disk of a run, if it has this fingerprint."""
+        """The finished run on disk, if it has this fingerprint."""
         for known in (self._written.get(run), self.parts.read(run)):
             if known is not None and known.fingerprint == fingerprint:
                 return known
         return None
 
     def finish(self, runs: Sequence[DoneRun]) -> None:
-        """Make the h5 file of `runs`, which are all done, one after the other."""
+        """Write the h5 file of `runs`, which are all finished, in order."""
         if list(self._written.values()) != list(runs):
             self.write((each, self._table_of(each)) for each in runs)
         shutil.rmtree(self.parts.folder, ignore_errors=True)
 
     def write(self, runs: Iterable[tuple[DoneRun, Callable[[], NDArray[np.float32]]]]) -> None:
-        """Write the h5 file anew from runs and what loads each."""
+        """Rewrite the h5 file from runs and their loaders."""
         import h5py
 
         with writing(self.path) as temporary:
@@ -255,7 +255,7 @@ class SubjectWriter:
                             table.attrs[key] = getattr(done.run, key)
                         table.attrs["fingerprint"] = done.fingerprint
                         table.attrs["findings"] = json.dumps(done.findings)
-            except RuntimeError as error:  # h5py's word for a disk that is full
+            except RuntimeError as error:  # raised by h5py for a full disk
                 raise OSError(str(error)) from error
         self.claim.keep(self.path)
 
@@ -268,7 +268,7 @@ class SubjectWriter:
         return load
 
     def _read_h5(self) -> dict[str, DoneRun]:
-        """Runs by name, in the order in which they were written; none if the file is damaged."""
+        """Runs by name, in the order written; none if the file is damaged."""
         if not self.path.is_file() or self.claim.is_damaged(self.path):
             return {}
         if not self.claim.is_known(self.path) and probe([self.path]):
@@ -285,7 +285,7 @@ class SubjectWriter:
 
 
 def _new_h5(path: Path) -> Any:
-    """An empty file that keeps the order of its runs and no time of its making."""
+    """An empty file that keeps the order of its runs and has no time stamps."""
     from h5py import h5f, h5p
 
     properties = h5p.create(h5p.FILE_CREATE)
@@ -295,7 +295,7 @@ def _new_h5(path: Path) -> Any:
 
 
 def _name_in(path: Path) -> str | None:
-    """Whose folder it is, if the file is one of ours."""
+    """The dataset's name if the file is one of ours."""
     try:
         document = json.loads(path.read_text())
         if path.name == INFO_FILE and "target_ids" not in document:

@@ -1,8 +1,8 @@
-"""The processes that share a fit: started together by a launcher, and counted before any work.
+"""Processes of a distributed fit, checked against the launcher before any work.
 
 ``torchrun --nproc_per_node N`` and ``accelerate launch --num_processes N`` start N processes that
-find each other through environment variables. Where a launcher's variables are incomplete, each
-process would take itself for the only one, and all would write the same folder; that is refused.
+find each other through environment variables. If a launcher's variables are incomplete, each
+process would consider itself the only one, and all would write the same folder; that is rejected.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ LINE = "torchrun --nproc_per_node {} -m training fit RECIPE.yaml --out OUT"
 
 
 def processes_wanted(environment: Mapping[str, str]) -> int:
-    """How many processes a launcher says it has started; 1 where there is no launcher.
+    """Number of processes started by a launcher; 1 without a launcher.
 
     Raises
     ------
     ValueError
-        If it does not say which of them this one is.
+        If the rank of this process is not set.
 
     Examples
     --------
@@ -45,12 +45,12 @@ def processes_wanted(environment: Mapping[str, str]) -> int:
 
 
 def join_processes(mixed_precision: str) -> Accelerator:
-    """This process and all others of its launcher; on CPUs where there is no GPU.
+    """Join the processes of the launcher; on CPUs if there is no GPU.
 
     Raises
     ------
     ValueError
-        If accelerate sees fewer processes than the launcher started.
+        If accelerate finds fewer processes than the launcher started.
     """
     wanted = processes_wanted(os.environ)
     accelerator = Accelerator(
@@ -68,6 +68,6 @@ def join_processes(mixed_precision: str) -> Accelerator:
 
 
 def count_in_words(accelerator: Accelerator) -> str:
-    """For the first line of a fit: "2 processes on cpu"."""
+    """Text for the first line of a fit: "2 processes on cpu"."""
     n = accelerator.num_processes
     return f"{n} process{'es' if n > 1 else ''} on {accelerator.device.type}"

@@ -1,4 +1,4 @@
-"""Bars on standard error: shown on a terminal, never written to a file or a log."""
+"""Progress bars on standard error: shown on a terminal, never written to a file or a log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def bar(items: Iterable[Any] | None = None, *, shown: bool = True, **options: An
     Parameters
     ----------
     items : iterable, optional
-        What is gone through; without it give `total` and call ``update``.
+        Items to iterate over; without it give `total` and call ``update``.
     shown : bool
-        Whether to show it where standard error is a terminal; elsewhere it never is, because each
-        of its steps would be a line of a log.
+        Whether to show it if standard error is a terminal; elsewhere it is never shown, because
+        each update would be a line of a log.
     options
-        Of tqdm: desc, total, unit, leave, ...
+        Options of tqdm: desc, total, unit, leave, ...
     """
-    hidden = None if shown else True  # None: tqdm looks whether it is a terminal
+    hidden = None if shown else True  # None: tqdm checks for a terminal
     return tqdm(items, disable=hidden, file=sys.stderr, **options)

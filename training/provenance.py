@@ -1,4 +1,4 @@
-"""Where a result came from: the revision of the code and the versions of what it used."""
+"""Provenance of a result: the revision of the code and package versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def git_revision() -> str:
-    """Revision of the checkout, with "+changes" where files differ from it; empty without git."""
+    """Revision of the checkout, with "+changes" if files differ from it; empty without git."""
     try:
         here = Path(__file__).parent
         revision = _git("rev-parse", "HEAD", folder=here)
@@ -24,7 +24,7 @@ def _git(*arguments: str, folder: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide a result."""
+    """Versions of the packages that affect a result."""
     from importlib.metadata import version
 
     return {

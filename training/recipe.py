@@ -13,11 +13,12 @@ from training.control import Control
 from training.splits import SplitSettings
 from training.windows import WindowSettings
 
-# Of the network's learning rate, for a read-out that was solved for: its weights are small, and
-# AdamW moves each of them by about the rate in every step. On three simulated brains (seeds 1 to 3,
-# 600 TRs, the read-out alone trained for 8 epochs) the validation loss was in its worst epoch above
-# the start by 2.8, 10.6 and 2.0 % at a rate of 1e-4, by 0.4, 0.9 and 0 % at 1e-5, by 0.1, 0.2 and
-# 0 % at 1e-6; in its best it was below it by 0, 0 and 1.8 %, by 0, 0 and 0.6 %, by 0, 0 and 0.1 %.
+# Learning rate relative to the network's, for a ridge read-out: its weights are small, and AdamW
+# moves each of them by about the rate in every step. On three simulated brains (seeds 1 to 3, 600
+# TRs, only the read-out trained, 8 epochs) the validation loss in its worst epoch was above the
+# start by 2.8, 10.6 and 2.0 % at a rate of 1e-4, by 0.4, 0.9 and 0 % at 1e-5, by 0.1, 0.2 and 0 %
+# at 1e-6; in its best epoch it was below it by 0, 0 and 1.8 %, by 0, 0 and 0.6 %, by 0, 0 and 0.1
+# %.
 RIDGE_SHARE = 0.01
 
 TRAIN_FROM = ("none", *(layer.name for layer in LAYERS))
@@ -29,17 +30,17 @@ class ReadOutSettings(Settings):
     Attributes
     ----------
     stage : str
-        Which stage is read.
+        Stage whose activations are the features.
     n_delays : int
-        K: TRs that a prediction looks back on, itself included. Sound responses have one.
+        K: number of TRs that a prediction depends on, its own included. Sound responses have one.
     alignment : str
-        {"interpolate", "crop"}: how frames go to TRs; sound responses are always "mean".
+        {"interpolate", "crop"}: mapping from frames to TRs; sound responses always use "mean".
     power_transform : str
-        {"none", "sqrt"}: of the activations.
+        {"none", "sqrt"}: applied to the activations.
     initial : str
-        {"random", "zero", "ridge"}: the weights that training starts from. "ridge" solves for them:
-        ridge regression from the frozen network's activations, its strength chosen for each target
-        by cross-validation over the training episodes.
+        {"random", "zero", "ridge"}: initial weights. "ridge" is the solution of a ridge regression
+        on the frozen network's activations, with its strength selected for each target by
+        cross-validation over the training episodes.
     """
 
     stage: str = "conv7"
@@ -56,26 +57,26 @@ class ReadOutSettings(Settings):
 
 
 class OptimiserSettings(Settings):
-    """AdamW with a plateau schedule and early stopping, all watching the validation loss.
+    """AdamW with a plateau schedule and early stopping, both on the validation loss.
 
     Attributes
     ----------
     learning_rate : float
-        Of the network, and of the read-out where `read_out_learning_rate` is not given.
+        Of the network, and of the read-out if `read_out_learning_rate` is not given.
     read_out_learning_rate : float or None
-        Of the read-out; None for `learning_rate`, and for a hundredth of it from a ridge start: see
+        Of the read-out; by default `learning_rate`, or a hundredth of it from a ridge start: see
         :attr:`FitRecipe.read_out_learning_rate`.
     weight_decay : float
         Decoupled, as in AdamW.
     max_epochs : int
-        At most so many; 0 leaves the initial weights (a ridge read-out, say) as they are.
+        Maximal number; 0 keeps the initial weights (for example a ridge read-out).
     patience, delta : int, float
         Training stops when the validation loss has not fallen by more than `delta` for `patience`
         epochs; the best weights are restored.
     plateau_patience, plateau_factor : int, float
-        The learning rates are multiplied by the factor after that many epochs without progress.
+        The learning rates are multiplied by the factor after this many epochs without progress.
     gradient_clip : float or None
-        Largest norm of the gradient.
+        Maximal norm of the gradient.
     """
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
@@ -90,7 +91,7 @@ class OptimiserSettings(Settings):
 
 
 class FitRecipe(Settings):
-    """All that decides a fit.
+    """All settings of a fit.
 
     Attributes
     ----------
@@ -98,34 +99,34 @@ class FitRecipe(Settings):
         Folder of the prepared dataset.
     model : str
         {"individual", "group", "multi_subject"}: one subject; several subjects and one read-out;
-        several subjects, one network and a read-out for each.
+        several subjects, one network and a separate read-out for each.
     subjects : tuple of str
-        Who takes part; empty for all in the dataset.
+        Subjects to fit; empty for all in the dataset.
     targets : tuple
         Ids, or patterns of names; empty for all.
     start : str
         Name or path of the checkpoint to start from, or "random" for weights drawn from the seed.
     train_from : str
-        {"none", "conv1", ..., "conv7"}: the first stage that is trained; "none" trains the
-        read-out alone, on a frozen network.
+        {"none", "conv1", ..., "conv7"}: the first trained stage; "none" trains only the read-out,
+        on a frozen network.
     batchnorm : str
         {"frozen", "batch"}: whether trained stages normalise by their running statistics or by
         those of the batch. Frozen stages always keep their statistics.
     read_out, windows, split, optimiser
-        See there.
+        See the respective classes.
     loss : str
         {"mse", "correlation"}.
     control : str
-        {"none", "permuted_brain"}: the latter trains on responses that belong to other sounds, see
+        {"none", "permuted_brain"}: the latter trains on responses to other stimuli, see
         :mod:`training.control`.
     seed : int
-        Of every random draw.
+        Seed of all random draws.
     mixed_precision : str
         {"no", "bf16", "fp16"}.
     weights_and_biases : str or None
-        Project to log to; only if asked for.
+        Project to log to; off by default.
     licence, use : str
-        Written into the exported checkpoint's card.
+        Stored in the exported checkpoint's card.
     """
 
     data: Path
@@ -149,11 +150,11 @@ class FitRecipe(Settings):
 
     @property
     def read_out_learning_rate(self) -> float:
-        """Of the read-out.
+        """Learning rate of the read-out.
 
-        From a ridge start the network's own rate makes the read-out worse in its first epochs, by
-        up to 11 % of the validation loss on simulated brains; with a hundredth of it the loss stays
-        within 0.2 % of the start's or falls.
+        From a ridge start the network's own rate degrades the read-out in the first epochs, by up
+        to 11 % of the validation loss on simulated brains; with a hundredth of it the loss stays
+        within 0.2 % of the initial one or falls.
 
         Examples
         --------
@@ -177,7 +178,7 @@ class FitRecipe(Settings):
             self.read_out.stage
         ):
             raise ValueError(
-                f"train_from {self.train_from} lies above the stage that is read, "
+                f"train_from {self.train_from} lies above the read-out's stage, "
                 f"{self.read_out.stage}: nothing of the network would be trained"
             )
         return self

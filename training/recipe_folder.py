@@ -1,7 +1,7 @@
-"""A folder with a validated recipe and the results of what it describes.
+"""Output folder with a validated recipe and its results.
 
-Each file appears under its name only when it is whole; tensors are read back without unpickling
-anything but tensors and plain values.
+Each file appears under its name only when complete; tensors are read without unpickling anything
+but tensors and plain values.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from training.config import SettingsT, read_recipe, write_recipe
 
 logger = logging.getLogger(__name__)
 
-# What torch.load raises for damaged files, and what a foreign content leads to.
+# Errors of torch.load for damaged files, and of parsing unexpected content.
 UNREADABLE = (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError)
 CONFIG_FILE = "config.yaml"
 
 
 class RecipeFolder(Generic[SettingsT]):
-    """The files of one run of something that a recipe describes.
+    """The files of one execution of a recipe.
 
     Parameters
     ----------
     path : path-like
         The folder.
     kind : type
-        What its recipe has to be.
+        Model of its recipe.
     """
 
     def __init__(self, path: str | Path, kind: type[SettingsT]) -> None:
@@ -43,21 +43,20 @@ class RecipeFolder(Generic[SettingsT]):
         self.kind = kind
 
     def begin(self, recipe: SettingsT, *, resume: bool) -> None:
-        """Take possession of the folder for a recipe.
+        """Prepare the folder for a recipe.
 
         Raises
         ------
         FileExistsError
-            If there is a run already and `resume` is false, or something that is no run.
+            If it holds results and `resume` is false, or unrelated files.
         ValueError
-            If the run to resume had another recipe.
+            If the results to resume have another recipe.
         """
         config = self.path / CONFIG_FILE
         if config.exists():
             if not resume:
                 raise FileExistsError(
-                    f"{self.path} holds a run already; give --resume to go on with it, or another "
-                    "--out"
+                    f"{self.path} already holds a run; give --resume to resume it, or another --out"
                 )
             self._refuse_other_recipe(recipe)
             sweep(self.path)
@@ -68,7 +67,7 @@ class RecipeFolder(Generic[SettingsT]):
         write_atomically(config, write_recipe(recipe).encode())
 
     def recipe(self) -> SettingsT:
-        """The recipe of the run."""
+        """The recipe in the folder."""
         if not (self.path / CONFIG_FILE).exists():
             raise FileNotFoundError(f"{self.path} holds no run (no {CONFIG_FILE})")
         return read_recipe(self.path / CONFIG_FILE, self.kind)
@@ -84,7 +83,7 @@ class RecipeFolder(Generic[SettingsT]):
             )
 
     def read_tensors(self, name: str) -> dict[str, Any] | None:
-        """Tensors and plain values of a file, or None where it has not been written.
+        """Tensors and plain values of a file, or None if it has not been written.
 
         Raises
         ------
@@ -106,27 +105,27 @@ class RecipeFolder(Generic[SettingsT]):
         return content
 
     def damaged(self, name: str) -> ValueError:
-        """What to raise where a file of the folder makes no sense."""
-        return ValueError(f"{self.path / name} is damaged; begin the run anew in another folder")
+        """The error to raise for a file with invalid content."""
+        return ValueError(f"{self.path / name} is damaged; start again in another folder")
 
     def write_tensors(self, name: str, content: Mapping[str, Any]) -> None:
-        """Tensors and plain values; the file before stays until this one is whole."""
-        # Given a name, torch writes by itself, and does not say why it cannot.
+        """Write tensors and plain values atomically."""
+        # Given a path, torch writes the file itself, and does not report why it cannot.
         with writing(self.path / name) as temporary, temporary.open("wb") as file:
             torch.save(dict(content), file)
 
     def write_table(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """A csv file; floats with all their digits."""
+        """Write a csv file; floats in full precision."""
         header = list(rows[0]) if rows else []
         cells = [[text_cell(v) if isinstance(v, str) else v for v in row.values()] for row in rows]
         write_atomically(self.path / name, csv_table(header, cells) if rows else b"")
 
     def write_document(self, name: str, document: Mapping[str, Any]) -> None:
-        """A JSON file."""
+        """Write a JSON file."""
         write_atomically(self.path / name, json.dumps(document, indent=2).encode())
 
     def read_document(self, name: str) -> dict[str, Any]:
-        """A JSON file of the run."""
+        """Read a JSON file."""
         path = self.path / name
         try:
             document: dict[str, Any] = json.loads(path.read_text())

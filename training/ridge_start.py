@@ -1,18 +1,18 @@
-"""A read-out that is solved for instead of learned: ridge regression from frozen activations.
+"""Ridge read-out: the closed-form solution on frozen activations.
 
-For target `v` with delayed, centred and scaled features `X` (a row per TR, K channels' delays side
-by side), the weights minimise
+For target `v` with delayed, centred and scaled features `X` (a row per TR, the delays of K channels
+side by side), the weights minimise
 
     || y_v - X w_v - b_v ||² + alpha_v || w_v ||²
 
-Channels are divided by their standard deviation, or by the root mean square of all of these where
-theirs is smaller: units that hardly ever fire would otherwise be blown up to noise, and one that
-fires in the test data alone would spoil a prediction. `alpha_v` is chosen for each target by
-cross-validation over the training episodes. The solution is put into the weights of the read-out,
-so that fine-tuning begins where the frozen baseline ends.
+Channels are divided by their standard deviation, or by the root mean square of all of these if
+theirs is smaller: otherwise noise in rarely active units would be amplified, and a unit active only
+in the test data would spoil a prediction. `alpha_v` is selected for each target by cross-validation
+over the training episodes. The solution becomes the initial weights of the read-out, so that
+fine-tuning starts from the frozen baseline.
 
-Delayed features are made a few runs at a time and summed up (:mod:`training.gram_ridge`): 36 hours
-with 5,120 features take about as much memory as ten minutes.
+Delayed features are computed a few runs at a time and accumulated (:mod:`training.gram_ridge`): 36
+hours with 5,120 features take about as much memory as ten minutes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from training.prepared import Run
 logger = logging.getLogger(__name__)
 
 STRENGTHS = np.logspace(-3, 5, 17)  # per row, for standardised features
-ROWS_AT_ONCE = 2048  # about so many; with 5,120 features 84 MB in float64
+ROWS_AT_ONCE = 2048  # approximate; with 5,120 features 84 MB in float64
 
 
 def delayed(features: NDArray[np.float32], n_delays: int) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ def solve_read_out(
     features: Sequence[NDArray[np.float32]],
     responses: Sequence[NDArray[np.float32]],
 ) -> None:
-    """Put the ridge solution into a read-out.
+    """Set the weights of a read-out to the ridge solution.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def solve_read_out(
     runs : sequence of Run
         Training runs; their episodes are the folds of the cross-validation.
     features, responses : sequences of array
-        For each run ``(n_trs, n_channels)`` and ``(n_trs, n_targets)``; each is asked for several
+        For each run ``(n_trs, n_channels)`` and ``(n_trs, n_targets)``; each is accessed several
         times and not kept. Targets with NaN get a prediction of zero.
     """
     n_targets, n_channels, n_delays = head.weight.shape
@@ -87,7 +87,7 @@ def solve_read_out(
 
 
 class _DelayedRows:
-    """The rows of all runs, delayed, centred and scaled, some at a time."""
+    """The rows of all runs, delayed, centred and scaled, in batches."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _DelayedRows:
                 yield Rows(int(fold), x[own], y[own])
 
     def _groups(self) -> Iterator[tuple[slice, list[int]]]:
-        """Which rows come together, and the runs that they are of."""
+        """Groups of rows, and their runs."""
         first, runs, n_rows = 0, [], 0
         for number, table in enumerate(self.features):
             runs.append(number)

@@ -19,18 +19,18 @@ _TIME_TOLERANCE_S = 1e-6
 
 
 class RunRules(Settings):
-    """What is refused, and what is let through with a finding.
+    """Rules for rejecting runs or accepting them with a finding.
 
     Attributes
     ----------
     short_scans : str
         {"refuse", "truncate"}: a scan that ends more than `missing_trs` TRs before its stimulus is
-        an error, or is used as far as it goes.
+        an error, or is used up to its end.
     missing_trs : int
-        How many TRs may be missing at the end without a word.
+        Number of TRs that may be missing at the end without a finding.
     constant_targets : str
-        {"refuse", "missing"}: a target that does not vary within a run is an error, or counts as
-        one that the subject lacks in this run.
+        {"refuse", "missing"}: a target that is constant within a run is an error, or counts as
+        missing in this run.
     """
 
     short_scans: Literal["refuse", "truncate"] = "refuse"
@@ -39,7 +39,7 @@ class RunRules(Settings):
 
 
 def check_table(table: object, recording: Recording, targets: Targets) -> NDArray[Any]:
-    """`table` itself if it is ``(n_trs, n_targets)`` numbers.
+    """`table` itself if it is a numeric ``(n_trs, n_targets)`` array.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def check_table(table: object, recording: Recording, targets: Targets) -> NDArra
 
 @dataclass(frozen=True)
 class Extent:
-    """How a run lies in its stimulus.
+    """Position of a run in its stimulus.
 
     Attributes
     ----------
@@ -69,10 +69,10 @@ class Extent:
     n_trs : int
         TR i begins at ``start + i * tr`` of the stimulus.
     duration : float
-        Of the stimulus in seconds.
+        Duration of the stimulus in seconds.
     is_last : bool
-        Whether the scan should last as long as the stimulus. Not so where the same subject has a
-        run that starts later in the same stimulus.
+        Whether the scan should last as long as the stimulus; false if the same subject has a run
+        that starts later in the same stimulus.
     """
 
     recording: Recording
@@ -82,26 +82,26 @@ class Extent:
 
     @property
     def end(self) -> float:
-        """Of the scan, in seconds of the stimulus."""
+        """End of the scan, in seconds of the stimulus."""
         return self.recording.start + self.n_trs * self.recording.tr
 
     @property
     def n_kept(self) -> int:
-        """TRs that begin before the stimulus ends."""
+        """Number of TRs that begin before the stimulus ends."""
         seconds = self.duration - self.recording.start - _TIME_TOLERANCE_S
         return min(self.n_trs, max(0, math.ceil(seconds / self.recording.tr)))
 
     @property
     def is_outside(self) -> bool:
-        """Whether scan and stimulus have no moment in common."""
+        """Whether scan and stimulus do not overlap."""
         return self.n_kept == 0 or self.end <= 0
 
     def n_missing(self) -> float:
-        """TRs between the end of the scan and that of the stimulus; 0 where it need not last."""
+        """TRs between the end of the scan and that of the stimulus; 0 if it may end earlier."""
         return (self.duration - self.end) / self.recording.tr if self.is_last else 0.0
 
     def is_short(self, rules: RunRules) -> bool:
-        """Whether more TRs are missing at the end than may be."""
+        """Whether more TRs than allowed are missing at the end."""
         return self.n_missing() > rules.missing_trs + _TIME_TOLERANCE_S
 
     def in_words(self) -> str:
@@ -114,7 +114,7 @@ class Extent:
 
 
 def check_extents(extents: Sequence[Extent], rules: RunRules) -> None:
-    """Refuse runs that lie outside of their stimulus or are too short, all in one message.
+    """Reject runs outside their stimulus or too short, all in one message.
 
     Raises
     ------
@@ -147,21 +147,21 @@ def fit_to_stimulus(
     table : ndarray
         ``(n_trs, n_targets)``.
     extent : Extent
-        Of the run.
+        Position of the run.
     rules : RunRules
-        What to refuse.
+        Rejection rules.
 
     Returns
     -------
     table : ndarray
-        Its first rows; all where the scan ends before the stimulus.
+        Its first rows; all if the scan ends before the stimulus.
     findings : list of str
         What was cut off or is missing.
 
     Raises
     ------
     ValueError
-        If the scan is too short, or lies outside of the stimulus.
+        If the scan is too short, or outside the stimulus.
     """
     check_extents([extent], rules)
     n_trs, n_kept = extent.n_trs, extent.n_kept
@@ -185,18 +185,18 @@ def _them(extents: Sequence[Extent]) -> str:
 def z_score(
     table: NDArray[Any], name: str, rows: Sequence[str], targets: Targets, rules: RunRules
 ) -> tuple[NDArray[np.float32], list[str]]:
-    """Every column minus its mean over its standard deviation, ``z = (x - mean) / std``.
+    """z-scores of every column, ``z = (x - mean) / std``.
 
-    Computed in float64. A column of NaN, a target that is missing, stays as it is.
+    Computed in float64. A column of NaN, a missing target, is unchanged.
 
     Parameters
     ----------
     table : ndarray
         ``(n_rows, n_targets)``.
     name : str
-        What the table is, for messages.
+        Name of the table, for messages.
     rows : sequence of str
-        What each row is, for messages.
+        Name of each row, for messages.
     targets : Targets
         The columns.
     rules : RunRules
@@ -207,12 +207,12 @@ def z_score(
     scores : ndarray
         float32 ``(n_rows, n_targets)``.
     findings : list of str
-        Which targets were constant.
+        Constant targets.
 
     Raises
     ------
     ValueError
-        For infinite values, a column that is NaN in places, constant columns, or no values.
+        For infinite values, a partly NaN column, constant columns, or no values.
     """
     finite = np.isfinite(table)
     missing = np.isnan(table).all(axis=0)
@@ -227,7 +227,7 @@ def z_score(
     values = table.astype(np.float64)
     mean = values.mean(axis=0)
     deviation = values.std(axis=0)
-    # What varies by no more than the rounding of its own type does not vary.
+    # Variation within the rounding error of the dtype counts as constant.
     precision = np.finfo(table.dtype if table.dtype.kind == "f" else np.float64).eps
     with np.errstate(invalid="ignore"):
         constant = ~missing & (deviation <= 4 * precision * np.abs(values).max(axis=0))

@@ -1,20 +1,20 @@
-"""The folder of a run: its recipe, where it came from, its metrics and its last state.
+"""Folder of a fit: recipe, provenance, metrics and last state.
 
     RUN/
         config.yaml       the validated recipe, defaults included
         origin.json       split, starting weights, git revision, versions
         metrics.csv       one row per epoch; epoch 0 is before any training
-        state.pt          all that is needed to go on, and the best weights so far
+        state.pt          everything needed to resume, and the best weights so far
         curves.png        losses and scores over epochs
         scores.csv        at the end: scores of the best weights, per run and target
-        outcome.json      at the end: which epoch was kept, and why training stopped
-        tensorboard/      event files, where TensorBoard is installed
+        outcome.json      at the end: the selected epoch, and the stopping criterion
+        tensorboard/      event files, if TensorBoard is installed
 
-A state is written after every epoch while that is quick; where it takes long (half a gigabyte with
-10,000 targets), so seldom that writing takes a twentieth of the time. Resumed, a run goes through
-the epochs since the last state again, with the same result.
+A state is written after every epoch if that is quick; if it takes long (half a gigabyte with 10,000
+targets), writing takes at most a twentieth of the time. A resumed fit repeats the epochs since the
+last state, with the same result.
 
-Each file appears under its name only when it is whole; ``state.pt`` is read without unpickling
+Each file appears under its name only when complete; ``state.pt`` is read without unpickling
 anything but tensors and plain values.
 """
 
@@ -33,7 +33,7 @@ from training.recipe_folder import RecipeFolder
 STATE_FILE = "state.pt"
 OUTCOME_FILE = "outcome.json"
 
-QUICK_S = 0.5  # of writing: then every epoch is written
+QUICK_S = 0.5  # writing time up to which every epoch is written
 LARGEST_SHARE = 0.05  # of the time, for writing states
 
 
@@ -51,7 +51,7 @@ class Epoch:
 
 @dataclass
 class State:
-    """Where a run stands at the end of an epoch.
+    """State of a fit at the end of an epoch.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class State:
     best_epoch : int
         The epoch whose weights are kept.
     best, model : dict
-        Weights then and now, by name.
+        Best and current weights, by name.
     optimiser, schedule, scaler : dict
         Their states.
     finished : bool
-        Whether the run has come to its end; states of the optimiser are then empty.
+        Whether the fit is finished; states of the optimiser are then empty.
     """
 
     history: list[Epoch] = field(default_factory=list)
@@ -79,18 +79,18 @@ class State:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fit.
+    """Outcome of a fit.
 
     Attributes
     ----------
     kept_epoch, n_epochs : int
-        Whose weights are kept, 0 for those that training began with; how many there were.
+        Selected epoch, 0 for the initial weights; total number of epochs.
     ended_by : str
         {"patience", "max_epochs"}.
     start : str
-        Name of the weights that the network began with.
+        Name of the network's initial weights.
     initial : str
-        What the read-out began with, as in the recipe.
+        Initial weights of the read-out, as in the recipe.
     """
 
     kept_epoch: int
@@ -100,7 +100,7 @@ class Outcome:
     initial: str
 
     def sentence(self) -> str:
-        """For people.
+        """Human-readable summary.
 
         Examples
         --------
@@ -125,7 +125,7 @@ class Outcome:
 
 
 def outcome_of(state: State, recipe: FitRecipe, start: str) -> Outcome:
-    """What came of a fit that has come to its end."""
+    """Outcome of a finished fit."""
     n_epochs = state.history[-1].epoch
     ended_by = "max_epochs" if n_epochs >= recipe.optimiser.max_epochs else "patience"
     return Outcome(state.best_epoch, n_epochs, ended_by, start, recipe.read_out.initial)
@@ -162,7 +162,7 @@ class RunFolder(RecipeFolder[FitRecipe]):
             raise self.damaged(STATE_FILE) from error
 
     def keep(self, state: State) -> None:
-        """Write the metrics, and the state if it is time to, see the text of this file."""
+        """Write the metrics, and the state if it is due, see the module docstring."""
         waited = time.monotonic() - self._written_at
         if self._seconds <= QUICK_S or waited * LARGEST_SHARE >= self._seconds:
             self.write_state(state)
@@ -170,7 +170,7 @@ class RunFolder(RecipeFolder[FitRecipe]):
             self._write_metrics(state)
 
     def write_state(self, state: State) -> None:
-        """Write the state and the metrics; the older ones stay until the new ones are whole."""
+        """Write the state and the metrics; the old ones stay until the new ones are complete."""
         began = time.monotonic()
         rows = [asdict(epoch) for epoch in state.history]
         self.write_tensors(STATE_FILE, dict(vars(state), history=rows))
@@ -179,7 +179,7 @@ class RunFolder(RecipeFolder[FitRecipe]):
         self._seconds = self._written_at - began
 
     def finish(self, state: State, outcome: Outcome) -> None:
-        """Write the outcome and the last state, without what only more epochs would need."""
+        """Write the outcome and the last state, without what only further epochs would need."""
         self.write_document(OUTCOME_FILE, {**asdict(outcome), "summary": outcome.sentence()})
         state.optimiser, state.schedule, state.scaler = {}, {}, {}
         state.finished = True

@@ -1,4 +1,4 @@
-"""The runs of a subject: loaded, checked, z-scored and written, unless they are done already."""
+"""Runs of a subject: loading, checks, z-scoring and writing, skipping finished ones."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from training.sources.source import Recording, Targets
 from training.stimuli import PreparedSound
 from training.workers import in_processes
 
-# Settings whose change changes no run.
+# Settings that do not affect the runs.
 _ELSEWHERE = {"name", "out", "exclude"}
 
 
 class RunPreparation:
-    """What the runs of all subjects have in common.
+    """Data common to the runs of all subjects.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class RunPreparation:
     kind : str
         {"time_series", "sound_responses"}.
     rules : RunRules
-        What is refused. All its fields, those of a recipe too, are part of every fingerprint.
+        Rejection rules. All its fields, also of a derived recipe, are part of every fingerprint.
     sounds : mapping
-        What became of each stimulus.
+        Metadata of each prepared stimulus.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class RunPreparation:
         n_workers: int,
         tick: Callable[[], object],
     ) -> dict[str, list[DoneRun]]:
-        """Bring the files of all subjects up to date.
+        """Update the files of all subjects.
 
         Parameters
         ----------
         writers, recordings : mapping
             Of each subject.
         n_workers : int
-            Processes that the runs of time series are shared out to.
+            Number of processes for the runs of time series.
         tick : callable
             Called after every run.
         """
@@ -87,7 +87,7 @@ class RunPreparation:
         n_workers: int,
         tick: Callable[[], object],
     ) -> dict[str, list[DoneRun]]:
-        """Run by run: each process has one of them in memory."""
+        """Run by run: each process holds one of them in memory."""
         done: dict[str, dict[str, DoneRun]] = {subject: {} for subject in recordings}
         calls: list[tuple[RunParts, Recording, bool, str]] = []
         for subject, own in recordings.items():
@@ -102,7 +102,7 @@ class RunPreparation:
         open_subjects = set(recordings)
 
         def finish() -> None:
-            """Write the file of each subject that has all its runs."""
+            """Write the file of each subject whose runs are complete."""
             for subject in sorted(open_subjects):
                 own = recordings[subject]
                 if len(done[subject]) == len(own):
@@ -143,7 +143,7 @@ class RunPreparation:
     def _sound_responses(
         self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
     ) -> list[DoneRun]:
-        """All sounds of a subject at once, because it is over them that they are z-scored."""
+        """All sounds of a subject at once, since z-scoring is over sounds."""
         together = "".join(self.fingerprint(recording) for recording in recordings)
         fingerprint = hashlib.sha256(together.encode()).hexdigest()
         runs = [writer.done(recording.run, fingerprint) for recording in recordings]
@@ -176,7 +176,7 @@ class RunPreparation:
         return new
 
     def fingerprint(self, recording: Recording, *, is_last: bool = True) -> str:
-        """Changes with all that can change the numbers of a run, or what is noted of it."""
+        """Hash of everything that affects the data or findings of a run."""
         states = [(str(file), Path(file).stat()) for file in recording.files]
         files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
         run = vars(run_of(recording, 0))
@@ -186,7 +186,7 @@ class RunPreparation:
 
 
 def run_of(recording: Recording, n_trs: int) -> Run:
-    """The run that a recording becomes."""
+    """The run of a recording."""
     return Run(
         subject=recording.subject,
         name=recording.run,
@@ -201,7 +201,7 @@ def run_of(recording: Recording, n_trs: int) -> Run:
 
 
 def are_last(recordings: Sequence[Recording]) -> list[bool]:
-    """Which runs should last as long as their stimulus: the latest of each subject and stimulus."""
+    """Which runs should last as long as their stimulus: the latest per subject and stimulus."""
     latest: dict[tuple[str, str], float] = {}
     for each in recordings:
         key = each.subject, each.stimulus
@@ -210,7 +210,7 @@ def are_last(recordings: Sequence[Recording]) -> list[bool]:
 
 
 def missing_targets(path: Path, targets: Targets) -> list[str]:
-    """What a subject's file lacks, in words; the first row of a run tells it."""
+    """Findings on targets missing in a subject's file, judged by the first row of each run."""
     import h5py
 
     with h5py.File(path, "r") as file:

@@ -1,7 +1,7 @@
-"""How well predictions fit: Pearson's r and R² per target. They are different things.
+"""Prediction scores per target: Pearson's r and R², which are different measures.
 
-``r2_score = 1 - sum (y - p)^2 / sum (y - mean y)^2`` asks for the right scale and offset too and
-may be negative; ``pearson_r`` does not and its square is not R².
+``r2_score = 1 - sum (y - p)^2 / sum (y - mean y)^2`` depends on scale and offset and may be
+negative; ``pearson_r`` does not, and its square is not R².
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Table = NDArray[np.floating]  # (n_trs, n_targets)
 
 
 def pearson_r(measured: Table, predicted: Table) -> NDArray[np.float64]:
-    """Pearson's r per column, ``(n_trs, n_targets)`` twice to ``(n_targets,)``.
+    """Pearson's r per column, from two ``(n_trs, n_targets)`` to ``(n_targets,)``.
 
-    A constant prediction has r = 0 by convention; a target that is missing or constant has NaN.
+    A constant prediction has r = 0 by convention; a missing or constant target gives NaN.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def pearson_r(measured: Table, predicted: Table) -> NDArray[np.float64]:
 
 
 def r2_score(measured: Table, predicted: Table) -> NDArray[np.float64]:
-    """R² per column, ``(n_trs, n_targets)`` twice to ``(n_targets,)``; NaN for missing targets.
+    """R² per column, from two ``(n_trs, n_targets)`` to ``(n_targets,)``; NaN for missing targets.
 
     Examples
     --------

@@ -1,9 +1,8 @@
-"""Which runs are trained on, which stop the training, and which are only scored.
+"""Splits of runs into training, validation (early stopping) and test.
 
 The unit of a split is the *episode*: runs that share it, for example the two halves of one episode,
-one stimulus that was heard twice or by several subjects, are always on the same side. A split that
-would put one sound on two sides is refused, because a network that has heard the test sound while
-it was trained does not predict it but remember it.
+or one stimulus presented twice or to several subjects, are always on the same side. A split with
+one stimulus on two sides is rejected, because its test score would measure memorisation.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ SIDES = ("train", "validation", "test")
 
 
 class Selection(Settings):
-    """Which runs belong to one side; what is not stated selects nothing.
+    """Runs of one side; unset fields select nothing.
 
     Attributes
     ----------
     seasons, episodes, sessions : tuple of str
         Runs of these.
     runs : tuple of str
-        Runs whose name fits one of these patterns (``"ses-0*_task-s04*"``).
+        Runs whose name matches one of these patterns (``"ses-0*_task-s04*"``).
     count : int
-        That many episodes, drawn at random from those that are left.
+        Number of episodes, drawn at random from the remaining ones.
     fraction : float
-        That share of the episodes that are left, drawn at random, at least one.
+        Fraction of the remaining episodes, drawn at random, at least one.
     """
 
     seasons: tuple[str, ...] = ()
@@ -46,14 +45,15 @@ class Selection(Settings):
 
 
 class SplitSettings(Settings):
-    """The test side is chosen first, then validation from the rest; the rest is trained on.
+    """The test side is selected first, then validation from the rest; the remaining runs are
+    trained on.
 
     Attributes
     ----------
     test, validation : Selection
-        What is held out.
+        Selection of held-out runs.
     seed : int
-        Of what is drawn at random.
+        Seed of random selections.
     """
 
     test: Selection = Selection()
@@ -70,27 +70,27 @@ class Split:
     test: tuple[Run, ...]
 
     def names(self) -> dict[str, list[str]]:
-        """``subject/run`` on each side, for the records."""
+        """``subject/run`` on each side, for provenance."""
         return {
             side: [f"{run.subject}/{run.name}" for run in getattr(self, side)] for side in SIDES
         }
 
 
 def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
-    """Put each run on one side.
+    """Assign each run to one side.
 
     Parameters
     ----------
     runs : sequence of Run
-        All runs of the subjects that take part.
+        All runs of the selected subjects.
     settings : SplitSettings
-        What is held out.
+        Selection of held-out runs.
 
     Raises
     ------
     ValueError
-        If a selection fits no run, a run is on two sides, the same sound would be heard on two
-        sides, or nothing is left to train on or to stop on.
+        If a selection matches no run, a run is on two sides, two sides share a stimulus, or there
+        are no training or validation runs.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def _select(
         found = [run for run in runs if fnmatchcase(run.name, pattern)]
         if not found:
             raise ValueError(
-                f"split: no run fits {pattern!r} for {side}; there are "
+                f"split: no run matches {pattern!r} for {side}; there are "
                 f"{_some([run.name for run in runs])}"
             )
         chosen.update(found)
@@ -143,14 +143,14 @@ def _select(
     if selection.fraction:
         count += max(1, round(selection.fraction * len(left)))
     if count > len(left):
-        raise ValueError(f"split: {count} episodes were asked for {side}, {len(left)} are left")
+        raise ValueError(f"split: {count} episodes were requested for {side}, {len(left)} are left")
     drawn = {left[i] for i in generator.permutation(len(left))[:count]}
     chosen.update(run for run in runs if run.episode in drawn)
     return [run for run in runs if run in chosen]
 
 
 def _refuse_leaks(split: Split) -> None:
-    """No episode, and no moment of a stimulus, on two sides."""
+    """Reject an episode, or a moment of a stimulus, on two sides."""
     side_of: dict[str, tuple[str, Run]] = {}
     heard: dict[str, list[tuple[float, float, str, Run]]] = {}
     for side in SIDES:
@@ -168,7 +168,7 @@ def _refuse_leaks(split: Split) -> None:
                 if other_side != side and meet:
                     raise ValueError(
                         f"the split would leak: {other.name} ({other_side}) and {run.name} "
-                        f"({side}) hear the same part of stimulus {run.stimulus!r}"
+                        f"({side}) contain the same part of stimulus {run.stimulus!r}"
                     )
             heard[run.stimulus].append((run.start, stop, side, run))
 

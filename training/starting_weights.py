@@ -1,4 +1,4 @@
-"""The encoder that a fit begins with, and which parts of it learn."""
+"""Initial encoder of a fit, and its trained parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUP = "group"
 
 @dataclass(frozen=True)
 class Start:
-    """The network that a fit starts from: its weights, its card and its hash."""
+    """Initial network of a fit: its weights, card and hash."""
 
     soundnet: SoundNet
     card: Card
@@ -39,7 +39,7 @@ def load_start(recipe: FitRecipe) -> Start:
 
 
 def select_subjects(recipe: FitRecipe, prepared: Prepared) -> tuple[str, ...]:
-    """Who takes part.
+    """Subjects to fit.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def select_subjects(recipe: FitRecipe, prepared: Prepared) -> tuple[str, ...]:
 
 
 def select_columns(targets: Sequence[int | str], info: DatasetInfo) -> list[int]:
-    """Columns of the targets that were asked for by id or by a pattern of names; all for none.
+    """Columns of the targets requested by id or by a pattern of names; all if empty.
 
     Raises
     ------
     ValueError
-        If one of them fits nothing.
+        If one of them matches nothing.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def select_columns(targets: Sequence[int | str], info: DatasetInfo) -> list[int]
         ]
         if not found:
             raise ValueError(
-                f"no target fits {wanted!r}; ids go from {info.target_ids[0]} to "
+                f"no target matches {wanted!r}; ids go from {info.target_ids[0]} to "
                 f"{info.target_ids[-1]}, names are like {', '.join(info.target_names[:5])}"
             )
         chosen.update(found)
@@ -103,16 +103,16 @@ def build_encoder(
     columns: Sequence[int],
     start: Start,
 ) -> BrainEncoder:
-    """The network with a new read-out, its random weights drawn from the recipe's seed.
+    """The network with a new read-out, with random weights drawn from the recipe's seed.
 
     Raises
     ------
     ValueError
-        If the network hears another rate than the audio was prepared at.
+        If the network expects another rate than that of the prepared audio.
     """
     if start.card.sample_rate != info.sample_rate:
         raise ValueError(
-            f"the checkpoint hears {start.card.sample_rate} Hz, the audio was prepared at "
+            f"the checkpoint expects {start.card.sample_rate} Hz, the audio was prepared at "
             f"{info.sample_rate} Hz; prepare it with sample_rate: {start.card.sample_rate}"
         )
     is_table = info.kind == "sound_responses"
@@ -144,7 +144,7 @@ def head_name(read_out: ReadOut, subject: str) -> str:
 
 
 def freeze(encoder: BrainEncoder, train_from: str) -> None:
-    """Let the network learn from a stage upwards; below it no parameter has a gradient."""
+    """Train the network from a stage upwards; parameters below it have no gradient."""
     learns = False
     for layer in encoder.soundnet.layers:
         learns = learns or layer.name == train_from
@@ -153,7 +153,7 @@ def freeze(encoder: BrainEncoder, train_from: str) -> None:
 
 
 def deepest_frozen_stage(encoder: BrainEncoder, train_from: str) -> str | None:
-    """The stage that everything which learns builds on; None if conv1 learns.
+    """The stage below the first trained one; None if conv1 is trained.
 
     Examples
     --------
@@ -169,15 +169,15 @@ def deepest_frozen_stage(encoder: BrainEncoder, train_from: str) -> str | None:
 
 
 def set_training(encoder: BrainEncoder, batchnorm: str) -> None:
-    """Training mode where it belongs: the statistics of frozen stages never move.
+    """Set training mode, with fixed statistics in frozen stages.
 
     Parameters
     ----------
     encoder : BrainEncoder
         After :func:`freeze`.
     batchnorm : str
-        {"frozen", "batch"}: with "batch", stages that learn normalise by the batch and keep
-        running statistics of it.
+        {"frozen", "batch"}: with "batch", trained stages normalise by the batch and update their
+        running statistics.
     """
     encoder.eval()
     encoder.heads.train()

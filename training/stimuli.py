@@ -1,11 +1,12 @@
-"""Stimuli: any audio or video file becomes int16 mono samples at one rate, ready to be mapped.
+"""Stimuli: conversion of any audio or video file to int16 mono samples at one rate,
+memory-mappable.
 
-The file is decoded, resampled and written block by block, so that memory does not grow with it,
-while a second thread computes its checksum. Resampling is that of soxr at high quality, and the
-result is the one that resampling the whole sound at once gives.
+The file is decoded, resampled and written block by block, with bounded memory, while a second
+thread computes its checksum. Resampling is soxr's high quality, and the result is identical to
+resampling the whole audio at once.
 
-A sample x becomes the integer next to ``32768 x``, ties to even; +1.0 becomes 32767. What lies
-beyond full scale is clipped and counted.
+A sample x is rounded to the integer nearest to ``32768 x``, ties to even; +1.0 becomes 32767.
+Samples beyond full scale are clipped and counted.
 """
 
 from __future__ import annotations
@@ -31,22 +32,22 @@ DEFAULT_SAMPLE_RATE = 22_050  # Hz, the rate that SoundNet was trained at
 
 
 class PreparedSound(BaseModel):
-    """What became of a stimulus; stands as JSON beside its samples.
+    """Metadata of a prepared stimulus; stored as JSON beside its samples.
 
     Attributes
     ----------
     path : str
-        The file it was made from.
+        The source file.
     n_bytes, modified_ns, checksum
         Size, time stamp and checksum of that file, see :func:`checksum_of`.
     sample_rate, n_samples : int
         Rate in Hz and number of the samples written.
     n_clipped : int
-        How many of them were beyond full scale.
+        Number of clipped samples.
     audio_stream : int or None
-        Which of several sound tracks was asked for.
+        Index of the requested audio track.
     findings : tuple of str
-        What was noticed in it: silence, channels that cancel each other, other sound tracks.
+        Remarks: silence, channels that cancel each other, other audio tracks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,24 +74,24 @@ def prepare_sound(
     sample_rate: int = DEFAULT_SAMPLE_RATE,
     audio_stream: int | None = None,
 ) -> PreparedSound:
-    """Write the sound of `source` as `target`, unless it was made from the same file before.
+    """Write the audio of `source` to `target`, unless it was made from the same file before.
 
     Parameters
     ----------
     source : Path
         An audio or video file.
     target : Path
-        The ``.npy`` file to write, int16 ``(n_samples,)``. A ``.json`` file beside it tells what
-        it was made from.
+        The ``.npy`` file to write, int16 ``(n_samples,)``. A ``.json`` file beside it records its
+        source.
     sample_rate : int
         In Hz.
     audio_stream : int, optional
-        Which sound track of a film that has several, counted from 0.
+        Index of the audio track, from 0.
 
     Raises
     ------
     ValueError
-        If the file is missing, empty, damaged, truncated, without sound, or holds NaN.
+        If the file is missing, empty, damaged, truncated, without audio, or contains NaN.
     OSError
         If `target` cannot be written.
 
@@ -115,7 +116,7 @@ def prepare_sound(
             checksum = beside.submit(checksum_of, source, stop)
             try:
                 with writing(target) as temporary, temporary.open("wb") as file:
-                    note.unlink(missing_ok=True)  # from here on it is not true
+                    note.unlink(missing_ok=True)  # outdated from here on
                     n_samples, n_clipped = _write(file, reader, sample_rate)
                     if n_samples == 0:
                         raise ValueError(f"{source} contains no samples; copy or export it again")
@@ -155,7 +156,7 @@ def _check_file(source: Path) -> None:
 def _known(
     source: Path, target: Path, sample_rate: int, audio_stream: int | None
 ) -> PreparedSound | None:
-    """What is known of `target` if it is whole and was made from this very file."""
+    """Metadata of `target` if it is complete and was made from this file."""
     try:
         sound = PreparedSound.model_validate_json(target.with_suffix(".json").read_bytes())
         shape = np.load(target, mmap_mode="r", allow_pickle=False).shape
@@ -168,9 +169,9 @@ def _known(
 
 
 def _write(file: IO[bytes], reader: Reader, sample_rate: int) -> tuple[int, int]:
-    """Stream the samples after a header whose length is put right at the end.
+    """Stream the samples after a header whose length is corrected at the end.
 
-    numpy leaves room in its headers for the first axis to grow, so that its size does not change.
+    numpy leaves room in its headers for the first axis to grow, so that its size is constant.
     """
     _write_header(file, 0)
     start = file.tell()
@@ -199,7 +200,7 @@ def _write_header(file: IO[bytes], n_samples: int) -> None:
 
 
 def _finite_blocks(reader: Reader) -> Iterator[NDArray[np.float32]]:
-    """The blocks of a sound, as long as they can be resampled."""
+    """The blocks of a file, checked for finite samples."""
     n_samples = 0
     for block in reader.blocks():
         if not np.isfinite(block.sum()) and not (finite := np.isfinite(block)).all():

@@ -1,4 +1,5 @@
-"""``summary.html``: what a prepared dataset holds, for people. One file, no network, no script."""
+"""``summary.html``: a human-readable summary of a prepared dataset. One file, no network, no
+script."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ from training.summary_pictures import MAX_DRAWN, draw_alignment, draw_responses,
 
 Motion = Mapping[tuple[str, str], Callable[[], NDArray[np.float64]] | None]
 
-_MANY = 10  # items of a finding that are folded away beyond
+_MANY = 10  # items of a finding shown unfolded
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -50,7 +51,7 @@ tr.look td { background: #fff0d9; font-weight: 600; }
 
 @dataclass(frozen=True)
 class _Line:
-    """A run as it stands in the table."""
+    """A run in the table."""
 
     run: Run
     sound_s: float
@@ -75,15 +76,16 @@ def write_summary(
     Parameters
     ----------
     dataset : Prepared
-        What it is about.
+        The dataset to summarise.
     path : Path
-        Where it goes.
+        The output file.
     motion : mapping, optional
-        ``(subject, run)`` to what returns the framewise displacement in mm, ``(n_trs,)``.
+        ``(subject, run)`` to a function that returns the framewise displacement in mm,
+        ``(n_trs,)``.
     alignments : mapping, optional
-        What :func:`training.alignment.align_dataset` gives.
+        Result of :func:`training.alignment.align_dataset`.
     progress : bool
-        Whether to show a bar on standard error.
+        Whether to show a progress bar on standard error.
     """
     lines: list[_Line] = []
     missing: dict[str, int] = {}
@@ -147,7 +149,7 @@ def _findings(dataset: Prepared) -> str:
 
 
 def _finding(finding: str) -> str:
-    """What a finding is about; a long list can be unfolded."""
+    """A finding; a long list is foldable."""
     kind, colon, what = finding.partition(": ")
     items = what.split(BETWEEN)
     if len(items) <= _MANY:
@@ -157,7 +159,7 @@ def _finding(finding: str) -> str:
 
 
 def _drawn(lines: Sequence[_Line]) -> list[tuple[Run, Alignment]]:
-    """The runs of the picture: early and late ones first, the largest lags before the others."""
+    """The runs in the plot: early and late ones first, the largest lags before the others."""
     known = [(line, line.alignment) for line in lines if line.alignment is not None]
     late = sorted(
         ((line, alignment) for line, alignment in known if line.is_late),
@@ -277,7 +279,7 @@ def _figure(picture: bytes, description: str, caption: str) -> str:
 
 
 def _motion(load: Callable[[], NDArray[np.float64]] | None) -> tuple[float, float] | None:
-    """Mean and largest framewise displacement in mm; the first TR has none."""
+    """Mean and largest framewise displacement in mm; undefined for the first TR."""
     if load is None:
         return None
     displacement = np.asarray(load(), dtype=np.float64)

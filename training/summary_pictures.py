@@ -1,4 +1,4 @@
-"""The pictures of the summary page, as PNG."""
+"""Plots of the summary page, as PNG."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from training.prepared import Prepared, Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_WIDTH = 7.2  # inches: fills a page of paper and is readable on a phone
+_WIDTH = 7.2  # inches: fits a printed page and is readable on a phone
 MAX_DRAWN = 12
 _EXPECTED, _MEASURED = "#b0b0b0", "#b34700"
 
 
 def spread(n: int, at_most: int = MAX_DRAWN) -> list[int]:
-    """Which of `n` things to draw: all, or some at equal distances, the first and last included.
+    """Indices of the items to draw out of `n`: all, or equally spaced ones, including first and
+    last.
 
     Examples
     --------
@@ -33,7 +34,7 @@ def spread(n: int, at_most: int = MAX_DRAWN) -> list[int]:
 
 
 def draw_alignment(runs: Sequence[Run], alignments: Sequence[Alignment]) -> bytes:
-    """Expected and measured signal over time, a row per run."""
+    """Expected and measured signal over time, one row per run."""
     figure = _figure(0.7 + 1.25 * len(runs))
     axes = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
     for axis, run, alignment in zip(axes, runs, alignments, strict=True):
@@ -60,7 +61,7 @@ def draw_alignment(runs: Sequence[Run], alignments: Sequence[Alignment]) -> byte
 
 
 def draw_responses(dataset: Prepared, subjects: Sequence[str]) -> bytes:
-    """The range of responses to each sound over targets, a row per subject."""
+    """The range of responses to each sound over targets, one row per subject."""
     figure = _figure(0.7 + 1.6 * len(subjects))
     axes = figure.subplots(len(subjects), 1, squeeze=False)[:, 0]
     for axis, subject in zip(axes, subjects, strict=True):
@@ -76,7 +77,7 @@ def draw_responses(dataset: Prepared, subjects: Sequence[str]) -> bytes:
         axis.set_title(_plain(subject), loc="left", fontsize=8)
         axis.set_ylabel("z", fontsize=8)
         axis.margins(x=0.01)
-        axis.xaxis.get_major_locator().set_params(integer=True)  # sounds are counted
+        axis.xaxis.get_major_locator().set_params(integer=True)  # integer counts
         axis.tick_params(labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("sound, in the order of the table", fontsize=8)
@@ -93,7 +94,7 @@ def _figure(height: float) -> Figure:
 
 
 def _plain(text: str) -> str:
-    """Names are not formulas: a dollar sign is one."""
+    """Escape dollar signs, which would start a formula."""
     return text.replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""Scores on the inflated cortex: a still picture of four sides, and a view that can be turned."""
+"""Scores on the inflated cortex: a static picture of four sides, and an interactive view."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from training.surfaces import (
     surface_values,
 )
 
-# Hemisphere, and from which end of the x axis one looks at it.
+# Hemisphere, and the direction of view along the x axis.
 SIDES = (("left", -1), ("left", 1), ("right", -1), ("right", 1))
 GYRUS, SULCUS = 0.86, 0.68  # greys of cortex without a value
 VIEW_STYLE = (
     "<style>body { margin: 0; overflow: hidden; font: 14px system-ui, sans-serif; }"
     " select { font: inherit; margin: 4px 8px; }</style>"
 )
-# nilearn draws its page anew when the window changes, which fails where the window has no size:
-# on paper, where the view is hidden, and while it is closed.
+# nilearn redraws its page when the window changes, which fails for a window of size zero: on paper,
+# where the view is hidden, and while it is closed.
 NO_SIZE_NO_DRAWING = (
     "<script>window.addEventListener('resize', event => "
     "{ if (!innerWidth || !innerHeight) event.stopImmediatePropagation(); });</script>"
 )
-GAP = 12.0  # mm between the hemispheres of the turning view
+GAP = 12.0  # mm between the hemispheres of the interactive view
 
 
 def draw_surfaces(
@@ -44,23 +44,23 @@ def draw_surfaces(
     label: str = "",
     limit: float | None = None,
 ) -> bytes:
-    """Both hemispheres, inflated, from outside and from between them.
+    """Both hemispheres, inflated, lateral and medial views.
 
     Parameters
     ----------
     labels : mapping
-        What :func:`training.surfaces.surface_labels` gives.
+        Result of :func:`training.surfaces.surface_labels`.
     values_by_id : mapping
         Target id to value; targets without one are grey.
     label : str
-        What the values are, beside the colours.
+        Label of the colour bar.
     limit : float, optional
-        Colours go from minus to plus this, by default the largest absolute value.
+        Colours range from minus to plus this, by default the largest absolute value.
 
     Returns
     -------
     bytes
-        A WebP without loss, half of a PNG.
+        A lossless WebP, half the size of a PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.cm import ScalarMappable
@@ -88,7 +88,7 @@ def draw_surfaces(
 
 
 def view_name(side: str, direction: int) -> str:
-    """Which hemisphere is seen, and from where.
+    """Name of the hemisphere and view.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def _ends(values_by_id: Mapping[int, float], limit: float | None) -> tuple[float
 
 
 def _face_colours(half: Hemisphere, values: Floats, colours: Any) -> NDArray[np.float64]:
-    """One colour per face, ``(n_faces, 4)``; greys where it has no value, darker in sulci.
+    """One colour per face, ``(n_faces, 4)``; grey without a value, darker in sulci.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _face_colours(half: Hemisphere, values: Floats, colours: Any) -> NDArray[np.
 
 
 def _draw_side(axes: Any, half: Hemisphere, colours: NDArray[np.float64], direction: int) -> None:
-    """The faces that look to one end of the x axis, the far ones first."""
+    """The faces that look along the view direction, the far ones first."""
     from matplotlib.collections import PolyCollection
 
     corners = half.inflated[half.faces]
@@ -143,12 +143,12 @@ def turning_view(
     values_by_id: Mapping[int, float],
     limit: float | None = None,
 ) -> str:
-    """nilearn's interactive view of both hemispheres, a whole page of HTML that needs no network.
+    """nilearn's interactive view of both hemispheres, a self-contained HTML page.
 
     Parameters
     ----------
     labels, values_by_id, limit
-        As :func:`draw_surfaces` takes them. Values of exactly 0 are left grey here.
+        As for :func:`draw_surfaces`. Values of exactly 0 are grey here.
     """
     from nilearn.plotting import view_surf
     from nilearn.surface import InMemoryMesh
@@ -168,7 +168,7 @@ def turning_view(
     view = view_surf(
         InMemoryMesh(np.concatenate(coordinates), np.concatenate(faces)),
         np.nan_to_num(np.concatenate(values)),
-        # Within 0 and 1, so that nilearn takes them as the greys that they are.
+        # In [0, 1], so that nilearn interprets them as greys.
         bg_map=np.where(np.concatenate(depth) > 0, 1 - SULCUS, 1 - GYRUS),
         threshold=min(1e-9, high / 2),  # cortex without a value stays grey
         cmap=COLOURS,
@@ -178,7 +178,7 @@ def turning_view(
         colorbar_height=0.6,
         colorbar_fontsize=13,
     )
-    # The one address that nilearn's page would load from is that of its icon.
+    # The only external address in nilearn's page is that of its icon.
     page = re.sub(r"<link\b[^>]*>", "", view.html)
     page = page.replace("<head>", f"<head>{NO_SIZE_NO_DRAWING}", 1)
     return page.replace("</head>", f"{VIEW_STYLE}</head>", 1)

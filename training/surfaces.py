@@ -1,11 +1,11 @@
-"""Targets on the cortex: which target each vertex of fsaverage5 belongs to.
+"""Targets on the cortical surface: the target of each vertex of fsaverage5.
 
-Values never meet an interpolator. Target ids are looked up in the voxels between white matter and
-pia, the id that most of them hold goes to the vertex, and its value follows from the id: each
-vertex has the value of one target or none. Faces between targets get one of them, too
-(:func:`sharp_mesh`), because a renderer blends colours over a face whose corners differ.
+Values are never interpolated. Target ids are sampled in the voxels between white matter and pia,
+the most frequent id is assigned to the vertex, and its value follows from the id: each vertex has
+the value of one target or none. Faces between targets get one of them, too (:func:`sharp_mesh`),
+because a renderer blends colours over a face whose corners differ.
 
-The meshes come with nilearn (Fischl et al. 1999, 10,242 vertices a hemisphere).
+The meshes come with nilearn (Fischl et al. 1999, 10,242 vertices per hemisphere).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 HEMISPHERES = ("left", "right")
-# Voxels are looked up at these depths, 0 at the white matter and 1 at the pia.
+# Sampling depths, 0 at the white matter and 1 at the pia.
 DEPTHS = np.linspace(0, 1, 7)
 
 
 @dataclass(frozen=True)
 class Hemisphere:
-    """One half of fsaverage5.
+    """One hemisphere of fsaverage5.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Hemisphere:
 
 @cache
 def load_hemispheres() -> dict[str, Hemisphere]:
-    """fsaverage5 as nilearn brings it, by name of the hemisphere; no network."""
+    """fsaverage5 as included in nilearn, by name of the hemisphere; offline."""
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
     meshes = load_fsaverage("fsaverage5")
@@ -75,7 +75,7 @@ def _coordinates(mesh: Any, side: str) -> Floats:
 
 
 def surface_labels(targets_image: str | Path) -> dict[str, Integers]:
-    """Target id of each vertex, 0 where there is none.
+    """Target id of each vertex, 0 if there is none.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def surface_labels(targets_image: str | Path) -> dict[str, Integers]:
 
 
 def nearest_voxels(voxels: Integers, affine: Floats, points: Floats) -> Integers:
-    """The voxel nearest to each point, 0 outside of the image.
+    """The voxel value nearest to each point, 0 outside of the image.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def most_frequent(samples: Integers) -> Integers:
 
 
 def surface_values(labels: Integers, values_by_id: Mapping[int, float]) -> Floats:
-    """Value of each vertex, NaN where its target has none.
+    """Value of each vertex, NaN if its target has none.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def surface_values(labels: Integers, values_by_id: Mapping[int, float]) -> Float
 
 
 def face_labels(labels: Integers, faces: Integers) -> Integers:
-    """One target id per face: that of two corners or more, else of the first corner.
+    """One target id per face: that of at least two corners, else of the first corner.
 
     Examples
     --------
@@ -177,12 +177,12 @@ def face_labels(labels: Integers, faces: Integers) -> Integers:
 
 
 def sharp_mesh(labels: Integers, faces: Integers) -> tuple[Integers, Integers, Integers]:
-    """A mesh whose faces have corners of one target each; vertices between targets are doubled.
+    """A mesh whose faces have corners of one target each; vertices between targets are duplicated.
 
     Returns
     -------
     vertices : ndarray
-        Which old vertex each new one stands at, ``(n_new,)``.
+        Original vertex of each new one, ``(n_new,)``.
     new_labels : ndarray
         Target id of each new vertex, ``(n_new,)``.
     new_faces : ndarray

@@ -1,13 +1,12 @@
-"""The untrained checkpoint: random weights with BatchNorm statistics measured on sound.
+"""The untrained checkpoint: random weights with BatchNorm statistics calibrated on audio.
 
-A network with random weights is the control that every trained one has to beat, and until a trained
-checkpoint is there it is also what `load_model()` gives. Two things are done with care:
+A network with random weights is the baseline for every trained one. Two details matter:
 
 - Each kernel is drawn from a normal distribution under a Hann window over its taps, so that a unit
-  hears most of the middle of its receptive field and frames answer at the time of their label.
-- BatchNorm is given the mean and variance that each stage really has on sound (made here: tones,
-  noises, chirps and clicks over a wide range of levels), as it would have after training. With its
-  initial statistics (0 and 1) the activations would shrink from stage to stage.
+is most sensitive to the middle of its receptive field and its response is centred on its label.
+- BatchNorm gets the measured mean and variance of each stage on synthetic audio (tones,
+noises, chirps and clicks over a wide range of levels), as after training. With its
+initial statistics (0 and 1) the activations would shrink from stage to stage.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SEED = 2016
 
 
 def calibration_sounds(seed: int, n_sounds: int = 48, duration: float = 6.0) -> Tensor:
-    """Synthetic sounds of four kinds at levels from -40 to 0 dB, ``(n_sounds, n_samples)``.
+    """Synthetic clips of four kinds at levels from -40 to 0 dB, ``(n_sounds, n_samples)``.
 
     Examples
     --------
@@ -49,7 +48,7 @@ def calibration_sounds(seed: int, n_sounds: int = 48, duration: float = 6.0) -> 
                 np.sin(2 * np.pi * pitch * h * time + generator.uniform(0, 2 * np.pi)) / h**slope
                 for h in range(1, n_harmonics + 1)
             )
-        elif i % 4 == 1:  # noise with a spectrum that falls by 0 to 12 dB per octave
+        elif i % 4 == 1:  # noise with a spectral slope of 0 to -12 dB per octave
             spectrum = np.fft.rfft(generator.standard_normal(n_samples))
             frequency = np.maximum(np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE), 20)
             sound = np.fft.irfft(spectrum / frequency ** generator.uniform(0, 2), n_samples)
@@ -57,7 +56,7 @@ def calibration_sounds(seed: int, n_sounds: int = 48, duration: float = 6.0) -> 
             low, high = sorted(50 * 2 ** generator.uniform(0, 7, size=2))
             sweep = low * (high / low) ** (0.5 - 0.5 * np.cos(2 * np.pi * time / duration * 3))
             sound = np.sin(2 * np.pi * np.cumsum(sweep) / SAMPLE_RATE)
-        else:  # clicks that ring
+        else:  # ringing clicks
             sound = np.zeros(n_samples)
             ring = np.exp(-time[:4000] * generator.uniform(20, 400))
             ring = ring * np.sin(2 * np.pi * time[:4000] * 100 * 2 ** generator.uniform(0, 6))
@@ -91,7 +90,7 @@ def untrained_soundnet(seed: int) -> SoundNet:
         window = torch.hann_window(layer.kernel + 2, periodic=False)[1:-1]
         gain = math.sqrt(1 / (conv.in_channels * float(window.square().sum())))
         weight = torch.randn(conv.weight.shape, generator=generator) * window * gain
-        conv.weight.copy_(weight.half().float())  # as they will be on disk
+        conv.weight.copy_(weight.half().float())  # as rounded on disk
         conv.bias.zero_()
         output = conv(frames)
         norm.running_mean.copy_(output.mean(dim=(0, 2), dtype=torch.float64))

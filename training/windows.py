@@ -1,17 +1,17 @@
-"""From runs to training windows: pieces of N TRs with the sound that the network needs for them.
+"""Training windows: segments of N TRs with the audio that the network needs for them.
 
-A window predicts for its TRs exactly what the whole run would predict. For that it brings more than
-its own seconds of sound:
+The predictions for a window equal those for the whole run. For this it includes more than its own
+audio:
 
-- *context*: the K - 1 TRs before its first one, which the delays look back on (fewer at the
-  beginning of a run: before the first TR there is nothing);
-- a *margin* of half a receptive field and one hop on each side, so that every frame that is read
-  has heard all that it would hear in the whole stimulus;
-- its first sample lies on a whole number of hops from the beginning of the stimulus, so that its
-  frames are the same frames.
+- *context*: the K - 1 TRs before its first one, for the delays (fewer at the
+beginning of a run: there is nothing before the first TR);
+- a *margin* of half a receptive field and one hop on each side, so that every frame has its
+full receptive field within the stimulus;
+- its first sample is a multiple of the hop, so that its frames coincide with those of the
+whole stimulus.
 
-With ``alignment="crop"`` (the published models) a window is its own seconds of sound and nothing
-else, as there. With ``alignment="mean"`` it is one whole sound.
+With ``alignment="crop"`` (the published models) a window has only its own audio, as in the
+original. With ``alignment="mean"`` it is one whole sound.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ MOST_KEPT = 2_000_000_000  # bytes of responses: a season of 210 targets, or of 
 
 
 class WindowSettings(Settings):
-    """How runs are cut.
+    """Segmentation of runs.
 
     Attributes
     ----------
     n_trs : int
         Length of a window in TRs; ignored for sound responses.
     draw : str
-        {"anew", "fixed"}: "anew" draws the windows' beginnings anew in every epoch; "fixed" cuts
-        each run into consecutive windows, the last one shorter, in an order drawn anew.
+        {"anew", "fixed"}: "anew" redraws the onsets of windows in every epoch; "fixed" cuts each
+        run into consecutive windows, the last one shorter, in random order.
     batch_size : int
         Windows per optimiser step.
     """
@@ -66,23 +66,23 @@ class Window:
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one subject that go through the network together.
+    """Windows of one subject that pass through the network together.
 
     Attributes
     ----------
     windows : tuple of Window
         One per row.
     sound : Tensor
-        float32 ``(n_windows, n_samples)``, at the network's amplitude scale; or, above frozen
+        float32 ``(n_windows, n_samples)``, at the network's amplitude scale; or, with frozen
         stages, their frames ``(n_windows, channels, n_frames)``.
     n_samples : int
-        Length of the sound.
+        Length of the audio.
     bold : Tensor
-        float32 ``(n_windows, n_trs, n_targets)``; NaN where a subject lacks a target.
+        float32 ``(n_windows, n_trs, n_targets)``; NaN for targets missing in a subject.
     start : float
-        Onset of the first TR of the context in seconds of the sound.
+        Onset of the first TR of the context in seconds of the audio.
     context : int
-        TRs before those of `bold`.
+        Number of TRs before those of `bold`.
     """
 
     windows: tuple[Window, ...]
@@ -94,21 +94,21 @@ class Batch:
 
     @property
     def subject(self) -> str:
-        """Whose responses they are."""
+        """Subject of the responses."""
         return self.windows[0].run.subject
 
     @property
     def n_trs(self) -> int:
-        """TRs to predict, those of the context included."""
+        """Number of TRs to predict, including the context."""
         return self.context + self.bold.shape[1]
 
 
 def draw_windows(
     runs: Sequence[Run], settings: WindowSettings, generator: np.random.Generator
 ) -> list[Window]:
-    """The windows of one epoch, in the order in which they are used.
+    """The windows of one epoch, in order of use.
 
-    A run of `n` TRs gives ``ceil(n / N)`` windows, so that an epoch sees about every TR once.
+    A run of `n` TRs gives ``ceil(n / N)`` windows, so that an epoch covers about every TR once.
 
     Raises
     ------
@@ -135,14 +135,14 @@ def draw_windows(
 
 
 def consecutive_windows(run: Run, n_trs: int) -> list[Window]:
-    """A whole run in order, the last window shorter where it does not come out even."""
+    """A whole run in consecutive windows, the last one shorter if necessary."""
     return [
         Window(run, first, min(n_trs, run.n_trs - first)) for first in range(0, run.n_trs, n_trs)
     ]
 
 
 def refuse_short_runs(runs: Iterable[Run], settings: WindowSettings) -> None:
-    """A window is never longer than a run."""
+    """Reject runs that are shorter than a window."""
     for run in runs:
         if run.tr > 0 and run.n_trs < settings.n_trs:
             raise ValueError(
@@ -152,25 +152,25 @@ def refuse_short_runs(runs: Iterable[Run], settings: WindowSettings) -> None:
 
 
 class WindowLoader:
-    """Reads windows from a prepared dataset.
+    """Reader of windows from a prepared dataset.
 
     Parameters
     ----------
     prepared : Prepared
-        The dataset; its audio stays memory-mapped, the responses of a run are kept once read, up to
-        two gigabytes of them.
+        The dataset; its audio is memory-mapped, the responses of runs are cached, up to two
+        gigabytes.
     read_out : ReadOut
-        Its delays and alignment decide how much sound a window needs.
+        Its delays and alignment determine the audio needed for a window.
     stage : StageGeometry
-        Of the stage that is read.
+        Stage of the read-out.
     input_scale : float
-        Audio within [-1, 1] is multiplied by this, as the network's checkpoint says.
+        Factor applied to audio in [-1, 1], from the network's checkpoint.
     columns : sequence of int, optional
-        Which columns of the responses are targets; all by default.
+        Columns of the responses that are targets; all by default.
     frozen : FrozenStages, optional
-        Its frames are given out instead of sound.
+        Frames to return instead of audio.
     donors : mapping, optional
-        Runs that have the responses of others, see :mod:`training.control`.
+        Runs with permuted responses, see :mod:`training.control`.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class WindowLoader:
         self._n_kept = 0
 
     def batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
-        """Windows in as few batches as their shapes allow: only like goes with like."""
+        """Windows in as few batches as their shapes allow."""
         groups: dict[tuple[str, int, int, float, int], list[tuple[Window, int]]] = {}
         for window in windows:
             context, start_sample, n_samples, start = self._extent(window)
@@ -210,10 +210,10 @@ class WindowLoader:
             yield Batch(own, torch.stack(pieces), n_samples, self.bold_of(own), start, context)
 
     def _sound(self, stimulus: str, first_sample: int, n_samples: int) -> Tensor:
-        """Samples of a stimulus, silence past its end; or frames of the frozen stages."""
+        """Samples of a stimulus, zero past its end; or frames of the frozen stages."""
         if self.frozen is not None:
             stage = self.frozen.stage
-            first = first_sample // stage.hop  # a whole number: windows begin on the deepest hop
+            first = first_sample // stage.hop  # an integer: windows begin on the deepest hop
             return self.frozen.frames(stimulus)[:, first : first + stage.n_frames(n_samples)]
         piece = self.audio(stimulus)[first_sample : first_sample + n_samples]
         sound = np.zeros(n_samples, dtype=np.float32)
@@ -238,7 +238,7 @@ class WindowLoader:
         return self._bold[run]
 
     def responses(self, runs: Sequence[Run]) -> Sequence[np.ndarray]:
-        """Responses of several runs, each read when it is asked for."""
+        """Responses of several runs, each read on demand."""
         return _Responses(self, runs)
 
     def bold_of(self, windows: Sequence[Window]) -> Tensor:
@@ -247,13 +247,13 @@ class WindowLoader:
         return torch.from_numpy(np.stack(pieces))
 
     def context(self, window: Window) -> int:
-        """TRs before a window that its predictions look back on."""
-        if self.read_out.alignment == "crop":  # each window begins anew
+        """Number of TRs before a window that its predictions depend on."""
+        if self.read_out.alignment == "crop":  # windows are independent
             return 0
         return min(window.first, self.read_out.n_delays - 1)
 
     def _extent(self, window: Window) -> tuple[int, int, int, float]:
-        """Context in TRs, first sample, number of samples, onset of the first TR in these."""
+        """Context in TRs, first sample, number of samples, onset of the first TR in them."""
         run, rate = window.run, self.prepared.info.sample_rate
         n_audio = len(self.audio(run.stimulus))
         if self.read_out.alignment == "mean":
@@ -275,7 +275,7 @@ class WindowLoader:
 
 
 class _Responses(Sequence[np.ndarray]):
-    """Tables of runs, read one by one."""
+    """Tables of runs, read on demand."""
 
     def __init__(self, loader: WindowLoader, runs: Sequence[Run]) -> None:
         self.loader, self.runs = loader, runs

@@ -1,4 +1,4 @@
-"""Calls shared out to processes, which end with the one that started them."""
+"""Parallel calls in worker processes, which end with their parent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 def in_processes(
     function: Callable[..., T], calls: Sequence[tuple[Any, ...]], n_workers: int
 ) -> Iterator[tuple[int, T]]:
-    """Results of a function for each of `calls`, with their place in it, as they come.
+    """Results of a function for each of `calls`, with their index, in order of completion.
 
-    With one worker, or one call, everything happens here and in order. Otherwise the function and
-    its arguments have to be picklable. An error, and Ctrl-C, ends all workers at once.
+    With one worker, or one call, everything runs in this process and in order. Otherwise the
+    function and its arguments have to be picklable. An error, and Ctrl-C, ends all workers at once.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def in_processes(
         return
     waiting = iter(enumerate(calls))
     running: dict[Future[T], int] = {}
-    # "spawn": a copy of this process would hold its threads' locks for good
+    # "spawn": a forked process would inherit locks held by other threads
     executor = ProcessPoolExecutor(
         min(n_workers, len(calls)), mp_context=get_context("spawn"), initializer=_begin
     )
@@ -53,8 +53,8 @@ def in_processes(
         executor.shutdown()
     except BrokenProcessPool as error:
         raise RuntimeError(
-            "a worker process was killed, often for want of memory; use fewer --workers and start "
-            "again: what is done is kept"
+            "a worker process was killed, often for lack of memory; use fewer --workers and start "
+            "again: finished work is kept"
         ) from error
     finally:
         for process in list((getattr(executor, "_processes", None) or {}).values()):
@@ -63,4 +63,4 @@ def in_processes(
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the first process decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent handles it

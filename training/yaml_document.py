@@ -1,7 +1,7 @@
-"""YAML from elsewhere: plain values only, bounded by what they unfold to.
+"""Untrusted YAML: plain values only, with a bounded expanded size.
 
-A file of a few hundred bytes can name itself, nest a million lists, or repeat an alias of aliases
-until it fills the memory. Its nodes are counted before anything is made of them.
+A file of a few hundred bytes can contain itself, nest a million lists, or expand nested aliases
+until memory is full. Its nodes are counted before anything is constructed.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import yaml
 
 MOST_BYTES = 4 * 2**20
 DEEPEST = 50
-MOST_NODES = 100_000  # aliases count as often as they are used
+MOST_NODES = 100_000  # aliases count once per use
 LARGEST_INTEGER = 2**63 - 1  # seeds and counts are 64 bits wide
 MERGE = "tag:yaml.org,2002:merge"
 TEXT = "tag:yaml.org,2002:str"
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, without integers that no setting can hold."""
+    """The safe loader, with bounded integers."""
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         text = self.construct_scalar(node)
         try:
             value = int(super().construct_yaml_int(node))
-        except ValueError:  # more digits than Python reads
+        except ValueError:  # more digits than Python accepts
             value = LARGEST_INTEGER + 1
         if abs(value) > LARGEST_INTEGER:
             raise ValueError(
@@ -39,13 +39,13 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def parse_yaml(content: str | bytes) -> Any:
-    """The value of a YAML document: mappings with text as keys, lists, and scalars.
+    """The value of a YAML document: mappings with string keys, lists, and scalars.
 
     Raises
     ------
     ValueError
-        If it is not YAML, has other tags, a key that is no text or stands twice, contains itself,
-        or is too large: the message is one line without the name of the file.
+        If it is not YAML, has other tags, a key that is not a string or is repeated, contains
+        itself, or is too large; the message is one line without the name of the file.
 
     Examples
     --------
@@ -75,21 +75,21 @@ def parse_yaml(content: str | bytes) -> Any:
 
 
 class _Count:
-    """How many nodes a document unfolds to, and how deep."""
+    """Expanded number and depth of a document's nodes."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, int]] = {}
         self._open: set[int] = set()
 
     def add(self, node: yaml.Node, depth: int) -> tuple[int, int]:
-        """Number and height of the nodes from this one down; refuses what is too large or circular.
+        """Number and height of the nodes from this one down; rejects large or circular ones.
 
         Parameters
         ----------
         node : yaml.Node
-            The same object wherever an alias stands for it.
+            The same object for all its aliases.
         depth : int
-            At which it stands, 1 for the document.
+            Its depth, 1 for the document.
         """
         if isinstance(node, yaml.ScalarNode):
             return 1, 0
@@ -126,7 +126,9 @@ def _check_keys(node: yaml.MappingNode) -> None:
             continue
         if not isinstance(key, yaml.ScalarNode) or key.tag != TEXT:
             text = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-            raise ValueError(f"the key {text[:60]} in line {line} is no text; put it in quotes")
+            raise ValueError(
+                f"the key {text[:60]} in line {line} is not a string; put it in quotes"
+            )
         if key.value in seen:
-            raise ValueError(f"the key {key.value[:60]!r} stands twice, again in line {line}")
+            raise ValueError(f"the key {key.value[:60]!r} is repeated in line {line}")
         seen.add(key.value)

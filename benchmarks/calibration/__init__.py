@@ -1,4 +1,4 @@
-"""Are p values, corrections, ceilings and intervals what they claim to be? Simulated, truth known.
+"""Calibration of p values, corrections, ceilings and intervals on simulations with known truth.
 
-Each experiment leaves its numbers in ``results/``; ``results.md`` is written from these alone.
+Each experiment writes its numbers to ``results/``; ``results.md`` is generated from these alone.
 """

@@ -1,4 +1,4 @@
-"""Noise ceilings from few repeats, held against the ceiling that the simulation has."""
+"""Noise ceilings from few repeats, compared with the simulation's true ceiling."""
 
 from __future__ import annotations
 

@@ -16,18 +16,16 @@ from hear_brainsoundnet.command_line import new_app
 PROGRAM = "python -m benchmarks.calibration"
 PLACES = Places("calibration")
 
-app = new_app(
-    PROGRAM, "Whether p values, corrections, ceilings and intervals are what they claim to be."
-)
+app = new_app(PROGRAM, "Calibration of p values, corrections, ceilings and intervals.")
 
 
 @app.command()
 def run(
-    size: Annotated[SizeName, typer.Option(help="How many simulated experiments.")] = "full",
+    size: Annotated[SizeName, typer.Option(help="Number of simulated experiments.")] = "full",
     results: Results = None,
     committed: Committed = False,
 ) -> None:
-    """Simulate, estimate, and compare with the truth: minutes at full size, on one core."""
+    """Simulate, estimate, and compare with the truth: takes minutes at full size, on one core."""
     numbers = PLACES.results(results, committed)
     from benchmarks.calibration.ceilings import ceilings_document
     from benchmarks.calibration.discoveries import discoveries_document
@@ -50,10 +48,10 @@ def page(
     out: Page = None,
     committed: Committed = False,
 ) -> None:
-    """Write the results page and its pictures from the numbers alone."""
+    """Write the results page and its plots from the stored numbers."""
     typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_benchmark(app, PROGRAM, arguments)

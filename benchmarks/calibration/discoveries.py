@@ -1,4 +1,4 @@
-"""Some targets respond: how many of those that are called significant do not, and who is missed?"""
+"""False discoveries and power when some targets respond."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def corrected(scores: NullScores) -> dict[str, NDArray[np.float64]]:
 
 
 def _outcome(significant: NDArray[np.bool_], n_responding: int) -> tuple[float, float, float]:
-    """Share of false ones, whether there is any, share of responding targets that are found."""
+    """Fraction of false ones, whether there are any, fraction of responding targets found."""
     n_false = int(significant[n_responding:].sum())
     found = int(significant[:n_responding].sum())
     return n_false / max(1, n_false + found), float(n_false > 0), found / max(1, n_responding)

@@ -1,4 +1,4 @@
-"""How often intervals of a mean over runs hold the true mean: nominally 95 times of 100."""
+"""Coverage of intervals of a mean over runs: nominally 95 of 100."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_RUNS = (5, 8, 16, 48)
 LEVEL = 0.95
 N_RESAMPLES = 2000
 AT_ONCE = 250  # targets that share their resamples
-SCORES: Mapping[str, tuple[float, Draw]] = {  # true mean, and what draws scores of runs
+SCORES: Mapping[str, tuple[float, Draw]] = {  # true mean, and sampler of scores of runs
     "normal": (0.0, lambda generator, shape: generator.standard_normal(shape)),
     "skewed (gamma, skewness 1)": (4.0, lambda generator, shape: generator.gamma(4, size=shape)),
     "very skewed (exponential)": (1.0, lambda generator, shape: generator.exponential(size=shape)),
@@ -67,7 +67,7 @@ def intervals_document(size: Size) -> dict[str, Any]:
 
 
 def percentile_interval(values: Values, seed: int) -> tuple[Values, Values]:
-    """The plain bootstrap: quantiles of resampled means."""
+    """The percentile bootstrap: quantiles of resampled means."""
     n_runs = len(values)
     counts = np.random.default_rng(seed).multinomial(
         n_runs, np.full(n_runs, 1 / n_runs), N_RESAMPLES

@@ -1,4 +1,4 @@
-"""Without any relation, p values must be uniform: p <= .05 in 5 of 100 targets."""
+"""Calibration without any relation: p values must be uniform, p <= .05 in 5 of 100 targets."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ NULLS: Mapping[str, Mapping[str, Any]] = {
     "shuffle": {"null": "shuffle"},
 }
 N_PERMUTATIONS = 200
-# Of the picture: values that p can have, evenly on a logarithmic scale.
+# For the plot: possible values of p, equally spaced on a logarithmic scale.
 LEVELS = np.unique(np.geomspace(1, 1 + N_PERMUTATIONS, 25).round()) / (1 + N_PERMUTATIONS)
 
 
 def nulls_document(size: Size) -> dict[str, Any]:
-    """A row for each setting and null, and how many p values are below each level."""
+    """A row for each setting and null, with the fraction of p values below each level."""
     rows, curves = [], {}
     for setting in SETTINGS[: size.n_settings]:
         for name, p in null_p_values(setting, size).items():
@@ -66,7 +66,7 @@ def null_p_values(setting: Setting, size: Size) -> dict[str, NDArray[np.float64]
 
 
 def nulls_of(experiment: int, size: Size) -> Mapping[str, Mapping[str, Any]]:
-    """The nulls that an experiment is put to, with their options."""
+    """The nulls applied to an experiment, with their options."""
     return {
         name: options
         for name, options in NULLS.items()

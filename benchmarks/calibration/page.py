@@ -13,7 +13,7 @@ EXPERIMENTS = ("nulls", "discoveries", "ceilings", "intervals")
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page and its pictures; see :func:`write_results_page`."""
+    """Write the page and its plots; see :func:`write_results_page`."""
     return write_results_page(
         results,
         page,

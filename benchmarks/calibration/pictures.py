@@ -1,4 +1,4 @@
-"""Pictures of the calibration experiments, drawn from their JSON documents."""
+"""Plots of the calibration experiments, drawn from their JSON documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLOURS: Mapping[str, str] = {
 
 
 def draw_nulls(document: Mapping[str, Any]) -> bytes:
-    """How many p values are as small as named, against how many should be, setting by setting."""
+    """Observed against nominal fractions of p values, setting by setting."""
     levels = np.array(document["details"]["levels"])
     settings = list(dict.fromkeys(row["data"] for row in document["rows"]))
     n_rows = -(-len(settings) // 4)

@@ -1,8 +1,8 @@
-"""BOLD that is mostly autocorrelated noise, and smooth predictions, which it may not be related to.
+"""Simulated BOLD, mostly autocorrelated noise, and smooth predictions, related to it or not.
 
 The noise of a target is AR(1) of .3 to .6, a fifth of it shared by all targets, plus drifts slower
-than 128 s. Predictions are mixtures, one per target, of six features of a sound that
-changes slowly, each filtered by a haemodynamic response.
+than 128 s. Predictions are mixtures, one per target, of six features of a slowly varying sound,
+each convolved with a haemodynamic response.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from training.simulation.noise import autoregressive, slow_cosines, unit_varianc
 
 TR = 1.49  # seconds
 AUTOCORRELATION = (0.3, 0.6)
-SHARED = 0.2  # share of the noise that is common to all targets
+SHARED = 0.2  # fraction of the noise common to all targets
 N_FEATURES = 6
-WARM_UP = 60  # TRs before a run, in which the features forget how they began
+WARM_UP = 60  # TRs before a run, for stationarity
 
 Run = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -32,20 +32,20 @@ class Setting:
     Attributes
     ----------
     name : str
-        For the tables.
+        Name in the tables.
     n_runs, n_trs, n_targets : int
         Its size.
     drift : float
-        Share of the noise variance that is slow drift.
+        Fraction of the noise variance that is slow drift.
     high_pass : str
         {"", "BOLD", "both"}: whether drifts are removed from BOLD, as in preparation, and from
         predictions, too.
     slowness : float
-        Correlation of the sound's features from one TR to the next, before the haemodynamics.
+        Autocorrelation of the sound's features at a lag of one TR, before the haemodynamics.
     events : bool
-        Features are rare loud events instead, and BOLD has spikes.
+        Whether features are rare loud events instead, and BOLD has spikes.
     n_responding : int
-        Targets (the first ones) that respond as predicted.
+        Number of targets (the first ones) that respond as predicted.
     effect : float
         Standard deviation of their responses; that of the noise is 1.
     """
@@ -86,7 +86,7 @@ def draw_experiment(setting: Setting, seed: int) -> list[Run]:
 
 
 def without_drift(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is left when the mean and cosines slower than 128 s are regressed out."""
+    """The residual after regressing out the mean and cosines slower than 128 s."""
     slow = np.column_stack([np.ones(len(table)), slow_cosines(len(table), TR)])
     basis = np.linalg.qr(slow)[0]
     return np.asarray(table - basis @ (basis.T @ table))

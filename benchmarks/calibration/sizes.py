@@ -1,4 +1,4 @@
-"""How many simulated experiments: enough for a test, or enough for the page."""
+"""Numbers of simulated experiments: for a test, or for the page."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Size:
     null_experiments, discovery_experiments : int
         Simulated experiments for each setting.
     shuffle_experiments : int
-        The most for the shuffle of TRs, which is slow, and wrong beyond doubt after a few.
+        Maximum for the shuffle of TRs, which is slow, and clearly invalid after a few.
     n_settings : int
-        Settings for which p values are looked at: the first so many.
+        Number of settings with p values: the first ones.
     ceiling_targets, interval_targets : int
         Simulated targets.
     """

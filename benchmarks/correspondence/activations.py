@@ -1,4 +1,4 @@
-"""Activations of a model on a set of sounds, kept on disk by what they depend on."""
+"""Activations of a model on a set of sounds, cached on disk."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def activations_on(
     read: Callable[[str], Audio],
     cache: Path | None = None,
 ) -> Activations:
-    """Time-averaged activations, computed or read back.
+    """Time-averaged activations, computed or read from the cache.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def activations_on(
     sounds : sequence of str
         Names of the sounds.
     read : callable
-        From a name to its samples and rate. Sounds of equal length go through together.
+        From a name to its samples and rate. Sounds of equal length are batched.
     cache : Path, optional
-        Folder of files named by the model's identity and the content of all sounds.
+        Folder of files named by hashes of the model's identity and the content of all sounds.
 
     Returns
     -------
@@ -53,7 +53,8 @@ def activations_on(
     Raises
     ------
     ValueError
-        If activations are missing, of the wrong shape or not finite; names stage and sound.
+        If activations are missing, of the wrong shape or not finite; the message names stage and
+        sound.
     """
     audio = [read(name) for name in sounds]
     file = None
@@ -96,7 +97,7 @@ def _compute(model: StagedModel, sounds: Sequence[str], audio: Sequence[Audio]) 
 
 
 def _read(file: Path, stages: Sequence[str]) -> Activations | None:
-    """What an earlier call wrote; a damaged file counts as none and is written anew."""
+    """Cached activations of an earlier call; a damaged file is ignored and rewritten."""
     try:
         with np.load(file, allow_pickle=False) as tables:
             return {stage: tables[f"stage-{i}"] for i, stage in enumerate(stages)}

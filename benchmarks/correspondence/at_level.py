@@ -1,4 +1,4 @@
-"""Any model, given all sounds at one level, moment by moment."""
+"""Wrapper of any model that normalises the level of its input over a moving window."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hear_brainsoundnet.level import WINDOW_S, brought_to, check_level
 
 
 class AtLevel:
-    """A model that hears all sounds at the same level, as presets of the embedding may ask for.
+    """A model with level normalisation of its input, as in presets of the embedding.
 
     Parameters
     ----------
     model : StagedModel
         The model; stages and sample rate are its own.
     level : float
-        Within 0 and 1, as in :mod:`hear_brainsoundnet.level`; not 0.
+        In (0, 1], as in :mod:`hear_brainsoundnet.level`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ class AtLevel:
     def __init__(self, model: StagedModel, level: float) -> None:
         self.level = check_level(level)
         if not self.level:
-            raise ValueError("a level of 0 leaves sounds as they are; use the model itself")
+            raise ValueError("a level of 0 means no normalisation; use the model itself")
         self.model = model
         self.name = f"{model.name}, level {level:g}"
         self.sample_rate = model.sample_rate

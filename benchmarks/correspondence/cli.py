@@ -17,17 +17,13 @@ from hear_brainsoundnet.features import PRESETS
 PROGRAM = "python -m benchmarks.correspondence"
 PLACES = Places("correspondence")
 
-app = new_app(
-    PROGRAM, "How well the stages of a network predict responses of the brain to the same sounds."
-)
+app = new_app(PROGRAM, "Prediction of brain responses from the stages of a network.")
 
 Data = Annotated[
     Path | None,
     typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings."),
 ]
-Out = Annotated[
-    Path, typer.Option(help="Folder for activations; those that are there are not made again.")
-]
+Out = Annotated[Path, typer.Option(help="Folder for cached activations.")]
 
 
 @app.command()
@@ -51,12 +47,14 @@ def run(
     archive: Annotated[
         Path | None, typer.Option(help="Folder of the published voxels: NH2015, B2021.")
     ] = None,
-    splits: Annotated[int, typer.Option(min=2, help="Random halvings of the sounds.")] = 10,
+    splits: Annotated[
+        int, typer.Option(min=2, help="Number of random halvings of the sounds.")
+    ] = 10,
     level: Annotated[
         float,
         typer.Option(
-            help="Bring all sounds to this level first, as the default preset does "
-            f"({PRESETS['default'].level:g}); 0 leaves them as they are."
+            help="Normalise all sounds to this level first, as the default preset does "
+            f"({PRESETS['default'].level:g}); 0 disables it."
         ),
     ] = 0.0,
     results: Results = None,
@@ -75,7 +73,7 @@ def run(
 def yardsticks(
     out: Out, data: Data = None, results: Results = None, committed: Committed = False
 ) -> None:
-    """Measure simple features again that were measured beside the data."""
+    """Remeasure the published simple baselines."""
     numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.runs import SOUNDS
     from benchmarks.correspondence.yardsticks import yardstick_document
@@ -87,7 +85,7 @@ def yardsticks(
 
 @app.command()
 def speed(results: Results = None, committed: Committed = False) -> None:
-    """Time 5,000 voxels here and by scikit-learn one by one; takes minutes."""
+    """Time 5,000 voxels here and with scikit-learn, jointly and one by one; takes a minute."""
     numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.speed import speed_document
 
@@ -100,10 +98,10 @@ def page(
     committed: Committed = False,
     out: Page = None,
 ) -> None:
-    """Write the results page and its pictures from the numbers alone."""
+    """Write the results page and its plots from the stored numbers."""
     typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_benchmark(app, PROGRAM, arguments)

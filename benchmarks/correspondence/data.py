@@ -1,6 +1,6 @@
-"""Responses to sounds, from wherever they come: one shape for all.
+"""Responses to sounds, in a common format for all sources.
 
-:mod:`benchmarks.correspondence.natsound165` reads the components at hand,
+:mod:`benchmarks.correspondence.natsound165` reads the published components,
 :mod:`benchmarks.correspondence.voxel_archive` the published voxels,
 :mod:`benchmarks.correspondence.prepared_sounds` any prepared dataset with one response per sound.
 """
@@ -26,20 +26,20 @@ class SoundResponses:
     Attributes
     ----------
     name : str
-        For tables.
+        Name in the tables.
     sounds : tuple of str
         Names of the sounds, in the order of the responses.
     responses : ndarray
-        ``(n_scans, n_sounds, n_targets)``; three scans where noise can be told, else one.
+        ``(n_scans, n_sounds, n_targets)``; three scans if noise can be estimated, else one.
     participants, regions : tuple of str
-        Of each target; a region may be "" for none.
+        Of each target; the region may be "".
     read : callable
         From the name of a sound to its samples and rate.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit each other or a response is not finite.
+        If the shapes are inconsistent or a response is not finite.
     """
 
     name: str
@@ -67,21 +67,21 @@ class SoundResponses:
 
 
 def sound_files(folder: Path, sounds: Sequence[str], responses: str) -> Callable[[str], Audio]:
-    """A reader of the audio files of a folder that belong to responses by their names.
+    """A reader of the audio files of a folder, matched with responses by name.
 
     Parameters
     ----------
     folder : Path
         Audio files, ``NAME.wav`` or another suffix that soundfile reads; others may be there too.
     sounds : sequence of str
-        Names of the sounds that there are responses to.
+        Names of the sounds with responses.
     responses : str
-        Where these come from, for the message.
+        Origin of the responses, for the message.
 
     Raises
     ------
     ValueError
-        If sounds have no file; lists them, and what stands in the folder instead.
+        If sounds have no file; the message lists them, and the files in the folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder of sounds: {folder}")
@@ -97,7 +97,7 @@ def sound_files(folder: Path, sounds: Sequence[str], responses: str) -> Callable
 def refuse_unmatched(
     responses: Sequence[str], sounds: Mapping[str, object], of_responses: str, of_sounds: str
 ) -> None:
-    """Every response needs its sound, by name.
+    """Reject responses without a sound of the same name.
 
     Examples
     --------
@@ -116,6 +116,6 @@ def refuse_unmatched(
 
 
 def read_file(path: Path) -> Audio:
-    """Samples and rate of an audio file, the mean of its channels."""
+    """Samples and rate of an audio file, averaged over channels."""
     with AudioFile(path) as file:
         return file.read(0, file.n_samples)[0].numpy(), file.sample_rate

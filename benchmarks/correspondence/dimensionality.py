@@ -1,4 +1,4 @@
-"""Effective dimensionality: how many directions share the variance (Del Giudice 2021)."""
+"""Effective dimensionality: number of directions that share the variance (Del Giudice 2021)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from numpy.typing import NDArray
 def effective_dimensionality(features: NDArray[np.floating], *, z_score: bool = False) -> float:
     """``(sum l)**2 / sum l**2`` over the eigenvalues `l` of the covariance over sounds.
 
-    1 where all variance lies in one direction, the number of directions where they share it alike.
-    Sums of eigenvalues and of their squares are the trace and the squared norm of the Gram matrix,
-    so that nothing needs to be decomposed.
+    1 if all variance lies in one direction, the number of directions if they share it equally. Sums
+    of eigenvalues and of their squares are the trace and the squared norm of the Gram matrix, so no
+    decomposition is needed.
 
     Parameters
     ----------
     features : ndarray
         ``(n_sounds, n_units)``.
     z_score : bool
-        Whether every unit is first given the same variance (as for RSA), those that never vary
-        aside.
+        Whether units are first z-scored (as for RSA), except constant ones.
 
     Raises
     ------
     ValueError
-        If nothing varies.
+        If all units are constant.
 
     Examples
     --------
@@ -39,5 +38,5 @@ def effective_dimensionality(features: NDArray[np.floating], *, z_score: bool = 
     gram = table @ table.T
     total = float(np.square(gram).sum())
     if total == 0:
-        raise ValueError("no unit differs between sounds: there is no dimensionality to speak of")
+        raise ValueError("no unit differs between sounds: the dimensionality is undefined")
     return float(np.trace(gram)) ** 2 / total

@@ -1,4 +1,4 @@
-"""A model against responses: regression, stage profiles, similarity, dimensionality."""
+"""Comparison of a model with responses: regression, stage profiles, similarity, dimensionality."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def evaluate(
     model : StagedModel
         The model.
     targets : sequence of SoundResponses
-        Responses to the same sounds; all are regressed, similarity is measured on the last ones.
+        Responses to the same sounds; regression uses all, similarity the last ones.
     cache : Path, optional
         Folder for activations.
     n_splits : int
-        How many halvings of the sounds.
+        Number of halvings of the sounds.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def evaluate(
     sounds = targets[0].sounds
     if any(each.sounds != sounds for each in targets):
         raise ValueError("expected responses to the same sounds in the same order")
-    random_splits(len(sounds), n_splits)  # before activations are computed for hours
+    random_splits(len(sounds), n_splits)  # fails before activations are computed for hours
     activations = activations_on(model, sounds, targets[0].read, cache)
     return {
         "stages": list(activations),
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def _regression(activations: Activations, targets: SoundResponses, n_splits: int) -> dict[str, Any]:
-    """Score of every stage; of the stage that half of the splits choose; the same by region."""
+    """Scores of every stage; of the stage selected by half of the splits; both by region."""
     splits = random_splits(len(targets.sounds), n_splits)
     of_stages = []
     for stage, table in activations.items():
@@ -107,7 +107,7 @@ def _regression(activations: Activations, targets: SoundResponses, n_splits: int
 
 
 def _similarity(activations: Activations, targets: SoundResponses, n_splits: int) -> dict[str, Any]:
-    """RSA with every participant, mean over them; how well several agree."""
+    """RSA with every participant, mean over them; agreement between participants."""
     splits = random_splits(len(targets.sounds), n_splits)
     of_stages = {stage: halves(table, splits) for stage, table in activations.items()}
     mean = targets.responses.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Any module with the HEAR API: its scene embedding and the mean of its timestamp embeddings."""
+"""Any module with the HEAR API: its scene embedding, and the mean of its timestamp embeddings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HearStages:
     module : str
         Import name of a module with the HEAR API.
     checkpoint : str
-        Path of a weight file or a name that its ``load_model`` knows; "" for its default.
+        Path of a weight file or a name accepted by its ``load_model``; "" for its default.
     options : mapping, optional
         Keywords for ``load_model``.
 
@@ -31,7 +31,7 @@ class HearStages:
     ------
     ValueError
         If there is no such module, it lacks the HEAR API, its model cannot be loaded, or its
-        embeddings are not of the sizes that it announces.
+        embeddings differ from the declared sizes.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class HearStages:
 
     @torch.no_grad()
     def frames(self, audio: Tensor, stage: str) -> Frames:
-        """See :meth:`StagedModel.frames`; a scene embedding has no times."""
+        """See :meth:`StagedModel.frames`; not available for the scene embedding."""
         if stage != "timestamps":
             raise ValueError(f"{self.name}: stage {stage} has no times, use timestamps")
         frames, milliseconds = self.api.get_timestamp_embeddings(audio[None], self.model)

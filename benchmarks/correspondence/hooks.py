@@ -1,8 +1,8 @@
-"""Stages of any :class:`torch.nn.Module`, taken by forward hooks.
+"""Stages of any :class:`torch.nn.Module`, read by forward hooks.
 
-A :class:`Tap` says where a stage is read (the dotted path of a submodule), which axis of its output
-is time, and what to do where the output is not simply a tensor. Activations are averaged over time;
-all other axes but that of the sounds are units, flattened in their own order.
+A :class:`Tap` specifies the submodule of a stage (by dotted path), the time axis of its output, and
+the handling of outputs that are not plain tensors. Activations are averaged over time; all other
+axes except that of the sounds are units, flattened in order.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from benchmarks.correspondence.stages import Frames
 
 @dataclass(frozen=True)
 class Tap:
-    """Where and how one stage is read.
+    """Specification of one stage.
 
     Attributes
     ----------
     path : str
         Name of the submodule as in ``module.named_modules()``; "" for the module itself.
     time_axis : int or None
-        Of its output; None where there is no time.
+        Time axis of its output; None if there is none.
     sound_axis : int or None
-        Of its output; None where there is none because sounds go through one at a time.
+        Batch axis of its output; None if sounds are processed one at a time.
     output : int, str or callable, optional
-        Which of its outputs, where they are a tuple (a number) or a mapping (a key); or what turns
-        the output into a tensor. Not given, anything but a tensor is refused.
+        Selects one of several outputs, by index in a tuple or key in a mapping; or a function that
+        converts the output to a tensor. By default only tensors are accepted.
     then : callable, optional
-        Applied to the tensor, for example ``torch.relu`` where the network applies its activation
+        Applied to the tensor, for example ``torch.relu`` if the network applies its activation
         function outside of any module.
     calls : str
-        {"refuse", "concatenate", "last"}: what to do with a submodule that is called several times
-        in one forward pass: refuse it, join the outputs along time (a network that works through
-        the sound in pieces), or keep the last one.
+        {"refuse", "concatenate", "last"}: handling of a submodule that is called several times in
+        one forward pass: raise, concatenate the outputs along time (for chunked processing), or
+        keep the last one.
     times : (float, float) or "even", optional
-        Seconds of the first frame's centre and from one frame to the next. "even": the frames are
-        spread evenly over the sound. Not given, there are no frames for continuous stimuli.
+        Centre of the first frame and hop, in seconds. "even": the frames are spread evenly over the
+        sound. By default there are no frames for continuous stimuli.
     """
 
     path: str
@@ -57,27 +57,27 @@ class Tap:
 class HookedModule:
     """A module with taps; a :class:`~benchmarks.correspondence.stages.StagedModel`.
 
-    The module is put into evaluation mode and used without gradients. Hooks are there only while
-    a forward pass lasts.
+    The module is put into evaluation mode and used without gradients. Hooks are registered only
+    during a forward pass.
 
     Parameters
     ----------
     module : nn.Module
-        Whose ``forward`` is called with what `prepare` returns.
+        Its ``forward`` is called with the result of `prepare`.
     stages : mapping of str to str or Tap
-        By the name of the stage, from sound to output; a path alone is ``Tap(path)``.
+        By the name of the stage, from input to output; a plain path is ``Tap(path)``.
     sample_rate : int
-        In Hz, of the audio that `prepare` is given.
+        Rate in Hz of the audio given to `prepare`.
     name : str
-        For tables.
+        Name in the tables.
     prepare : callable, optional
         From audio ``(n_sounds, n_samples)`` to the module's input: a tensor, a tuple of arguments
         or a mapping of keywords. By default the audio itself.
     batch_size : int
         Sounds in one forward pass.
     version : str
-        Anything else that the activations depend on, such as the settings of `prepare`; part of
-        the identity.
+        Anything else that the activations depend on, such as the settings of `prepare`; part of the
+        identity.
 
     Raises
     ------
@@ -147,7 +147,7 @@ class HookedModule:
         return {stage: torch.cat(parts) for stage, parts in means.items()}
 
     def frames(self, audio: Tensor, stage: str) -> Frames:
-        """See :meth:`StagedModel.frames`; the whole sound goes through in one forward pass."""
+        """See :meth:`StagedModel.frames`; the whole sound is processed in one forward pass."""
         tap = self.taps[stage]
         if tap.time_axis is None or tap.times is None:
             raise ValueError(
@@ -210,7 +210,7 @@ class HookedModule:
         if not isinstance(output, Tensor):
             raise ValueError(
                 f"{self.name}, stage {stage}: {tap.path!r} gives {_kind(output)}, expected a "
-                "tensor; say with Tap(output=...) which part of it is meant"
+                "tensor; select a part with Tap(output=...)"
             )
         return output
 
@@ -254,7 +254,7 @@ class HookedModule:
 
 
 def hash_of_module(module: nn.Module, words: str = "") -> str:
-    """SHA-256 of a module's architecture, weights and buffers, and of other words.
+    """SHA-256 of a module's architecture, weights and buffers, and of further text.
 
     Examples
     --------
@@ -275,7 +275,7 @@ def hash_of_module(module: nn.Module, words: str = "") -> str:
 
 
 def _word(what: object) -> str:
-    """A callable's name, which is the same in the next process; anything else as it prints."""
+    """A callable's name, which is stable across processes; the repr of anything else."""
     if not callable(what):
         return repr(what)
     name = getattr(what, "__qualname__", type(what).__qualname__)

@@ -1,4 +1,4 @@
-"""Models by name, as the command line takes them."""
+"""Models by name, for the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_model(name: str, checkpoint: str = "") -> StagedModel:
         one of :data:`BASELINES`, a network of :mod:`benchmarks.correspondence.external` by its name
         in the overview, or the import name of any module with the HEAR API.
     checkpoint : str
-        Weights by path or by a name that the model knows; "" for its default.
+        Weights by path or by a name known to the model; "" for its default.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The 165 natural sounds of Norman-Haignere, Kanwisher & McDermott 2015.
 
-The published file holds six response components (``R``, one number per sound) and how much of each
-every voxel has (``W``): ``R @ W`` is what six components say of 11,065 voxels of ten listeners. It
-is one noiseless table, so that nothing can be corrected for noise, and it does not say which voxel
-is whose, so that all are summarised as one participant.
+The published file holds six response components (``R``, one value per sound) and the weight of each
+in every voxel (``W``): ``R @ W`` reconstructs 11,065 voxels of ten listeners. It is a single
+noiseless table, so no noise correction is possible, and it does not assign voxels to listeners, so
+all are summarised as one participant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TABLE = "components.mat"
 
 
 def components(folder: Path) -> SoundResponses:
-    """Six components; each is a region and, so that all count alike, a participant of its own.
+    """Six components; each is a region and, for equal weighting, a separate participant.
 
     Parameters
     ----------

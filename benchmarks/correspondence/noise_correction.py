@@ -1,6 +1,6 @@
-"""How much of what could be explained is explained: squared correlation over reliabilities.
+"""Noise-corrected explained variance: squared correlation divided by reliabilities.
 
-With the mean `v` of three scans and the prediction `p` of a model that was fitted to it,
+With the mean `v` of three scans and the prediction `p` of a model fitted to it,
 
     R2_c = r(v, p)**2 / (r_v * r_p),
 
@@ -10,9 +10,9 @@ three has the reliability ``3 m / (1 + 2 m)`` (Spearman-Brown). `m` is the media
 pairs of scans: for `r_v` of the responses to the training sounds, for `r_p` of the predictions for
 the test sounds of three models, each fitted to one scan.
 
-A reliability that could as well be nothing would blow the quotient up. It is not let below the
-smallest correlation that is significant (one-sided p < .05) with so many sounds: .182 for 83
-training sounds, .183 for 82 test sounds, see :func:`floor_of_reliability`.
+A reliability near zero would inflate the quotient. It is bounded below by the smallest significant
+correlation (one-sided p < .05) over the number of sounds: .182 for 83 training sounds, .183 for 82
+test sounds, see :func:`floor_of_reliability`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 SIGNIFICANCE = 0.05
 DIGITS = 3  # of the published floors
-CONSTANT = 1e-13  # a prediction that varies by less, in standard deviations of the response
+CONSTANT = 1e-13  # standard deviation of a constant prediction, relative to the response
 
 Table = NDArray[np.floating]
 
@@ -49,9 +49,9 @@ def floor_of_reliability(n_sounds: int) -> float:
 def reliability_of_mean(scans: Table) -> NDArray[np.float64]:
     """Reliability of the mean of three scans, ``(3, n_sounds, n_targets)`` to ``(n_targets,)``.
 
-    Pairs in which something is constant do not count; where nothing is left, and where scans are
-    at odds, it is the floor. (For a median below -1/2 the published code would let the
-    formula's pole through and get more than 1.)
+    Pairs with a constant scan do not count; without any valid pair, or for discordant scans, it is
+    the floor. (For a median below -1/2 the published code would pass the formula's pole and give
+    more than 1.)
 
     Raises
     ------
@@ -80,7 +80,7 @@ def reliability_of_mean(scans: Table) -> NDArray[np.float64]:
 
 
 def squared_correlation(measured: Table, predicted: Table) -> NDArray[np.float64]:
-    """Pearson's r squared per column, 0 where r is negative or either is constant.
+    """Pearson's r squared per column, 0 if r is negative or either is constant.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ def noise_corrected(
 
 
 def median_over_splits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median over the last axis but one, ``(..., n_splits, n_targets)``; above 1 it counts as 1."""
+    """Median over the second to last axis, ``(..., n_splits, n_targets)``; clipped at 1."""
     return np.asarray(np.minimum(np.median(scores, axis=-2), 1.0))
 
 
 def _pearson_r(a: Table, b: Table) -> NDArray[np.float64]:
-    """Per column; NaN where one of them is constant."""
+    """Per column; NaN if one of them is constant."""
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     norms = np.sqrt(np.square(a).sum(axis=0) * np.square(b).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):

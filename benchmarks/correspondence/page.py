@@ -1,4 +1,4 @@
-"""The results page: a section for each set of responses, models side by side."""
+"""Results page: a section for each set of responses, with models side by side."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ NOTES = [
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page and its pictures from the JSON files.
+    """Write the page and its plots from the JSON files.
 
     Parameters
     ----------
     results : Path
         Folder of the JSON files.
     page : Path
-        The page; pictures go beside it.
+        The page; plots are written beside it.
 
     Raises
     ------
     FileNotFoundError
-        If there is no result at all.
+        If there are no results.
     """
     page = page_path(page)
     names = sorted(path.stem for path in results.glob("*.json"))
@@ -82,7 +82,7 @@ def write_page(results: Path, page: Path) -> Path:
 
 
 def _section(on: str, documents: Sequence[Document], page: Path) -> list[str]:
-    """Models of one set of responses, best first, with pictures; then each in full."""
+    """Models of one set of responses, best first, with plots; then each in full."""
     lines = ["", f"## {on}", ""]
     of_sounds = [each for each in documents if "regression" in each["details"]]
     if of_sounds:
@@ -126,7 +126,7 @@ def _row(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def _overview() -> list[str]:
-    """The networks of the paper that can be run here with a user's weights."""
+    """The networks of the paper that can run here with the user's weights."""
     from benchmarks.correspondence.external.overview import overview_rows
 
     return [

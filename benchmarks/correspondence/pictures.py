@@ -1,4 +1,4 @@
-"""Pictures of models against responses, drawn from the details of their JSON documents."""
+"""Plots of models against responses, drawn from their JSON documents."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw_models(details: Details) -> bytes:
 
 
 def draw_profiles(details: Details) -> bytes:
-    """Score of every stage in every region, a map for each model that has several stages."""
+    """Score of every stage in every region, one heat map for each model with several stages."""
     found = [
         (each["model"], each["stages"], scores["profiles"])
         for each in details
@@ -69,7 +69,8 @@ def draw_profiles(details: Details) -> bytes:
 
 
 def draw_similarity(details: Details) -> bytes:
-    """Similarity of every stage over its position; a model with one stage is a line across."""
+    """Similarity of every stage against its position; a horizontal line for a model with one
+    stage."""
     figure = new_figure(8.5, 3.6)
     axes = figure.subplots()
     singles = 0

@@ -9,16 +9,16 @@ from benchmarks.correspondence.data import SoundResponses, refuse_unmatched
 from hear_brainsoundnet.sound_files import shown
 from training.prepared import INT16_SCALE, Prepared
 
-MOST_REGIONS = 20  # targets that are few enough to be shown one by one
+MOST_REGIONS = 20  # maximal number of targets shown individually
 
 
 def prepared_sounds(prepared: Prepared) -> SoundResponses:
-    """All subjects side by side, each a participant with the targets that it has.
+    """All subjects combined, each a participant with the targets it has.
 
     Parameters
     ----------
     prepared : Prepared
-        Of the kind "sound_responses". Few targets are regions of their own.
+        Of the kind "sound_responses". Few targets are separate regions.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How well one stage of a model predicts responses: every split, every target."""
+"""Prediction scores of one stage of a model, for every split and target."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class StageScores:
     r2 : ndarray
         Squared correlation of test sounds, ``(n_splits, n_targets)``.
     corrected : ndarray or None
-        The same corrected for noise; None where there are no three scans to tell noise from.
+        The same with noise correction; None without three scans.
     alphas : ndarray
-        Penalties that were chosen, ``(n_splits, n_targets)``.
+        Selected penalties, ``(n_splits, n_targets)``.
     """
 
     r2: NDArray[np.float64]
@@ -35,22 +35,22 @@ class StageScores:
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """Corrected for noise where possible."""
+        """With noise correction if available."""
         return self.r2 if self.corrected is None else self.corrected
 
 
 def score_stage(
     features: NDArray[np.floating], responses: NDArray[np.floating], splits: Sequence[Split]
 ) -> StageScores:
-    """Regress responses on the units of a stage in every split.
+    """Regress responses on the units of a stage, in every split.
 
     Parameters
     ----------
     features : ndarray
         ``(n_sounds, n_units)``.
     responses : ndarray
-        ``(n_scans, n_sounds, n_targets)``. With three scans scores are corrected for noise; a
-        single measurement, such as components, is scored by the squared correlation alone.
+        ``(n_scans, n_sounds, n_targets)``. With three scans scores are noise-corrected; a single
+        measurement, such as components, is scored by the squared correlation.
     splits : sequence of Split
         The same for every stage and model.
 

@@ -1,30 +1,29 @@
 """Ridge regression from a model's units to many voxels, each with its own penalty.
 
-For each voxel the penalty is the one with the least squared leave-one-out error over the training
-sounds, out of 100 powers of ten, exactly as ``sklearn.linear_model.RidgeCV`` chooses it; units and
-responses lose the mean of the training sounds, their variance is left as it is.
+For each voxel the penalty minimises the squared leave-one-out error over the training sounds, among
+100 powers of ten, exactly as in ``sklearn.linear_model.RidgeCV``; units and responses are centred
+by the mean of the training sounds, without scaling.
 
 With centred features ``X = Q diag(s) V'`` (a row per training sound), ``l = s**2`` and centred
 responses `y`, the leave-one-out error of sound `i` at penalty `a` is (Rifkin & Lippert 2007)
 
     e_i = c_i / d_i,    c = Q diag(1 / (l + a)) Q' y,    d = diag(Q diag(1 / (l + a)) Q') - g,
 
-where `g` takes the direction of the mean out, which centring has used up. Only `Q' y` depends on
-the voxel and only ``l + a`` on the penalty: one decomposition serves all voxels and all penalties.
-Units are rotated once for all splits, so that there are no more of them than sounds, which changes
-no prediction. The products ``X X'`` are never formed: they would square the range of the sizes and
-lose half of the digits where units differ much.
+where `g` accounts for the direction of the mean, removed by centring. Only `Q' y` depends on the
+voxel and only ``l + a`` on the penalty: one decomposition serves all voxels and all penalties.
+Units are rotated once for all splits, so that there are no more of them than sounds, without
+changing predictions. The products ``X X'`` are never formed: they would square the condition number
+and lose half of the digits where units differ much.
 
-Where floating point decides. ``X X'`` has eigenvalues that are zero in truth (at least the one of
-the mean; more where units are few, silent or alike) and come out as about 1e-16 of the largest,
-some of them negative. scikit-learn (1.9 with its default `gcv_mode`) divides by these: at
-penalties of that size and below, its errors are rounding noise, now and then lower than all others,
-so that it takes 1e-17 where refitting without each sound finds nothing of the kind. Here such
-eigenvalues count as zero, the limit in exact arithmetic. And penalties far above the largest or far
-below the smallest eigenvalue have errors that agree to the last digits: scikit-learn takes the one
-that rounding favours, here of those equal to 12 digits the first in the order given is taken.
-Everywhere else the choices are the same; ``python -m benchmarks.correspondence speed`` counts how
-often they are.
+Numerical ties. ``X X'`` has eigenvalues that are zero in exact arithmetic (at least the one of the
+mean; more if units are few, silent or collinear) and about 1e-16 of the largest in floating point,
+some of them negative. scikit-learn (1.9 with its default `gcv_mode`) divides by these: at penalties
+of that size and below, its errors are rounding noise, occasionally lower than all others, so that
+it selects 1e-17 where explicit refitting without each sound does not. Here such eigenvalues count
+as zero, the limit in exact arithmetic. And penalties far above the largest or far below the
+smallest eigenvalue have errors that agree to the last digits: scikit-learn's selection depends on
+rounding; here the first in the given order of those equal to 12 digits is selected. Otherwise the
+selections are the same; ``python -m benchmarks.correspondence speed`` counts how often.
 """
 
 from __future__ import annotations
@@ -36,22 +35,22 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.splits import Split
 
-# In the order in which the authors' code tries them: of equally good ones the strongest is taken.
+# In the order of the authors' code: among equally good ones the strongest is selected.
 ALPHAS = np.array([10.0**exponent for exponent in range(49, -51, -1)])
 VOXELS_AT_ONCE = 4096
-EQUAL = 1e-12  # errors that differ by a smaller share are equal but for rounding
+EQUAL = 1e-12  # relative: smaller differences of errors are rounding
 
 Table = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class RidgeFit:
-    """What was chosen and predicted in one split.
+    """Selected penalties and predictions of one split.
 
     Attributes
     ----------
     alphas : ndarray
-        Penalty of each target, ``(n_targets,)``.
+        Selected penalty of each target, ``(n_targets,)``.
     predicted : ndarray
         Of the test sounds, ``(n_test, n_targets)``, without the mean of the training sounds.
     train_means : ndarray
@@ -64,9 +63,9 @@ class RidgeFit:
 
 
 def compact_units(features: Table) -> NDArray[np.float64]:
-    """Units rotated so that there are no more than sounds; nothing about ridge changes by it.
+    """Units rotated so that there are no more than sounds; ridge regression is unaffected.
 
-    They first lose their mean over all sounds, which would swamp their differences.
+    They are first centred over all sounds, for precision.
 
     Parameters
     ----------
@@ -97,18 +96,18 @@ def fit_ridge(
     split: Split,
     alphas: NDArray[np.float64] = ALPHAS,
 ) -> RidgeFit:
-    """Learn from the training sounds of a split and predict its test sounds.
+    """Fit to the training sounds of a split and predict its test sounds.
 
     Parameters
     ----------
     units : ndarray
-        ``(n_sounds, n_units)``, from :func:`compact_units` where there are many.
+        ``(n_sounds, n_units)``, from :func:`compact_units` if there are many.
     responses : ndarray
         ``(n_sounds, n_targets)``; finite.
     split : Split
-        Which sounds are learned from.
+        Training and test sounds.
     alphas : ndarray
-        Penalties in the order in which they are tried.
+        Candidate penalties in order.
 
     Raises
     ------
@@ -144,10 +143,10 @@ def fit_ridge(
 
 @dataclass(frozen=True)
 class _Decomposed:
-    """Directions that carry something, strongest first: ``(n_train, rank)``, ``(n_test, rank)``.
+    """Non-zero directions, strongest first: ``(n_train, rank)``, ``(n_test, rank)``.
 
-    `rest` is each sound's share of the directions that carry nothing, the mean's left out:
-    ``(n_train,)``, zero where there are none.
+    `rest` is each sound's part in the null directions except the mean: ``(n_train,)``, zero if
+    there are none.
     """
 
     eigenvalues: NDArray[np.float64]
@@ -162,7 +161,7 @@ def _decompose(units: NDArray[np.float64], split: Split) -> _Decomposed:
     vectors, sizes, rows = np.linalg.svd(train - mean, full_matrices=False)
     n_train = len(train)
     carries = sizes > n_train * np.finfo(float).eps * sizes[0]
-    carries[n_train - 1 :] = False  # centring leaves one direction without anything
+    carries[n_train - 1 :] = False  # centring removes one direction
     sizes, vectors, rows = sizes[carries], vectors[:, carries], rows[carries]
     rest = np.zeros(n_train)
     if len(sizes) < n_train - 1:
@@ -183,15 +182,15 @@ def _choose(
     chosen = np.full(y.shape[1], alphas[0])
     before: NDArray[np.float64] | None = None
     for alpha in alphas:
-        # Errors are ratios: any common factor will do. With this one, penalties that cannot be told
-        # apart have weights that are equal in every bit and need no second look.
+        # Errors are relative: any common factor cancels. With this one, numerically equivalent
+        # penalties have bit-identical weights and need no tie-breaking.
         above = not len(eigenvalues) or rest.any() or alpha >= eigenvalues[0]
         weights = (alpha if above else eigenvalues[-1]) / (eigenvalues + alpha)
         if before is not None and np.array_equal(weights, before):
             continue
         before = weights
         leverage = squares @ weights + rest
-        leverage[leverage == 0] = np.inf  # a sound that nothing is known of, not even its error
+        leverage[leverage == 0] = np.inf  # a sound whose error is undetermined
         errors = (vectors * (weights / leverage[:, None])) @ z
         if rest.any():
             errors += in_rest / leverage[:, None]

@@ -1,9 +1,9 @@
-"""Representational similarity: do two systems find the same sounds alike?
+"""Representational similarity analysis.
 
-Units or voxels are z-scored over sounds (by mean and standard deviation of the training sounds; one
-that never varies stays at zero). The distance of two sounds is 1 - Pearson's r between their
-patterns; two systems are compared by Spearman's correlation of their distances. In each split the
-training sounds choose the stage, the test sounds score it; the median over splits is the score.
+Units or voxels are z-scored over sounds (with mean and standard deviation of the training sounds;
+constant ones stay zero). The distance of two sounds is 1 - Pearson's r between their patterns; two
+systems are compared by Spearman's correlation of their distances. In each split the training sounds
+select the stage, the test sounds score it; the median over splits is the score.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class RsaScores:
     Attributes
     ----------
     best : float
-        Median over splits of the stage that the training sounds chose.
+        Median over splits of the stage selected by the training sounds.
     stages : tuple of float
         Median over splits of each stage, test sounds.
     chosen : tuple of int
-        Number of the stage that was chosen in each split.
+        Index of the selected stage in each split.
     """
 
     best: float
@@ -42,7 +42,7 @@ class RsaScores:
 def distances(patterns: Table) -> NDArray[np.float64]:
     """1 - Pearson's r of each pair of sounds, ``(n_sounds, n_units)`` to ``(n_pairs,)``.
 
-    A sound whose pattern is flat has r = 0 with all others.
+    A sound with a constant pattern has r = 0 with all others.
 
     Examples
     --------
@@ -56,10 +56,10 @@ def distances(patterns: Table) -> NDArray[np.float64]:
 
 
 def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Spearman's correlation; 0 where all distances of one are alike."""
+    """Spearman's correlation; 0 if all distances of one are equal."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(each.round(12)) for each in (a, b)]  # rounding noise breaks no ties
+    ranks = [rankdata(each.round(12)) for each in (a, b)]  # rounding noise must not break ties
     ranks = [rank - rank.mean() for rank in ranks]
     norm = np.linalg.norm(ranks[0]) * np.linalg.norm(ranks[1])
     return float(ranks[0] @ ranks[1] / norm) if norm > 0 else 0.0
@@ -83,7 +83,7 @@ def compare_stages(stages: Mapping[str, Sequence[Halves]], of_brain: Sequence[Ha
     Parameters
     ----------
     stages : mapping
-        By stage, what :func:`halves` gives for its activations.
+        By stage, the result of :func:`halves` for its activations.
     of_brain : sequence
         The same for the responses of one participant, same splits.
 
@@ -114,16 +114,16 @@ def compare_stages(stages: Mapping[str, Sequence[Halves]], of_brain: Sequence[Ha
 
 
 def between_participants(participants: Sequence[Sequence[Halves]]) -> float:
-    """How well participants agree: no noise ceiling, which is higher.
+    """Agreement between participants; lower than the noise ceiling.
 
     Each participant's distances of the test sounds are compared with the mean of the others';
     median over splits, mean over participants. Nili et al. (2014) call it the lower bound of the
-    noise ceiling: the others' mean holds noise of their own.
+    noise ceiling, since the mean of the others is noisy.
 
     Parameters
     ----------
     participants : sequence
-        Of each what :func:`halves` gives.
+        For each, the result of :func:`halves`.
 
     Raises
     ------

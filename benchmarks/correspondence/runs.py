@@ -1,4 +1,4 @@
-"""What ``run`` does: a model, the responses that are asked for, and the document of both."""
+"""The command ``run``: a model, the requested responses, and the resulting document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
 from training.prepared import Prepared
 
 NATSOUND165 = "natsound165"
-ARCHIVE = "archive:"  # before the name of a dataset of the voxel archive
+ARCHIVE = "archive:"  # prefix for datasets of the voxel archive
 SOUNDS = Path("fmri", "natsound165")  # in the folder of the real recordings
 
 
@@ -49,17 +49,17 @@ def run_model(
     cache : Path, optional
         Folder for activations.
     n_splits : int
-        How many halvings of the sounds.
+        Number of halvings of the sounds.
     level : float
-        That all sounds are brought to first, see :mod:`hear_brainsoundnet.level`; 0 leaves them as
-        they are.
+        Level to which all sounds are normalised first, see :mod:`hear_brainsoundnet.level`; 0
+        disables it.
 
     Raises
     ------
     FileNotFoundError
         If data are missing.
     ValueError
-        If a name is unknown, or model and responses do not fit.
+        If a name is unknown, or model and responses are incompatible.
     """
     model = build_model(name, checkpoint)
     if level:
@@ -114,7 +114,7 @@ def _targets(
 
 
 def _rows(measured: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row for each stage: every measure, and the components or regions one by one."""
+    """A row for each stage: all measures, and the individual components or regions."""
     rows = []
     for i, stage in enumerate(measured["stages"]):
         row: dict[str, Any] = {"stage": stage, "units": measured["units"][i]}

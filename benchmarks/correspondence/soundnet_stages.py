@@ -14,8 +14,8 @@ from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.geometry import stage_geometry
 
-# Statistics of one channel belong together: a variance that went elsewhere than its mean would
-# blow single channels up by orders of magnitude.
+# The statistics of a channel are permuted together: a variance paired with another mean would scale
+# single channels by orders of magnitude.
 TOGETHER = ("running_mean", "running_var")
 
 
@@ -23,14 +23,14 @@ class SoundNetStages:
     """All stages of a checkpoint, a :class:`~benchmarks.correspondence.stages.StagedModel`.
 
     "conv" stages are taken after the ReLU, "pool" stages after the pooling; a unit is a channel.
-    Short sounds are followed by silence until the last stage has a frame.
+    Short sounds are zero-padded until the last stage has a frame.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         From :func:`hear_brainsoundnet.load_checkpoint`.
     name : str, optional
-        For tables; the checkpoint's own name by default.
+        Name in the tables; by default the checkpoint's name.
 
     Examples
     --------
@@ -77,14 +77,14 @@ class SoundNetStages:
 def permuted_tensors(tensors: Mapping[str, Tensor], seed: int = 0) -> dict[str, Tensor]:
     """Weights permuted within each tensor, the control of Tuckute et al.
 
-    Every weight, bias and BatchNorm parameter keeps its values but not their places; running means
-    and variances of a layer are permuted alike. What a stage could know from the sizes of its
-    weights stays, what it knows from their arrangement is gone.
+    Every weight, bias and BatchNorm parameter keeps its values but not their order; running means
+    and variances of a layer are permuted together. Information in the distribution of a stage's
+    weights is kept, that in their arrangement is lost.
 
     Parameters
     ----------
     tensors : mapping
-        By name, as in ``module.state_dict()``; what is not floating point stays as it is.
+        By name, as in ``module.state_dict()``; integer tensors are unchanged.
     seed : int
         Equal seeds give equal permutations.
 
@@ -114,6 +114,6 @@ def permuted_tensors(tensors: Mapping[str, Tensor], seed: int = 0) -> dict[str, 
 
 
 def permuted_checkpoint(checkpoint: Checkpoint, seed: int = 0) -> Checkpoint:
-    """A checkpoint whose weights are permuted within each tensor; its hash tells the seed."""
+    """A checkpoint with weights permuted within each tensor; its hash depends on the seed."""
     digest = hashlib.sha256(f"{checkpoint.hash} permuted with seed {seed}".encode()).hexdigest()
     return Checkpoint(checkpoint.card, permuted_tensors(checkpoint.tensors, seed), digest)

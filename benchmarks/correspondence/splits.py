@@ -1,8 +1,8 @@
-"""Ten random halvings of the sounds, the same for all voxels, models and stages.
+"""Ten random halvings of the sounds, shared by all voxels, models and stages.
 
-They are drawn as the authors' public code draws them (numpy's legacy generator with seed 0; for
-each split a choice of 83 sounds to learn from, then a choice among the rest to test on): for the
-165 sounds in the order of the published voxel archive these are the paper's own splits.
+They are drawn as in the authors' public code (numpy's legacy generator with seed 0; for each split
+a choice of 83 training sounds, then a choice among the rest as test sounds): for the 165 sounds in
+the order of the published voxel archive these are the paper's own splits.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ N_SPLITS = 10
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the sounds that are learned from and that are tested on, each ascending."""
+    """Indices of the training and test sounds, each ascending."""
 
     train: NDArray[np.intp]
     test: NDArray[np.intp]
 
 
 def random_splits(n_sounds: int, n_splits: int = N_SPLITS, *, seed: int = 0) -> list[Split]:
-    """Different halvings; of an odd number of sounds the larger half is learned from.
+    """Distinct halvings; with an odd number of sounds the larger half is the training set.
 
     Parameters
     ----------
     n_sounds : int
-        At least 6: correlations over fewer than three test sounds say nothing.
+        At least 6: correlations over fewer than three test sounds are meaningless.
     n_splits : int
-        How many.
+        Number of splits.
     seed : int
         Equal seeds give equal splits.
 

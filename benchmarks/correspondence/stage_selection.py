@@ -1,6 +1,6 @@
-"""The best stage of a model without choosing it by what it is scored with.
+"""Cross-validated selection of a model's best stage.
 
-The best of many stages is partly the luckiest. Half of the splits therefore choose the stage of
+The maximum over many stages is biased upwards. Half of the splits therefore select the stage of
 each target, the other half score it; this is repeated with other halves and averaged. Targets are
 then summarised within participants by their median, and participants by their mean.
 """
@@ -22,14 +22,15 @@ Scores = NDArray[np.float64]  # (n_stages, n_splits, n_targets)
 
 @dataclass(frozen=True)
 class BestStage:
-    """Of each target.
+    """Best stage of each target.
 
     Attributes
     ----------
     score : ndarray
         ``(n_targets,)``, mean over the repeats.
     position : ndarray
-        Where the chosen stages stand, 0 the first and 1 the last one, mean over the repeats.
+        Relative position of the selected stages, 0 the first and 1 the last one, mean over the
+        repeats.
     """
 
     score: NDArray[np.float64]
@@ -37,16 +38,16 @@ class BestStage:
 
 
 def best_stage(scores: Scores, *, n_repeats: int = N_REPEATS, seed: int = 0) -> BestStage:
-    """Choose by half of the splits, score by the other half.
+    """Select by half of the splits, score by the other half.
 
     Parameters
     ----------
     scores : ndarray
         ``(n_stages, n_splits, n_targets)``.
     n_repeats : int
-        How many random halves choose.
+        Number of random halves.
     seed : int
-        Of these halves.
+        Seed of the halves.
 
     Raises
     ------

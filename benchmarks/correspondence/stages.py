@@ -1,11 +1,11 @@
-"""What a model is here: named stages from sound to output, and their activations.
+"""Interface of models: named stages from input to output, and their activations.
 
-A model answers two questions. How strongly does each unit of a stage respond to a sound, averaged
-over the sound (:meth:`StagedModel.activations`: one number per sound and unit, for experiments with
-one response per sound)? And how does a stage respond over time (:meth:`StagedModel.frames`: for
-continuous stimuli, each frame with the time in the sound at which it stands)?
+A model provides the response of each unit of a stage to a sound, averaged over time
+(:meth:`StagedModel.activations`: one number per sound and unit, for experiments with one response
+per sound), and the response of a stage over time (:meth:`StagedModel.frames`: for continuous
+stimuli, each frame with its time).
 
-Models of this kind are SoundNet checkpoints (:mod:`benchmarks.correspondence.soundnet_stages`), any
+Models are SoundNet checkpoints (:mod:`benchmarks.correspondence.soundnet_stages`), any
 :class:`torch.nn.Module` by forward hooks (:mod:`benchmarks.correspondence.hooks`), any module with
 the HEAR API (:mod:`benchmarks.correspondence.hear_stages`), and the baselines.
 """
@@ -37,19 +37,19 @@ class Frames:
 
 
 class StagedModel(Protocol):
-    """A model whose stages are compared with a brain.
+    """A model whose stages are compared with brain responses.
 
     Attributes
     ----------
     name : str
-        For tables and pictures.
+        Name in tables and plots.
     sample_rate : int
-        Rate in Hz of the audio that it is given.
+        Rate in Hz of its input.
     stages : tuple of str
-        In the order in which sound passes them.
+        From input to output.
     identity : str
-        Changes with all that the activations depend on (weights, options); the name of the folder
-        in which they are kept.
+        Hash of everything that the activations depend on (weights, options); name of the cache
+        folder.
     """
 
     @property
@@ -89,7 +89,7 @@ class StagedModel(Protocol):
         Raises
         ------
         ValueError
-            If the times of its frames are not known.
+            If the times of its frames are unknown.
         """
         ...
 
@@ -97,12 +97,12 @@ class StagedModel(Protocol):
 def check_activations(
     model: StagedModel, activations: Mapping[str, Tensor], sounds: Sequence[str]
 ) -> None:
-    """Refuse what cannot be compared with responses.
+    """Reject activations that cannot be compared with responses.
 
     Parameters
     ----------
     model : StagedModel
-        Whose activations they are.
+        Model of the activations.
     activations : mapping
         By stage, ``(n_sounds, n_units)``.
     sounds : sequence of str
@@ -111,8 +111,8 @@ def check_activations(
     Raises
     ------
     ValueError
-        If stages are missing or too many, a stage has another shape than one row per sound, or an
-        activation is not finite; names the stage and the sound.
+        If stages are missing or unexpected, a stage does not have one row per sound, or an
+        activation is not finite; the message names the stage and the sound.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def check_activations(
     """
     if set(activations) != set(model.stages):
         raise ValueError(
-            f"{model.name} says that its stages are {', '.join(model.stages)}, but gave "
+            f"{model.name} declares the stages {', '.join(model.stages)}, but gave "
             f"activations of {', '.join(sorted(activations)) or 'none'}; make the two agree"
         )
     for stage in model.stages:

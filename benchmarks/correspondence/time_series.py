@@ -1,9 +1,9 @@
-"""A model against BOLD time series: its frames at their true times, delayed, ridge regression.
+"""Comparison of a model with BOLD time series by delayed ridge regression on its frames.
 
-Frames of a stage become one row per TR: their mean within the TR, or, where a stage is slower than
-the TRs, their value interpolated at the middle of the TR. Rows of the last nine seconds stand side
-by side, so that the haemodynamic response is learned with the weights. Whole episodes are held out
-in turn; the penalty is chosen by cross-validation over the other episodes.
+Frames of a stage become one row per TR: their mean within the TR, or, for a stage slower than the
+TRs, their value interpolated at the middle of the TR. Rows of the last nine seconds are
+concatenated, so that the haemodynamic response is part of the weights. Whole episodes are held out
+in turn; the penalty is selected by cross-validation over the other episodes.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def evaluate_time_series(model: StagedModel, prepared: Prepared) -> dict[str, An
     Parameters
     ----------
     model : StagedModel
-        Its frames are asked for stage by stage.
+        Its frames are computed stage by stage.
     prepared : Prepared
         Of the kind "time_series".
 
@@ -77,8 +77,8 @@ def evaluate_time_series(model: StagedModel, prepared: Prepared) -> dict[str, An
     Raises
     ------
     ValueError
-        If the dataset has no time axis, a subject has fewer than three episodes, or the model does
-        not know the times of its frames.
+        If the dataset has no time axis, a subject has fewer than three episodes, or the times of
+        the model's frames are unknown.
     """
     if prepared.info.kind != "time_series":
         raise ValueError(f"{prepared.folder} holds {prepared.info.kind}, expected time_series")
@@ -103,7 +103,7 @@ def evaluate_time_series(model: StagedModel, prepared: Prepared) -> dict[str, An
 
 
 def _rows(model: StagedModel, stage: str, prepared: Prepared) -> dict[Run, NDArray[np.float32]]:
-    """Delayed rows of every run; every stimulus goes through the model once."""
+    """Delayed rows of every run; every stimulus is processed once."""
     resampler = Resampler(prepared.info.sample_rate, model.sample_rate)
     n_delays = max(1, round(DELAYS_S / prepared.info.tr))
     found: dict[Run, NDArray[np.float32]] = {}
@@ -119,7 +119,7 @@ def _rows(model: StagedModel, stage: str, prepared: Prepared) -> dict[Run, NDArr
 def _of_subject(
     prepared: Prepared, runs: list[Run], rows: dict[Run, NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    """Mean correlation over runs of each target; NaN for those that the subject lacks."""
+    """Mean correlation over runs of each target; NaN for targets missing in the subject."""
     bold = [prepared.bold(run) for run in runs]
     there = np.isfinite(np.concatenate(bold)).all(axis=0)
     scores = np.full((len(runs), prepared.n_targets), np.nan)

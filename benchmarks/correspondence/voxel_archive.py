@@ -1,7 +1,7 @@
-"""The published voxel archive of Tuckute, Feather et al. 2023, by path when a user has it.
+"""Published voxel archive of Tuckute, Feather et al. 2023, given by path.
 
-The layout is the one that the authors' public code reads; the archive itself has not been seen
-here, so that a difference shows up as an error that names the file:
+The layout follows the authors' public code; the archive itself was not available here, so that any
+difference is an error that names the file:
 
     FOLDER/NH2015/voxel_features_array.npy   (165 sounds, n_voxels, 3 scans)
     FOLDER/NH2015/voxel_features_meta.npy    a record per voxel; those with n_reps 3 are used
@@ -9,9 +9,10 @@ here, so that a difference shows up as an error that names the file:
     FOLDER/B2021/voxel_features_array.npy    (192 sounds, n_voxels, 3); the first 165 are used
     FOLDER/DATASET/df_roi_meta.csv           a row per voxel used: subj_idx, roi_label_general
 
-The last one comes as a pickle, which can run any program when it is opened and is not opened here.
-Where you trust it, write it as text once: ``pandas.read_pickle("df_roi_meta.pkl").to_csv(
-"df_roi_meta.csv", index=False)``. Regions are Primary, Anterior, Lateral and Posterior.
+The last one is published as a pickle, which can execute code when opened and is not opened here. If
+you trust it, convert it to text once:
+``pandas.read_pickle("df_roi_meta.pkl").to_csv("df_roi_meta.csv", index=False)``. Regions are
+Primary, Anterior, Lateral and Posterior.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def read_archive(folder: Path, dataset: str, sounds: Path) -> SoundResponses:
     Raises
     ------
     FileNotFoundError
-        If a file is not there.
+        If a file does not exist.
     ValueError
         If a file has another layout, or sounds have no file.
     """
@@ -81,7 +82,7 @@ def _load(path: Path) -> NDArray[Any]:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path} is no plain numpy array ({error})") from error
+        raise ValueError(f"{path} is not a plain numpy array ({error})") from error
 
 
 def _names(records: NDArray[Any], path: Path) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def _with_three_scans(records: NDArray[Any], path: Path, n_voxels: int) -> NDArr
 def _rois(path: Path, n_voxels: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing; write it from df_roi_meta.pkl as {__name__} says"
+            f"{path} is missing; write it from df_roi_meta.pkl as described in {__name__}"
         )
     header, rows = read_table(path)
     missing = {"subj_idx", "roi_label_general"} - set(header)

@@ -1,8 +1,8 @@
-"""The yardsticks that were measured beside the data, measured again.
+"""Remeasurement of the published baselines of natsound165.
 
-They were measured with other splits and, for the network, other random weights. What the features
-were is known by a phrase each. For the modulation spectrum that leaves much open: the definition
-used here was searched for, see :data:`N_DEFINITIONS`, so that its agreement proves little.
+They were measured with other splits and, for the network, other random weights. The features are
+described by a phrase each. For the modulation spectrum that leaves the definition open: the one
+used here was searched for, see :data:`N_DEFINITIONS`, so that its agreement is weak evidence.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from hear_brainsoundnet import load_checkpoint
 
 TOLERANCE = 0.03
 # Definitions of a 640-d modulation spectrum that were scored on these sounds and splits, each with
-# units as they are and standardised, before the one that came closest was kept.
+# raw and standardised units, before the closest one was kept.
 N_DEFINITIONS = 133
-# Of data/README.md: squared correlation, median over ten splits, mean over six components.
+# From data/README.md: squared correlation, median over ten splits, mean over six components.
 MEASURED = {
     "mean and std of 128 log-mel bands": 0.295,
     "2-D modulation spectrum of log-mel + the above (640-d)": 0.633,
@@ -37,7 +37,7 @@ MEASURED = {
 
 
 def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Units of equal variance over all sounds; those that never vary stay at zero.
+    """Units of equal variance over all sounds; constant ones stay zero.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def measure_yardsticks(folder: Path, cache: Path | None = None) -> list[dict[str, Any]]:
-    """A row for each yardstick: as given, by the mapping of the paper, and with units of one size.
+    """A row for each baseline: as published, with the paper's mapping, and with standardised units.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What each part of the pretraining brings: short runs in which one thing is left out."""
+"""Ablations of the pretraining: short trainings with one component removed."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def measure_ablation(
     seeds: Sequence[int] = SEEDS,
     steps: int = STEPS,
 ) -> dict[str, Any]:
-    """All short runs; the document of the page. Runs that are finished are not made again.
+    """All short trainings; the document of the page. Finished ones are reused.
 
     Parameters
     ----------
     corpus, data, tasks_folder, work : Path
-        The corpus, the real recordings, HEAR tasks, and a folder for runs and embeddings.
+        The corpus, the real recordings, HEAR tasks, and a folder for trainings and embeddings.
     ablations : mapping
-        Name for people to changes of the recipe.
+        Display name to changes of the recipe.
     seeds : sequence of int
-        Of weights and crops.
+        Seeds of weights and crops.
     steps : int
-        Of each run.
+        Steps of each training.
     """
     sounds = natural_sounds(data, work)
     splits = random_splits(len(sounds.audio))

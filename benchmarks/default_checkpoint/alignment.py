@@ -1,7 +1,7 @@
-"""Fine-tuning on responses to half of the sounds, tested on the other half.
+"""Brain alignment: fine-tuning on responses to half of the sounds, tested on the other half.
 
-The aligned network is averaged with the one that it started from, in several shares: alignment with
-165 sounds should not cost what was learned from many hours.
+The aligned network is averaged with its initial network, with several weights, so that fine-tuning
+on 165 sounds does not lose what was learned from many hours.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from training.recipe import FitRecipe
 logger = logging.getLogger(__name__)
 
 N_SPLITS = 10
-SHARES = (0.5, 1.0)  # of the aligned network in the average
+SHARES = (0.5, 1.0)  # weights of the aligned network in the average
 SETTINGS: Mapping[str, Any] = {
     "train_from": "conv4",
     "batchnorm": "frozen",
@@ -62,7 +62,7 @@ Scores = dict[str, NDArray[np.float64]]  # by stage, (n_components,)
 
 
 def alignment_recipe(prepared: Prepared, condition: Condition, start: Path, seed: int) -> FitRecipe:
-    """The recipe of one fit: a split, a condition, the network to start from."""
+    """The recipe of one fit: a split, a condition, the initial network."""
     return FitRecipe.model_validate(
         {
             **SETTINGS,
@@ -76,7 +76,7 @@ def alignment_recipe(prepared: Prepared, condition: Condition, start: Path, seed
 
 
 def aligned_soundnet(run: Fitted) -> SoundNet:
-    """The network of a fit, with the weights that were kept."""
+    """The network of a fit, with the selected weights."""
     return run.parts().encoder.soundnet.eval()
 
 
@@ -98,11 +98,11 @@ def measure_alignment(
     data : Path
         Folder of the real recordings.
     work : Path
-        Folder for prepared data and fits; finished ones are not made again.
+        Folder for prepared data and fits; finished ones are reused.
     n_splits : int
         Random halvings of the sounds.
     conditions, shares
-        What is aligned with, the brain first; shares of the aligned network in averages.
+        Alignment targets, the brain first; weights of the aligned network in averages.
     """
     sounds = natural_sounds(data, work)
     prepared = {
@@ -146,7 +146,7 @@ def measure_alignment(
 
 
 def halves(prepared: Prepared, seed: int) -> Split:
-    """Places of the sounds that a fit may learn from (validation included), and of its tests."""
+    """Indices of the training sounds (validation included), and of the test sounds."""
     split = split_of(prepared, seed)
     places = {run: place for place, run in enumerate(prepared.runs)}
     learned = sorted(places[run] for run in (*split.train, *split.validation))

@@ -21,8 +21,8 @@ from hear_brainsoundnet.named import CHECKPOINT_FOLDER
 PROGRAM = "python -m benchmarks.default_checkpoint"
 PLACES = Places("default_checkpoint")
 RESULTS_OF_CARDS = ("natural_sounds", "tasks", "development")
-Share = Annotated[float, typer.Option(help="Of the aligned weights in the average.")]
-app = new_app(PROGRAM, "How the embedded default came about, and what it is worth.")
+Share = Annotated[float, typer.Option(help="Weight of the aligned network in the average.")]
+app = new_app(PROGRAM, "Creation and evaluation of the embedded default checkpoint.")
 
 Pretrained = Annotated[Path, typer.Option(help="Checkpoint of the pretrained network.")]
 Data = Annotated[
@@ -42,7 +42,7 @@ def ablation(
     results: Results = None,
     committed: Committed = False,
 ) -> None:
-    """Short pretrainings in which one thing is left out each."""
+    """Short pretrainings, each with one component removed."""
     numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.ablation import measure_ablation
 
@@ -72,7 +72,7 @@ def natural_sounds(
     results: Results = None,
     committed: Committed = False,
 ) -> None:
-    """Responses to natural sounds, predicted by networks as they are."""
+    """Prediction of responses to natural sounds by networks without fine-tuning."""
     numbers = PLACES.results(results, committed)
     from benchmarks.default_checkpoint.natural_sounds import measure_natural_sounds
 
@@ -107,7 +107,7 @@ def fit_all(
     file: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     share: Share,
 ) -> None:
-    """Align with all sounds, with the settings that cross-validation chose."""
+    """Align with all sounds, with the settings selected by cross-validation."""
     from benchmarks.default_checkpoint import shipping
 
     digest = shipping.fit_all(pretrained, data, out, file, share=share)
@@ -116,12 +116,12 @@ def fit_all(
 
 @app.command()
 def ship(
-    kind: Annotated[Kind, typer.Argument(help="Which of the networks of the package it is.")],
+    kind: Annotated[Kind, typer.Argument(help="Network of the package to write.")],
     checkpoint: Annotated[Path, typer.Argument(help="The network.")],
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where to; with --committed the package itself, by default beside --results."
+            help="Output folder; with --committed the package itself, by default beside --results."
         ),
     ] = None,
     results: Results = None,
@@ -149,10 +149,10 @@ def page(
     out: Page = None,
     readme: Annotated[
         Path | None,
-        typer.Option(help="Text that gets the table of scores; with --committed the README."),
+        typer.Option(help="Text to update with the table of scores; with --committed the README."),
     ] = None,
 ) -> None:
-    """Write the results page, and the scores into a README, from the numbers alone."""
+    """Write the results page, and the scores into a README, from the stored numbers."""
     numbers = PLACES.results(results, committed)
     typer.echo(write_page(numbers, PLACES.page(out, committed)))
     if readme or committed:
@@ -167,5 +167,5 @@ def _named(checkpoints: list[str]) -> dict[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_benchmark(app, PROGRAM, arguments)

@@ -1,4 +1,4 @@
-"""How well a network's units predict the response components of sounds that it did not see."""
+"""Prediction of the response components of held-out sounds from a network's units."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
 TOGETHER = "all of these"
 PRESET = "default preset"
 SOUNDS_AT_ONCE = 15
-QUIETEST = 0.1  # deviation of a unit, relative to the root mean square of all, that counts as one
+QUIETEST = 0.1  # minimal scale of a unit, relative to the root mean square of all
 
 
 @torch.no_grad()
 def stage_summaries(
     soundnet: SoundNet, audio: Sequence[NDArray[np.float32]], input_scale: float
 ) -> dict[str, NDArray[np.float64]]:
-    """Mean and standard deviation over time of every stage, of all, and the default scene.
+    """Mean and standard deviation over time of every stage, of all stages, and the default scene.
 
     Parameters
     ----------
     soundnet : SoundNet
         In inference mode.
     audio : sequence of ndarray
-        Sounds of one length within [-1, 1].
+        Sounds of equal length in [-1, 1].
     input_scale : float
-        Of the checkpoint's card.
+        From the checkpoint's card.
 
     Returns
     -------
@@ -61,10 +61,10 @@ def squared_correlations(
 ) -> NDArray[np.float64]:
     """Squared correlation of predicted and measured responses to the test sounds, by component.
 
-    Ridge regression as in :mod:`benchmarks.correspondence.ridge`, from units that all have the same
-    variance over the training sounds; but those that are all but silent there stay small, because
-    the few test sounds that they answer to would rule. The penalty of each component is chosen
-    without its tests.
+    Ridge regression as in :mod:`benchmarks.correspondence.ridge`, on units scaled to equal variance
+    over the training sounds, except that the scale of nearly silent units stays small, because
+    otherwise the few test sounds they respond to would dominate. The penalty of each component is
+    selected without test sounds.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def squared_correlations(
     responses : ndarray
         ``(n_sounds, n_components)``.
     split : Split
-        What is learned from, and tested on.
+        Training and test sounds.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the network is aligned with: the brain, and three controls."""
+"""Alignment targets: the brain, and three controls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONDITIONS: tuple[Condition, ...] = ("brain", "permuted brain", "SpectroTemporal
 
 
 def averaged_name(condition: Condition, share: float) -> str:
-    """What results call the network of a condition, averaged with the one before.
+    """Name in the results of a condition's network, averaged with the initial one.
 
     Examples
     --------
@@ -32,12 +32,11 @@ def averaged_name(condition: Condition, share: float) -> str:
 def prepare_condition(
     condition: Condition, sounds: NaturalSounds, data: Path, work: Path
 ) -> Prepared:
-    """The dataset that a condition is fitted to.
+    """The dataset of a condition.
 
-    The permuted brain is that of the brain; the responses are exchanged by the fit. The responses
-    of "SpectroTemporal" are as many principal components of that baseline as the brain has
-    components, each with the brain's variance: an account of the sounds that owes nothing to a
-    brain.
+    The permuted brain uses the brain's dataset; the fit permutes the responses. The responses of
+    "SpectroTemporal" are principal components of that baseline, as many as the brain has components
+    and with the brain's variances: a description of the sounds independent of any brain.
 
     Parameters
     ----------

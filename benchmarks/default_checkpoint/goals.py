@@ -1,4 +1,4 @@
-"""What the default checkpoint should reach, and what it does."""
+"""Goals of the default checkpoint, and measured scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class Aim:
-    """A number that would be good, where the least is to be better than all other rows."""
+    """A desirable score; the minimal goal is to exceed all other rows."""
 
     title: str
     number: float | None = None
@@ -35,7 +35,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Score:
-    """Of one contender in one measure, with its interval or spread in words."""
+    """Score of one contender in one measure, with its interval or spread as text."""
 
     value: float
     spread: str = ""
@@ -57,7 +57,7 @@ def goal_rows(
     tasks: Mapping[str, Any] | None,
     probes: Sequence[MeasuredModel] = (),
 ) -> list[dict[str, str]]:
-    """One row for each measure; the least is to be above every other contender.
+    """One row for each measure; the minimal goal is to exceed every other contender.
 
     Parameters
     ----------
@@ -81,13 +81,13 @@ def goal_rows(
 
 
 def _contender(model: MeasuredModel) -> str:
-    """What a model of the HEAR eval kit is called here, "" if it is none of the contenders."""
+    """Name of a model of the HEAR eval kit in this table, "" if it is not a contender."""
     for name, module in BASELINES.items():
         if model.name.startswith(module):
             return name
     hashes = {named.hash: key for key, named in NAMED.items()}
     key = hashes.get(model.checkpoint_hash, "")
-    if key == DEFAULT:  # with its own preset alone
+    if key == DEFAULT:  # with its own preset only
         return "" if "preset=paper" in model.name or "scene=" in model.name else "default"
     return {"untrained": "random weights"}.get(key, key)
 

@@ -1,4 +1,4 @@
-"""Responses to 165 natural sounds, predicted by networks as they are."""
+"""Prediction of responses to 165 natural sounds by networks without fine-tuning."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measure_natural_sounds(
     Parameters
     ----------
     checkpoints : mapping
-        Name for people to the name or path of a checkpoint.
+        Display name to the name or path of a checkpoint.
     data : Path
         Folder of the real recordings.
     work : Path
@@ -118,7 +118,8 @@ def scored(tables: Mapping[str, NDArray[Any]], sounds: NaturalSounds) -> Scores:
 
 
 def scene_embeddings_of(module: str, audio: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """What a baseline with the HEAR API says of sounds of one length, ``(n_sounds, size)``."""
+    """Scene embeddings by a baseline with the HEAR API of sounds of equal length, ``(n_sounds,
+    size)``."""
     baseline = importlib.import_module(module)
     model = baseline.load_model(sample_rate=DEFAULT_SAMPLE_RATE)
     scene: torch.Tensor = baseline.get_scene_embeddings(torch.from_numpy(np.stack(audio)), model)

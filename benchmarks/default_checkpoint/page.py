@@ -15,28 +15,28 @@ PAGE = Path(__file__).with_name("results.md")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
 TRIED = PAGE.with_name("tried.md")
 README = PAGE.parents[2] / "README.md"
-BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # of the table in the README
+BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # markers of the table in the README
 
 
 def goals_of(results: Path) -> list[dict[str, str]]:
-    """What was to be reached and what was, from the numbers."""
+    """Goals and measured scores, from the stored numbers."""
     sounds, tasks = (read_result(results, name) for name in ("natural_sounds", "tasks"))
     return goal_rows(sounds, tasks, read_models([HEAR_RESULTS]))
 
 
 def brief_table(results: Path) -> str:
-    """The scores of all contenders, without the goals, as the README has them."""
+    """The scores of all contenders, without the goals, as in the README."""
     rows = [{name: row[name] for name in ("measure", *CONTENDERS)} for row in goals_of(results)]
     return "\n".join(format_table(rows))
 
 
 def write_brief_table(results: Path, readme: Path) -> Path:
-    """Put :func:`brief_table` in the place of the one that a text has.
+    """Replace the table in a text by :func:`brief_table`.
 
     Raises
     ------
     ValueError
-        If the text has no place for it.
+        If the text has no markers for it.
     """
     before, begins, rest = readme.read_text().partition(BEGINS)
     _, ends, after = rest.partition(ENDS)
@@ -48,7 +48,7 @@ def write_brief_table(results: Path, readme: Path) -> Path:
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page from the numbers and what was tried."""
+    """Write the page from the stored numbers and the notes on experiments."""
     return write_results_page(
         results,
         page,

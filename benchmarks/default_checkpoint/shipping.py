@@ -1,4 +1,4 @@
-"""The files that are shipped: the default, and those that it is compared with."""
+"""The checkpoints included in the package: the default, and its comparisons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
     "pretrained": "soundnet-pretrained",
 }
 MEASURED_AS = {"distilled": "default", "aligned": "natural-sounds", "pretrained": "pretrained"}
-SHARE = "share of the aligned weights"  # in the card
+SHARE = "share of the aligned weights"  # key in the card
 COMMAND = "make default-checkpoint"
 LICENCE = "CC BY 4.0; learned from sounds under the licences that the provenance lists"
 STRONGER = (
@@ -34,9 +34,9 @@ STRONGER = (
 )
 USES = {
     "distilled": "Audio embeddings, and a starting point for fits to brain responses. Trained "
-    "further from the original SoundNet (Aytar, Vondrick & Torralba 2016) on free audio: to predict "
-    "the embeddings of YAMNet and of Google's speech embedding, acoustic descriptions (log-mel, "
-    f"modulation) and synthesised words. Not fitted to any brain. {STRONGER}",
+    "further from the original SoundNet (Aytar, Vondrick & Torralba 2016) on free audio: to "
+    "predict the embeddings of YAMNet and of Google's speech embedding, acoustic descriptions "
+    f"(log-mel, modulation) and synthesised words. Not fitted to any brain. {STRONGER}",
     "aligned": "Embeddings of sound, and a start for fits to brain responses. Pretrained without "
     "labels on free sound, then aligned with group responses of auditory cortex to 165 natural "
     "sounds, presented in blocks; not with one person's responses to film, as the published "

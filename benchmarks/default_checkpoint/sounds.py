@@ -1,6 +1,6 @@
-"""The 165 natural sounds at the network's rate, with the brain's responses, in one order.
+"""The 165 natural sounds at the network's rate, with the response components, in one order.
 
-They come at the level that the default preset brings sounds to, as embeddings hear them.
+They are normalised to the default preset's level, as at inference.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NaturalSounds:
     Attributes
     ----------
     prepared : Prepared
-        The dataset that fits read.
+        The dataset used by fits.
     audio : list of ndarray
         ``(n_samples,)`` within [-1, 1], one for each run of `prepared`.
     responses : ndarray
@@ -44,7 +44,7 @@ class NaturalSounds:
 
 
 def natural_sounds(data: Path, work: Path) -> NaturalSounds:
-    """Prepare them in ``work/prepared``, or read what was prepared there."""
+    """Prepare them in ``work/prepared``, or read the existing dataset."""
     levelled = work / "levelled"
     levelled.mkdir(parents=True, exist_ok=True)
     for path in sorted((data / FOLDER / "sounds").glob("*.wav")):

@@ -1,4 +1,4 @@
-"""How well embeddings serve where a logistic regression learns from all there is to learn from."""
+"""Accuracy of logistic regression on embeddings, with full training sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of right answers in each tested split, and how many clips it has.
+    """Fraction of correct answers in each tested split, and its number of clips.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Accuracy:
 
     @classmethod
     def of(cls, answers: Mapping[str, NDArray[np.bool_]]) -> Accuracy:
-        """Of the answers to the clips of each tested split."""
+        """Accuracy from the correctness of each clip of each tested split."""
         own = answers.values()
         return cls(tuple(float(each.mean()) for each in own), tuple(len(each) for each in own))
 
@@ -55,7 +55,7 @@ class Accuracy:
         return float(np.mean(self.splits))
 
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the share of right answers over all tested clips."""
+        """Wilson's 95 % interval of the fraction of correct answers over all tested clips."""
         n_right = sum(round(a * n) for a, n in zip(self.splits, self.n_clips, strict=True))
         found = binomtest(n_right, sum(self.n_clips)).proportion_ci(0.95, method="wilson")
         return float(found.low), float(found.high)
@@ -89,11 +89,11 @@ def measure_tasks(
     Parameters
     ----------
     checkpoints : mapping
-        Name for people to the name or path of a checkpoint.
+        Display name to the name or path of a checkpoint.
     presets : sequence of str
-        Scene expressions of the plugin, or names of presets.
+        Scene expressions of the package, or names of presets.
     tasks_folder : Path
-        Folder of tasks as ``python -m benchmarks.hear tasks`` makes them.
+        Folder of tasks made by ``python -m benchmarks.hear tasks``.
     work : Path
         Folder for embeddings.
     """
@@ -128,7 +128,7 @@ def measure_tasks(
 
 
 def _command(names: Sequence[str], presets: Sequence[str]) -> str:
-    """What makes the table again; files are for the reader to name.
+    """The command that reproduces the table; files are given by the reader.
 
     Examples
     --------

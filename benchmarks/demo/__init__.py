@@ -1,1 +1,1 @@
-"""The main job on a few sounds: embed a folder and see what is near to what."""
+"""Demo: embed a few recordings and plot their similarity."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.demo``: embed a folder, list and draw what is near to what."""
+"""``python -m benchmarks.demo``: embed a folder, list and plot nearest neighbours."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from hear_brainsoundnet.results import read_scene_table
 
 
 def demo(
-    audio: Annotated[Path | None, typer.Option(help="Folder of sounds; else examples.")] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="Folder of recordings; by default examples.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo"),
 ) -> None:
-    """Embed a folder of sounds with the default checkpoint and show the nearest neighbours."""
+    """Embed a folder of recordings with the default checkpoint and show the nearest neighbours."""
     if audio is None:
         audio = out / "sounds"
         make_sounds(audio)
@@ -28,7 +30,7 @@ def demo(
     command = ["embed", str(audio), "-o", str(embeddings), "--force"]
     typer.echo("hear-brainsoundnet " + " ".join(command))
     run = subprocess.run([sys.executable, "-m", "hear_brainsoundnet", *command], check=False)
-    if run.returncode not in (0, 1):  # 1: some files could not be read, the others were
+    if run.returncode not in (0, 1):  # 1: some files could not be read
         raise typer.Exit(run.returncode)
     table = read_scene_table(embeddings)
     names, scene = table.names, table.scene

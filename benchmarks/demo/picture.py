@@ -1,4 +1,4 @@
-"""Draw which sounds are near to which, from a folder that ``hear-brainsoundnet embed`` wrote."""
+"""Plot of the similarity matrix of a folder written by ``hear-brainsoundnet embed``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from hear_brainsoundnet import nearest
 
-MOST_FILES = 40  # in the picture; more cannot be read
+MOST_FILES = 40  # more would be illegible
 
 
 def similarities(scene: np.ndarray) -> np.ndarray:
-    """Cosine similarity of embeddings whose dimensions were z-scored over the files.
+    """Cosine similarity of embeddings with dimensions z-scored over the files.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def similarities(scene: np.ndarray) -> np.ndarray:
 
 
 def draw_neighbours(names: list[str], similarity: np.ndarray, path: Path) -> None:
-    """A matrix of similarities; the nearest other sound of each row is marked."""
+    """Plot the similarity matrix, with each row's nearest neighbour marked."""
     import matplotlib
 
     matplotlib.use("Agg")

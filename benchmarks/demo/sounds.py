@@ -1,4 +1,4 @@
-"""Example sounds, made on the spot: speech by espeak-ng, tones, chords, noises and clicks."""
+"""Synthetic example recordings: speech by espeak-ng, tones, chords, noises and clicks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENTENCES = {
     "speech-german": ("de", "Das Ohr hört, was das Gehirn erwartet."),
     "speech-spanish": ("es", "El oído escucha lo que espera el cerebro."),
 }
-# What the other speakers of many variants say, two sentences each.
+# Texts of the other speakers of many variants, two sentences each.
 SAYINGS = (
     "Rain fell on the roof all night, and nobody could sleep.",
     "She opened the window and heard a train far away.",
@@ -38,17 +38,17 @@ SPEAKERS = ("f1", "f2", "f3", "f4", "m1", "m2", "m4", "m5", "m7")
 
 
 def make_sounds(folder: Path, seed: int = 0, n_variants: int = 1) -> None:
-    """Write the example sounds into `folder`.
+    """Write the example recordings into `folder`.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     seed : int
-        Of the noises, and of what differs between variants.
+        Seed of the noises, and of the differences between variants.
     n_variants : int
-        The twelve sounds come in so many variants, all different: other speakers who say other
-        things, tones and chords at other pitches, other noises. The first one is always the same.
+        Number of variants of the twelve recordings, all different: other speakers and texts, tones
+        and chords at other pitches, other noises. The first one is always the same.
 
     Raises
     ------

@@ -1,7 +1,6 @@
-"""``python -m benchmarks.demo.train``: from fMRI to a checkpoint, on a simulated brain.
+"""``python -m benchmarks.demo.train``: from simulated fMRI to a checkpoint.
 
-Runs the commands that one runs with data of one's own, one after the other, and says what each is
-and how long it took.
+Runs the same commands as for real data, one after the other, and prints each with its duration.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ from benchmarks.demo.sounds import make_sounds
 TRAINING = ("python", "-m", "training")
 PLUGIN = "hear-brainsoundnet"
 RECIPE = Path("training", "recipes", "demo.yaml")
-N_VARIANTS = 8  # of the twelve example sounds; seasons share none of them
+N_VARIANTS = 8  # of the twelve example recordings; seasons share none of them
 BRAIN = (
     "run_minutes=3",
     "n_parcels=100",
-    "hidden=default",  # what some parcels follow is what the fit starts from
+    "hidden=default",  # some parcels follow the network that the fit starts from
     "kinds={envelope: 3, spectral: 6, modulation: 4, soundnet: 6, other_soundnet: 5}",
     "explainable_variance=[0.5, 0.7]",
 )
 
 
 def demo(
-    audio: Annotated[Path | None, typer.Option(help="Folder of recordings; else made up.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for all that is made, new or empty.")] = Path(
-        "train-demo"
-    ),
+    audio: Annotated[
+        Path | None, typer.Option(help="Folder of recordings; by default synthetic.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Output folder, new or empty.")] = Path("train-demo"),
 ) -> None:
-    """Simulate a brain that listens, fit an encoder to it, take it out and use it."""
+    """Simulate a brain's responses, fit an encoder to them, export and use it."""
     if out.exists() and any(out.iterdir()):
         typer.echo(f"{out} is not empty; remove it or choose another --out", err=True)
         raise typer.Exit(2)
@@ -50,7 +49,7 @@ def demo(
     for setting in BRAIN:
         simulated += ["--set", setting]
     data = f"data={experiment / 'prepared'}"
-    film = experiment / "stimuli" / "s02e01a.wav"  # of the season that is held out
+    film = experiment / "stimuli" / "s02e01a.wav"  # from the held-out season
     _run(*TRAINING, "simulate", experiment, "--audio", audio, *simulated)
     _run(*TRAINING, "prepare", experiment / "prepare.yaml")
     _run(*TRAINING, "fit", RECIPE, "--out", run, data)
@@ -68,7 +67,7 @@ def demo(
 
 
 def _run(*command: str | Path) -> None:
-    """Echo a command, run it, and say how long it took; its failure ends the demo."""
+    """Echo a command, run it, and print its duration; a failure ends the demo."""
     words = [str(word) for word in command]
     typer.echo("\n$ " + shlex.join(words))
     begin = time.monotonic()
@@ -79,7 +78,7 @@ def _run(*command: str | Path) -> None:
 
 
 def _in_this_python(words: list[str]) -> list[str]:
-    """The command by the interpreter that runs, whatever else is called python here."""
+    """The command with the current interpreter, whichever python is on the path."""
     if words[0] == PLUGIN:
         return [sys.executable, "-m", "hear_brainsoundnet", *words[1:]]
     return [sys.executable, *words[1:]]

@@ -15,15 +15,15 @@ from hear_brainsoundnet.command_line import WrongCall, new_app
 PROGRAM = "python -m benchmarks.development"
 PLACES = Places("default_checkpoint")  # whose page has the table
 PRESETS_LEVEL = "preset"
-app = new_app(PROGRAM, "Tasks that presets, recipes and checkpoints are chosen on.")
+app = new_app(PROGRAM, "Development tasks for selecting presets, recipes and checkpoints.")
 
 
 @app.command()
 def tasks(
     corpus: Annotated[Path, typer.Option(help="Folder of a corpus.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tasks; those in it are kept.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tasks; existing ones are kept.")],
     cache: Annotated[
-        Path, typer.Option(help="Folder of what is fetched and synthesised, as for corpora.")
+        Path, typer.Option(help="Folder for downloads and synthesised files, as for corpora.")
     ],
 ) -> None:
     """Make the tasks, from a corpus and from free synthesisers."""
@@ -43,7 +43,7 @@ def measure(
     ] = None,
     level: Annotated[
         list[str] | None,
-        typer.Option(help=f"Level, or {PRESETS_LEVEL!r} for that of the preset; repeat it."),
+        typer.Option(help=f"Level, or {PRESETS_LEVEL!r} for that of the preset; repeatable."),
     ] = None,
     task: Annotated[
         list[str] | None, typer.Option(help="Only this task of scenes, such as kind; repeat it.")
@@ -82,5 +82,5 @@ def _level(text: str) -> float | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_benchmark(app, PROGRAM, arguments)

@@ -1,6 +1,6 @@
-"""All poolings of all stages of a network, computed once; a scene expression is some columns.
+"""All poolings of all stages of a network, computed once; a scene expression selects columns.
 
-conv1 is left out: its frames are so many that they would cost more than all other stages.
+conv1 is left out: its many frames would cost more than all other stages.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.named import load_checkpoint
 
 LEFT_OUT = ("conv1",)
-LAGS = {"conv2": (1, 2, 4, 8, 16, 32, 64)}  # of changes; of other stages 1
+LAGS = {"conv2": (1, 2, 4, 8, 16, 32, 64)}  # lags of changes; 1 for other stages
 
 Embeddings = Mapping[str, NDArray[np.float32]]  # by split, (n_clips, n_columns)
 
 
 def every_scene(stages: Mapping[str, StageGeometry]) -> str:
-    """The expression that has all of them.
+    """The expression that contains all of them.
 
     Examples
     --------
@@ -43,12 +43,12 @@ def every_scene(stages: Mapping[str, StageGeometry]) -> str:
 
 
 def columns_of(scene: str, stages: Mapping[str, StageGeometry]) -> NDArray[np.int64]:
-    """Where the units of a scene expression stand among those of :func:`every_scene`.
+    """Columns of a scene expression among those of :func:`every_scene`.
 
     Raises
     ------
     ValueError
-        If it is no expression, or names a stage that is left out.
+        If it is not a valid expression, or names an excluded stage.
 
     Examples
     --------
@@ -81,18 +81,18 @@ def columns_of(scene: str, stages: Mapping[str, StageGeometry]) -> NDArray[np.in
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may be chosen.
+    """A checkpoint with scene expression and level.
 
     Attributes
     ----------
     name : str
-        For people.
+        Display name.
     checkpoint : str
         Name or path.
     scene : str
         Expression, or the name of a preset.
     level : float or None
-        Brought to first; None for that of the preset.
+        Target level; None for that of the preset.
     """
 
     name: str
@@ -102,17 +102,17 @@ class Candidate:
 
     @property
     def preset(self) -> str:
-        """The preset that says what the expression does not."""
+        """The preset for settings not in the expression."""
         return self.scene if self.scene in PRESETS else "default"
 
     @property
     def expression(self) -> str:
-        """Of the scene."""
+        """Scene expression."""
         return PRESETS[self.scene].scene if self.scene in PRESETS else self.scene
 
     @property
     def options(self) -> dict[str, object]:
-        """Keywords for ``load_model`` but for rate and scene."""
+        """Keywords for ``load_model`` except rate and scene."""
         level = {} if self.level is None else {"level": self.level}
         return {"preset": self.preset, **level}
 
@@ -122,19 +122,19 @@ class Candidate:
 
 
 def stages_of(checkpoint: str) -> dict[str, StageGeometry]:
-    """Of the network of a checkpoint."""
+    """Stages of a checkpoint's network."""
     return stage_geometry(load_checkpoint(checkpoint).card.layers)
 
 
 def embed_all(
     candidate: Candidate, tasks: Sequence[TaskFolder], sample_rate: int, cache: Path
 ) -> dict[str, Embeddings]:
-    """By task, every stage and pooling of the candidate's network, computed unless in the cache.
+    """By task, every stage and pooling of the candidate's network, cached.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If checkpoint or tasks are not right.
+        If checkpoint or tasks are missing or invalid.
     """
     options = {
         **candidate.options,

@@ -1,7 +1,7 @@
-"""Which recordings of a corpus a task takes, and which of them may be learned from together.
+"""Selection of a corpus's recordings for a task, and grouped folds.
 
-A draw is balanced over the classes and, within a class, over its sources; it depends on the seed
-and the names of the recordings alone, not on their order in the corpus.
+A draw is balanced over the classes and, within a class, over its sources; it depends only on the
+seed and the names of the recordings, not on their order in the corpus.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A recording that has a label.
+    """A labelled recording.
 
     Attributes
     ----------
     recording : int
-        Number in the corpus.
+        Index in the corpus.
     name : str
         Source and file.
     label : str
-        What is to be told.
+        The target class.
     group : str
-        What may not be learned from and tested at once: a package, a speaker, a phrase.
+        Unit that must not be split between training and test: a package, a speaker, a phrase.
     """
 
     recording: int
@@ -44,7 +44,7 @@ class Excerpt:
 
 
 def named_recordings(corpus: Corpus, shortest: float = 0.0) -> Iterator[tuple[int, str, str]]:
-    """Number, ``source/file`` and kind of the recordings of at least so many seconds."""
+    """Index, ``source/file`` and kind of the recordings with at least this duration in seconds."""
     table = corpus.recordings
     columns = (table["source"], table["file"], table["kind"], table["n_samples"])
     for i, (source, file, kind, n_samples) in enumerate(zip(*columns, strict=True)):
@@ -53,7 +53,7 @@ def named_recordings(corpus: Corpus, shortest: float = 0.0) -> Iterator[tuple[in
 
 
 def draw_balanced(excerpts: Sequence[Excerpt], n_per_class: int, seed: int) -> list[Excerpt]:
-    """At most `n_per_class` of each label, from its groups in turn as long as they have some.
+    """At most `n_per_class` of each label, from its groups in turn.
 
     Examples
     --------
@@ -81,10 +81,10 @@ def shuffled(excerpts: Sequence[Excerpt], rng: np.random.Generator) -> list[Exce
 
 
 def folds_of_groups(excerpts: Sequence[Excerpt], n_folds: int) -> dict[str, int]:
-    """A fold for each group, so that the clips of every class are spread over the folds.
+    """A fold for each group, such that the clips of every class are spread over the folds.
 
-    The groups come in order of their sizes, the largest first; each goes where it brings the least
-    together: where the classes that it has have the fewest clips so far.
+    Groups are assigned in order of size, the largest first; each to the fold where its classes have
+    the fewest clips so far.
 
     Examples
     --------

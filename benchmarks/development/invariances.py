@@ -1,4 +1,4 @@
-"""What should not change an embedding: the level of a sound, and what is far away from a moment."""
+"""Invariances of an embedding: to the level of a recording, and to distant events."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hear_brainsoundnet.embedding import EmbeddingModel
 from training.corpus.corpus import SAMPLE_RATE
 
 GAINS_DB: Mapping[str, float] = {"20 dB down": -20.0, "10 dB up": 10.0}
-PEAK = 0.25  # of the sounds at their own level: 10 dB more do not clip
-DISTANCE_S = 10.0  # from a click to the nearest frame that is looked at
+PEAK = 0.25  # of the unmodified clips: 10 dB more do not clip
+DISTANCE_S = 10.0  # from a click to the nearest frame compared
 _SECONDS, _CLICK_S = 21.0, 20.5
 _NOISE, _CLICK = 0.003, 1.0  # root mean square, and amplitude
 _CLIPS_AT_ONCE = 20
@@ -24,14 +24,15 @@ _CLIPS_AT_ONCE = 20
 def level_tables(
     candidate: Candidate, clips: Sequence[NDArray[np.floating]]
 ) -> dict[str, NDArray[np.float32]]:
-    """All stages and poolings of clips at their own level ("") and at each of :data:`GAINS_DB`.
+    """All stages and poolings of clips at their original level ("") and at each of
+    :data:`GAINS_DB`.
 
     Parameters
     ----------
     candidate : Candidate
-        Whose network and level are meant; not its expression.
+        Provides network and level; its expression is ignored.
     clips : sequence of ndarray
-        Of one length, at the rate of corpora.
+        Of equal length, at the corpus rate.
     """
     model = _load(candidate, scene=every_scene(stages_of(candidate.checkpoint)))
     own = torch.from_numpy(np.stack([PEAK * clip / np.abs(clip).max() for clip in clips])).float()
@@ -45,7 +46,8 @@ def level_tables(
 
 
 def mean_cosine(own: NDArray[np.floating], changed: NDArray[np.floating]) -> float:
-    """Of embeddings and those of the same clips changed, standardised as `own` are over clips.
+    """Mean cosine between embeddings of clips and of the same clips modified, standardised as
+    `own`.
 
     Examples
     --------
@@ -64,13 +66,13 @@ def mean_cosine(own: NDArray[np.floating], changed: NDArray[np.floating]) -> flo
 
 
 def moved_by_click(candidate: Candidate, seed: int = 0) -> float:
-    """How far a loud click moves the frames that are 10 s or more before it, in quiet noise.
+    """Effect of a loud click on frames at least 10 s before it, in quiet noise.
 
     Returns
     -------
     float
-        Largest difference, in standard deviations of the frames; 0 for frames that depend on
-        nothing so far away.
+        Maximal difference, in standard deviations of the frames; 0 for frames that do not depend on
+        distant samples.
     """
     model = _load(candidate)
     generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What all tasks here have in common: name, rate, command."""
+"""Common properties of the tasks: name, rate, command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def task_name(what: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """What :func:`task_name` was made from, or the name itself.
+    """The argument of :func:`task_name`, or the name itself.
 
     Examples
     --------
@@ -37,5 +37,5 @@ def short_name(name: str) -> str:
 
 
 def scene_task(what: str, splits: Sequence[str], seconds: float, about: str) -> SceneTask:
-    """A task at the rate of corpora, so that nothing is resampled."""
+    """A task at the corpus rate, so that nothing is resampled."""
     return SceneTask(task_name(what), tuple(splits), seconds, COMMAND, about, SAMPLE_RATE)

@@ -15,24 +15,24 @@ from training.corpus.corpus import Corpus
 
 
 def make_all(corpus_folder: Path, cache: Path, out: Path) -> Iterator[Path]:
-    """Make each task unless it is there already; yields its folder.
+    """Make each task unless it exists; yields its folder.
 
     Parameters
     ----------
     corpus_folder : Path
-        Of the corpus that recordings are taken from.
+        Corpus that recordings are taken from.
     cache : Path
-        Folder of what is fetched and synthesised.
+        Folder for downloads and synthesised files.
     out : Path
-        Folder for the tasks: those of scenes in ``tasks``, where ``benchmarks.hear`` finds them,
-        too; that of onsets in ``frames``.
+        Folder for the tasks: scene tasks in ``tasks``, where ``benchmarks.hear`` finds them, too;
+        the onset task in ``frames``.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no corpus, or it lacks what a task needs.
+        If there is no corpus, or it lacks recordings for a task.
     OSError
-        If a synthesiser is missing, or its sounds cannot be fetched.
+        If a synthesiser is missing, or its soundfont cannot be downloaded.
     """
     corpus, scenes = Corpus.open(corpus_folder), out / SCENES
     for make in (make_kind, make_event, make_speaker, make_phrase, make_letter):

@@ -1,4 +1,4 @@
-"""Candidates side by side on the development tasks; the document of the table."""
+"""Comparison of candidates on the development tasks; the document of the table."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ def measure(
     cache: Path,
     task_names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """All candidates on all tasks; the first is what the others are compared with.
+    """All candidates on all tasks; each is compared with the first.
 
     Parameters
     ----------
     candidates : sequence of Candidate
     tasks_folder : Path
-        What ``python -m benchmarks.development tasks`` has made.
+        Output of ``python -m benchmarks.development tasks``.
     cache : Path
-        Folder for embeddings, so that another expression costs nothing but its regressions.
+        Folder for cached embeddings, so that another expression costs only its regressions.
     task_names : sequence of str
-        Short names of scene tasks; with some, nothing else is measured.
+        Short names of scene tasks; if given, nothing else is measured.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If a checkpoint, an expression or the tasks are not right.
+        If a checkpoint, an expression or the tasks are missing or invalid.
     """
     tasks = find_tasks(tasks_folder / SCENES, [task_name(each) for each in task_names])
     frames = tasks_folder / FRAMES
     onsets = find_tasks(frames, [task_name(LABEL)]) if frames.exists() and not task_names else []
     others: dict[tuple[str, str, float | None], _Others] = {}
-    columns = [candidate.columns() for candidate in candidates]  # mistakes come to light first
+    columns = [candidate.columns() for candidate in candidates]  # errors are raised early
     rows, found = [], []
     for candidate, own in zip(candidates, columns, strict=True):
         embeddings = embed_all(candidate, tasks, common_sample_rate(tasks), cache)
@@ -113,21 +113,21 @@ def measure(
 def answers_of(
     embeddings: Embeddings, columns: NDArray[np.int64], task: TaskFolder
 ) -> NDArray[np.bool_]:
-    """Which tested clips of a task are labelled right, from some columns of its embeddings."""
+    """Correctness for each tested clip of a task, from some columns of its embeddings."""
     own = {split: table[:, columns] for split, table in embeddings.items()}
     return np.concatenate(list(answers_by_split(own, labels_of(task)).values()))
 
 
 @dataclass(frozen=True)
 class _Others:
-    """What does not come from the tasks of scenes, of one network, preset and level.
+    """Results other than scene tasks, of one network, preset and level.
 
     Attributes
     ----------
     tables : mapping
         :func:`benchmarks.development.invariances.level_tables`.
     told : dict
-        The cells that are the same for all expressions.
+        The cells that are equal for all expressions.
     """
 
     tables: Mapping[str, NDArray[np.float32]]
@@ -149,7 +149,7 @@ class _Others:
 
 
 def clips_of_level(task: TaskFolder) -> list[NDArray[np.float32]]:
-    """Every so many-th clip of a task, :data:`N_LEVEL_CLIPS` in all, silent ones left out."""
+    """Equally spaced clips of a task, :data:`N_LEVEL_CLIPS` in total, without silent ones."""
     folder = task.path / str(common_sample_rate([task]))
     paths = [folder / split / name for split, own in task.labels.items() for name in own]
     step = max(1, len(paths) // N_LEVEL_CLIPS)
@@ -158,7 +158,7 @@ def clips_of_level(task: TaskFolder) -> list[NDArray[np.float32]]:
 
 
 def command(candidates: Sequence[Candidate]) -> str:
-    """What makes the table again; files are for the reader to name."""
+    """The command that reproduces the table; files are given by the reader."""
     scenes = dict.fromkeys(candidate.scene for candidate in candidates)
     levels = dict.fromkeys(candidate.level for candidate in candidates)
     words = ["--tasks", "TASKS", "--out", "WORK"]

@@ -1,10 +1,10 @@
-"""Single notes that a sampler plays: which family of instruments, and which note.
+"""Single notes played by a sampler: instrument family, and note.
 
-``instrument``: ten families of General MIDI, told of programs that were not learned from. ``note``:
-one of 24 notes in a row, told of instruments that were not learned from.
+``instrument``: ten families of General MIDI, tested on programs not used in training. ``note``: one
+of 24 consecutive notes, tested on instruments not used in training.
 
-The instruments are those of which a corpus has music; these notes are played for the tasks alone,
-without reverberation and far apart, so that none is heard in another.
+The instruments are those of the corpora's music; these notes are played for the tasks only, without
+reverberation and far apart, so that they do not overlap.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ FAMILIES = (
 )  # fmt: skip
 PROGRAMS_PER_FAMILY = 8
 N_KEYS = 5  # of each program
-KEYS = (40, 80)  # they are drawn from, the end excluded
-# From piano to flute, one family after the other; a fold has every fourth.
+KEYS = (40, 80)  # range of keys, end excluded
+# From piano to flute, in order of families; a fold has every fourth.
 PITCHED = (0, 4, 6, 11, 16, 19, 21, 24, 26, 40, 42, 46, 48, 52, 56, 60, 65, 68, 71, 73)
 NOTES = range(48, 72)  # C3 to B4
 NAMES = ("C", "C sharp", "D", "D sharp", "E", "F", "F sharp", "G", "G sharp", "A", "A sharp", "B")
-_HELD, _APART = 0.8, 2.5  # seconds that a note lasts, and to the next
+_HELD, _APART = 0.8, 2.5  # duration of a note, and interval between onsets, in seconds
 _VELOCITIES = (60, 115)
 _CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is for drums
 _DRY = ("-R", "0", "-C", "0")  # neither reverberation nor chorus
@@ -63,7 +63,7 @@ class PlayedNote:
 
 
 def instrument_notes() -> list[PlayedNote]:
-    """What is played for the task of instruments; a fold has two programs of each family."""
+    """Notes of the instrument task; a fold has two programs of each family."""
     notes = []
     for family, label in enumerate(FAMILIES):
         for number in range(PROGRAMS_PER_FAMILY):
@@ -75,7 +75,7 @@ def instrument_notes() -> list[PlayedNote]:
 
 
 def scale_notes() -> list[PlayedNote]:
-    """What is played for the task of notes; a fold has a quarter of the instruments."""
+    """Notes of the note task; a fold has a quarter of the instruments."""
     return [
         PlayedNote(program, key, note_name(key), number % N_FOLDS)
         for number, program in enumerate(PITCHED)
@@ -84,7 +84,7 @@ def scale_notes() -> list[PlayedNote]:
 
 
 def note_name(key: int) -> str:
-    """A key of MIDI as musicians call it.
+    """Name of a MIDI key.
 
     Examples
     --------
@@ -96,24 +96,24 @@ def note_name(key: int) -> str:
 
 
 def make_instrument(cache: Path, tasks_folder: Path) -> Path:
-    """Make the task of instruments, unless it is there already; returns its folder.
+    """Make the instrument task, unless it exists; returns its folder.
 
     Parameters
     ----------
     cache : Path
-        Folder of what is fetched and played, so that nothing is made twice.
+        Folder for downloads and rendered audio, reused.
     tasks_folder : Path
 
     Raises
     ------
     OSError
-        If fluidsynth is missing, or its instruments cannot be fetched.
+        If fluidsynth is missing, or its soundfont cannot be downloaded.
     """
     return _make("instrument", "family of instruments", instrument_notes(), cache, tasks_folder)
 
 
 def make_note(cache: Path, tasks_folder: Path) -> Path:
-    """Make the task of notes, as :func:`make_instrument` does."""
+    """Make the note task, as :func:`make_instrument`."""
     return _make("note", "note", scale_notes(), cache, tasks_folder)
 
 
@@ -153,7 +153,7 @@ def _make(
 
 
 def score_of(notes: Sequence[PlayedNote], programs: Sequence[int]) -> Score:
-    """One note after the other, each program on a channel of its own."""
+    """One note after the other, each program on a separate channel."""
     by_channel = [0] * (max(_CHANNELS) + 1)
     for channel, program in zip(_CHANNELS, programs, strict=False):
         by_channel[channel] = program

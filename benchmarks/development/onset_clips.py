@@ -1,7 +1,7 @@
-"""Sounds of the corpus that begin at known times, over backgrounds: an event task of HEAR's format.
+"""Onset task in HEAR's event format: corpus recordings at known times, over backgrounds.
 
-Packages that events come from, and recordings of background, differ between learning, the choice
-of a threshold, and the test. An event begins where its energy says so
+Packages of events, and recordings of background, differ between training, threshold selection and
+test. Onset and offset of an event are determined by its energy
 (:mod:`benchmarks.hear.tasks.acoustic_events`); its level is set by its signal-to-noise ratio.
 """
 
@@ -39,7 +39,7 @@ EVENT_KINDS = ("animals", "drums", "effects", "human", "letters")
 BACKGROUND_KIND = "ambience"
 N_PER_KIND = 150
 EVENT_SECONDS = (0.1, 1.5)  # shorter ones are not used, longer ones are cut
-EVENTS_PER_CLIP = (3, 6)  # the end excluded
+EVENTS_PER_CLIP = (3, 6)  # end excluded
 PAUSE_SECONDS = 0.5  # at least this long before, between and after events
 SNR_DB = (6.0, 12.0, 18.0)
 _BACKGROUND_RMS, _PEAK = 0.03, 0.98
@@ -48,19 +48,19 @@ _FADE_SECONDS = 0.01  # of an event's end
 
 @dataclass(frozen=True)
 class Composed:
-    """A clip, float64 ``(n_samples,)``, and where its events begin and end, in samples."""
+    """A clip, float64 ``(n_samples,)``, and the onsets and offsets of its events, in samples."""
 
     audio: NDArray[np.float64]
     events: tuple[tuple[int, int], ...]
 
     def labels(self) -> list[dict[str, Any]]:
-        """As HEAR writes them, in milliseconds."""
+        """In HEAR's format, in milliseconds."""
         times = [[1000 * sample / SAMPLE_RATE for sample in event] for event in self.events]
         return [{"label": LABEL, "start": start, "end": end} for start, end in times]
 
 
 def make_onset(corpus: Corpus, tasks_folder: Path, n_clips: Mapping[str, int] = N_CLIPS) -> Path:
-    """Compose the task, unless it is there already; returns its folder.
+    """Compose the task, unless it exists; returns its folder.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def compose(
     corpus : Corpus
     events : sequence of Excerpt
     backgrounds : sequence of int
-        Recordings; what is too short is played to and fro.
+        Recordings; short ones are extended by reflection.
     rng : numpy.random.Generator
     """
     n_samples, pause = round(SECONDS * SAMPLE_RATE), round(PAUSE_SECONDS * SAMPLE_RATE)
@@ -150,7 +150,7 @@ def compose(
 
 
 def _event(corpus: Corpus, excerpt: Excerpt) -> NDArray[np.float64] | None:
-    """The first stretch that sounds, from its beginning on; None if it is too short."""
+    """The first non-silent segment, from its onset; None if it is too short."""
     samples = corpus.samples(excerpt.recording).astype(np.float64)
     shortest, longest = (round(seconds * SAMPLE_RATE) for seconds in EVENT_SECONDS)
     start, stop = find_acoustic_events(samples, SAMPLE_RATE)[0]

@@ -1,8 +1,8 @@
-"""How well the frames of a network tell where sounds begin.
+"""Onset detection from the frames of a network.
 
-A logistic regression says of each frame whether an onset is near; onsets are the peaks of what it
-says above a threshold, which is chosen on clips of its own. An onset is found if it is at most
-200 ms away; each counts once. The score is the F measure over all test clips.
+A logistic regression predicts for each frame whether an onset is near; onsets are peaks of its
+output above a threshold, which is selected on separate clips. A detection within 200 ms of an onset
+is correct; each counts once. The score is the F measure over all test clips.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.hear.task_folder import TaskFolder
 from training.corpus.corpus import SAMPLE_RATE
 
 TOLERANCE_MS = 200.0
-NEAR_MS = 60.0  # of an onset: frames that the regression is to tell
+NEAR_MS = 60.0  # distance from an onset of positive frames
 APART_MS = 250.0  # between peaks, at least
 N_THRESHOLDS = 40
 N_DRAWS = 500  # of test clips, for the interval
@@ -44,16 +44,16 @@ class OnsetScore:
 
 
 def onset_score(candidate: Candidate, task: TaskFolder, seed: int = 0) -> OnsetScore:
-    """Learn from the task's training clips, choose the threshold on its valid ones, and test.
+    """Train on the task's training clips, select the threshold on its valid ones, and test.
 
     Parameters
     ----------
     candidate : Candidate
-        Whose network, preset and level are meant; frames are those of the preset.
+        Provides network, preset and level; frames are those of the preset.
     task : TaskFolder
         From :func:`benchmarks.development.onset_clips.make_onset`.
     seed : int
-        Of the draws of test clips.
+        Seed of the draws of test clips.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -91,7 +91,7 @@ def onset_score(candidate: Candidate, task: TaskFolder, seed: int = 0) -> OnsetS
 
 
 def peaks(values: Times, times: Times, threshold: float) -> Times:
-    """When the values peak above a threshold, the higher of two peaks that are too near.
+    """Times of peaks above a threshold; of two peaks too close together, the higher one.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def peaks(values: Times, times: Times, threshold: float) -> Times:
 
 
 def n_matched(found: Times, true: Times, tolerance: float = TOLERANCE_MS) -> int:
-    """Largest number of pairs of a found and a true onset, each in one pair at most.
+    """Maximal number of pairs of a detected and a true onset, each in at most one pair.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a sound is, told of sounds from other packages than those that were learned from.
+"""Sound classification, tested on other packages than those used in training.
 
-``kind``: what the catalogue of packages says of a recording (speech, music, effects, ...).
-``event``: what happens in a short sound, by the words in its file's name. Names are no careful
-labels, and files of one name differ from package to package; that lowers all scores alike.
+``kind``: the kind of a recording in the package catalogue (speech, music, effects, ...). ``event``:
+the event in a short recording, by words in its file name. File names are noisy labels, and files of
+one name differ between packages; that lowers all scores alike.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from benchmarks.hear.tasks.task_writer import fold_names
 from training.corpus.corpus import Corpus
 
 N_FOLDS = 4
-N_PACKAGES = 3  # that a class must come from
-N_FEWEST = 12  # clips that a class must have
+N_PACKAGES = 3  # minimal number per class
+N_FEWEST = 12  # minimal number of clips per class
 SHORTEST = 0.4  # seconds
 SECONDS = {"kind": 3.0, "event": 2.0}
 N_PER_CLASS = {"kind": 64, "event": 48}
 
-# Words of file names. A file belongs to a class if it has words of that class alone.
+# Words in file names. A file belongs to a class if it has words of only that class.
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "bird": ("bird", "chicken", "crow", "duck", "eagle", "gull", "owl", "rooster", "seagull"),
     "canine": ("bark", "dog", "growl", "howl", "wolf"),
@@ -52,12 +52,12 @@ EVENT_KINDS = frozenset({"ambience", "animals", "effects", "human"})
 
 
 def make_kind(corpus: Corpus, tasks_folder: Path) -> Path:
-    """Make the task of kinds, unless it is there already; returns its folder.
+    """Make the task of kinds, unless it exists; returns its folder.
 
     Raises
     ------
     ValueError
-        If fewer than two kinds come from so many packages.
+        If fewer than two kinds come from enough packages.
     """
     excerpts = [
         Excerpt(i, name, kind, name.partition("/")[0])
@@ -67,12 +67,12 @@ def make_kind(corpus: Corpus, tasks_folder: Path) -> Path:
 
 
 def make_event(corpus: Corpus, tasks_folder: Path) -> Path:
-    """Make the task of events, as :func:`make_kind` does."""
+    """Make the task of events, as :func:`make_kind`."""
     return _make(corpus, tasks_folder, "event", list(_events(corpus)))
 
 
 def event_of(name: str) -> str:
-    """The class of a file's name; "" if it has words of none or of several.
+    """The class of a file name; "" if it has words of no class or of several.
 
     Examples
     --------

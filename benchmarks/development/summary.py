@@ -1,8 +1,8 @@
-"""Several tasks in one number to choose by, and how far chance alone moves it.
+"""Aggregate score over tasks, and its standard error.
 
-The unit is the logarithm of the odds, ln(right / wrong), with half a clip added to each: a step
-from .50 to .62 counts as much as one from .90 to .94. It is averaged over the tasks of a field,
-then over fields, so that four tasks of words do not outvote one of speakers.
+The unit is the log odds, ln(correct / incorrect), with half a clip added to each: a step from .50
+to .62 counts as much as one from .90 to .94. It is averaged over the tasks of a field, then over
+fields, so that four word tasks do not outweigh one speaker task.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "notes": ("instrument", "note"),
 }
 
-Answers = Mapping[str, NDArray[np.bool_]]  # by task, which clips were labelled right
+Answers = Mapping[str, NDArray[np.bool_]]  # by task, correctness of each clip
 
 
 def log_odds(answers: NDArray[np.bool_]) -> float:
-    """Of a right answer.
+    """Log odds of a correct answer.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def log_odds(answers: NDArray[np.bool_]) -> float:
 
 
 def overall(answers: Answers) -> float:
-    """Mean of the fields' means; tasks and fields that were not measured do not count.
+    """Mean of the fields' means; tasks and fields not measured do not count.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def overall(answers: Answers) -> float:
 
 
 def difference(answers: Answers, reference: Answers) -> tuple[float, float]:
-    """How much better than another candidate, over the tasks that both have, and its error.
+    """Difference to another candidate over the common tasks, and its standard error.
 
     Returns
     -------
     difference, standard_error : float
-        Log odds. The error is that over clips, which both candidates have answered (so that what
-        is hard for both does not count), by the delta method.
+        In log odds. The error is over clips, paired between candidates (so that the difficulty of
+        clips cancels), by the delta method.
 
     Examples
     --------
@@ -71,12 +71,12 @@ def difference(answers: Answers, reference: Answers) -> tuple[float, float]:
 
 
 def weights(answers: Answers) -> dict[str, float]:
-    """What each task that was measured counts in the mean.
+    """Weight of each measured task in the mean.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If there are none.
 
     Examples
     --------
@@ -92,6 +92,6 @@ def weights(answers: Answers) -> dict[str, float]:
 
 
 def _slope(answers: NDArray[np.bool_]) -> float:
-    """Of the share of right answers by log odds, never quite 0."""
+    """Derivative of the fraction correct by log odds, bounded away from 0."""
     share = (np.sum(answers) + 0.5) / (len(answers) + 1)
     return float(share * (1 - share))

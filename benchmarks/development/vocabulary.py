@@ -1,8 +1,8 @@
-"""Words that synthesisers speak, and by which voices: learned from some, tested on others.
+"""Vocabulary and voices of synthesised words: separate voices for training and test.
 
-What is learned from comes from one synthesiser, a third of what is tested from another: as with
-recordings, voices that are tested differ by more than their pitch. The variants of espeak-ng that
-are tested are in no corpus; the voices of flite speak other words there.
+Training clips come from one synthesiser, a third of the test clips from another: as with
+recordings, test voices differ by more than their pitch. The tested variants of espeak-ng are in no
+corpus; the voices of flite speak other words there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-# None is a word of Speech Commands, a digit, or among the frequent words that corpora have spoken.
+# None is a word of Speech Commands, a digit, or among the frequent words in the corpora.
 WORDS = (
     "crab", "fern", "glove", "grape", "hawk", "knob", "moss", "pearl",
     "plum", "quilt", "shrimp", "soup", "sponge", "thorn", "twig", "yolk",
@@ -26,7 +26,7 @@ class Voice:
     program : str
         {"espeak-ng", "flite"}.
     name : str
-        As the program calls it.
+        Name in the program.
     """
 
     program: Literal["espeak-ng", "flite"]

@@ -1,13 +1,13 @@
-"""Real voices of the corpus: who speaks, and which phrase or letter is spoken.
+"""Real voices of the corpus: speaker, phrase and letter classification.
 
-``speaker``: voices that packages keep apart by folder or file name, five clips each to learn from;
-what is tested are other utterances than any that was learned from.
+``speaker``: voices distinguished by the packages' folder or file names, five training clips each;
+test utterances differ from all training utterances.
 
-``phrase``: short phrases that the voices of a game have each recorded, told of two voices that
-were not learned from, eight examples of each phrase.
+``phrase``: short phrases that the voices of a game have each recorded, tested on two voices not
+used in training, eight examples of each phrase.
 
-``letter``: names of letters in languages that call them alike, told of speakers that were not
-learned from. Some languages say "be", others "bi": that lowers all scores alike.
+``letter``: names of letters in languages with similar names, tested on speakers not used in
+training. Some languages say "be", others "bi": that lowers all scores alike.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.hear.tasks.scene_task import make_scene_task
 from benchmarks.hear.tasks.task_writer import fold_names
 from training.corpus.corpus import Corpus
 
-# Of ``source/file``; what is `said` is else the file's name.
+# Patterns for ``source/file``; without `said`, the utterance is the file name.
 SPEAKERS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -73,7 +73,7 @@ SECONDS = {"speaker": 2.0, "phrase": 1.5, "letter": 1.0}
 
 
 def make_speaker(corpus: Corpus, tasks_folder: Path) -> Path:
-    """Make the task of speakers, unless it is there already; returns its folder.
+    """Make the speaker task, unless it exists; returns its folder.
 
     Raises
     ------
@@ -111,12 +111,12 @@ name) is in both, of no voice."""
 
 
 def make_phrase(corpus: Corpus, tasks_folder: Path) -> Path:
-    """Make the task of phrases, as :func:`make_speaker` does."""
+    """Make the phrase task, as :func:`make_speaker`."""
     return _make_by_voice(corpus, tasks_folder, "phrase", [PHRASE], N_PHRASE_FOLDS)
 
 
 def make_letter(corpus: Corpus, tasks_folder: Path) -> Path:
-    """Make the task of letters, as :func:`make_speaker` does."""
+    """Make the letter task, as :func:`make_speaker`."""
     return _make_by_voice(corpus, tasks_folder, "letter", LETTERS, N_LETTER_FOLDS)
 
 
@@ -144,7 +144,7 @@ def _make_by_voice(
 
 
 def _spoken(corpus: Corpus, patterns: Iterable[re.Pattern[str]], shortest: float) -> list[Excerpt]:
-    """Recordings whose name fits a pattern: the label is the voice, the group what it says."""
+    """Recordings with a matching name: the label is the voice, the group the utterance."""
     found = []
     for i, name, _ in named_recordings(corpus, shortest):
         for pattern in patterns:

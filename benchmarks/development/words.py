@@ -1,9 +1,8 @@
-"""Isolated words that synthesisers speak, told of voices that were not learned from.
+"""Isolated synthesised words, tested on voices not used in training.
 
-``word``: the band of recordings at 16 kHz; ``word_telephone``: the band of those at 8 kHz;
-``word_few``: eight examples of each word to learn from, each of another voice, in the band of
-16 kHz. All are tested on the same utterances. A word begins after a random pause, as in recordings
-that are cut to one second.
+``word``: bandwidth of recordings at 16 kHz; ``word_telephone``: at 8 kHz; ``word_few``: eight
+training examples of each word, each of another voice, at 16 kHz. All are tested on the same
+utterances. A word begins after a random pause, as in recordings cut to one second.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ VERSIONS = {"train": 2, "test": 3}  # of each word by each voice
 N_FEW = 8
 _SPEEDS, _PITCHES = (120, 190), (25, 75)  # words a minute, and 0 to 99, of espeak-ng
 _STRETCHES, _SHIFTS = (0.9, 1.3), (0.85, 1.2)  # of flite's durations and fundamental frequency
-_SILENCE = 0.01  # of the peak; what is quieter before and behind a word is cut off
-_SNR_DB = (10.0, 30.0)  # of the word over noise, so that no synthesiser is told by its silence
+_SILENCE = 0.01  # of the peak; quieter samples around a word are trimmed
+_SNR_DB = (10.0, 30.0)  # of the word over noise, which masks differences between synthesisers
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A word, by a voice, the `version`-th time; how it is spoken follows from these."""
+    """A word by a voice, number `version`; its prosody is determined by these."""
 
     word: str
     voice: Voice
@@ -44,16 +43,16 @@ class Utterance:
 
     @property
     def name(self) -> str:
-        """For a file."""
+        """File name."""
         voice = f"{self.voice.program}_{self.voice.name}".replace("+", "_")
         return f"{self.word}-{voice}-{self.version}.wav"
 
     def rng(self) -> np.random.Generator:
-        """Of this utterance alone."""
+        """Random generator of this utterance."""
         return np.random.default_rng([SEED, *self.name.encode()])
 
     def command(self) -> list[str]:
-        """What speaks it into ``{out}``."""
+        """Command that synthesises it to ``{out}``."""
         rng = self.rng()
         if self.voice.program == "flite":
             shift, stretch = rng.uniform(*_SHIFTS), rng.uniform(*_STRETCHES)
@@ -70,7 +69,7 @@ class Utterance:
 
 
 def utterances(split: str, *, few: bool = False) -> Iterator[Utterance]:
-    """What is spoken for the split "train" or "test"; of the first eight voices alone if few."""
+    """Utterances of the split "train" or "test"; only of the first eight voices if few."""
     voices = LEARNED if split == "train" else TESTED
     n_versions = VERSIONS[split]
     if few and split == "train":
@@ -81,14 +80,14 @@ def utterances(split: str, *, few: bool = False) -> Iterator[Utterance]:
 
 
 def make_words(what: str, cache: Path, tasks_folder: Path) -> Path:
-    """Make one of the tasks, unless it is there already; returns its folder.
+    """Make one of the tasks, unless it exists; returns its folder.
 
     Parameters
     ----------
     what : str
         {"word", "word_telephone", "word_few"}.
     cache : Path
-        Folder of what is synthesised, so that nothing is made twice.
+        Folder for synthesised files, reused.
     tasks_folder : Path
 
     Raises
@@ -116,7 +115,7 @@ the word."""
 
 
 def _spoken(utterance: Utterance, cache: Path, band: int) -> tuple[NDArray[np.float64], int]:
-    """Samples and rate of an utterance, spoken unless it is in the cache."""
+    """Samples and rate of an utterance, synthesised unless cached."""
     import soxr
 
     path = cache / "synthesised" / "development-words" / utterance.name

@@ -1,5 +1,5 @@
-"""Brain encoding: how well responses to unheard sounds are predicted, on real and simulated data.
+"""Brain encoding: prediction of responses to held-out sounds, on real and simulated data.
 
-Each experiment takes recordings from files to scores with the commands' own functions and leaves
-its numbers in ``results/``; ``results.md`` is written from these alone.
+Each experiment uses the functions of the commands, from recordings to scores, and writes its
+numbers to ``results/``; ``results.md`` is generated from these alone.
 """

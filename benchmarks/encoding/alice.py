@@ -1,11 +1,11 @@
 """Twelve minutes of *Alice in Wonderland*, 27 listeners, six regions (Brennan et al. 2016).
 
-The story's audio is not at hand. What the network hears is a stand-in: each word spoken by
-espeak-ng at the onset that the published TextGrid gives it, see :mod:`benchmarks.encoding.story`.
-Scores are what that stand-in allows, not what the recording would.
+The story's audio is not available. The stimulus is a stand-in: each word synthesised by espeak-ng
+at its onset in the published TextGrid, see :mod:`benchmarks.encoding.story`. Scores are limited by
+that stand-in.
 
 TR 0 of the files is 20 s into the padded story. The network's read-out is trained on the first six
-minutes, its stage is chosen by the next one and a half, and the last four are predicted.
+minutes, its stage is selected on the next one and a half, and the last four are predicted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CORRUPT = "s33"
 STAGES = ("conv4", "conv5", "pool5", "conv7")
 N_DELAYS = 5  # ten seconds: past the peak of the haemodynamic response
 START = "untrained"
-SAME = 1e-4  # correlations that differ by less are called equal
+SAME = 1e-4  # smaller differences of correlations are ties
 CHOSEN, FROZEN = "frozen SoundNet, stage by validation", "frozen SoundNet"
 FINE_TUNED, POWER = "fine-tuned from conv6", "power of the story as spoken"
 REGRESSORS, OTHERS = "published sound power and word rate", "mean of the other listeners"
@@ -70,16 +70,15 @@ def run_alice(
     data : Path
         Folder of the real recordings.
     out : Path
-        Folder for the story, the prepared data and the runs; finished runs there are not made
-        again.
+        Folder for the story, the prepared data and the fits; finished fits are reused.
     start : str
-        The checkpoint that fits start from.
+        The initial checkpoint of fits.
     stages : sequence of str
-        Among which validation chooses.
+        Candidates for selection by validation.
     n_listeners : int, optional
-        Only the first ones.
+        Use only the first ones.
     tuned_epochs : int
-        Of fine-tuning; 0 leaves it out.
+        Epochs of fine-tuning; 0 for none.
     """
     folder = data / "fmri" / "alice"
     story = out / "story" / "alice.flac"
@@ -181,7 +180,7 @@ def run_alice(
 def fit_models(
     prepared: Prepared, start: str, out: Path, stages: Sequence[str], tuned_epochs: int
 ) -> tuple[dict[tuple[str, str], Fitted], Fitted]:
-    """All fits by name and stage, and the frozen one that validation chooses."""
+    """All fits by name and stage, and the frozen one selected by validation."""
     frozen = {stage: fit_story(prepared, start, stage, out / stage) for stage in stages}
     models = {(FROZEN, stage): run for stage, run in frozen.items()}
     if tuned_epochs:
@@ -196,7 +195,7 @@ def fit_models(
 
 
 def fit_story(prepared: Prepared, start: str, stage: str, out: Path, *, epochs: int = 0) -> Fitted:
-    """One network, a read-out for each listener; `epochs` of training both from conv6 on."""
+    """One network with a read-out for each listener; `epochs` of training both from conv6 on."""
     optimiser: dict[str, Any] = {"max_epochs": epochs}
     if epochs:
         for name in ("learning_rate", "read_out_learning_rate"):
@@ -222,16 +221,16 @@ def fit_story(prepared: Prepared, start: str, stage: str, out: Path, *, epochs: 
 
 
 def predictions_of(run: Fitted) -> Courses:
-    """Of all listeners, in the order of the dataset."""
+    """Predictions for all listeners, in the order of the dataset."""
     parts = run.parts()
     return np.stack(parts.predictor.predict_runs(parts.split.test)).astype(np.float64)
 
 
 def score(measured: Courses, predicted: Courses) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A row of the table, and all that it was made from.
+    """A row of the table, and its details.
 
-    Regions are averaged within each listener, then listeners; the null takes the same two means of
-    predictions that are shifted for all listeners alike.
+    Regions are averaged within each listener, then listeners; the null uses the same means for
+    predictions shifted equally for all listeners.
     """
     r = np.stack([pearson_r(y, p) for y, p in zip(measured, predicted, strict=True)])
     scores = null_scores(

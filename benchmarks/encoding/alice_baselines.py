@@ -1,4 +1,4 @@
-"""What the network is compared with: predictions from simple features, and from other listeners."""
+"""Baselines: predictions from simple features, and from other listeners."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.prepared import INT16_SCALE, Prepared
 
 
 def from_power(prepared: Prepared, sides: Mapping[str, Recordings], n_delays: int) -> Courses:
-    """Ridge from the root mean square of each TR of the story as the network heard it."""
+    """Ridge on the root mean square of the stimulus in each TR."""
     power = {}
     for side in ("train", "test"):
         run = sides[side].runs[0]
@@ -27,18 +27,19 @@ def from_power(prepared: Prepared, sides: Mapping[str, Recordings], n_delays: in
 
 
 def from_regressors(folder: Path, sides: Mapping[str, Recordings]) -> Courses:
-    """Ridge from the two regressors that come with the data, haemodynamic response included."""
+    """Ridge on the two regressors published with the data, convolved with a haemodynamic
+    response."""
     features: dict[str, list[NDArray[np.float32]]] = {"train": [], "test": []}
     for train, test in zip(sides["train"].runs, sides["test"].runs, strict=True):
         known = regressors_of(folder, train)
-        scale = known.std(axis=0)  # power and words per second have units of their own
+        scale = known.std(axis=0)  # power and words per second have different units
         features["train"].append(known / scale)
         features["test"].append(regressors_of(folder, test) / scale)
     return _ridge(sides, features, n_delays=1)
 
 
 def from_others(measured: Courses) -> Courses:
-    """For each listener the mean of all others: what a story has in common."""
+    """For each listener the mean of all others: the shared response to the story."""
     n_listeners = len(measured)
     return (measured.sum(axis=0) - measured) / max(1, n_listeners - 1)
 

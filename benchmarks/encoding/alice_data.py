@@ -1,4 +1,4 @@
-"""The listeners to *Alice in Wonderland*: their files, the story's stand-in, and the regressors."""
+"""Data of *Alice in Wonderland*: files of listeners, the story's stand-in, and regressors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.prepared import Prepared, Run
 
 TR, START_S = 2.0, 20.0
 REGIONS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
-# Seconds of the padded story; 15 s and more between them for delays and receptive fields.
+# Seconds of the padded story; at least 15 s apart for delays and receptive fields.
 SEGMENTS = {"train": (20.0, 390.0), "validation": (405.0, 500.0), "test": (515.0, 744.0)}
 HIGH_PASS_S = 128.0
 
@@ -26,7 +26,7 @@ Courses = NDArray[np.float64]  # (n_listeners, n_trs, n_regions)
 
 @dataclass(frozen=True)
 class Recordings:
-    """Measured responses of one side, and what each listener's run is."""
+    """Measured responses of one side, and the run of each listener."""
 
     runs: tuple[Run, ...]
     measured: Courses
@@ -53,14 +53,14 @@ def list_files(folder: Path, n_listeners: int | None) -> list[Path]:
 
 
 def without_drifts(file: Path, out: Path) -> Path:
-    """A copy without what is slower than 128 s, each segment for itself.
+    """A high-pass filtered copy (128 s), each segment separately.
 
-    Within each segment the cosines below the cutoff are regressed out, as SPM's high-pass filter
-    does, so that nothing of the test segment enters the others.
+    Within each segment the cosines below the cutoff are regressed out, like SPM's high-pass filter,
+    so that the test segment does not affect the others.
     """
     values = np.loadtxt(file)
     if not np.ptp(values):
-        return file  # corrupt: the source is to say so
+        return file  # corrupt: left to the source's error
     onsets = START_S + np.arange(len(values)) * TR
     for start, stop in SEGMENTS.values():
         inside = (onsets >= start) & (onsets + TR <= stop)

@@ -18,22 +18,20 @@ from hear_brainsoundnet.named import NAMED
 PROGRAM = "python -m benchmarks.encoding"
 PLACES = Places("encoding")
 
-app = new_app(
-    PROGRAM, "How well responses to unheard sounds are predicted, on real and simulated data."
-)
+app = new_app(PROGRAM, "Prediction of responses to held-out sounds, on real and simulated data.")
 
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
 Out = Annotated[
-    Path, typer.Option(help="Folder for prepared data and runs; finished runs are not made again.")
+    Path, typer.Option(help="Folder for prepared data and fits; finished fits are reused.")
 ]
-Start = Annotated[str, typer.Option(help="The checkpoint of the package to start from.")]
+Start = Annotated[str, typer.Option(help="Initial checkpoint, from the package.")]
 UNTRAINED = "untrained"
 
 
 def named_after(experiment: str, start: str) -> str:
-    """What the numbers of an experiment are called; those of random weights have its name alone.
+    """Name of an experiment's results; without suffix for random weights.
 
     Raises
     ------
@@ -83,7 +81,7 @@ def alice(
 def alice_commands(
     data: Data, out: Out, results: Results = None, committed: Committed = False
 ) -> None:
-    """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` alone."""
+    """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` only."""
     numbers = PLACES.results(results, committed)
     from benchmarks.encoding.evaluated import run_alice_commands
 
@@ -105,7 +103,7 @@ def natsound165_commands(
 def simulated(
     out: Out, start: Start = UNTRAINED, results: Results = None, committed: Committed = False
 ) -> None:
-    """A brain whose truth is known."""
+    """A simulated brain with known ground truth."""
     numbers = PLACES.results(results, committed)
     name = named_after("simulated", start)
     module = import_module("benchmarks.encoding.simulated")
@@ -119,10 +117,10 @@ def page(
     committed: Committed = False,
     out: Page = None,
 ) -> None:
-    """Write the results page and its pictures from the numbers alone."""
+    """Write the results page and its plots from the stored numbers."""
     typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_benchmark(app, PROGRAM, arguments)

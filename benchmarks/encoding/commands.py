@@ -1,4 +1,4 @@
-"""Commands of ``python -m training``, run as a user runs them and noted for the page."""
+"""Commands of ``python -m training``, run as by a user and recorded for the page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ logger = logging.getLogger(__name__)
 
 
 class Commands:
-    """Runs commands in a work folder and remembers them, with folders by their names.
+    """Runs commands in a work folder and records them, with symbolic folder names.
 
     Parameters
     ----------
     names : dict
-        What to call folders in the record: ``{"DATA": Path(...), "WORK": Path(...)}``.
+        Symbolic names of folders in the record: ``{"DATA": Path(...), "WORK": Path(...)}``.
     """
 
     def __init__(self, names: dict[str, Path]) -> None:
@@ -26,14 +26,14 @@ class Commands:
         self.done: list[str] = []
 
     def run(self, *arguments: object, makes: Path) -> Path:
-        """``python -m training ARGUMENTS``, unless what it makes is there already.
+        """Run ``python -m training ARGUMENTS``, unless its output exists.
 
-        It runs in this process, which saves loading the libraries for each of many commands.
+        It runs in this process, to avoid loading the libraries for each of many commands.
 
         Raises
         ------
         ValueError, OSError
-            What the command says when it fails.
+            Error of the command.
         """
         words = [str(argument) for argument in arguments]
         self.done.append(self.plain(shlex.join([*PROGRAM.split(), *words])))
@@ -44,7 +44,7 @@ class Commands:
         return makes
 
     def plain(self, text: str) -> str:
-        """A text in which folders have their names."""
+        """A text with symbolic folder names."""
         for name, folder in self.names.items():
             text = text.replace(str(folder), name)
         return text

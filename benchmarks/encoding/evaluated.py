@@ -1,8 +1,7 @@
-"""Real BOLD and real sound responses through the whole command line, up to the report.
+"""Real BOLD and real sound responses with the command line only, up to the report.
 
-What :mod:`benchmarks.encoding.alice` and :mod:`benchmarks.encoding.natsound165` measure with their
-own arithmetic is done here by ``fit``, ``evaluate``, ``compare``, ``partition`` and ``report``
-alone.
+The experiments of :mod:`benchmarks.encoding.alice` and :mod:`benchmarks.encoding.natsound165` by
+``fit``, ``evaluate``, ``compare``, ``partition`` and ``report`` alone.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from training.evaluation.folders import (
 )
 
 START = "untrained"
-STAGE = "pool5"  # what validation prefers on alice, see alice.py
+STAGE = "pool5"  # selected by validation on alice, see alice.py
 EVERYBODY = "all"
 N_SPLITS = 10
 TUNED_RATE = 3e-4
@@ -55,9 +54,9 @@ def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None)
     data : Path
         Folder of the real recordings.
     out : Path
-        Folder for all that the commands write; what is there already is not made again.
+        Folder for the output of all commands; existing output is reused.
     n_listeners : int, optional
-        Only the first ones.
+        Use only the first ones.
     """
     folder, story = data / "fmri" / "alice", out / "story" / "alice.flac"
     speak_story(folder, story)
@@ -144,11 +143,11 @@ def run_natsound165_commands(
     Parameters
     ----------
     data, out
-        As :func:`run_alice_commands` takes them.
+        As for :func:`run_alice_commands`.
     n_splits : int
-        How many splits.
+        Number of splits.
     max_epochs : int, optional
-        Of every fit, instead of those of the models.
+        For every fit, instead of those of the models.
     """
     prepared = prepare_sounds(data / "fmri" / "natsound165", out / "prepared")
     recipe = out / "recipe.yaml"
@@ -246,7 +245,7 @@ def _rows(evaluation: Path) -> list[dict[str, Any]]:
 
 
 def _left_out_rows(evaluations: Sequence[Path]) -> list[dict[str, Any]]:
-    """Each listener by the model of the others: mean over listeners."""
+    """Scores of each listener by the model of the others: mean over listeners."""
     from training.statistics import bootstrap_interval
 
     tables = [
@@ -323,7 +322,7 @@ def _excluded(sentences: Sequence[str]) -> list[str]:
 
 
 def _short(commands: Sequence[str], n_shown: int = 6) -> list[str]:
-    """The first commands and the last ones; what lies between repeats them."""
+    """The first and last commands; those between are similar."""
     if len(commands) <= 2 * n_shown:
         return list(commands)
     return [*commands[:n_shown], "...", *commands[-n_shown:]]

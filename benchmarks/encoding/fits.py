@@ -1,4 +1,4 @@
-"""Fits of an experiment: run, reread, and taken out as a checkpoint that works."""
+"""Fits of an experiment: run, reloaded, and exported as working checkpoints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Table = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fit that has come to its end."""
+    """A finished fit."""
 
     recipe: FitRecipe
     folder: Path
@@ -34,11 +34,11 @@ class Fitted:
 
     @property
     def validation_r(self) -> float:
-        """Mean over validation runs and targets, of the weights that were kept."""
+        """Mean over validation runs and targets, with the selected weights."""
         return self.history[self.best_epoch].validation_r
 
     def parts(self) -> Parts:
-        """Data and model, with the weights that were kept."""
+        """Data and model, with the selected weights."""
         parts = assemble(self.recipe)
         state = RunFolder(self.folder).read_state()
         assert state is not None
@@ -47,7 +47,7 @@ class Fitted:
 
 
 def fitted(recipe: FitRecipe, folder: Path, *, progress: bool = False) -> Fitted:
-    """Fit into a folder; one that holds the finished fit of this recipe is taken as it is."""
+    """Fit into a folder; a finished fit of the same recipe is reused."""
     fit(recipe, folder, resume=True, progress=progress)
     state = RunFolder(folder).read_state()
     assert state is not None
@@ -61,16 +61,16 @@ def ridge_predictions(
     heard: Sequence[Table],
     n_delays: int,
 ) -> list[Table]:
-    """Predictions from other features than a network's, by the ridge that read-outs are solved by.
+    """Predictions from other features than a network's, by the ridge regression of read-outs.
 
     Parameters
     ----------
     runs, features, responses
-        As :func:`training.ridge_start.solve_read_out` takes them, of the training runs.
+        As for :func:`training.ridge_start.solve_read_out`, of the training runs.
     heard : sequence of array
         Features of the runs to predict, ``(n_trs, n_channels)``.
     n_delays : int
-        TRs that a prediction looks back on, itself included.
+        Number of TRs that a prediction depends on, its own included.
     """
     head = nn.Conv1d(features[0].shape[1], responses[0].shape[1], n_delays)
     solve_read_out(head, runs, features, responses)
@@ -82,12 +82,12 @@ def ridge_predictions(
 
 
 def checkpoint_of(run: Fitted, out: Path, name: str) -> dict[str, Any]:
-    """Export a fit, load it as users do, and embed noise with it.
+    """Export a fit, load the checkpoint, and embed noise with it.
 
     Raises
     ------
     ValueError
-        If an embedding is not finite or not of the size that the model announces.
+        If an embedding is not finite or not of the declared size.
     """
     import hear_brainsoundnet as hear
 
@@ -101,7 +101,5 @@ def checkpoint_of(run: Fitted, out: Path, name: str) -> dict[str, Any]:
         or frames.shape != (*times.shape, model.timestamp_embedding_size)
         or not all(bool(tensor.isfinite().all()) for tensor in (scene, frames, times))
     ):
-        raise ValueError(
-            f"{out}: embeddings of shape {scene.shape} and {frames.shape} are not sane"
-        )
+        raise ValueError(f"{out}: embeddings of shape {scene.shape} and {frames.shape} are invalid")
     return {"name": name, "hash": digest, "scene": list(scene.shape), "frames": list(frames.shape)}

@@ -1,8 +1,8 @@
 """Responses to 165 natural sounds (Norman-Haignere, Kanwisher and McDermott 2015), no time axis.
 
-Targets are the six response components of the paper. All models see the same ten random splits into
-83 sounds to learn from and 82 to be tested on; of the 83, twelve decide when training stops and
-which candidate is used, so that a fit trains on 71. Nothing is chosen by test sounds.
+Targets are the six response components of the paper. All models have the same ten random splits
+into 83 training and 82 test sounds; of the 83, twelve are for early stopping and model selection,
+so that a fit trains on 71. Nothing is selected on test sounds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ START_NOTES = {
         "checkpoint natural-sounds is not used here: it has been aligned with these very sounds."
     ],
 }
-# Measured beside the data, on other random splits of the same size, trained on 83 sounds.
+# Published with the data, for other random splits of the same size, trained on 83 sounds.
 YARDSTICKS = {
     "mean and std of 128 log-mel bands": 0.295,
     "2-D modulation spectrum and the above": 0.633,
@@ -85,11 +85,11 @@ def run_natsound165(
     data : Path
         Folder of the real recordings.
     out : Path
-        Folder for the prepared data and the runs; finished runs there are not made again.
+        Folder for the prepared data and the fits; finished fits are reused.
     start : {"untrained", "pretrained"}
-        The checkpoint that fits start from.
+        The initial checkpoint of fits.
     n_splits, stages, candidates, max_epochs, learned_epochs, n_permutations
-        How much is done.
+        Size of the experiment.
     """
     if start not in STARTS:
         raise ValueError(f"--start must be one of {', '.join(STARTS)}, got {start!r}")

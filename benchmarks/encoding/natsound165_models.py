@@ -1,6 +1,6 @@
-"""Models of the responses to 165 natural sounds: fits, and ridge from features computed once.
+"""Models of the responses to 165 natural sounds: fits, and ridge on features computed once.
 
-All see the same random splits; the test sounds of a split depend on its seed alone.
+All use the same random splits; the test sounds of a split depend only on its seed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from training.splits import Split, SplitSettings, split_runs
 logger = logging.getLogger(__name__)
 
 N_TEST, N_VALIDATION = 82, 12
-N_LEARNED = 165 - N_TEST  # what is not tested on
+N_LEARNED = 165 - N_TEST  # all but the test sounds
 N_TRAIN = N_LEARNED - N_VALIDATION
 SOUNDS_PER_STEP = 16
-STARTS = ("untrained", "pretrained")  # the default has been aligned with these very sounds
+STARTS = ("untrained", "pretrained")  # the default was aligned with these sounds
 
-# Fine-tuning from conv4. A ridge read-out of raw activations has small weights that large steps
-# would blur, hence its own, lower rate; from zero both learn at the same.
+# Fine-tuning from conv4. A ridge read-out of raw activations has small weights and needs a
+# separate, lower rate; from zero both use the same.
 TUNED_STAGE = "conv7"
 CANDIDATES: tuple[Mapping[str, Any], ...] = (
     {
@@ -49,7 +49,8 @@ CANDIDATES: tuple[Mapping[str, Any], ...] = (
     },
 )
 MAX_EPOCHS, PATIENCE = 15, 5
-# A frozen network whose read-out learns from zero: what of fine-tuning's gain is the read-out's.
+# A frozen network with a read-out trained from zero: the read-out's part of the gain of
+# fine-tuning.
 LEARNED_RATE, LEARNED_EPOCHS, LEARNED_PATIENCE = 1e-3, 200, 20
 
 Scores = NDArray[np.float64]  # (n_splits, n_components)
@@ -58,7 +59,7 @@ Features = Mapping[Run, NDArray[np.float32]]  # (1, n_channels) of each sound
 
 
 def prepare_sounds(folder: Path, out: Path, sounds: Path | None = None) -> Prepared:
-    """Sounds and responses, as ``python -m training prepare`` makes them.
+    """Sounds and responses, as prepared by ``python -m training prepare``.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def prepare_sounds(folder: Path, out: Path, sounds: Path | None = None) -> Prepa
     out : Path
         Of the prepared dataset.
     sounds : Path, optional
-        Folder with the same sounds in another form.
+        Folder with modified versions of the sounds.
     """
     table = folder / "components.mat"
     source = {"kind": "sound_responses", "sounds": sounds or folder / "sounds", "table": table}
@@ -76,12 +77,12 @@ def prepare_sounds(folder: Path, out: Path, sounds: Path | None = None) -> Prepa
 
 
 def split_settings(seed: int) -> dict[str, Any]:
-    """One of the splits; the test sounds depend on the seed alone."""
+    """One of the splits; the test sounds depend only on the seed."""
     return {"test": {"count": N_TEST}, "validation": {"count": N_VALIDATION}, "seed": seed}
 
 
 def fit_frozen(prepared: Prepared, start: str, stage: str, seed: int, out: Path) -> Fitted:
-    """Ridge from the stage's mean activations; no step is made."""
+    """Ridge on the stage's mean activations; no optimiser step."""
     recipe = FitRecipe.model_validate(
         {
             "data": prepared.folder,
@@ -98,7 +99,7 @@ def fit_frozen(prepared: Prepared, start: str, stage: str, seed: int, out: Path)
 
 
 def fit_learned(prepared: Prepared, start: str, max_epochs: int, seed: int, out: Path) -> Fitted:
-    """The frozen network again, its read-out learned from zero and stopped by validation."""
+    """The frozen network with a read-out trained from zero, with early stopping."""
     optimiser = {
         "learning_rate": LEARNED_RATE,
         "max_epochs": max_epochs,
@@ -128,7 +129,7 @@ def fit_tuned(
     seed: int,
     out: Path,
 ) -> Fitted:
-    """Network and read-out learn; epoch 0, before any step, is kept if no other is better."""
+    """Network and read-out trained; epoch 0, before any step, is kept if no other is better."""
     optimiser = {
         "learning_rate": candidate["learning_rate"],
         "read_out_learning_rate": candidate["read_out_learning_rate"],
@@ -155,7 +156,7 @@ def fit_tuned(
 
 
 def scores_of(runs: Iterable[Fitted]) -> Pair:
-    """Squared r and R² of the test sounds, ``(n_splits, n_targets)`` each, as the fits wrote it."""
+    """Squared r and R² of the test sounds, ``(n_splits, n_targets)`` each, from the fits' files."""
     r, r2 = [], []
     for run in runs:
         with (run.folder / "scores.csv").open(newline="") as file:
@@ -177,7 +178,7 @@ def ridge_scores(
     *,
     with_validation: bool = False,
 ) -> Pair:
-    """What a frozen fit comes to on each split, from features that are computed once.
+    """Scores of a frozen fit on each split, from features computed once.
 
     Parameters
     ----------
@@ -186,9 +187,9 @@ def ridge_scores(
     features : mapping
         Of each sound, ``(1, n_channels)``.
     splits : sequence of Split
-        What is learned from and tested on.
+        Training and test sounds.
     with_validation : bool
-        Whether validation sounds, on which nothing is stopped here, are learned from too.
+        Whether to train also on validation sounds, which are not needed here.
     """
     responses = {run: prepared.bold(run) for run in prepared.runs}
     pairs = [_ridge_pair(features, responses, split, with_validation) for split in splits]
@@ -209,7 +210,8 @@ def log_mel_features(prepared: Prepared) -> dict[Run, NDArray[np.float32]]:
 def permuted_control(
     prepared: Prepared, features: Features, splits: Sequence[Split], n_permutations: int
 ) -> dict[str, Any]:
-    """The frozen read-out of responses that belong to other sounds, all shuffles side by side."""
+    """Scores of the frozen read-out fitted to responses shuffled over sounds, all shuffles in
+    parallel."""
     table = np.concatenate([prepared.bold(run) for run in prepared.runs])
     generator = np.random.default_rng(0)
     shuffled = [generator.permutation(table) for _ in range(n_permutations)]
@@ -249,7 +251,7 @@ def _ridge_pair(
 
 
 def name_of(candidate: Mapping[str, Any]) -> str:
-    """How a candidate is called on the page."""
+    """Name of a candidate on the page."""
     return "from {initial}, {loss}, rate {learning_rate:g}".format(**candidate)
 
 

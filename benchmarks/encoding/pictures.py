@@ -1,4 +1,4 @@
-"""Pictures of the experiments, drawn from their JSON documents."""
+"""Plots of the experiments, drawn from their JSON documents."""
 
 from __future__ import annotations
 

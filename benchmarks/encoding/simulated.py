@@ -1,9 +1,9 @@
-"""Brains whose truth is known: how close a fit comes to the best score that is possible.
+"""Simulated brains with known ground truth: scores of fits relative to the best possible.
 
-Two simulated subjects hear the same film, made of synthetic recordings that are all different. Some
-parcels follow units of the network that the fit starts from, some follow units of another SoundNet,
-some follow the level of the sound, most hear nothing; half of the sounding ones differ between the
-subjects. The last third of the episodes, made of other recordings, is held out.
+Two simulated subjects have the same stimuli, made of distinct synthetic recordings. Some parcels
+follow units of the fit's initial network, some follow units of another SoundNet, some follow the
+level of the sound, most do not respond; half of the responsive ones differ between the subjects.
+The last third of the episodes, made of other recordings, is held out.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ HIDDEN = "untrained"  # the checkpoint whose units parcels of the kind "soundnet
 
 @dataclass(frozen=True)
 class Experiment:
-    """How big a simulation is, and what fits start from.
+    """Size of a simulation, and initial checkpoint of fits.
 
     Attributes
     ----------
     n_recordings : int
-        Of six seconds each, all different.
+        Number of recordings of six seconds, all different.
     n_runs, run_minutes : int, float
         Runs of each subject and their length.
     seed : int
-        Of recordings, brains and fits.
+        Seed of recordings, brains and fits.
     max_epochs : int
-        Of fine-tuning.
+        Epochs of fine-tuning.
     explainable_variance : (float, float)
-        Range of the share of a sounding parcel's variance that the sound accounts for.
+        Range of the fraction of a responsive parcel's variance explained by the stimulus.
     n_units : int
-        Units of each network that its parcels share among them; 0 for all.
+        Number of units of each network shared by its parcels; 0 for all.
     kinds : tuple of (str, int)
-        How many parcels follow what; all others of the 30 are deaf.
+        Number of parcels by feature kind; all others of the 30 are deaf.
     start : str
-        The checkpoint of the package that fits start from.
+        The initial checkpoint of fits.
     """
 
     n_recordings: int = 1200
@@ -82,7 +82,7 @@ FROM_ANOTHER = (
 
 
 def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str, Any]:
-    """Simulate, prepare, fit and score; what is there already is not made again."""
+    """Simulate, prepare, fit and score; existing results are reused."""
     prepared, truth = simulated_dataset(out, experiment)
     frozen = {
         subject: HeldOut(fit_frozen(prepared, subject, out, experiment)) for subject in SUBJECTS
@@ -131,7 +131,7 @@ def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str,
 
 
 def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Truth]:
-    """The prepared dataset of two simulated subjects, and the truth."""
+    """The prepared dataset of two simulated subjects, and the ground truth."""
     simulation = out / "simulation"
     if not (simulation / "truth" / "simulation.json").exists():
         recordings = write_recordings(out / "recordings", experiment)
@@ -160,7 +160,7 @@ def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Trut
 
 
 def write_recordings(folder: Path, experiment: Experiment) -> Path:
-    """Synthetic tones, noises, chirps and clicks, none of them twice."""
+    """Synthetic tones, noises, chirps and clicks, all different."""
     folder.mkdir(parents=True, exist_ok=True)
     for first in range(0, experiment.n_recordings, SOUNDS_AT_A_TIME):
         n_sounds = min(SOUNDS_AT_A_TIME, experiment.n_recordings - first)
@@ -173,7 +173,7 @@ def write_recordings(folder: Path, experiment: Experiment) -> Path:
 def recipe_of(
     prepared: Prepared, subject: str, experiment: Experiment, **changes: Any
 ) -> FitRecipe:
-    """The settings that all fits share."""
+    """The settings common to all fits."""
     common: dict[str, Any] = {
         "data": prepared.folder,
         "start": experiment.start,
@@ -193,7 +193,7 @@ def recipe_of(
 
 
 def fit_frozen(prepared: Prepared, subject: str, out: Path, experiment: Experiment) -> Fitted:
-    """The read-out alone, solved by ridge regression."""
+    """Only the read-out, solved by ridge regression."""
     return fitted(
         recipe_of(prepared, subject, experiment), out / experiment.start / f"frozen-{subject}"
     )
@@ -207,9 +207,9 @@ def fit_learned(
     targets: list[int],
     train_from: str,
 ) -> Fitted:
-    """A read-out learned by gradient descent from zero, alone or with the network's upper stages.
+    """A read-out trained from zero, alone or with the network's upper stages.
 
-    What `train_from` adds over "none" is then the network's doing, not the solver's.
+    The gain of `train_from` over "none" is then due to the network, not the solver.
     """
     optimiser = {
         "max_epochs": experiment.max_epochs,
@@ -230,7 +230,7 @@ def fit_learned(
 
 
 class HeldOut:
-    """A model's predictions of the held-out runs, made once, to hold against any brain."""
+    """A model's predictions of the held-out runs, computed once, for comparison with any brain."""
 
     def __init__(self, model: Fitted) -> None:
         parts = model.parts()
@@ -252,7 +252,7 @@ class HeldOut:
 
 
 def ids_of(truth: Truth, subject: str, kind: str) -> list[int]:
-    """Targets of a subject that follow something."""
+    """Targets of a subject by feature kind."""
     table = truth.table
     return [int(i) for i in table[(table.subject == subject) & (table.kind == kind)].target_id]
 
@@ -280,7 +280,7 @@ def rows_by_kind(truth: Truth, scores: Mapping[int, float]) -> list[dict[str, An
 def rows_by_fit(
     truth: Truth, ids: list[int], fits: Mapping[str, Mapping[int, float]]
 ) -> list[dict[str, Any]]:
-    """For each way of fitting: the mean r of some targets, and how many beat the learned one."""
+    """For each fit: mean r of some targets, and the number that exceed the trained read-out."""
     table = truth.table[truth.table.subject == SUBJECTS[0]].set_index("target_id")
     baseline = np.array([fits["frozen, learned"][i] for i in ids])
     rows = []
@@ -299,7 +299,7 @@ def rows_by_fit(
 
 
 def rows_by_model(truth: Truth, frozen: dict[str, HeldOut]) -> list[dict[str, Any]]:
-    """Own and other subject's model on parcels that differ between subjects or do not."""
+    """Own and other subject's model on subject-specific and on shared parcels."""
     scores = {(a, b): frozen[a].scores(b) for a in SUBJECTS for b in SUBJECTS}
     rows = []
     for specific in (True, False):

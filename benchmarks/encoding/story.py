@@ -1,7 +1,7 @@
-"""A stand-in for a story whose audio is not at hand: each word spoken by espeak-ng at its onset.
+"""Stand-in for a story without audio: each word synthesised by espeak-ng at its onset.
 
-Onsets are those of the recording that listeners heard; voice, prosody and loudness are not. What a
-network hears of it is the rhythm of words and their coarse spectrum.
+Onsets are those of the original recording; voice, prosody and loudness are not. The stand-in
+preserves the rhythm of words and their coarse spectrum.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Samples = NDArray[np.float32]
 
 
 def words_of(intervals: Sequence[Interval]) -> list[Interval]:
-    """The intervals in which a word is spoken."""
+    """The intervals with a word."""
     return [interval for interval in intervals if interval.text not in ("", PAUSE)]
 
 
 def speak(words: Sequence[str], *, progress: bool = True) -> dict[str, Samples]:
-    """Each distinct word spoken once: mono, 22,050 Hz, without silence at its ends.
+    """Each distinct word synthesised once: mono, 22,050 Hz, trimmed.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def speak(words: Sequence[str], *, progress: bool = True) -> dict[str, Samples]:
 
 
 def without_silence(sound: Samples) -> Samples:
-    """From the first sample that is heard to the last one; all of a sound that is silent."""
+    """From the first to the last non-silent sample; unchanged if all are silent."""
     heard = np.flatnonzero(np.abs(sound) > SILENCE)
     return sound[heard[0] : heard[-1] + 1] if len(heard) else sound
 
@@ -60,14 +60,14 @@ def without_silence(sound: Samples) -> Samples:
 def place_words(
     words: Sequence[Interval], spoken: Mapping[str, Samples], duration: float, rate: int = RATE
 ) -> Samples:
-    """Each word at its onset, cut short with a fade where it would run into the next one.
+    """Each word at its onset, faded out where it would overlap the next one.
 
     Parameters
     ----------
     words : sequence of Interval
-        In order of their onsets; a word may last until the next one begins.
+        In order of onset; a word may last until the next one begins.
     spoken : mapping
-        The sound of each word, ``(n_samples,)``.
+        Samples of each word, ``(n_samples,)``.
     duration : float
         Of the story in seconds.
     rate : int
@@ -99,7 +99,7 @@ def place_words(
 
 
 def write_story(intervals: Sequence[Interval], path: Path, *, progress: bool = True) -> float:
-    """Speak a story into a FLAC file; returns the share of words that had to be cut short."""
+    """Synthesise a story to a FLAC file; returns the fraction of truncated words."""
     words = words_of(intervals)
     spoken = speak([word.text for word in words], progress=progress)
     story = place_words(words, spoken, intervals[-1].stop)
@@ -111,13 +111,13 @@ def write_story(intervals: Sequence[Interval], path: Path, *, progress: bool = T
 
 
 def espeak_version() -> str:
-    """Of the program that speaks."""
+    """Version of espeak-ng."""
     run = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True)
     return run.stdout.partition("Data at")[0].strip()
 
 
 def _read(path: Path) -> Samples:
-    """The file's mono sound at :data:`RATE`."""
+    """The file as mono samples at :data:`RATE`."""
     import soxr
 
     sound, rate = soundfile.read(path, dtype="float32", always_2d=True)

@@ -1,4 +1,4 @@
-"""Word times from Praat's TextGrid, in its long text form."""
+"""Reader of word times in Praat's TextGrid, long text form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTERVAL = re.compile(
 
 @dataclass(frozen=True)
 class Interval:
-    """What is written on a tier from `start` to `stop`, in seconds."""
+    """Label of a tier from `start` to `stop`, in seconds."""
 
     start: float
     stop: float
@@ -30,7 +30,7 @@ def read_tier(path: Path, tier: str) -> list[Interval]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no TextGrid, has no such tier, or the tier is not whole.
+        If it is not a TextGrid, has no such tier, or the tier is incomplete.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such TextGrid: {path}")
@@ -41,7 +41,7 @@ def read_tier(path: Path, tier: str) -> list[Interval]:
 
 
 def parse_tier(text: str, tier: str) -> list[Interval]:
-    """As :func:`read_tier`, from the file's text.
+    """As :func:`read_tier`, from the content of the file.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def parse_tier(text: str, tier: str) -> list[Interval]:
     if count is None or int(count[1]) != len(intervals):
         announced = count[1] if count else "no number of"
         raise ValueError(
-            f"tier {tier!r} announces {announced} intervals and has {len(intervals)}; is the file "
-            "whole?"
+            f"tier {tier!r} declares {announced} intervals and has {len(intervals)}; is the file "
+            "complete?"
         )
     return intervals

@@ -43,8 +43,8 @@ Checkpoint = Annotated[str, typer.Option(help="Weight file, or a name.")]
 Preset = Annotated[str, typer.Option(help="Short for --model-options with a preset.")]
 ModelOptions = Annotated[str, typer.Option(help="JSON with keywords for load_model.")]
 OnlyTasks = Annotated[list[str] | None, typer.Option(help="Only this task; repeatable.")]
-Out = Annotated[Path, typer.Option(help="Folder for what is made.")]
-Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 42 upwards.")]
+Out = Annotated[Path, typer.Option(help="Output folder.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds, from 42 upwards.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep heareval's checkpoints and logs.")]
 
 
@@ -86,12 +86,12 @@ def few_shot(
     examples: Annotated[
         str,
         typer.Option(
-            help="Numbers of examples of each class, with commas; as many as there are of a class "
-            "that has fewer."
+            help="Numbers of examples of each class, comma-separated; limited by the smallest "
+            "class."
         ),
     ] = ",".join(map(str, EXAMPLES)),
-    draws: Annotated[int, typer.Option(min=1, help="Sets of examples that are drawn.")] = DRAWS,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Number of draws of examples.")] = DRAWS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
 ) -> None:
     """Run one model on scene tasks with few examples of each class."""
     path = run_few_shot(
@@ -115,13 +115,15 @@ def compare(
     ],
     leaderboard: Annotated[Path, typer.Option(help="csv file: Model, and a column for each task.")],
     out: Annotated[
-        Path, typer.Option(help="The page, PAGE or PAGE.md; pictures and numbers go beside it.")
+        Path,
+        typer.Option(help="The page, PAGE or PAGE.md; plots and numbers are written beside it."),
     ],
     baseline: Annotated[
-        str, typer.Option(help="The model that is not aligned: name or hash; else the first.")
+        str,
+        typer.Option(help="The model without alignment, by name or hash; by default the first."),
     ] = "",
 ) -> None:
-    """Compare models with each other and with the published ones."""
+    """Compare models with each other and with published ones."""
     typer.echo(write_comparison(results, leaderboard, out, baseline))
 
 
@@ -131,7 +133,7 @@ def page(
     out: Page = None,
     committed: Committed = False,
 ) -> None:
-    """Write the results page, and beside it the raw scores that it is made from."""
+    """Write the results page, and its raw scores beside it."""
     typer.echo(write_page(results, PLACES.page(out, committed)))
 
 
@@ -161,7 +163,7 @@ def spoken_digit(data: Data, out: Out) -> None:
 def onsets(
     data: Data,
     out: Out,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses sounds, times and levels.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of events, times and levels.")] = 0,
 ) -> None:
     """Compose the onset task from ESC-10."""
     typer.echo(make_onsets(data, out, seed))
@@ -177,7 +179,7 @@ def esc10(data: Data, out: Out) -> None:
 def fsdd(
     data: Data,
     out: Out,
-    label: Annotated[Label, typer.Option(help="What is to be told.")] = "digit",
+    label: Annotated[Label, typer.Option(help="Target of the classification.")] = "digit",
     folds: Annotated[Folds, typer.Option(help="What differs between folds.")] = "speaker",
 ) -> None:
     """Spoken digits or their speakers, from the Free Spoken Digit Dataset."""
@@ -194,19 +196,19 @@ def speech_commands(data: Data, out: Out) -> None:
 def natsound165(
     data: Data,
     out: Out,
-    seed: Annotated[int, typer.Option(min=0, help="Deals sounds out to folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 0,
 ) -> None:
     """Categories of 165 natural sounds."""
     typer.echo(make_natsound165(data, out, seed))
 
 
 def parse_examples(text: str) -> list[int]:
-    """Numbers from a list with commas.
+    """Numbers from a comma-separated list.
 
     Raises
     ------
     WrongCall
-        If there is anything else in it.
+        If it contains anything else.
 
     Examples
     --------
@@ -220,12 +222,12 @@ def parse_examples(text: str) -> list[int]:
 
 
 def parse_options(preset: str, model_options: str) -> dict[str, Any]:
-    """Keywords for ``load_model`` from one of the two ways to write them.
+    """Keywords for ``load_model`` from either option.
 
     Raises
     ------
     WrongCall
-        If both are given, or the JSON is no object.
+        If both are given, or the JSON is not an object.
     """
     if preset and model_options:
         raise WrongCall("--preset and --model-options were both given; write one of them")
@@ -247,6 +249,6 @@ def parse_options(preset: str, model_options: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     run_program(app, PROGRAM, arguments)

@@ -1,4 +1,4 @@
-"""The commands that make a results page anew, read off its documents."""
+"""The commands that reproduce a results page, derived from its documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-# How the tasks that are not HEAR's own are made; their README files say what is in them.
+# Commands for the tasks that are not HEAR's; their README files describe the content.
 MAKE = {
     "spoken_digit-1.0.9-small": "make-spoken-digit",
     "esc10_onsets-1.0.0-full": "make-onsets --seed 0",
@@ -23,7 +23,7 @@ MAKE = {
 
 
 def task_commands(documents: Sequence[Document], few_shot: Sequence[Document]) -> list[str]:
-    """How the tasks of the page are made, those that are not HEAR's own."""
+    """Commands for the page's tasks that are not HEAR's."""
     tasks = {run["task"] for document in documents for run in document["runs"]}
     tasks |= {task["task"] for document in few_shot for task in document["tasks"]}
     return [
@@ -34,7 +34,8 @@ def task_commands(documents: Sequence[Document], few_shot: Sequence[Document]) -
 
 
 def run_commands(document: Document) -> list[str]:
-    """The commands that redo a model's runs: one for the tasks that ran with equally many seeds."""
+    """The commands that reproduce a model's scores: one for the tasks with equal numbers of
+    seeds."""
     model = document["model"]
     options = dict(model["options"])
     checkpoint = options.pop("model_file_path", "") or model["weights_file_name"]
@@ -55,7 +56,8 @@ def run_commands(document: Document) -> list[str]:
 
 
 def few_shot_commands(document: Document) -> list[str]:
-    """The commands that redo a model's part, one for each group of tasks with equal settings."""
+    """The commands that reproduce a model's few-shot scores, one per group of tasks with equal
+    settings."""
     model = document["model"]
     options = dict(model["options"])
     checkpoint = options.pop("model_file_path", "") or model["weights_file_name"]

@@ -1,6 +1,6 @@
-"""Models side by side: their scores, and each pair of them tested.
+"""Comparison of models: scores, and paired tests.
 
-What a model was not measured on stays missing: a pair is tested on the tasks that both have.
+Missing scores stay missing: a pair is tested on the common tasks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MISSING = "missing"
 
 
 def choose_baseline(models: Sequence[MeasuredModel], baseline: str) -> MeasuredModel:
-    """The model that others are compared with: by its name or the start of its hash; "" the first.
+    """The baseline: by its name or the start of its hash; "" for the first.
 
     Raises
     ------
     ValueError
-        If none is meant, or more than one.
+        If no model or more than one matches.
     """
     if not baseline:
         return models[0]
@@ -88,7 +88,7 @@ def scores_document(models: Sequence[MeasuredModel]) -> dict[str, Any]:
 
 
 def paired_rows(models: Sequence[MeasuredModel], tasks: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each pair of models that share two tasks or more."""
+    """A row for each pair of models with at least two common tasks."""
     rows = []
     for a, b in combinations(models, 2):
         shared = [task for task in tasks if task in a.scores and task in b.scores]
@@ -100,7 +100,7 @@ def paired_rows(models: Sequence[MeasuredModel], tasks: Sequence[str]) -> list[d
 
 
 def fold_rows(models: Sequence[MeasuredModel], tasks: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each task with folds and pair of models that have it."""
+    """A row for each task with folds and each pair of models that have it."""
     rows = []
     for task in tasks:
         for a, b in combinations([model for model in models if task in model.scores], 2):
@@ -112,7 +112,7 @@ def fold_rows(models: Sequence[MeasuredModel], tasks: Sequence[str]) -> list[dic
 
 
 def all_tasks(models: Sequence[MeasuredModel]) -> list[str]:
-    """HEAR's tasks from small to large, then others by name; those that any model has."""
+    """HEAR's tasks by size, then others by name; those of any model."""
     measured = {task for model in models for task in model.scores}
     official = [task.name for task in OFFICIAL_TASKS if task.name in measured]
     return [*official, *sorted(measured - set(official))]

@@ -1,4 +1,4 @@
-"""The page of a comparison: ``PAGE.md``, its pictures, and its numbers in the folder ``PAGE``."""
+"""Page of a comparison: ``PAGE.md``, its plots, and its numbers in the folder ``PAGE``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICTURES: dict[str, Picture] = {
 def write_comparison(
     results: Sequence[Path], leaderboard: Path, page: Path, baseline: str = ""
 ) -> Path:
-    """Compare models with each other and with the published ones, and write the page.
+    """Compare models with each other and with published ones, and write the page.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def write_comparison(
     page : Path
         For example ``comparison.md``; see :func:`~benchmarks.results_page.page_path`.
     baseline : str
-        Name, or start of the checkpoint's hash, of the model that is not aligned; "" is the first.
+        Name, or start of the checkpoint's hash, of the model without alignment; "" for the first.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def write_comparison(
         "sizes": sizes_document(models, published, chosen),
     }
     for name, document in documents.items():
-        (numbers / f"{name}.json").unlink(missing_ok=True)  # of an earlier comparison
+        (numbers / f"{name}.json").unlink(missing_ok=True)  # from an earlier comparison
         if document["rows"]:
             write_result(numbers, name, {**document, **command})
     return write_results_page(

@@ -1,7 +1,6 @@
-"""Models among the published ones: ranks, places gained over a baseline, few data against many.
+"""Ranks among published models, gains over a baseline, and effect of training-set size.
 
-What a model was not measured on stays missing. Mean ranks are over the tasks that all compared
-models share.
+Missing scores stay missing. Mean ranks are over the tasks common to all compared models.
 """
 
 from __future__ import annotations
@@ -80,7 +79,7 @@ def ranks_document(
 def sizes_document(
     models: Sequence[MeasuredModel], leaderboard: Leaderboard, baseline: MeasuredModel
 ) -> dict[str, Any]:
-    """Scores and gains against how much the probe had to learn from: are they larger on little?"""
+    """Scores and gains against the size of the probe's training set."""
     from scipy.stats import spearmanr
 
     points = []
@@ -129,7 +128,7 @@ def _gains(
     tasks: Sequence[str],
     together: bool,
 ) -> np.ndarray:
-    """Places, ``(n_tasks, n_models)``; NaN where one of the two was not measured."""
+    """Ranks gained, ``(n_tasks, n_models)``; NaN if one of the two was not measured."""
     return np.array(
         [
             [

@@ -1,4 +1,4 @@
-"""What a module says of its embeddings, and whether it is so; no clip's embedding is undefined."""
+"""Validation of a module's embeddings: declared sizes, and finite values."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ TRIAL_SECONDS = 1.5
 
 
 def check_model(module: ModuleType, model: Any) -> None:
-    """Embed a second of quiet noise twice and see that the sizes are as announced.
+    """Embed a second of quiet noise twice and check the declared sizes.
 
     Raises
     ------
     ValueError
-        If functions or attributes of the HEAR API are missing, a rate is none of HEAR's, or what
-        comes out has other sizes, or NaN.
+        If functions or attributes of the HEAR API are missing, the rate is not one of HEAR's, or
+        the output has other sizes, or NaN.
     """
     name = module.__name__
     for function in ("get_scene_embeddings", "get_timestamp_embeddings"):
         if not callable(getattr(module, function, None)):
-            raise ValueError(f"module {name!r} has no {function}; it is no HEAR module")
+            raise ValueError(f"module {name!r} has no {function}; it is not a HEAR module")
     sizes: dict[str, int] = {}
     for attribute in ("sample_rate", "scene_embedding_size", "timestamp_embedding_size"):
         value = getattr(model, attribute, None)
@@ -37,7 +37,7 @@ def check_model(module: ModuleType, model: Any) -> None:
         rates = ", ".join(map(str, HEAR_SAMPLE_RATES))
         raise ValueError(f"{name}: expected a sample rate of {rates} Hz, got {model.sample_rate}")
     if not isinstance(model, nn.Module):
-        return  # TensorFlow: the validator tries it
+        return  # TensorFlow: tested by the validator
     scene, frames, times = _trial(module, model)
     n_frames = frames.shape[1] if frames.ndim == 3 else 0
     frame_size = sizes["timestamp_embedding_size"]
@@ -45,13 +45,13 @@ def check_model(module: ModuleType, model: Any) -> None:
     _expect(name, "get_timestamp_embeddings", frames, (2, n_frames, frame_size))
     if times.shape != (2, n_frames):
         raise ValueError(
-            f"{name}: get_timestamp_embeddings gave timestamps of shape {times.shape} for frames "
-            f"of shape {frames.shape}, expected one for each frame: (2, {n_frames})"
+            f"{name}: get_timestamp_embeddings returned timestamps of shape {times.shape} for "
+            f"frames of shape {frames.shape}, expected one for each frame: (2, {n_frames})"
         )
 
 
 def check_clip_embeddings(folder: Path, splits: list[str], task: str) -> None:
-    """See that heareval wrote no embedding with NaN or infinity.
+    """Check that heareval wrote no embedding with NaN or infinity.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def check_clip_embeddings(folder: Path, splits: list[str], task: str) -> None:
     Raises
     ------
     ValueError
-        Naming the file of embeddings, and the clip.
+        Names the file of embeddings, and the clip.
     """
     for split in splits:
         table = folder / f"{split}.embeddings.npy"
@@ -81,13 +81,13 @@ def not_finite(task: str, clip: str, file: Path | None = None) -> ValueError:
     """The error for a clip whose embedding has NaN or infinity."""
     where = f" ({file})" if file else ""
     return ValueError(
-        f"{task}: the embedding of clip {clip} has NaN or infinity{where}; mend the module: every "
+        f"{task}: the embedding of clip {clip} has NaN or infinity{where}; fix the module: every "
         "clip needs numbers, silent and short ones, too"
     )
 
 
 def _trial(module: ModuleType, model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scene embeddings, frames and timestamps of two sounds."""
+    """Scene embeddings, frames and timestamps of two clips."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -102,8 +102,8 @@ def _trial(module: ModuleType, model: Any) -> tuple[np.ndarray, np.ndarray, np.n
 def _expect(name: str, function: str, found: np.ndarray, shape: tuple[int, ...]) -> None:
     if found.shape != shape:
         raise ValueError(
-            f"{name}: {function} gave shape {found.shape} for two sounds, but the model announces "
+            f"{name}: {function} returned shape {found.shape} for two clips, the model declares "
             f"{shape}; scene_embedding_size and timestamp_embedding_size must be the true sizes"
         )
     if not np.isfinite(found).all():
-        raise ValueError(f"{name}: {function} gave NaN or infinity for quiet noise")
+        raise ValueError(f"{name}: {function} returned NaN or infinity for quiet noise")

@@ -1,12 +1,12 @@
-"""How good an embedding is where a probe learns from few examples of each class.
+"""Few-shot accuracy: a probe trained on few examples of each class.
 
-From what a task has for learning, `n` examples of each class are drawn, many times; a logistic
-regression learns from them on frozen, standardised scene embeddings and is tested on the task's
-whole test set. With folds each draw is made and tested once for every fold, and its accuracy is the
-mean over folds. Draws depend on seed and task only, so all models see the same examples; within a
-draw the larger sets contain the smaller ones.
+From a task's training set, `n` examples of each class are drawn, many times; a logistic regression
+is trained on their frozen, standardised scene embeddings and tested on the task's whole test set.
+With folds each draw is made and tested once for every fold, and its accuracy is the mean over
+folds. Draws depend on seed and task only, so all models have the same examples; within a draw the
+larger sets contain the smaller ones.
 
-The probe has no hyper-parameters to choose: with so few examples there is nothing to choose by.
+The probe has no tuned hyper-parameters: so few examples do not allow any selection.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ def run_few_shot(
     seed: int = 0,
     progress: bool = True,
 ) -> Path:
-    """Measure one model; tasks that are finished with these settings are not measured again.
+    """Measure one model; finished tasks with the same settings are skipped.
 
     Parameters
     ----------
     module, tasks_folder, out, checkpoint, options, task_names, progress
         As for :func:`benchmarks.hear.run.run_model`.
     examples : sequence of int
-        Numbers of examples of each class. Of a class that has fewer, the largest number that all
-        classes have is taken instead, and a warning names it.
+        Numbers of examples of each class. For a class with fewer, the largest number that all
+        classes have is used instead, with a warning.
     n_draws : int
-        How many sets of examples.
+        Number of draws.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def run_few_shot(
     Raises
     ------
     FileNotFoundError, ValueError
-        If tasks, model or numbers are not right, or a class has no examples to learn from; before
-        anything is computed.
+        If tasks, model or numbers are invalid, or a class has no training examples; raised before
+        any computation.
     """
     if not examples or min(examples) < 1 or n_draws < 1:
         raise ValueError(
@@ -155,7 +155,7 @@ def few_shot_accuracy(
 def draw_order(
     labels: NDArray[np.str_], generator: np.random.Generator
 ) -> dict[str, NDArray[np.int64]]:
-    """By class, the places of its examples in random order: the first `n` are a draw of `n`."""
+    """By class, the indices of its examples in random order: the first `n` are a draw of `n`."""
     return {
         str(label): generator.permutation(np.flatnonzero(labels == label))
         for label in np.unique(labels)
@@ -168,7 +168,7 @@ def probe_accuracy(
     x_test: NDArray[np.floating],
     y_test: Sequence[str],
 ) -> float:
-    """Share of right labels of a logistic regression; standardised by what it learned from."""
+    """Accuracy of a logistic regression; features standardised by the training set."""
     return float(np.mean(probe_answers(x, y, x_test, y_test)))
 
 
@@ -178,7 +178,7 @@ def probe_answers(
     x_test: NDArray[np.floating],
     y_test: Sequence[str],
 ) -> NDArray[np.bool_]:
-    """Which test clips that regression labels right, ``(n_clips,)``."""
+    """Correctness of that regression for each test clip, ``(n_clips,)``."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -191,7 +191,7 @@ def probe_answers(
 def answers_by_split(
     embeddings: Mapping[str, NDArray[np.floating]], labels: Mapping[str, Sequence[str]]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Which clips of each tested split are labelled right by what the others taught.
+    """Correctness for each clip of each tested split, trained on the others.
 
     Examples
     --------
@@ -207,12 +207,12 @@ def answers_by_split(
 
 
 def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:
-    """Which numbers of examples are drawn from a task, ascending: those that all classes have.
+    """Numbers of examples available in all classes of a task, ascending.
 
     Raises
     ------
     ValueError
-        If clips do not have one label each, or a class has nothing to learn from.
+        If clips do not have one label each, or a class has no training examples.
     """
     kinds = (task.metadata["embedding_type"], task.metadata["prediction_type"])
     if kinds != ("scene", "multiclass"):
@@ -229,7 +229,7 @@ def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:
     if max(examples) > n_fewest:
         logger.warning(
             "task %s: class %r has %d examples to learn from when %s is tested; %d are drawn "
-            "where %s were asked for",
+            "where %s were requested",
             *(task.name, label, n_fewest, test, n_fewest),
             ", ".join(str(n) for n in sorted(set(examples)) if n > n_fewest),
         )
@@ -237,7 +237,7 @@ def available_examples(task: TaskFolder, examples: Sequence[int]) -> list[int]:
 
 
 def fewest_examples(labels: Mapping[str, Sequence[str]]) -> tuple[int, str, str]:
-    """The fewest examples that a class has to learn from, the class, and the tested split.
+    """The smallest number of training examples of a class, the class, and the tested split.
 
     Examples
     --------
@@ -258,19 +258,19 @@ def labels_of(task: TaskFolder) -> dict[str, list[str]]:
 
 
 def tested_splits(labels: Mapping[str, Sequence[str]]) -> list[str]:
-    """Which splits are tested: every fold in turn, or the test set."""
+    """Tested splits: every fold in turn, or the test set."""
     return ["test"] if "test" in labels else list(labels)
 
 
 def learned_splits(labels: Mapping[str, Sequence[str]], test: str) -> list[str]:
-    """Which splits are learned from when `test` is tested: other folds, or the training set."""
+    """Training splits when `test` is tested: the other folds, or the training set."""
     return ["train"] if "train" in labels else [split for split in labels if split != test]
 
 
 def learned_examples(
     embeddings: Mapping[str, NDArray[np.floating]], labels: Mapping[str, Sequence[str]], test: str
 ) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
-    """Embeddings and labels of all that is learned from when `test` is tested."""
+    """Embeddings and labels of the training splits when `test` is tested."""
     learned = learned_splits(labels, test)
     x = np.concatenate([embeddings[split] for split in learned])
     return x, np.array([label for split in learned for label in labels[split]])

@@ -1,4 +1,4 @@
-"""The few-example part of the results page, from ``few-shot.json`` files."""
+"""Few-shot section of the results page, from ``few-shot.json`` files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Document = Mapping[str, Any]
 
 
 def few_shot_lines(documents: Mapping[str, Document], picture: str) -> list[str]:
-    """The part's text.
+    """Text of the section.
 
     Parameters
     ----------
     documents : mapping
         By name of the model.
     picture : str
-        File name of what :func:`benchmarks.hear.pictures.draw_few_shot` drew.
+        File name of the plot by :func:`benchmarks.hear.pictures.draw_few_shot`.
     """
     tasks = [task for document in documents.values() for task in document["tasks"]]
     draws = sorted({task["draws"] for task in tasks})
@@ -68,7 +68,7 @@ def accuracy_rows(documents: Mapping[str, Document]) -> list[dict[str, Any]]:
 
 
 def pair_rows(documents: Mapping[str, Document]) -> list[dict[str, Any]]:
-    """A row for each task, number of examples and pair of models that saw the same draws."""
+    """A row for each task, number of examples and pair of models with the same draws."""
     rows = []
     for (a, first), (b, second) in combinations(documents.items(), 2):
         for task in first["tasks"]:

@@ -1,13 +1,13 @@
-"""What heareval 2021.1.3 needs to run on current libraries, as long as a block lasts.
+"""Patches for heareval 2021.1.3 on current libraries, within a context.
 
 heareval was written for pytorch-lightning 1.5 and torch 1.10. Since then:
 
-1. ``torch.load`` refuses, by default, pickles such as heareval's own Lightning checkpoints. They
-   are written and read within one process, so the old default is given back to them.
-2. ``trainer.fit_loop.current_epoch = n`` sets nothing any more (pytorch-lightning 1.6 moved the
-   number); event tasks then look up the post-processing of the wrong epoch: ``KeyError``.
+1. ``torch.load`` rejects, by default, pickles such as heareval's own Lightning checkpoints. They
+are written and read within one process, so the old default is restored for them.
+2. ``trainer.fit_loop.current_epoch = n`` has no effect any more (pytorch-lightning 1.6 moved the
+attribute); event tasks then look up the post-processing of the wrong epoch: ``KeyError``.
 
-Besides, heareval always seeds with 42; the seed is replaced, so that 42 is the official run and
+Besides, heareval always uses seed 42; the seed is replaced, so that 42 is the official result and
 others show the spread.
 """
 
@@ -22,10 +22,9 @@ OFFICIAL_SEED = 42
 
 @contextmanager
 def heareval_on_current_libraries(seed: int = OFFICIAL_SEED) -> Iterator[None]:
-    """Adapt torch, pytorch-lightning and heareval inside a ``with`` block; undone at its end.
+    """Patch torch, pytorch-lightning and heareval inside a ``with`` block; reverted at its end.
 
-    Meant for a process that does nothing but run heareval: what is changed is seen everywhere in
-    the process.
+    For a process that only runs heareval: the patches affect the whole process.
 
     Parameters
     ----------

@@ -1,10 +1,9 @@
-"""The HEAR tools in a process of their own: ``python -m benchmarks.hear.heareval_process``.
+"""The HEAR tools in a separate process: ``python -m benchmarks.hear.heareval_process``.
 
-The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``; the dots stand for the
-arguments of ``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run as they
-are inside :func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`. Or they are
-``validation SEED MODULE WEIGHTS OPTIONS``: the HEAR validator, which knows no options of models
-and gets them here.
+The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``, followed by the arguments of
+``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run unmodified inside
+:func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`; or ``validation SEED MODULE
+WEIGHTS OPTIONS`` for the HEAR validator, which has no model options of its own.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ TOOLS = {
 
 
 class HearevalError(ChildProcessError):
-    """One of the HEAR tools ended with an error, or is not installed."""
+    """One of the HEAR tools failed, or is not installed."""
 
 
 def run_heareval(
     runner: str, arguments: Sequence[str], *, log: Path, seed: int = OFFICIAL_SEED
 ) -> None:
-    """Run one of heareval's runners, or the validator, to its end in a new process, on the CPU.
+    """Run one of heareval's runners, or the validator, in a new process, on the CPU.
 
-    heareval 2021.1.3 does not start where torch sees a GPU and TensorFlow does not, so GPUs are
-    hidden from it. Predictions run on one thread unless OMP_NUM_THREADS says otherwise: the probe
-    is small, threads that wait for a busy core made it several times slower, and sums, hence
-    scores, do not then depend on the number of cores.
+    heareval 2021.1.3 fails to start if torch sees a GPU and TensorFlow does not, so GPUs are
+    hidden. Predictions run on one thread unless OMP_NUM_THREADS is set: the probe is small, several
+    threads on busy cores made it several times slower, and scores then do not depend on the number
+    of cores.
 
     Parameters
     ----------
@@ -48,14 +47,14 @@ def run_heareval(
     arguments : sequence of str
         The runner's command line.
     log : Path
-        What the process says is written there.
+        File for the output of the process.
     seed : int
         See :func:`~benchmarks.hear.heareval_patches.heareval_on_current_libraries`.
 
     Raises
     ------
     HearevalError
-        If it fails; names the log and its last line.
+        If it fails; the message has the log's path and its last line.
     """
     command = [sys.executable, "-m", "benchmarks.hear.heareval_process", runner, str(seed)]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -75,7 +74,7 @@ def run_heareval(
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the runner that is named; what the new process does."""
+    """Run the given runner; entry point of the new process."""
     runner, seed, *rest = arguments
     if runner == "validation":
         validate(*rest)

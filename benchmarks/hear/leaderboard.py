@@ -1,4 +1,4 @@
-"""Published scores, and the place of a score among them."""
+"""Published scores, and ranks among them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL, URL = "Model", "URL"
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Scores of published models; what a model was not measured on is missing, never filled in.
+    """Scores of published models; missing scores are never imputed.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Leaderboard:
     scores: dict[str, dict[str, float]]
 
     def of_task(self, task: str) -> list[float]:
-        """All scores of a task, in the order of the models; empty for a task that it lacks."""
+        """All scores of a task, in the order of the models; empty for an unknown task."""
         return list(self.scores.get(task, {}).values())
 
 
@@ -40,7 +40,7 @@ def read_leaderboard(path: Path) -> Leaderboard:
     FileNotFoundError
         If there is none.
     ValueError
-        If it has no models, none of HEAR's tasks, or a cell that is no number.
+        If it has no models, none of HEAR's tasks, or a cell that is not a number.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -75,7 +75,7 @@ def read_leaderboard(path: Path) -> Leaderboard:
 
 
 def rank_among(score: float, published: Sequence[float]) -> float:
-    """Place of a score among published ones, 1 the best; equal scores share their mean place.
+    """Rank of a score among published ones, 1 the best; ties share their mean rank.
 
     Examples
     --------
@@ -90,15 +90,15 @@ def rank_among(score: float, published: Sequence[float]) -> float:
 def rank_gain(
     score: float, baseline: float, published: Sequence[float], *, together: bool = False
 ) -> float:
-    """How many places a score stands above a baseline.
+    """Ranks gained over a baseline.
 
     Parameters
     ----------
     score, baseline : float
     published : sequence of float
     together : bool
-        Rank both at once, as Freteault et al. 2025 do: to pass the baseline is then one place by
-        itself, even where no published model lies between the two.
+        Rank both at once, as Freteault et al. 2025 do: passing the baseline is then one rank by
+        itself, even without a published model between the two.
 
     Examples
     --------

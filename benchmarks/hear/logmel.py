@@ -1,6 +1,6 @@
-"""A yardstick with the HEAR API: the log-mel spectrogram, and its mean and std over time.
+"""Baseline with the HEAR API: the log-mel spectrogram, and its mean and std over time.
 
-No weights, nothing learned. A model is worth something where it is better than this.
+No weights, no training. A useful model must exceed it.
 
 >>> model = load_model()
 >>> scene = get_scene_embeddings(torch.zeros(2, 48000), model)
@@ -15,9 +15,9 @@ import torchaudio
 from torch import Tensor, nn
 
 N_BANDS = 128
-FRAMES_PER_SECOND = 25  # divides all rates that HEAR allows, so that frames lie at whole samples
+FRAMES_PER_SECOND = 25  # divides all rates of HEAR, so that frames are at whole samples
 WINDOW_SECONDS = 0.05
-COARSEST_BIN_HZ = 12.0  # narrower than the lowest of 128 bands, or that band would be empty
+COARSEST_BIN_HZ = 12.0  # narrower than the lowest of 128 bands, which would otherwise be empty
 FLOOR = 1e-6
 
 
@@ -60,14 +60,14 @@ def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> LogMe
     Raises
     ------
     ValueError
-        If a file is named, or the rate is no multiple of 25 Hz.
+        If a file is given, or the rate is not a multiple of 25 Hz.
     """
     if model_file_path:
         raise ValueError(f"log-mel has no weights, got {model_file_path!r}; leave it out")
     if sample_rate <= 0 or sample_rate % FRAMES_PER_SECOND:
         raise ValueError(
             f"sample_rate must be a positive multiple of {FRAMES_PER_SECOND} Hz, got "
-            f"{sample_rate}; use a rate that HEAR allows, such as 48000"
+            f"{sample_rate}; use a rate of HEAR, such as 48000"
         )
     return LogMel(sample_rate)
 

@@ -1,8 +1,8 @@
-"""Which model is measured: module, weights and options, as a folder name.
+"""Identity of a measured model: module, weights and options, as a folder name.
 
 heareval names its cache of embeddings after module and options only, so that new weights would
-silently reuse the embeddings of old ones. Here results lie under a name that changes with all
-that the embeddings depend on:
+silently reuse old embeddings. Here results are stored under a name that depends on everything that
+affects the embeddings:
 
 ``<module>/<first 12 of the weights' hash>-<first 8 of the options' hash>``
 """
@@ -27,27 +27,27 @@ from benchmarks.hear.embedding_check import check_model
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """A model that can be measured.
+    """A measurable model.
 
     Attributes
     ----------
     module : str
         Import name of a module with the HEAR API.
     module_version : str
-        Version of the distribution that it is from; "" if there is none.
+        Version of its distribution; "" if there is none.
     source_hash : str
-        Hash of the Python files of a package, of the one file of a module: changed code, too, may
+        Hash of the Python files of a package, or of a module's single file: code changes may also
         change embeddings.
     checkpoint : str
-        Name of the weights for people.
+        Display name of the weights.
     checkpoint_hash : str
         Hash of the weights; `source_hash` for a module without weights.
     weights_file : str
-        Path for heareval's ``--model``; "" if there is none to name.
+        Path for heareval's ``--model``; "" if there is none.
     options : dict
         Keywords for ``load_model``, as given.
     resolved : dict
-        What the options came to, where the model tells: for example which stages a preset means.
+        Resolved options, if the model reports them: for example the stages of a preset.
     sample_rate : int
         In Hz.
     """
@@ -88,7 +88,7 @@ class ModelIdentity:
         return [*weights, "--model-options", json.dumps(dict(self.options))]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file; of `weights_file` only the name, the folder is a matter of one disk."""
+        """For a JSON file; with only the name of `weights_file`."""
         document = asdict(self)
         document["weights_file_name"] = Path(document.pop("weights_file")).name
         return document
@@ -97,14 +97,14 @@ class ModelIdentity:
 def identify(
     module: str, checkpoint: str = "", options: Mapping[str, Any] | None = None
 ) -> ModelIdentity:
-    """Load a model, try it once, and say which one it is.
+    """Load a model, test it once, and return its identity.
 
     Parameters
     ----------
     module : str
         Import name of a module with the HEAR API.
     checkpoint : str
-        Path of a weight file, or a name that ``load_model`` knows; "" for the module's default.
+        Path of a weight file, or a name accepted by ``load_model``; "" for the module's default.
     options : mapping, optional
         Keywords for ``load_model``.
 
@@ -112,7 +112,7 @@ def identify(
     ------
     ValueError
         If there is no such module, it lacks the HEAR API, its model cannot be loaded, or its
-        embeddings have other sizes than it says.
+        embeddings differ from the declared sizes.
     """
     options = dict(options or {})
     try:
@@ -120,12 +120,12 @@ def identify(
     except ImportError as error:
         raise ValueError(f"cannot import module {module!r}: {error}; install it first") from error
     if not hasattr(imported, "load_model"):
-        raise ValueError(f"module {module!r} has no load_model; it is no HEAR module")
+        raise ValueError(f"module {module!r} has no load_model; it is not a HEAR module")
     weights_file = ""
     if checkpoint and Path(checkpoint).is_file():
         weights_file = str(Path(checkpoint).resolve())
     elif checkpoint:
-        options["model_file_path"] = checkpoint  # heareval's --model takes nothing but paths
+        options["model_file_path"] = checkpoint  # heareval's --model accepts only paths
     model = _load(imported, weights_file, options)
     check_model(imported, model)
     source_hash = _source_hash(imported)
@@ -153,7 +153,7 @@ def identify(
 
 
 def load_identified(identity: ModelIdentity) -> tuple[ModuleType, Any]:
-    """Module and model, once more."""
+    """Reload module and model."""
     module = importlib.import_module(identity.module)
     return module, _load(module, identity.weights_file, identity.options)
 
@@ -197,7 +197,7 @@ def _version(module: str) -> str:
 
 def _source_hash(module: ModuleType) -> str:
     if module.__file__ is None:
-        raise ValueError(f"module {module.__name__!r} has no file; it is no HEAR module")
+        raise ValueError(f"module {module.__name__!r} has no file; it is not a HEAR module")
     file = Path(module.__file__)
     files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files))

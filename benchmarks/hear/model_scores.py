@@ -1,9 +1,9 @@
-"""Scores of measured models: one number with an interval for each model and task.
+"""Scores of measured models: mean and interval for each model and task.
 
-Where a task has folds, the values are those of its folds, each the mean over seeds: their spread
-holds both what another selection of sounds would change and what another seed would. Where it has
-none, the values are those of seeds, which say nothing of other sounds. A single value has no
-interval. Training sets of folds overlap, so that intervals over folds are somewhat too narrow.
+For a task with folds, the values are those of its folds, each the mean over seeds: their spread
+includes the choice of sounds and of seeds. Without folds, the values are those of seeds and do not
+include the choice of sounds. A single value has no interval. Training sets of folds overlap, so
+that intervals over folds are somewhat too narrow.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ RUN_FIRST = (
 
 @dataclass(frozen=True)
 class TaskScore:
-    """The first score of a task, by one model.
+    """The first score of a task, for one model.
 
     Attributes
     ----------
     score : str
-        heareval's name of it.
+        heareval's name.
     mean, low, high : float
-        Mean over `values` and its 95 % interval; NaN bounds where there is one value only.
+        Mean over `values` and its 95 % interval; NaN bounds for a single value.
     values : ndarray
-        ``(n_values,)``: by fold, mean over seeds; by seed where there are no folds.
+        ``(n_values,)``: by fold, mean over seeds; by seed without folds.
     folds : tuple of str
-        Names of the folds; empty if `values` are of seeds.
+        Names of the folds; empty if `values` are by seed.
     n_seeds : int
     train_seconds : float or None
-        Audio that the probe learns from.
+        Training audio of the probe.
     task_hash : str
-        Of the task as it was measured.
+        Hash of the task as measured.
     """
 
     score: str
@@ -61,7 +61,7 @@ class TaskScore:
 
     @property
     def text(self) -> str:
-        """Mean and, where there is one, its interval."""
+        """Mean and interval, if there is one."""
         if np.isnan(self.low):
             return f"{self.mean:.3f}"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -71,7 +71,7 @@ class TaskScore:
 class MeasuredModel:
     """A model, its name in tables, and its scores by name of the task.
 
-    A task is known by the leaderboard's name if it is one of HEAR's, else by its folder's.
+    A task has the leaderboard's name if it is one of HEAR's, else that of its folder.
     """
 
     name: str
@@ -80,24 +80,24 @@ class MeasuredModel:
 
 
 def read_models(places: Sequence[Path]) -> list[MeasuredModel]:
-    """All models below these folders (or in these files), in that order; each one once.
+    """All models below these folders (or in these files), in order, without duplicates.
 
-    A folder with few examples alone, as ``few-shot`` leaves it, is passed over with a warning.
+    A folder with only few-shot scores is skipped with a warning.
 
     Raises
     ------
     FileNotFoundError
         If a place holds no scores, or none does.
     ValueError
-        If a file does not hold scores, two models go by one name, or they measured different
-        versions of a task.
+        If a file does not hold scores, two models have the same name, or they were measured on
+        different versions of a task.
     """
     models: list[MeasuredModel] = []
     seen: set[Path] = set()
     for place in places:
         files = _score_files(place)
         if not files and (place / FEW_SHOT).exists():
-            logger.warning("%s has no scores of run, only of few-shot; it is passed over", place)
+            logger.warning("%s has no scores of run, only of few-shot; skipped", place)
             continue
         if not files:
             raise FileNotFoundError(f"no {COLLECTED} in {place}; {RUN_FIRST}")

@@ -1,9 +1,9 @@
-"""A yardstick with the HEAR API: the 2-D modulation spectrum, with mean and std of log-mel bands.
+"""Baseline with the HEAR API: the 2-D modulation spectrum, with mean and std of log-mel bands.
 
 128 bands in frames of about 10 ms; up to 32 Hz upwards and downwards, averaged in 24 groups of
-spectral and 16 of temporal frequencies: 384 numbers, with 256 of mean and standard deviation 640.
+spectral and 16 of temporal frequencies: 384 values, with 256 of mean and standard deviation 640.
 The definition was searched for on the sounds of natsound165, see
-:mod:`benchmarks.correspondence.yardsticks`. It describes a sound as a whole, so that its timestamps
+:mod:`benchmarks.correspondence.yardsticks`. It describes a whole clip, so its timestamp embeddings
 are those of :mod:`benchmarks.hear.logmel`.
 
 >>> model = load_model()
@@ -34,7 +34,7 @@ from training.pretraining.targets import (
 
 
 class ModulationSpectrum(nn.Module):
-    """Descriptions of whole sounds of more than 1/4 s.
+    """Features of whole clips of more than 1/4 s.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> Modul
     Raises
     ------
     ValueError
-        If a file is named.
+        If a file is given.
     """
     if model_file_path:
         raise ValueError(f"there are no weights, got {model_file_path!r}; leave it out")

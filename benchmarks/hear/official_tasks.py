@@ -1,4 +1,4 @@
-"""The nineteen tasks of HEAR 2021: what the leaderboard calls them, and how they lie on disk.
+"""The nineteen tasks of HEAR 2021: names on the leaderboard, and folders.
 
 An archive of Zenodo 10.5281/zenodo.6332517 unpacks to
 ``hear-2021.0.6/tasks/<folder>/{task_metadata.json,labelvocabulary.csv,<split>.json,48000/<split>}``.
@@ -19,11 +19,11 @@ class OfficialTask:
     name : str
         Column of the leaderboard.
     folder : str
-        Name of the task's folder; heareval calls the task so.
+        Name of the task's folder, used by heareval.
     score : str
-        heareval's name of the score that the leaderboard has.
+        heareval's name of the leaderboard's score.
     train_seconds : int
-        Seconds of audio that a probe learns from (Freteault et al. 2025, from their notebook).
+        Training audio of the probe in seconds (Freteault et al. 2025, from their notebook).
     """
 
     name: str
@@ -32,7 +32,7 @@ class OfficialTask:
     train_seconds: int
 
 
-# In the order of their size.
+# In order of size.
 OFFICIAL_TASKS = (
     OfficialTask("Gunshot", "gunshot_triangulation-v1.0-full", "top1_acc", 114),
     OfficialTask("Beijing Opera", "beijing_opera-v1.0-hear2021-full", "top1_acc", 902),
@@ -57,7 +57,7 @@ OFFICIAL_TASKS = (
 
 
 def official_task(folder: str) -> OfficialTask | None:
-    """The task that lies in a folder of this name; None for any other task.
+    """The task of a folder name; None for any other task.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def official_task(folder: str) -> OfficialTask | None:
 
 
 def missing_tasks(folders: list[str]) -> list[str]:
-    """Names of those of the nineteen that are not among these folders.
+    """Names of the nineteen tasks that are not among these folders.
 
     Examples
     --------

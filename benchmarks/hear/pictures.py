@@ -1,4 +1,4 @@
-"""Pictures of HEAR results, drawn from the JSON documents."""
+"""Plots of HEAR results, drawn from the JSON documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLOURS = ("#3b6fb6", "#d9822b", "#3a9a6c", "#8a63b0", "0.45", "#b0413e")
 
 
 def draw_scores(document: Mapping[str, Any]) -> bytes:
-    """A bar with its interval for each task and model."""
+    """Bars with intervals for each task and model."""
     tasks, models = document["details"]["tasks"], document["details"]["models"]
     figure = _figure(9, 1.3 + 0.15 * len(tasks) * (len(models) + 1))
     axes = figure.subplots()
@@ -39,7 +39,7 @@ def draw_scores(document: Mapping[str, Any]) -> bytes:
 
 
 def draw_rank_changes(document: Mapping[str, Any]) -> bytes:
-    """Places gained over the baseline, a cell for each task and model; white where not measured."""
+    """Ranks gained over the baseline, a cell for each task and model; white if not measured."""
     changes = document["details"]["rank_changes"]
     cells = [[np.nan if cell is None else cell for cell in row] for row in changes["places"]]
     tasks, models = changes["tasks"], changes["models"]

@@ -1,4 +1,4 @@
-"""The results page, written from JSON files of scores: equal scores give equal bytes."""
+"""Results page, generated reproducibly from JSON files of scores."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_page(results_folder: Path, page: Path) -> Path:
 
 
 def write_page_of(score_files: Sequence[Path], few_shot_files: Sequence[Path], page: Path) -> Path:
-    """Write the page from these files: of ``run``, and of ``few-shot``; ours come first."""
+    """Write the page from these files of ``run`` and ``few-shot``; models of this package first."""
     page = page_path(page)
     documents = sorted(map(read_json, score_files), key=_order)
     few_shot = sorted(map(read_json, few_shot_files), key=_order)
@@ -78,7 +78,7 @@ def write_page_of(score_files: Sequence[Path], few_shot_files: Sequence[Path], p
 def format_page(
     documents: Sequence[Mapping[str, Any]], few_shot: Sequence[Mapping[str, Any]] = ()
 ) -> list[str]:
-    """The page's lines, all but the part on few examples."""
+    """The page's lines, except the few-shot section."""
     runs = [run for document in documents for run in document["runs"]]
     seeds = sorted({run["seed"] for run in runs})
     heads = [column_head(document["model"]) for document in documents]
@@ -123,7 +123,7 @@ def format_page(
 
 
 def format_cell(runs: Sequence[Mapping[str, Any]], name: str) -> str:
-    """Mean and spread of one score over the runs of one model on one task.
+    """Mean and spread of one score over the seeds of one model on one task.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Run a model on HEAR tasks with heareval; go on where an earlier run stopped.
+"""Evaluation of a model on HEAR tasks with heareval, resumable.
 
 ::
 
@@ -66,26 +66,26 @@ def run_model(
     progress: bool = True,
     with_validator: bool = True,
 ) -> Path:
-    """Validate the model, embed the tasks once, predict once per seed, gather the scores.
+    """Validate the model, embed the tasks once, predict once per seed, collect the scores.
 
-    What is finished is not done again: a task and seed with scores, and the embeddings of a task,
-    unless the task itself has changed.
+    Finished work is skipped: a task and seed with scores, and the embeddings of a task, unless the
+    task has changed.
 
     Parameters
     ----------
     module : str
         Import name of a module with the HEAR API.
     tasks_folder, out : Path
-        Where the tasks are, and where the results go.
+        Folders of the tasks and of the results.
     checkpoint : str
-        Weight file, or a name that the module knows; "" for its default.
+        Weight file, or a name known to the module; "" for its default.
     options : mapping, optional
-        Keywords for ``load_model``. A module that takes a `sample_rate` gets the one of the tasks
-        if none is given.
+        Keywords for ``load_model``. A module with a `sample_rate` keyword gets that of the tasks by
+        default.
     task_names : iterable of str
         Names of task folders; none for all.
     n_seeds : int
-        How many seeds, from 42 (heareval's own) upwards.
+        Number of seeds, from 42 (heareval's own) upwards.
     keep : bool
         Keep heareval's Lightning checkpoints, logs and predictions.
     progress : bool
@@ -101,7 +101,7 @@ def run_model(
     Raises
     ------
     FileNotFoundError, ValueError
-        If tasks, model or options are not right; before anything is computed.
+        If tasks, model or options are invalid; raised before any computation.
     HearevalError
         If the HEAR tools are not installed, or fail.
     """
@@ -119,7 +119,7 @@ def run_model(
     logger.info("%s, weights %s: %s", model.label, model.checkpoint, folder)
     absent = missing_tasks([task.name for task in tasks])
     if len(absent) < len(OFFICIAL_TASKS):
-        logger.info("of HEAR's own tasks these are not run: %s", ", ".join(absent) or "none")
+        logger.info("HEAR tasks that are not run: %s", ", ".join(absent) or "none")
     if with_validator:
         validate(model, folder)
     seeds = range(OFFICIAL_SEED, OFFICIAL_SEED + n_seeds)
@@ -130,7 +130,7 @@ def run_model(
 
 
 def validate(model: ModelIdentity, folder: Path) -> None:
-    """Run the HEAR validator, unless this very model has passed it.
+    """Run the HEAR validator, unless this model has already passed it.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def validate(model: ModelIdentity, folder: Path) -> None:
 
 
 def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
-    """The rate at which all tasks have audio: 48 kHz if possible, else the highest.
+    """The common rate of all tasks: 48 kHz if possible, else the highest.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
 def predict(
     model: ModelIdentity, task: TaskFolder, folder: Path, seed: int, *, keep: bool = False
 ) -> Path:
-    """Scores of one task with one seed; returns the ``score.json``, new or found."""
+    """Scores of one task with one seed; returns the ``score.json``, new or existing."""
     result = folder / f"seed-{seed}" / task.name / LEAF
     task_hash = task.content_hash()
     if result.exists() and read_json(result)["task_hash"] == task_hash:
@@ -175,7 +175,7 @@ def predict(
     shutil.rmtree(result.parent, ignore_errors=True)
     workplace = result.parent / "heareval"
     workplace.mkdir(parents=True)
-    # heareval writes beside the embeddings; links give each seed a place of its own.
+    # heareval writes beside the embeddings; links give each seed a separate folder.
     for path in embeddings.iterdir():
         if path.is_file():
             (workplace / path.name).symlink_to(path.resolve())
@@ -200,7 +200,7 @@ def predict(
 
 
 def embed(model: ModelIdentity, task: TaskFolder, folder: Path) -> Path:
-    """Folder of the task's embeddings, computed unless they are there for this very task."""
+    """Folder of the task's embeddings, computed unless cached for this task."""
     embeddings = folder / "embeddings"
     marker = embeddings / f"{task.name}.task_hash"
     task_hash = task.content_hash()

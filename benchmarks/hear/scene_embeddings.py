@@ -1,4 +1,4 @@
-"""Scene embeddings of a task's clips, computed once for each model and task."""
+"""Scene embeddings of a task's clips, cached for each model and task."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def scene_embeddings(
     identity : ModelIdentity
     task : TaskFolder
     cache : Path
-        A file ``.npz``: read if it is of this very task, else written.
+        An ``.npz`` file: read if it is of this task, else written.
 
     Raises
     ------
     ValueError
-        If an embedding is not finite, naming the clip.
+        If an embedding is not finite; the message names the clip.
     """
     task_hash = task.content_hash()
     found = _read(cache, task_hash)
@@ -51,7 +51,7 @@ def _read(cache: Path, task_hash: str) -> dict[str, NDArray[np.float32]] | None:
             if str(arrays[HASH]) == task_hash:
                 return {name: arrays[name] for name in arrays.files if name != HASH}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None  # not there, or a damaged file: computed anew
+        return None  # missing or damaged: recomputed
     return None
 
 

@@ -1,7 +1,7 @@
 """Scores as strict JSON.
 
-heareval writes NaN and Infinity where a score is undefined; JSON has no such numbers. Here they
-become null, and a note says which one was what.
+heareval writes NaN and Infinity for undefined scores; JSON has no such numbers. They are replaced
+by null, with a note.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ LEAF, COLLECTED = "score.json", "scores.json"
 FEW_SHOT = "few-shot.json"
 FORMAT_VERSION = 1
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-TIMES = "time_in_min"  # says something about one machine only
+TIMES = "time_in_min"  # specific to one machine
 
 
 def read_heareval_scores(path: Path, evaluation: Sequence[str]) -> dict[str, Any]:
-    """Read heareval's ``test.predicted-scores.json`` into a plain, strict document.
+    """Read heareval's ``test.predicted-scores.json`` into a strict JSON document.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def read_heareval_scores(path: Path, evaluation: Sequence[str]) -> dict[str, Any
     Returns
     -------
     dict
-        ``scores``: value by name, the mean over folds if there are some; ``std_over_folds``: by
-        name, sample standard deviation, or null without folds; ``higher_is_better``: of the first
-        score; ``splits``: all that heareval measured on each tested split; ``hyperparameters``
-        and ``postprocessing`` that it selected; ``notes``.
+        ``scores``: value by name, the mean over folds if there are any; ``std_over_folds``: by
+        name, sample standard deviation, or null without folds; ``higher_is_better``: for the first
+        score; ``splits``: heareval's measures on each tested split; ``hyperparameters`` and
+        ``postprocessing`` that it selected; ``notes``.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read_heareval_scores(path: Path, evaluation: Sequence[str]) -> dict[str, Any
 
 
 def replace_non_finite(document: Any, notes: list[str], place: str = "") -> Any:
-    """A copy with null for each number that JSON lacks; `notes` gets a line for each.
+    """A copy with null for each non-finite number; `notes` gets a line for each.
 
     Examples
     --------
@@ -115,18 +115,18 @@ def replace_non_finite(document: Any, notes: list[str], place: str = "") -> Any:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write strict JSON; the file appears under its name only when it is whole."""
+    """Write strict JSON atomically."""
     text = json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
     write_atomically(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read what :func:`write_json` wrote.
+    """Read a file of :func:`write_json`.
 
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is not such a file.
     """
     try:
         document = json.loads(path.read_text())
@@ -140,7 +140,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def collect(model_folder: Path, model: dict[str, Any]) -> Path:
-    """Gather the scores of all tasks and seeds of one model into its ``scores.json``."""
+    """Collect the scores of all tasks and seeds of one model into its ``scores.json``."""
     runs = [read_json(path) for path in model_folder.glob(f"seed-*/*/{LEAF}")]
     runs.sort(key=lambda run: (run["task"], run["seed"]))
     path = model_folder / COLLECTED
@@ -149,7 +149,7 @@ def collect(model_folder: Path, model: dict[str, Any]) -> Path:
 
 
 def column_head(model: Mapping[str, Any]) -> str:
-    """Module, options that differ from none, checkpoint."""
+    """Module, non-default options, checkpoint."""
     options = {
         name: value
         for name, value in model["options"].items()
@@ -161,7 +161,7 @@ def column_head(model: Mapping[str, Any]) -> str:
 
 
 def format_table(collected: Path) -> str:
-    """The scores of one model as lines to read: task, score, then a column for each seed."""
+    """The scores of one model as text: task, score, then a column for each seed."""
     runs = read_json(collected)["runs"]
     seeds = sorted({run["seed"] for run in runs})
     values = {

@@ -1,4 +1,4 @@
-"""All that the results page shows, by one call."""
+"""Complete content of the results page, in one call."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_suite(
     data_folder : Path
         The real recordings.
     out : Path
-        Tasks go to ``out/tasks``, results to ``out/results``; what is there is not made again.
+        Tasks are written to ``out/tasks``, results to ``out/results``; existing ones are reused.
     page : Path
         The page to write; see :func:`benchmarks.hear.results.write_page`.
     n_seeds, keep

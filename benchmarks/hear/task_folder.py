@@ -1,4 +1,4 @@
-"""A HEAR task on disk, checked before anything is computed from it.
+"""A HEAR task on disk, validated before any computation.
 
 ::
 
@@ -7,8 +7,8 @@
                  <split>.json                    labels by file name
                  <sample rate>/<split>/*.wav
 
-HEAR's archives unpack to ``hear-2021.0.6/tasks/<task>``; the folder that they were unpacked in will
-do as well as ``tasks`` itself.
+HEAR's archives unpack to ``hear-2021.0.6/tasks/<task>``; the parent folder of the unpacked archives
+is accepted as well as ``tasks`` itself.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ REQUIRED = (
 
 @dataclass(frozen=True)
 class TaskFolder:
-    """A task whose description has been read.
+    """A task with its metadata.
 
     Attributes
     ----------
     path : Path
-        Its folder; the folder's name is the task's name here.
+        Its folder; the folder's name is the task's name.
     metadata : dict
         Content of ``task_metadata.json``.
     labels : dict
@@ -62,19 +62,19 @@ class TaskFolder:
 
     @property
     def evaluation(self) -> list[str]:
-        """Names of heareval's scores; the first one counts."""
+        """Names of heareval's scores; the first one is the main score."""
         return list(self.metadata["evaluation"])
 
     @property
     def sample_rates(self) -> list[int]:
-        """Rates in Hz at which there is audio, ascending."""
+        """Rates in Hz with audio, ascending."""
         return sorted(
             int(path.name) for path in self.path.iterdir() if path.is_dir() and path.name.isdigit()
         )
 
     @property
     def train_seconds(self) -> float | None:
-        """Audio that a probe learns from, all folds but one; None for clips of several lengths."""
+        """Training audio of a probe, all folds but one; None for clips of several lengths."""
         seconds = self.metadata["sample_duration"]
         if seconds is None:
             return None
@@ -84,7 +84,7 @@ class TaskFolder:
         return float(seconds * sum(map(len, self.labels.values())) * (n_splits - 1) / n_splits)
 
     def check_audio(self, sample_rate: int) -> None:
-        """See that every labelled sound is there at `sample_rate`.
+        """Check that every labelled file exists at `sample_rate`.
 
         Raises
         ------
@@ -105,8 +105,8 @@ class TaskFolder:
             for name in labels:
                 if not (folder / name).is_file():
                     raise FileNotFoundError(
-                        f"task {self.name}: {folder / name} is missing though {split}.json "
-                        "labels it; fetch or make the task anew"
+                        f"task {self.name}: {folder / name} is missing but {split}.json "
+                        "labels it; fetch or make the task again"
                     )
             first = folder / next(iter(labels))
             try:
@@ -117,11 +117,11 @@ class TaskFolder:
                 raise ValueError(
                     f"task {self.name}: {first} has {header.channels} channels at "
                     f"{header.samplerate} Hz, expected 1 at {sample_rate} Hz; fetch or make the "
-                    "task anew"
+                    "task again"
                 )
 
     def content_hash(self) -> str:
-        """SHA-256 of description, labels, and the names and sizes of all sounds."""
+        """SHA-256 of metadata, labels, and the names and sizes of all audio files."""
         digest = hashlib.sha256()
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path)
@@ -133,28 +133,28 @@ class TaskFolder:
 
 
 def read_task(path: Path) -> TaskFolder:
-    """Read a task's description and labels.
+    """Read a task's metadata and labels.
 
     Raises
     ------
     FileNotFoundError
         If the folder or one of its files is missing.
     ValueError
-        If a file is not what HEAR writes.
+        If a file is not in HEAR's format.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"no task folder {path}; name one that exists")
     metadata = _read_object(path / METADATA)
     for key in REQUIRED:
         if key not in metadata:
-            raise ValueError(f"{path / METADATA} has no {key!r}; fetch or make the task anew")
+            raise ValueError(f"{path / METADATA} has no {key!r}; fetch or make the task again")
     if not metadata["splits"] or not metadata["evaluation"]:
         raise ValueError(
             f"{path / METADATA} names no splits or no evaluation, expected at least one of each; "
-            "fetch or make the task anew"
+            "fetch or make the task again"
         )
     if not (path / VOCABULARY).is_file():
-        raise FileNotFoundError(f"no {path / VOCABULARY}; fetch or make the task anew")
+        raise FileNotFoundError(f"no {path / VOCABULARY}; fetch or make the task again")
     with (path / VOCABULARY).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         header = list(reader.fieldnames or [])
@@ -162,12 +162,12 @@ def read_task(path: Path) -> TaskFolder:
     if not {"idx", "label"} <= set(header):
         raise ValueError(
             f"{path / VOCABULARY} has the columns {header}, expected idx and label; "
-            "fetch or make the task anew"
+            "fetch or make the task again"
         )
     labels = {split: _read_object(path / f"{split}.json") for split in metadata["splits"]}
     for split, by_name in labels.items():
         if not by_name:
-            raise ValueError(f"{path / f'{split}.json'} labels no sounds; fetch the task anew")
+            raise ValueError(f"{path / f'{split}.json'} labels no sounds; fetch the task again")
         _check_labels(path / f"{split}.json", by_name, vocabulary)
     return TaskFolder(path, metadata, labels)
 
@@ -178,14 +178,14 @@ def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder
     Parameters
     ----------
     tasks_folder : Path
-        Folder of task folders, or the folder that HEAR's archives were unpacked in.
+        Folder of task folders, or the parent folder of HEAR's unpacked archives.
     names : iterable of str
-        Which ones; none named means all.
+        Names of tasks; all by default.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, no task in it, or none of a name that was given.
+        If there is no such folder, it has no tasks, or a given task is missing.
     """
     if not tasks_folder.is_dir():
         raise FileNotFoundError(f"no folder of tasks {tasks_folder}; {MAKE_SOME}")
@@ -209,7 +209,7 @@ def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder
 
 
 def _roots(folder: Path) -> list[Path]:
-    """Where the task folders lie: below ``tasks`` if there are such folders, else right here."""
+    """Parents of the task folders: folders ``tasks`` below if there are any, else this one."""
     below = [folder / "tasks", *sorted(folder.glob("hear-*/tasks"))]
     return [path for path in below if path.is_dir()] or [folder]
 
@@ -223,20 +223,20 @@ def _check_labels(path: Path, labels: dict[str, Any], vocabulary: set[str]) -> N
             if text not in vocabulary:
                 raise ValueError(
                     f"{path}: {name} has the label {text!r}, which is not in {VOCABULARY}; fetch "
-                    "or make the task anew"
+                    "or make the task again"
                 )
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}; fetch or make the task anew")
+        raise FileNotFoundError(f"no {path}; fetch or make the task again")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not readable JSON; fetch or make the task anew") from error
+        raise ValueError(f"{path} is not readable JSON; fetch or make the task again") from error
     if not isinstance(document, dict):
         raise ValueError(
             f"{path} holds a {type(document).__name__}, expected an object; "
-            "fetch or make the task anew"
+            "fetch or make the task again"
         )
     return document

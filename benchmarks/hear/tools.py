@@ -1,8 +1,8 @@
-"""The HEAR tools: which versions, and the one line that installs them.
+"""The HEAR tools: versions and installation command.
 
-Both pin libraries that no current Python can install, so they come without dependencies, which
-``pip install ".[hear]"`` brings. Plain pip takes hearvalidator 2021.0.2 on Python 3.9 and newer:
-it checks neither several lengths nor start and end of the timestamps.
+Both pin libraries that no current Python can install, so they are installed without dependencies,
+which ``pip install ".[hear]"`` provides. Plain pip selects hearvalidator 2021.0.2 on Python 3.9 and
+newer: it checks neither several lengths nor start and end of the timestamps.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ INSTALL = "pip install --no-deps --ignore-requires-python " + " ".join(
 
 
 def check_tools() -> None:
-    """See that both tools are there, in the versions that are known to work.
+    """Check that both tools are installed, in supported versions.
 
     Raises
     ------
     HearevalError
-        If one is missing or of another version; says how to install them.
+        If one is missing or of another version; the message gives the installation command.
     """
     for name, expected in VERSIONS.items():
         try:

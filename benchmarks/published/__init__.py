@@ -1,4 +1,4 @@
-"""Published figures, redone from the tables that their authors published.
+"""Published figures, recomputed from the authors' published tables.
 
-A program whose statistics are to be believed should come to the same numbers from the same data.
+The package's statistics should reproduce the same numbers from the same data.
 """

@@ -15,7 +15,7 @@ from hear_brainsoundnet.command_line import new_app, run_program
 PROGRAM = "python -m benchmarks.published"
 PLACES = Places("published")
 
-app = new_app(PROGRAM, "Published figures, redone from the tables that their authors published.")
+app = new_app(PROGRAM, "Published figures, recomputed from the authors' published tables.")
 
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
@@ -33,7 +33,7 @@ def encoding(data: Data, results: Results = None, committed: Committed = False) 
 
 @app.command()
 def hear(data: Data, results: Results = None, committed: Committed = False) -> None:
-    """HEAR scores of brain-aligned models, and their places on the leaderboard."""
+    """HEAR scores of brain-aligned models, and their ranks on the leaderboard."""
     numbers = PLACES.results(results, committed)
     from benchmarks.published.hear import run_hear
 
@@ -46,10 +46,10 @@ def page(
     committed: Committed = False,
     out: Page = None,
 ) -> None:
-    """Write the results page and its pictures from the numbers alone."""
+    """Write the results page and its plots from the stored numbers."""
     typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_program(app, PROGRAM, arguments)

@@ -1,4 +1,4 @@
-"""From the authors' table of runs to the gains of fine-tuning, and beside them what was published.
+"""Gains of fine-tuning from the authors' table of trainings, compared with the published ones.
 
 The table has a row for each scale (parcels or voxels), subject and setting of the hyper-parameters,
 with the mean and the best of the repeated runs: ``no_max`` is the best target of the baseline, mean
@@ -58,7 +58,7 @@ def read_runs(path: Path) -> Any:
 
 
 def at_final_settings(runs: Any) -> Any:
-    """The one row for each scale and subject at the subject's final hyper-parameters.
+    """The row for each scale and subject at the subject's final hyper-parameters.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def at_final_settings(runs: Any) -> Any:
 
 
 def cell(runs: Any, measure: Measure, subject: int, stage: str) -> Cell:
-    """What the table has for a stage; None where nothing was logged."""
+    """The table's values for a stage; None if nothing was logged."""
     row = runs[(runs["scale"] == measure.scale) & (runs["sub"] == subject)].iloc[0]
     mean, best = (row[f"{stage}_{measure.statistic}{kind}"] for kind in ("", "best"))
     return Cell(*(None if np.isnan(value) else float(value) for value in (mean, best)))
@@ -100,7 +100,7 @@ def is_reproduced(published: float, redone: float | None) -> bool:
 
 
 def figures(runs: Any) -> Iterator[dict[str, Any]]:
-    """Every listed figure: measure, subject, stage, kind, published, redone.
+    """Every listed figure: measure, subject, stage, kind, published, recomputed.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def figures(runs: Any) -> Iterator[dict[str, Any]]:
 
 
 def gains(runs: Any, kind: str) -> list[dict[str, str]]:
-    """A row for each measure and subject: both stages and the gain, published and redone.
+    """A row for each measure and subject: both stages and the gain, published and recomputed.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def gains(runs: Any, kind: str) -> list[dict[str, str]]:
 
 
 def pairs(runs: Any, measure: Measure, kind: str, stage: str = TUNED) -> NDArray[np.float64]:
-    """A stage and the baseline of all subjects that have both, ``(n_subjects, 2)``."""
+    """Scores of a stage and the baseline for all subjects with both, ``(n_subjects, 2)``."""
     rows = [
         [getattr(cell(runs, measure, subject, each), kind) for each in (stage, BASELINE)]
         for subject in PUBLISHED[measure]
@@ -191,7 +191,7 @@ def paired(runs: Any, kind: str) -> list[dict[str, Any]]:
 
 
 def depths(runs: Any) -> list[dict[str, Any]]:
-    """Mean gain over subjects by the first stage that was fine-tuned, mean of repeated runs."""
+    """Mean gain over subjects by the first fine-tuned stage, mean of repeated trainings."""
     rows = []
     for stage in TUNED_STAGES:
         row: dict[str, Any] = {"fine-tuned from": stage}
@@ -226,7 +226,7 @@ def run_encoding(data: Path) -> dict[str, Any]:
 
 
 def notes(runs: Any) -> list[str]:
-    """What a reader of the tables must know."""
+    """Notes for the reader of the tables."""
     from training.statistics.paired import smallest_wilcoxon_p
 
     listed = list(figures(runs))

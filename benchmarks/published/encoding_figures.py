@@ -1,9 +1,9 @@
 """Baseline and conv4 of Freteault et al. 2025 (Imaging Neuroscience 3, imag_a_00525), as listed.
 
-R² of the authors' logged runs at each subject's final hyper-parameters, on concatenated runs of
-*Friends* season 4: "best target" is the best of 210 parcels or of 556 voxels of the superior
-temporal gyrus (STG), "mean target" the mean over them. A cell holds the mean over repeated runs
-and, where it is listed, the best run.
+R² of the authors' logged trainings at each subject's final hyper-parameters, on concatenated runs
+of *Friends* season 4: "best target" is the best of 210 parcels or of 556 voxels of the superior
+temporal gyrus (STG), "mean target" the mean over them. A cell holds the mean over repeated
+trainings and, if listed, the best one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ CITATION = "Freteault et al. 2025, Imaging Neuroscience 3, imag_a_00525"
 
 @dataclass(frozen=True)
 class Measure:
-    """A part of the brain and a way to make one number of its targets.
+    """A brain region and a summary statistic over its targets.
 
     Attributes
     ----------
     name : str
-        In words.
+        Description.
     scale, statistic : str
-        What the table of runs calls them.
+        Names in the table of trainings.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Cell:
-    """R² of one stage: mean over runs and best run; None where none is listed."""
+    """R² of one stage: mean over trainings and best one; None if not listed."""
 
     mean: float | None = None
     best: float | None = None
@@ -40,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Figures:
-    """What is listed for one measure and subject."""
+    """Listed values for one measure and subject."""
 
     baseline: Cell
     conv4: Cell
@@ -87,11 +87,11 @@ PUBLISHED: dict[Measure, dict[int, Figures]] = {
 }
 
 # Final hyper-parameters: TRs of a window and delays of the read-out, by scale and subject. Their
-# learning rates cannot be told from the table of runs, whose four decimals are not enough.
+# learning rates cannot be determined from the table, which has only four decimals.
 FINAL_SETTINGS: dict[str, dict[int, tuple[int, int]]] = {
     "MIST_ROI": {1: (80, 7), 2: (80, 7), 3: (70, 5), 4: (80, 6), 5: (60, 7), 6: (70, 6)},
     "auditory_Voxels": {1: (80, 6), 2: (80, 7), 3: (70, 5), 4: (80, 6), 5: (70, 6), 6: (70, 6)},
 }
 
-# Gains from best run to best run, over subjects with both.
+# Gains from best to best training, over subjects with both.
 LISTED_BEST_GAINS = {BRAIN_BEST: (0.002, 0.03), STG_BEST: (0.02, 0.05)}

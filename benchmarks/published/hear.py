@@ -1,4 +1,4 @@
-"""HEAR scores of Freteault et al. 2025: what they are listed to say, and what they say redone."""
+"""HEAR scores of Freteault et al. 2025: listed figures, and recomputed ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from benchmarks.published.hear_tables import (
     read_models,
 )
 
-TABLE_DIGITS = 4  # the table that was listed task by task had been rounded to these
+TABLE_DIGITS = 4  # rounding of the listed table of tasks
 
 
 def run_hear(data: Path) -> dict[str, Any]:
@@ -95,7 +95,8 @@ def run_hear(data: Path) -> dict[str, Any]:
 
 
 def figures(models: Models, leaderboard: Leaderboard) -> Iterator[dict[str, Any]]:
-    """Every listed figure but those of :func:`task_rows`: as listed, redone, whether they agree."""
+    """Every listed figure except those of :func:`task_rows`: listed, recomputed, whether they
+    agree."""
     redone = authors_figures(models, leaderboard)
     for name, figure in AUTHORS.items():
         yield _compared(name, figure, redone[name])
@@ -113,7 +114,7 @@ def figures(models: Models, leaderboard: Leaderboard) -> Iterator[dict[str, Any]
 
 
 def task_rows(models: Models, leaderboard: Leaderboard) -> list[dict[str, Any]]:
-    """A row for each task, with as many decimals as are listed."""
+    """A row for each task, with as many decimals as listed."""
     tests = tests_against_the_median(models)
     rows = []
     for task, columns in listed_by_task().items():
@@ -129,7 +130,7 @@ def task_rows(models: Models, leaderboard: Leaderboard) -> list[dict[str, Any]]:
 
 
 def notes(models: Models, leaderboard: Leaderboard, listed: list[dict[str, Any]]) -> list[str]:
-    """What a reader of the tables must know."""
+    """Notes for the reader of the tables."""
     from scipy.stats import spearmanr
 
     missed = [row["figure"] for row in listed if row["agrees"] == "no"]
@@ -180,7 +181,7 @@ def _places(
 def _compared(
     name: str, figure: Listed, redone: float, digits_before: int | None = None
 ) -> dict[str, Any]:
-    """Whether both may be one number, which was rounded to `digits_before` before it was listed."""
+    """Whether both can be one number, rounded to `digits_before` before listing."""
     tolerance = 0.5 * 10.0**-figure.digits
     if digits_before is not None and digits_before > figure.digits:
         tolerance += 0.5 * 10.0**-digits_before

@@ -1,7 +1,7 @@
-"""What the authors' HEAR scores say: the authors' analysis, and one of matched pairs.
+"""Analyses of the authors' HEAR scores: theirs, and one of matched pairs.
 
 The authors compare 24 brain-aligned models (12 of single subjects, 12 of groups) with one number,
-the median of 12 baselines, so that what is particular to that median counts 24 times. In matched
+the median of 12 baselines, so that the idiosyncrasies of that median count 24 times. In matched
 pairs each model is compared with the baseline of its own subject and atlas.
 """
 
@@ -33,7 +33,8 @@ Models = dict[tuple[str, str, str], dict[str, float]]
 def rank_gains(
     models: Models, leaderboard: Leaderboard, together: bool = True
 ) -> dict[str, NDArray[np.float64]]:
-    """Places above the median baseline, ``(n_models, n_tasks)`` for each kind; NaN is missing."""
+    """Ranks gained over the median baseline, ``(n_models, n_tasks)`` for each kind; NaN if
+    missing."""
     medians = {task: float(np.nanmedian(of_kind(models, BASELINE, task))) for task in TASKS}
     return {
         kind: np.array(
@@ -54,7 +55,7 @@ def rank_gains(
 def tests_against_the_median(models: Models) -> dict[str, tuple[float, float]]:
     """By task: median difference of the 24 models from the median baseline, and Wilcoxon's p.
 
-    As the authors have it, a task that one of the models was not measured on has no p (NaN).
+    As in the authors' analysis, a task with a missing model has no p (NaN).
     """
     results = {}
     for task in TASKS:
@@ -67,13 +68,13 @@ def tests_against_the_median(models: Models) -> dict[str, tuple[float, float]]:
 
 
 def matched_gains(models: Models, kind: str, task: str) -> NDArray[np.float64]:
-    """Each model less the baseline of the same subject and atlas; pairs that are there."""
+    """Each model minus the baseline of the same subject and atlas, for available pairs."""
     differences = of_kind(models, kind, task) - of_kind(models, BASELINE, task)
     return differences[np.isfinite(differences)]
 
 
 def authors_figures(models: Models, leaderboard: Leaderboard) -> dict[str, float]:
-    """What the authors' analysis comes to, by the names of :data:`AUTHORS`."""
+    """Results of the authors' analysis, by the names of :data:`AUTHORS`."""
     tests = tests_against_the_median(models).values()
     better = sum(p < ALPHA and difference > 0 for difference, p in tests)
     worse = sum(p < ALPHA and difference < 0 for difference, p in tests)
@@ -148,7 +149,7 @@ def task_figures(models: Models, leaderboard: Leaderboard, task: str) -> dict[st
 
 
 def wilcoxon_p(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of the signed-rank test; what is missing is left out."""
+    """Two-sided p of the signed-rank test; missing values are left out."""
     return _signed_rank_p(tuple(differences[np.isfinite(differences)].tolist()))
 
 

@@ -1,7 +1,7 @@
 """HEAR scores of Freteault et al. 2025 (Imaging Neuroscience 3, imag_a_00525), as listed.
 
-Two lists: what the authors' own analysis came to, and what a second one found in their scores, in
-which each brain-aligned model is compared with the baseline of the same subject and atlas.
+Two lists: results of the authors' own analysis, and of a second one on their scores, in which each
+brain-aligned model is compared with the baseline of the same subject and atlas.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ CITATION = "Freteault et al. 2025, Imaging Neuroscience 3, imag_a_00525"
 
 @dataclass(frozen=True)
 class Listed:
-    """A figure and how many decimals of it are listed."""
+    """A figure and its number of listed decimals."""
 
     value: float
     digits: int
 
 
-# The authors' analysis: name of the figure as in benchmarks.published.hear.
+# The authors' analysis, by the names in benchmarks.published.hear.
 AUTHORS = {
     "tasks better": Listed(12, 0),
     "tasks worse": Listed(2, 0),
@@ -53,7 +53,7 @@ BETTER = frozenset(
 )
 WORSE = frozenset({"DCASE 2016", "VoxLingua107 top 10"})
 
-# The second analysis. For group models the two atlases' medians were averaged.
+# The second analysis. For group models the medians of the two atlases are averaged.
 ATLAS_BY_ATLAS = "conv4, group, atlas by atlas"
 # Means over the tasks of medians over models:
 MATCHED_MEANS = {
@@ -147,7 +147,7 @@ def listed_by_task() -> dict[str, dict[str, Listed]]:
 
 
 def listed_best_models() -> dict[str, str]:
-    """By task, the published model that is listed as best."""
+    """By task, the published model listed as best."""
     return {task: best for task, best, _ in _rows()}
 
 

@@ -1,7 +1,7 @@
 """The authors' tables of HEAR scores: a row for each model, a column for each score of heareval.
 
 A model is a kind ("conv4 individual", "conv4 group", "baseline", ...), a subject and an atlas.
-Tasks that a model was not measured on are missing here, too.
+Missing scores stay missing.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ def read_models(folder: Path) -> dict[tuple[str, str, str], dict[str, float]]:
     Parameters
     ----------
     folder : Path
-        Where the tables are.
+        Folder of the tables.
 
     Raises
     ------
     FileNotFoundError
-        If a table is not there.
+        If a table does not exist.
     ValueError
-        If a table lacks columns, or a model is in it twice.
+        If a table lacks columns, or a model occurs twice.
     """
     models: dict[tuple[str, str, str], dict[str, float]] = {}
     for name in (*INDIVIDUAL_TABLES, GROUP_TABLE):
         for _, row in _read(folder / name).iterrows():
             key = (_kind(str(row["finetune"]), name == GROUP_TABLE), row["subject"], row["atlas"])
             if key in models:
-                raise ValueError(f"{folder / name}: {' '.join(key)} is there a second time")
+                raise ValueError(f"{folder / name}: {' '.join(key)} occurs twice")
             scores = {task.name: row.get(_column(task, row), np.nan) for task in OFFICIAL_TASKS}
             models[key] = {
                 task: float(score) for task, score in scores.items() if np.isfinite(score)
@@ -57,7 +57,7 @@ def of_kind(
     task: str,
     atlases: tuple[str, ...] = ATLASES,
 ) -> NDArray[np.float64]:
-    """Scores of all models of a kind, atlas by atlas and subject by subject; NaN for missing."""
+    """Scores of all models of a kind, by atlas and subject; NaN if missing."""
     return np.array(
         [
             models.get((kind, subject, atlas), {}).get(task, np.nan)
@@ -90,6 +90,6 @@ def _kind(finetune: str, is_group: bool) -> str:
 
 
 def _column(task: OfficialTask, row: Any) -> str:
-    """Tasks with folds have the mean over folds."""
+    """Column of a task; with folds, the mean over folds."""
     column = f"{task.folder}_test_{task.score}"
     return f"{column}_mean" if f"{column}_mean" in row.index else column

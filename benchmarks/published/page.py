@@ -18,7 +18,7 @@ PICTURES: dict[str, Picture] = {
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page and its picture; see :func:`write_results_page`."""
+    """Write the page and its plots; see :func:`write_results_page`."""
     return write_results_page(
         results,
         page,

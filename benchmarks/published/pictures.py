@@ -1,4 +1,4 @@
-"""Pictures of redone figures, drawn from their JSON documents."""
+"""Plots of recomputed figures, drawn from their JSON documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BLUE, ORANGE = "#3b6fb6", "#d9822b"
 
 
 def draw_encoding(document: Mapping[str, Any]) -> bytes:
-    """Baseline and conv4 of each subject, means over repeated runs."""
+    """Baseline and conv4 of each subject, means over repeated trainings."""
     from matplotlib.figure import Figure
 
     figures = [each for each in document["details"]["figures"] if each["of runs"] == "mean"]

@@ -1,1 +1,1 @@
-"""Speed and memory, each measured against the plainest way to do the same work."""
+"""Speed and memory, relative to straightforward implementations of the same work."""

@@ -24,11 +24,9 @@ from hear_brainsoundnet.command_line import new_app, run_program
 PROGRAM = "python -m benchmarks.speed"
 PLACES = Places("speed")
 
-app = new_app(
-    PROGRAM, "How long the work takes, measured against the plainest or the usual way to do it."
-)
+app = new_app(PROGRAM, "Speed relative to straightforward or common implementations.")
 
-Rounds = Annotated[int, typer.Option(min=1, help="How often the contenders take turns.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
 Data = Annotated[
     Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
 ]
@@ -56,7 +54,7 @@ def embedding(rounds: Rounds = 5, results: Results = None, committed: Committed 
 
 @app.command("long")
 def long_(rounds: Rounds = 3, results: Results = None, committed: Committed = False) -> None:
-    """Twenty minutes and two hours, and how memory grows with length and number of clips."""
+    """Twenty minutes and two hours, and growth of memory with length and number of clips."""
     numbers = PLACES.results(results, committed)
     import torch
 
@@ -75,7 +73,9 @@ def long_(rounds: Rounds = 3, results: Results = None, committed: Committed = Fa
 def folder(
     data: Data,
     rounds: Rounds = 3,
-    files: Annotated[int | None, typer.Option(min=1, help="Of each set; by default all.")] = None,
+    files: Annotated[
+        int | None, typer.Option(min=1, help="Files of each set; by default all.")
+    ] = None,
     results: Results = None,
     committed: Committed = False,
 ) -> None:
@@ -96,9 +96,11 @@ def folder(
 def epoch(
     threads: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Threads, repeatable; one, and as many as torch takes."),
+        typer.Option(
+            min=1, help="Number of threads, repeatable; by default one, and torch's default."
+        ),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Runs to learn from.")] = 2,
+    runs: Annotated[int, typer.Option(min=1, help="Training runs.")] = 2,
     minutes: Annotated[float, typer.Option(help="Length of a run.")] = 5.0,
     rounds: Rounds = 5,
     results: Results = None,
@@ -149,9 +151,9 @@ def season(
     results: Results = None,
     committed: Committed = False,
 ) -> None:
-    """Time and memory of all commands of training, with 87,000 TRs or 10,000 voxels; hours.
+    """Time and memory of all training commands, with 87,000 TRs or 10,000 voxels; takes hours.
 
-    What is measured takes its place among earlier measurements, command by command.
+    Results replace earlier ones of the same command.
     """
     import tempfile
 
@@ -187,10 +189,10 @@ def page(
     committed: Committed = False,
     out: Page = None,
 ) -> None:
-    """Write the results page from the numbers alone."""
+    """Write the results page from the stored numbers."""
     typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what goes wrong is one line and an exit status."""
+    """Run a command; errors are one line and an exit status."""
     run_program(app, PROGRAM, arguments)

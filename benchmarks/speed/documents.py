@@ -1,4 +1,4 @@
-"""What was measured, as the documents that the results page is written from."""
+"""Measurements as documents for the results page."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def preparation_document(speed: PreparationSpeed, command: str, machine: Machine
 
 
 def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict[str, Any]:
-    """One row for each command and size; the goal is of all of them, or not measured."""
+    """One row for each command and size; the goal applies to all of them."""
     is_whole = {use.command for use in uses} == set(COMMANDS)
     peak = max(use.peak for use in uses) / 1e9
     return {

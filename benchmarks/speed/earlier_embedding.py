@@ -1,13 +1,13 @@
-"""The earlier public wrapper's way from a sound to embeddings, written anew for comparison.
+"""Reimplementation of the earlier public embedding wrapper, for comparison.
 
-What it does, and this package in another way:
+Differences to this package:
 
 - the network is two-dimensional, with a second axis of length one;
-- the resampler, its kernel included, is built anew at each call;
+- the resampler, including its kernel, is rebuilt at each call;
 - the clip is resampled and embedded as a whole, however long it is;
-- the activations of all seven layers are copied to numpy, whichever is asked for. (What is counted
-  here as a layer includes its pooling, so that the longest tables are not copied: the lenient
-  reading.)
+- the activations of all seven layers are copied to numpy, whichever is requested. (A layer here
+includes its pooling, so that the longest tables are not copied: the lenient
+interpretation.)
 
 The scene embedding is conv7 averaged over time, the timestamp embedding the frames of conv4: the
 preset "paper" of :class:`hear_brainsoundnet.EmbeddingModel`.
@@ -27,12 +27,12 @@ Activations = dict[str, NDArray[np.float32]]
 
 
 class EarlierEmbedding:
-    """A checkpoint as the earlier wrapper runs it.
+    """A checkpoint run as in the earlier wrapper.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Weights, with the rate and the amplitude scale that they expect.
+        Weights, with the rate and amplitude scale they expect.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class EarlierEmbedding:
 
     @torch.no_grad()
     def activations(self, audio: Tensor, sample_rate: int) -> Activations:
-        """All layers of sounds ``(n_sounds, n_samples)``: ``(n_sounds, channels, n_frames)``."""
+        """All layers for clips ``(n_sounds, n_samples)``: ``(n_sounds, channels, n_frames)``."""
         from torchaudio.transforms import Resample
 
         resampled = Resample(sample_rate, self.card.sample_rate)(audio)

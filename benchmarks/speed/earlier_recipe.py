@@ -1,11 +1,11 @@
-"""The earlier public recipe for fine-tuning SoundNet on fMRI, written anew for comparison.
+"""Reimplementation of the earlier public recipe for fine-tuning SoundNet on fMRI, for comparison.
 
-What it does as published (Freteault et al. 2025), and this package in another way:
+Differences of the published recipe (Freteault et al. 2025) to this package:
 
 - the network is two-dimensional, with a second axis of length one, and so is its read-out, which
   is padded on both sides and cut to the number of TRs;
-- frozen stages are without gradients, but are computed anew in every epoch, in training mode;
-- a run is a list of pieces of sound, one for each TR, which are joined for every step;
+- frozen stages have no gradients, but are recomputed in every epoch, in training mode;
+- a run is a list of audio segments, one for each TR, which are concatenated for every step;
 - the loss is a sum of squares in double precision.
 """
 
@@ -30,11 +30,11 @@ class EarlierNetwork(nn.Module):
     Parameters
     ----------
     soundnet : SoundNet
-        Whose weights it begins with.
+        Initial weights.
     n_targets, n_delays : int
         Of the read-out.
     train_from : str
-        The first stage that learns.
+        The first trained stage.
     """
 
     def __init__(self, soundnet: SoundNet, n_targets: int, n_delays: int, train_from: str) -> None:
@@ -54,7 +54,7 @@ class EarlierNetwork(nn.Module):
 
 
 class EarlierData:
-    """Runs as lists of pieces of sound, one for each TR."""
+    """Runs as lists of audio segments, one for each TR."""
 
     def __init__(self, prepared: Prepared, runs: Sequence[Run]) -> None:
         self.pieces: dict[Run, list[NDArray[np.float32]]] = {}
@@ -87,7 +87,7 @@ class EarlierTraining:
         self.loss = nn.MSELoss(reduction="sum")
 
     def epoch(self, windows: Sequence[Window]) -> list[float]:
-        """One step for each window; the losses of all."""
+        """One step for each window; returns all losses."""
         self.network.train()
         losses = []
         for window in windows:
@@ -130,7 +130,7 @@ def _block(layer: Layer, in_channels: int) -> nn.Sequential:
 
 
 def _copy_weights(soundnet: SoundNet, name: str, copy: nn.Sequential) -> None:
-    """Give `copy` the weights of the block called `name`."""
+    """Copy the weights of the block `name` to `copy`."""
     source = soundnet.block(name)
     conv = {key: value.clone() for key, value in source.conv.state_dict().items()}
     conv["weight"] = conv["weight"].unsqueeze(-1)

@@ -1,9 +1,9 @@
-"""How fast clips are embedded, against the earlier public recipe, from 48 kHz tensors.
+"""Speed of embedding clips, against the earlier public recipe, from 48 kHz tensors.
 
-Four contenders take turns on the same clips: the earlier recipe (:mod:`.earlier_embedding`), the
-plain network of this package, its fast way with the outputs of the earlier recipe (preset "paper"),
-and its fast way with its own default preset. A product of large matrices takes its turn as well, so
-that the share of the machine's rate is one of the same minutes.
+Four contenders alternate on the same clips: the earlier recipe (:mod:`.earlier_embedding`), the
+plain network of this package, its fast implementation with the outputs of the earlier recipe
+(preset "paper"), and with the default preset. A product of large matrices is also timed in each
+round, so that the fraction of the machine's rate refers to the same period.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ KINDS: tuple[Kind, ...] = ("scene", "timestamps")
 DEEPEST = {"scene": "conv7", "timestamps": "conv4"}  # of the preset "paper"
 DURATIONS = (1.0, 4.0, 10.0, 60.0)  # s
 BATCHES = (1, 16)
-AUDIO_PER_TURN = 60.0  # s; short clips are embedded again and again until so much was heard
-LONG = 10.0  # s; from here on the share of the matrix rate has a goal
+AUDIO_PER_TURN = 60.0  # s; short clips are repeated up to this duration
+LONG = 10.0  # s; from here on the fraction of the matrix rate has a goal
 EQUAL = 1e-5  # of the range of the embeddings
 
 
@@ -48,13 +48,13 @@ class ClipSpeed:
     n_clips, n_repeats : int
         Clips per batch; batches per turn.
     fast, default, reference : Comparison
-        Of the fast way with the preset "paper", with the default preset, and of the plain network
-        with the preset "paper", each with the earlier recipe.
+        Comparisons with the earlier recipe: fast implementation with the preset "paper", with the
+        default preset, and plain network with the preset "paper".
     matrix_seconds : tuple of float
-        Of the product of matrices, in each round.
+        Times of the matrix product, in each round.
     difference : float
-        Largest difference between the fast way and the plain network, as a share of the range of
-        the embeddings; the larger one of both presets.
+        Maximal difference between the fast implementation and the plain network, relative to the
+        range of the embeddings; the maximum over both presets.
     """
 
     kind: Kind
@@ -78,7 +78,7 @@ class ClipSpeed:
 
     @property
     def share(self) -> float:
-        """Of the measured rate of matrix products that the convolutions reach; median."""
+        """Fraction of the measured matrix-product rate that the convolutions reach; median."""
         flop = flop_per_second_of_audio(DEEPEST[self.kind]) * self.audio_seconds
         return median(
             (flop / mine) / (flop_of_product() / product)
@@ -86,7 +86,7 @@ class ClipSpeed:
         )
 
     def row(self) -> dict[str, object]:
-        """A line of the results page."""
+        """A row of the results page."""
         return {
             "kind": self.kind,
             "clip (s)": f"{self.duration:g}",
@@ -103,16 +103,16 @@ class ClipSpeed:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the goals are about.
+    """Quantities that the goals refer to.
 
     Attributes
     ----------
     mean, smallest : float
-        Times faster than the earlier recipe: geometric mean and minimum over all cases.
+        Speed-up over the earlier recipe: geometric mean and minimum over all cases.
     share : float or None
-        Smallest share of the matrix rate at 10 s and longer; none where no such clip was measured.
+        Smallest fraction of the matrix rate at 10 s and longer; None if no such clip was measured.
     difference : float
-        Largest difference from the plain network, as a share of the range.
+        Maximal difference from the plain network, relative to the range.
     """
 
     mean: float
@@ -136,13 +136,13 @@ def summarise(speeds: Sequence[ClipSpeed]) -> Summary:
 def measure_clips(
     kind: Kind, duration: float, n_clips: int, n_rounds: int = 5, seed: int = 0
 ) -> ClipSpeed:
-    """Time the contenders in turn on clips of noise, and compare what they give.
+    """Time the contenders in turn on clips of noise, and compare their output.
 
     Raises
     ------
     ValueError
-        If there is no round, or the fast way differs from the plain network by more than 1e-5 of
-        the range: no speed without equality.
+        If there is no round, or the fast implementation differs from the plain network by more than
+        1e-5 of the range.
     """
     checkpoint = load_checkpoint("untrained")
     earlier = EarlierEmbedding(checkpoint)
@@ -197,7 +197,7 @@ def measure_clips(
 
 
 def noise(n_clips: int, duration: float, seed: int) -> Tensor:
-    """Clips ``(n_clips, n_samples)`` at 48 kHz, the loudness of each second its own."""
+    """Clips ``(n_clips, n_samples)`` at 48 kHz, with a random level in each second."""
     generator = np.random.default_rng(seed)
     n_samples = round(duration * RATE)
     loudness = generator.uniform(0.01, 0.2, (n_clips, math.ceil(duration), 1))
@@ -206,7 +206,7 @@ def noise(n_clips: int, duration: float, seed: int) -> Tensor:
 
 
 def long_noise(n_clips: int, duration: float) -> Tensor:
-    """Clips that repeat ten seconds of noise, all the same; quickly made, however long."""
+    """Identical clips that repeat ten seconds of noise; fast to create at any length."""
     some, n_samples = noise(1, min(duration, 10.0), seed=0), round(duration * RATE)
     return some.repeat(n_clips, -(-n_samples // some.shape[1]))[:, :n_samples]
 
@@ -220,7 +220,7 @@ def embed(model: EmbeddingModel, audio: Tensor, kind: Kind) -> Tensor:
 
 
 def relative_difference(found: Tensor, expected: Tensor) -> float:
-    """Largest difference as a share of the range of what is expected.
+    """Maximal difference relative to the range of the expected values.
 
     Examples
     --------

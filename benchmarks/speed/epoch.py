@@ -1,13 +1,13 @@
-"""How long an epoch of fine-tuning from conv4 takes, against the earlier public recipe.
+"""Duration of an epoch of fine-tuning from conv4, against the earlier public recipe.
 
-Both learn from the same windows of the same runs, which are made up. An epoch is its training
-steps: windows are read, predicted, compared, and the weights moved; the recipes' validation runs
-are not part of it. Three epochs of ours are measured:
+Both train on the same windows of the same synthetic runs. An epoch is its training steps: reading
+windows, forward pass, loss, and update; the recipes' validation runs are not included. Three epochs
+of this package are measured:
 
 - the *first*, in which the frames of the frozen stages are computed and kept;
-- a *later* one, which begins at these frames;
-- one with the read-out's alignment "crop", as in the published models, where frames cannot be kept
-  because each window begins anew.
+- a *later* one, which starts from these frames;
+- one with the read-out's alignment "crop", as in the published models, where frames cannot be
+cached because windows are independent.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from training.windows import Batch, Window, WindowLoader, draw_windows
 
 TR = 1.49  # seconds
 SUBJECT = "sub-01"
-HELD_OUT = "held-out"  # the validation run, without which no fit can be put together
+HELD_OUT = "held-out"  # the validation run, required by a fit
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,13 @@ class EpochSpeed:
     n_runs, n_windows, n_trs, n_targets : int
         Runs, windows per epoch, TRs per window, targets.
     n_threads : int
-        Of the processor.
+        Number of CPU threads.
     minutes : float
         Length of each run.
     first, later, crop : Comparison
-        Of our epochs, as told above, with one of the earlier recipe.
+        Comparisons of the epochs above with one of the earlier recipe.
     loading : float or None
-        Share of a later epoch in which the loader prepares batches and nothing is learnt; the
-        larger one of both alignments.
+        Fraction of a later epoch spent waiting for the loader; the maximum over both alignments.
     """
 
     n_runs: int
@@ -88,8 +87,8 @@ def measure_epoch(
 ) -> EpochSpeed:
     """Time epochs of both recipes in turn.
 
-    On a machine that has other work to do, one thread tells more than several: these wait for each
-    other after every operation, and each time until all of them have had their turn.
+    On a busy machine, one thread is more informative than several: threads wait for each other
+    after every operation.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def measure_epoch(
 
 
 def loading_share(training: OurTraining, windows: Sequence[Window]) -> float:
-    """Share of an epoch's time that is spent in the loader."""
+    """Fraction of an epoch's time spent in the loader."""
     loader, spent = training.predictor.loader, 0.0
     batches = loader.batches
 
@@ -146,7 +145,7 @@ def loading_share(training: OurTraining, windows: Sequence[Window]) -> float:
 
 
 def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) -> FitRecipe:
-    """The recipe of the comparison; what the earlier one has as well is as there."""
+    """The recipe of the comparison, matched to the earlier one."""
     return FitRecipe.model_validate(
         {
             "data": data,
@@ -161,7 +160,7 @@ def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) ->
 
 
 class OurTraining:
-    """The steps of an epoch as :func:`training.fit.fit` takes them."""
+    """The steps of an epoch as in :func:`training.fit.fit`."""
 
     def __init__(self, recipe: FitRecipe) -> None:
         self.parts = assemble(recipe)
@@ -173,7 +172,7 @@ class OurTraining:
         )
 
     def epoch(self, windows: Sequence[Window]) -> list[float]:
-        """One step for each window; the losses of all."""
+        """One step for each window; returns all losses."""
         recipe = self.parts.recipe
         set_training(self.parts.encoder, recipe.batchnorm)
         losses = []
@@ -187,7 +186,7 @@ class OurTraining:
         return losses
 
     def forget_frames(self) -> None:
-        """Begin with an empty store of frozen frames, and files that are not open yet."""
+        """Clear the cache of frozen frames, and close files."""
         parts, old = self.parts, self.parts.loader
         scale = parts.start.card.input_scale
         frozen = None
@@ -199,7 +198,7 @@ class OurTraining:
 
 
 def earlier_training(parts: Parts) -> EarlierTraining:
-    """The earlier recipe with the same start, runs, read-out and optimiser."""
+    """The earlier recipe with the same initial weights, runs, read-out and optimiser."""
     settings = parts.recipe
     network = EarlierNetwork(
         parts.start.soundnet,
@@ -213,7 +212,7 @@ def earlier_training(parts: Parts) -> EarlierTraining:
 
 
 def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, seed: int) -> None:
-    """A prepared dataset of noise, and responses that have nothing to do with it."""
+    """A prepared dataset of noise, with unrelated responses."""
     generator = np.random.default_rng(seed)
     n_trs = int(minutes * 60 / TR)
     sound_length = int(minutes * 60 * DEFAULT_SAMPLE_RATE)
@@ -252,7 +251,7 @@ def _threads(n_threads: int) -> Iterator[None]:
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """As in a fit; the earlier recipe goes without."""
+    """Deterministic mode, as in a fit; not used for the earlier recipe."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:

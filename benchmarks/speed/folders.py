@@ -1,7 +1,7 @@
-"""``hear-brainsoundnet embed`` on folders of real recordings, from start to end.
+"""``hear-brainsoundnet embed`` on folders of real recordings, end to end.
 
 Contenders are processes: the command, and plain loops of reading, embedding and saving
-(:mod:`.plain_loop`). They take turns on the same files; imports and loading the model count.
+(:mod:`.plain_loop`). They alternate on the same files; imports and model loading are included.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class FolderSpeed:
     Attributes
     ----------
     name : str
-        Of the set of recordings.
+        Name of the set of recordings.
     n_files : int
-        How many there are.
+        Number of files.
     earlier, own : Comparison
-        Of the command with the plain loop of either kind.
+        Comparisons of the command with either plain loop.
     """
 
     name: str
@@ -40,7 +40,7 @@ class FolderSpeed:
     own: Comparison
 
     def rows(self) -> list[dict[str, object]]:
-        """Lines of the results page."""
+        """Rows of the results page."""
         words = {"earlier": "the earlier recipe", "own": "this package's model"}
         return [
             {
@@ -95,16 +95,16 @@ def measure_folder(name: str, paths: Sequence[Path], n_rounds: int = 3) -> Folde
             )
             for way in WAYS
         }
-        # Here the command is the one that the loops are compared with, so that it runs once.
+        # The loops are compared with the command here, so that it runs only once.
         compared = take_turns(command, loops, n_rounds)
     return FolderSpeed(name, len(paths), *(_turned(compared[way]) for way in WAYS))
 
 
 def measure_start(path: Path, n_rounds: int = 5) -> list[float]:
-    """Seconds from the start of the command to its end, when all it embeds is one short file."""
+    """Seconds from start to end of the command with one short file."""
     with tempfile.TemporaryDirectory() as place:
         command = _command(path, _Results(Path(place)))
-        command()  # files come into the cache
+        command()  # fills the file cache
         seconds = []
         for _ in range(n_rounds):
             began = time.perf_counter()
@@ -134,7 +134,7 @@ def _call(module: str, *arguments: str) -> None:
 
 
 def _turned(compared: Comparison) -> Comparison:
-    """The same times with the contender and the plain way in each other's place."""
+    """The same times with contender and plain loop exchanged."""
     return Comparison(
         compared.plain_seconds,
         compared.seconds,

@@ -1,4 +1,4 @@
-"""What was asked for, beside what was measured."""
+"""Goals and measured values."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class Goal:
-    """A number to be reached.
+    """A numeric goal.
 
     Attributes
     ----------
     work : str
-        What takes time or memory.
+        The work that takes time or memory.
     words : str
-        The goal in words.
+        The goal as text.
     experiment, key : str
-        Where the number is found, see :func:`numbers`.
+        Location of the number, see :func:`numbers`.
     limit : float
-        To be reached from below, or not to be passed.
+        Minimum or maximum.
     at_least : bool
-        Which of the two.
+        Whether it is a minimum.
     form : str
-        How the number is printed.
+        Format of the number.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Goal:
     form: str = "{:.2f} times"
 
     def row(self, found: Mapping[str, Mapping[str, float | None]]) -> dict[str, object]:
-        """A line of the table, from the numbers of each experiment."""
+        """A row of the table, from the numbers of each experiment."""
         value = found.get(self.experiment, {}).get(self.key)
         if value is None:
             measured, reached = NOT_MEASURED, ""
@@ -145,7 +145,7 @@ GOALS = (
 
 
 def numbers(experiment: str, document: Mapping[str, Any] | None) -> dict[str, float]:
-    """What the goals are compared with, by key; some numbers stand in the rows of the table."""
+    """Values compared with the goals, by key; some come from the rows of the table."""
     if document is None:
         return {}
     rows, found = document["rows"], dict(document.get("goals", {}))
@@ -164,7 +164,7 @@ def goal_rows(documents: Mapping[str, Mapping[str, Any] | None]) -> list[dict[st
     Parameters
     ----------
     documents : mapping
-        By experiment; None where nothing was measured.
+        By experiment; None if not measured.
     """
     found = {name: numbers(name, document) for name, document in documents.items()}
     return [goal.row(found) for goal in GOALS]

@@ -1,4 +1,4 @@
-"""What the machine could do: the arithmetic that SoundNet needs, and the rate of products here."""
+"""Limits of the machine: SoundNet's arithmetic, and the rate of matrix products."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS, Layer
 
-MATRIX_SIZE = 2048  # rows and columns of the product that the rate is measured with
+MATRIX_SIZE = 2048  # size of the matrices for measuring the rate
 
 
 def flop_per_second_of_audio(
     deepest: str, layers: Sequence[Layer] = LAYERS, sample_rate: int = 22_050
 ) -> float:
-    """Floating-point operations that the convolutions up to a stage need per second of sound.
+    """Floating-point operations of the convolutions up to a stage per second of audio.
 
-    An output number takes ``kernel * in_channels`` products and as many sums; a stage yields
-    ``sample_rate / hop`` frames of `channels` numbers a second. Resampling, normalisation and
+    An output value takes ``kernel * in_channels`` products and as many sums; a stage yields
+    ``sample_rate / hop`` frames of `channels` values per second. Resampling, normalisation and
     pooling are not counted.
 
     Parameters
     ----------
     deepest : str
-        Name of a convolution, the last one that is counted.
+        Name of the deepest convolution counted.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def flop_of_product(size: int = MATRIX_SIZE) -> int:
 
 
 class MatrixProduct:
-    """A large product of matrices, the fastest that a processor can compute.
+    """A large matrix product, the fastest operation of a CPU.
 
     Examples
     --------

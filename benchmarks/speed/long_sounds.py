@@ -1,7 +1,7 @@
-"""Twenty minutes and two hours: how fast, and with how much memory.
+"""Speed and memory for recordings of twenty minutes and two hours.
 
-The earlier recipe takes a clip as a whole and would need more than 10 GB for two hours; its speed
-at two hours is taken to be that at twenty minutes.
+The earlier recipe processes a clip as a whole and would need more than 10 GB for two hours; its
+speed at two hours is assumed to be that at twenty minutes.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ EARLIER_DURATIONS, EARLIER_BATCHES = DURATIONS[:-1], BATCHES[:-1]
 
 @dataclass(frozen=True)
 class LongSpeed:
-    """Speed on long sounds for one kind of embedding.
+    """Speed on long recordings for one kind of embedding.
 
     Attributes
     ----------
     kind : str
         {"scene", "timestamps"}.
     shorter, longer : float
-        Lengths in seconds; the earlier recipe embedded the shorter one.
+        Lengths in seconds; the earlier recipe is measured at the shorter one.
     at_shorter, at_longer : Comparison
-        Times of the fast way (preset "paper") and of the earlier recipe at the shorter length.
+        Times of the fast implementation (preset "paper") and of the earlier recipe at the shorter
+        length.
     """
 
     kind: Kind
@@ -48,11 +49,11 @@ class LongSpeed:
 
     @property
     def speedups(self) -> tuple[float, float]:
-        """Times faster per second of audio, at both lengths; medians."""
+        """Speed-up per second of audio, at both lengths; medians."""
         return self.at_shorter.speedup, self.at_longer.speedup * self.longer / self.shorter
 
     def rows(self) -> list[dict[str, object]]:
-        """Lines of the results page."""
+        """Rows of the results page."""
         pairs = ((self.shorter, self.at_shorter), (self.longer, self.at_longer))
         return [
             {
@@ -71,7 +72,7 @@ class LongSpeed:
 def measure_long(
     kind: Kind, n_rounds: int = 3, shorter: float = MINUTES, longer: float = HOURS
 ) -> LongSpeed:
-    """Time both ways in turn; the fast way at both lengths.
+    """Time both implementations in turn; the fast one at both lengths.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def measure_long(
 
 
 def memory_tasks(n_threads: int) -> list[Task]:
-    """What the growth of memory is measured on: longer clips, and more of them."""
+    """Tasks for the growth of memory: longer clips, and more of them."""
     tasks = []
     kinds: tuple[Kind, ...] = ("scene", "timestamps")
     for kind in kinds:
@@ -109,5 +110,5 @@ def memory_tasks(n_threads: int) -> list[Task]:
 
 
 def measure_memories(n_threads: int) -> list[Memory]:
-    """All of :func:`memory_tasks`, one process each."""
+    """All of :func:`memory_tasks`, each in a separate process."""
     return [measure_memory(task) for task in memory_tasks(n_threads)]

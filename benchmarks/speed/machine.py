@@ -1,4 +1,4 @@
-"""What must be known of the machine to read a time."""
+"""Description of the machine, needed to interpret times."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine when a measurement began.
+    """State of the machine at the beginning of a measurement.
 
     Attributes
     ----------
     processor : str
-        Its name, as far as the system tells.
+        Its name, if known.
     n_cores : int
         Cores that this process may use.
     load : float or None
-        Processes that wanted a core, on average over the last minute; none where it is not told.
+        Load average over the last minute; None if unknown.
     """
 
     processor: str
@@ -42,7 +42,7 @@ class Machine:
 
 
 def machine() -> Machine:
-    """The machine as it is now."""
+    """The current state of the machine."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return Machine(_processor(), _n_cores(), load)
 
@@ -54,7 +54,7 @@ def _n_cores() -> int:
 
 
 def _processor() -> str:
-    """Linux tells it in a file, other systems by a call."""
+    """Linux provides it in a file, other systems by a call."""
     table = Path("/proc/cpuinfo")
     lines = table.read_text().splitlines() if table.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,8 +1,8 @@
-"""Peak memory of one piece of work, in a process of its own.
+"""Peak memory of a task, in a separate process.
 
-Memory that was used once is often not given back, so that only a fresh process tells what a piece
-of work needs. The sounds and the model are there before the measurement begins, and one second of
-sound was embedded; what is told is how far the memory in use then rises above that.
+Used memory is often not returned to the system, so that only a fresh process gives the memory of a
+task. Audio and model are loaded before the measurement begins, and one second of audio is embedded;
+the result is the increase of memory above that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class Task:
-    """What is embedded in the process: clips of noise from memory.
+    """Task of the process: embedding clips of noise from memory.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class Task:
     kind : str
         {"scene", "timestamps"}.
     duration : float
-        Of a clip, in seconds.
+        Duration of a clip, in seconds.
     n_clips, n_threads : int
-        How many.
+        Number of clips and threads.
     preset : str
-        Of the fast way.
+        Preset of the fast implementation.
     """
 
     who: Literal["fast", "earlier"]
@@ -49,14 +49,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a task took.
+    """Memory of a task.
 
     Attributes
     ----------
     peak : int
-        Bytes above the loaded model and the sounds.
+        Bytes above the loaded model and audio.
     result : int
-        Bytes of these that the embeddings themselves take.
+        Bytes of the embeddings themselves.
     """
 
     task: Task
@@ -64,7 +64,7 @@ class Memory:
     result: int
 
     def row(self) -> dict[str, object]:
-        """A line of the results page."""
+        """A row of the results page."""
         return {
             "who": self.task.who,
             "kind": self.task.kind,
@@ -76,7 +76,7 @@ class Memory:
 
 
 def measure_memory(task: Task) -> Memory:
-    """Run the task in a process of its own.
+    """Run the task in a separate process.
 
     Raises
     ------
@@ -89,17 +89,17 @@ def measure_memory(task: Task) -> Memory:
 
 
 def memory_in_use() -> int:
-    """Bytes of this process that are in memory now; where the system does not tell, the peak."""
+    """Resident bytes of this process; the peak if the system does not report them."""
     return _status("VmRSS")
 
 
 def peak_memory() -> int:
-    """Most bytes that were in memory since :func:`forget_peak`, or since the process began."""
+    """Maximal resident bytes since :func:`forget_peak`, or since the process began."""
     return _status("VmHWM")
 
 
 def forget_peak() -> None:
-    """The peak begins anew (Linux); elsewhere nothing happens, and peaks are those of all time."""
+    """Reset the peak (Linux); no effect elsewhere, where peaks are over the lifetime."""
     if _CLEAR_REFS.exists():
         _CLEAR_REFS.write_text("5")
 

@@ -17,8 +17,8 @@ MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "season")
 def write_page(results: Path, page: Path) -> Path:
     """Write the page; see :func:`write_results_page`.
 
-    The numbers of ``python -m benchmarks.correspondence speed`` are taken from where it writes
-    them in the same folder of results.
+    The results of ``python -m benchmarks.correspondence speed`` are read from their location in the
+    same folder of results.
     """
     documents = {name: read_result(results, name) for name in MEASUREMENTS}
     ridge = read_result(results.parent.parent / "correspondence" / "results", SPEED)

@@ -1,7 +1,7 @@
-"""The plain way to embed a folder: read a file, embed it, save it, the next one.
+"""Plain loop over a folder: read a file, embed it, save the result.
 
-``python -m benchmarks.speed.plain_loop earlier|own FOLDER OUT``, a process of its own, as is the
-command that it is compared with. "earlier" embeds as the earlier public recipe does, "own" by this
+``python -m benchmarks.speed.plain_loop earlier|own FOLDER OUT``, in a separate process like the
+command it is compared with. "earlier" embeds like the earlier public recipe, "own" with this
 package's model, one call per file.
 """
 
@@ -21,12 +21,13 @@ SUFFIXES = (".wav", ".ogg")
 
 
 def embed_folder(way: str, folder: Path, out: Path) -> int:
-    """One ``.npz`` file with scene and timestamp embeddings for each sound; how many there were.
+    """Write one ``.npz`` file with scene and timestamp embeddings per recording; returns their
+    number.
 
     Raises
     ------
     ValueError
-        For a way that is none of :data:`WAYS`.
+        For a value not in :data:`WAYS`.
     """
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}, got {way!r}")
@@ -48,7 +49,7 @@ def _earlier() -> Callable[[Path], Arrays]:
 
     checkpoint = load_checkpoint("untrained")
     model = EarlierEmbedding(checkpoint)
-    # It cannot take less than the deepest layer needs: silence follows.
+    # It needs at least the deepest layer's shortest input: zero-pad.
     shortest = stage_geometry()["conv7"].shortest_input() / checkpoint.card.sample_rate
 
     def embed(path: Path) -> Arrays:

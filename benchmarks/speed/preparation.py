@@ -1,7 +1,7 @@
-"""How long preparing a stimulus takes, against only decoding and resampling it.
+"""Duration of preparing a stimulus, against only decoding and resampling it.
 
-The plain contender reads the whole file into memory and resamples it once; it checks nothing,
-writes nothing and computes no checksum. Both take turns on the same files, in one process.
+The plain contender reads the whole file into memory and resamples it once, without checks, output
+or checksum. Both alternate on the same files, in one process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PreparationSpeed:
     minutes : float
         Length of the files.
     film, sound : Comparison
-        Of the sound of a film (stereo AAC in Matroska), and of a stereo 16-bit WAV file.
+        For the audio of a video (stereo AAC in Matroska), and for a stereo 16-bit WAV file.
     """
 
     minutes: float
@@ -42,12 +42,12 @@ class PreparationSpeed:
 def measure_preparation(
     minutes: float = 20.0, n_rounds: int = 5, seed: int = 0
 ) -> PreparationSpeed:
-    """Time both contenders on a film and a sound of `minutes`.
+    """Time both contenders on a video and an audio file of `minutes`.
 
     Raises
     ------
     ValueError
-        If there is no round or no time.
+        If there is no round, or no duration.
     """
     if minutes <= 0:
         raise ValueError(f"expected minutes above 0, got {minutes}")
@@ -66,14 +66,14 @@ def _compare(
     target = source.with_name("prepared.npy")
 
     def prepare() -> None:
-        target.with_suffix(".json").unlink(missing_ok=True)  # or it would be taken as done
+        target.with_suffix(".json").unlink(missing_ok=True)  # otherwise it would be skipped
         prepare_sound(source, target)
 
     return take_turns(lambda: plain(source), {"prepare": prepare}, n_rounds)["prepare"]
 
 
 def plain_film(path: Path) -> NDArray[np.float32]:
-    """The whole sound of a film with PyAV, resampled at once."""
+    """All audio of a video with PyAV, resampled at once."""
     import av
     import soxr
 
@@ -87,19 +87,19 @@ def plain_film(path: Path) -> NDArray[np.float32]:
 
 
 def plain_sound(path: Path) -> NDArray[np.float32]:
-    """A whole sound with soundfile, resampled at once."""
+    """A whole file with soundfile, resampled at once."""
     import soundfile
     import soxr
 
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    # Far faster than a mean over such short rows, so that the comparison is a strict one.
+    # Much faster than a mean over such short rows, for a strict comparison.
     mono = samples @ np.full(samples.shape[1], 1 / samples.shape[1], dtype=np.float32)
     resampled: NDArray[np.float32] = soxr.resample(mono, rate, DEFAULT_SAMPLE_RATE)
     return resampled
 
 
 def write_film(path: Path, duration: float, seed: int) -> None:
-    """A film without pictures: stereo AAC in Matroska."""
+    """A video without pictures: stereo AAC in Matroska."""
     import av
 
     with av.open(str(path), "w") as container:
@@ -126,7 +126,7 @@ def write_sound(path: Path, duration: float, seed: int) -> None:
 
 
 def _pieces(duration: float, rate: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """Noise with the rhythm of syllables, ``(2, n_samples)`` at a time; the same piece again."""
+    """Noise with syllabic rhythm, ``(2, n_samples)`` at a time; the same segment repeated."""
     generator = np.random.default_rng(seed)
     n_piece = _PIECE_S * rate
     sums = np.cumsum(generator.standard_normal((2, n_piece + rate // 500)), axis=1)

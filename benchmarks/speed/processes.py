@@ -1,4 +1,4 @@
-"""Work in a process of its own."""
+"""Work in a separate process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 
 def run_module(module: str, arguments: Sequence[str], failure: str) -> str:
-    """What ``python -m module ...`` writes to standard output.
+    """Standard output of ``python -m module ...``.
 
     Parameters
     ----------
     module : str
     arguments : sequence of str
     failure : str
-        What to say if it fails, before the last line of its errors.
+        Message prefix for a failure, before the last line of its errors.
 
     Raises
     ------

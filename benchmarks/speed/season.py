@@ -1,10 +1,10 @@
-"""Time and peak memory of every command of training at the size that it is for.
+"""Time and peak memory of all training commands at realistic sizes.
 
-The data are made up, of two sizes: a season of a series with a parcellation of auditory cortex
-(36 hours of 1.49 s), and two films with a target for each voxel. Every command is a process of its
-own. Runs share a few stretches of sound, so that what the network takes, which is the same for any
-number of targets and is measured as an epoch, does not hide what tables and statistics take; the
-ridge start has a row of its own, with features of full rank.
+The data are synthetic, of two sizes: a season of a series with a parcellation of auditory cortex
+(36 hours of 1.49 s), and two films with a target for each voxel. Every command is a separate
+process. Runs share a few stretches of audio, so that the network's time, which is independent of
+the number of targets and measured as an epoch, does not mask that of tables and statistics; the
+ridge start has a separate row, with features of full rank.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TR = 1.49  # seconds
 RUN_TRS = 480
 SUBJECT = "sub-01"
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
-N_STRETCHES = 4  # of sound on each side
+N_STRETCHES = 4  # of audio on each side
 STRETCH_S = 60  # from one to the next
 N_CHANNELS, N_DELAYS = 1024, 5  # of conv7, and of the default read-out
 COMMANDS = ("ridge start", "fit", "export", "evaluate", "compare", "partition", "report", "map")
@@ -41,13 +41,13 @@ COMMANDS = ("ridge start", "fit", "export", "evaluate", "compare", "partition", 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a dataset is; its runs have 480 TRs, and all of them whole."""
+    """Size of a dataset; its runs have 480 TRs, all complete."""
 
     n_trs: int
     n_targets: int
 
 
-# A process begins with the memory of the one that starts it as its peak, so a small one starts it.
+# A child process inherits the peak memory of its parent, so a small one starts it.
 LAUNCHER = """
 import json, os, subprocess, sys
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -61,20 +61,20 @@ SEASON, FILMS = Size(87_000, 210), Size(17_000, 10_000)
 
 @dataclass(frozen=True)
 class Use:
-    """What a command took.
+    """Resources of a command.
 
     Attributes
     ----------
     size : Size
-        Of the data.
+        Size of the data.
     command : str
         One of :data:`COMMANDS`.
     seconds, cpu_seconds : float
-        By the clock, and of all cores together.
+        Wall time, and CPU time of all cores together.
     peak : int
-        Bytes that were in memory at most, all of the process.
+        Peak resident bytes of the process.
     load : float
-        Processes that wanted a core, averaged over the minute before.
+        Load average over the minute before.
     """
 
     size: Size
@@ -85,7 +85,7 @@ class Use:
     load: float = 0.0
 
     def row(self) -> dict[str, object]:
-        """A line of the results page."""
+        """A row of the results page."""
         return {
             "TRs": self.size.n_trs,
             "targets": self.size.n_targets,
@@ -105,13 +105,13 @@ def measure_season(
     Parameters
     ----------
     size : Size
-        Of the data.
+        Size of the data.
     folder : Path
         An empty one, for data and results.
     commands : sequence of str
-        Some of :data:`COMMANDS`; those that need results of another one need that, too.
+        Some of :data:`COMMANDS`; dependencies must be included.
     seed : int
-        Of the data.
+        Seed of the data.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def measure_season(
 
 
 def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
-    """Time and memory of ``python -m ...`` in a process of its own.
+    """Time and memory of ``python -m ...`` in a separate process.
 
     Raises
     ------
@@ -165,19 +165,19 @@ def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
 
 
 def merged(known: Sequence[Use], new: Sequence[Use]) -> list[Use]:
-    """Earlier measurements with what was measured again in its place, by size and command."""
+    """Earlier measurements updated with new ones, by size and command."""
     uses = {(use.size, use.command): use for use in (*known, *new)}
     return sorted(uses.values(), key=lambda use: (-use.size.n_trs, COMMANDS.index(use.command)))
 
 
 def known_uses(document: Mapping[str, Any] | None) -> list[Use]:
-    """Those of an earlier document."""
+    """Measurements of an earlier document."""
     rows = document["details"]["uses"] if document else []
     return [Use(**{**row, "size": Size(**row["size"])}) for row in rows]
 
 
 def recipe(data: Path) -> str:
-    """A fit of the read-out and conv7, with one epoch; the ridge start is measured by itself."""
+    """A fit of the read-out and conv7, with one epoch; the ridge start is measured separately."""
     from training.config import write_recipe
 
     return write_recipe(
@@ -194,7 +194,7 @@ def recipe(data: Path) -> str:
 
 
 def write_season(folder: Path, size: Size, seed: int = 0) -> None:
-    """A prepared dataset of noise, and responses that have nothing to do with it."""
+    """A prepared dataset of noise, with unrelated responses."""
     import h5py
 
     generator = np.random.default_rng(seed)
@@ -239,7 +239,7 @@ def _write_image(path: Path, n_targets: int) -> None:
 
 
 def ridge_start(size: Size, seed: int = 0) -> None:
-    """Solve for the read-out from features of full rank, as many as conv7 gives."""
+    """Solve for the read-out from features of full rank, with conv7's dimensions."""
     import torch
 
     from training.ridge_start import solve_read_out
@@ -254,7 +254,7 @@ def ridge_start(size: Size, seed: int = 0) -> None:
     for _ in runs:
         latent = generator.standard_normal((RUN_TRS, 64), np.float32)
         noise = generator.standard_normal((RUN_TRS, N_CHANNELS), np.float32)
-        rectified = np.maximum(latent @ mixing + 8 * noise, 0)  # as conv7 is
+        rectified = np.maximum(latent @ mixing + 8 * noise, 0)  # like conv7
         features.append(rectified.astype(np.float32, copy=False))
         response = generator.standard_normal((RUN_TRS, size.n_targets), np.float32)
         responses.append((latent @ loads / 20 + response).astype(np.float32, copy=False))

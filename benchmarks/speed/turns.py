@@ -1,7 +1,7 @@
-"""Contenders take turns in one process, so that what slows the machine down slows both.
+"""Alternating timing of contenders in one process, so that external load affects all equally.
 
-Beside the time on the wall stands that of the processor, of all threads together: it hardly changes
-with other work on the machine. The order changes from round to round.
+In addition to wall time, CPU time of all threads is recorded, which hardly depends on other load.
+The order changes from round to round.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Times of a contender and of the plain way, in seconds, one for each round.
+    """Times of a contender and of the plain implementation, in seconds, one for each round.
 
     Attributes
     ----------
     seconds, plain_seconds : tuple of float
-        On the wall.
+        Wall time.
     cpu_seconds, plain_cpu_seconds : tuple of float
-        Of the processor.
+        CPU time.
 
     Examples
     --------
@@ -39,7 +39,8 @@ class Comparison:
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """The contender's time over the plain one of the same round; below 1 it is faster."""
+        """The contender's time relative to the plain one of the same round; below 1 it is
+        faster."""
         return _divided(self.seconds, self.plain_seconds)
 
     @property
@@ -57,7 +58,7 @@ class Comparison:
 
     @property
     def speedups(self) -> tuple[float, ...]:
-        """The plain time over the contender's of the same round; above 1 it is faster."""
+        """The plain time relative to the contender's of the same round; above 1 it is faster."""
         return _divided(self.plain_seconds, self.seconds)
 
     @property
@@ -66,7 +67,7 @@ class Comparison:
         return median(self.speedups)
 
     def speedup_cells(self) -> dict[str, object]:
-        """Cells of the results page: times faster than the plain way, with the extremes.
+        """Cells of the results page: speed-up, with the extremes.
 
         Examples
         --------
@@ -80,7 +81,7 @@ class Comparison:
         }
 
     def row(self, work: str) -> dict[str, object]:
-        """A line of the results page: medians, and the smallest and largest of the ratios."""
+        """A row of the results page: medians, and the smallest and largest of the ratios."""
         return {
             "work": work,
             "seconds": median(self.seconds),
@@ -97,7 +98,7 @@ class Comparison:
 
 
 def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> dict[str, Comparison]:
-    """Time each contender against the plain way, after a round that does not count.
+    """Time each contender against the plain implementation, after a warm-up round.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> di
         raise ValueError(f"expected one round or more, got {n_rounds}")
     works = [plain, *contenders.values()]
     times: list[list[tuple[float, float]]] = [[] for _ in works]
-    for work in works:  # imports, and files come into the cache
+    for work in works:  # imports, and fills the file cache
         work()
     for i in range(n_rounds):
         order = range(len(works)) if i % 2 == 0 else reversed(range(len(works)))
@@ -122,7 +123,7 @@ def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> di
 
 
 def _timed(work: Work) -> tuple[float, float]:
-    """Seconds on the wall and of the processor."""
+    """Wall time and CPU time in seconds."""
     start, cpu_start = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - start, time.process_time() - cpu_start

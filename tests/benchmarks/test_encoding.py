@@ -68,7 +68,7 @@ def test_words_are_read_with_their_times():
     ("text", "message"),
     [
         (GRID.replace('"word"', '"words"'), "no tier 'word', it has phone, words"),
-        (GRID.replace("size = 3", "size = 4"), "announces 4 intervals and has 3"),
+        (GRID.replace("size = 3", "size = 4"), "declares 4 intervals and has 3"),
         ("some text", "no TextGrid in the long text form"),
     ],
 )

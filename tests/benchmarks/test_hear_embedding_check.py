@@ -20,13 +20,16 @@ MODULE = "hear_module_that_lies"
     [
         (
             {"announced": 5},
-            r"get_scene_embeddings gave shape \(2, 3\).*the model announces \(2, 5\)",
+            r"get_scene_embeddings returned shape \(2, 3\).*the model declares \(2, 5\)",
         ),
-        ({"announced_frames": 7}, r"get_timestamp_embeddings gave shape \(2, 4, 2\)"),
+        ({"announced_frames": 7}, r"get_timestamp_embeddings returned shape \(2, 4, 2\)"),
         ({"announced": 3.0}, "expected the model's scene_embedding_size to be an int, got 3.0"),
         ({"n_timestamps": 3}, r"timestamps of shape \(2, 3\) for frames of shape \(2, 4, 2\)"),
         ({"rate": 8000}, "expected a sample rate of 16000, 22050, .* got 8000"),
-        ({"undefined_on": "noise"}, "get_scene_embeddings gave NaN or infinity for quiet noise"),
+        (
+            {"undefined_on": "noise"},
+            "get_scene_embeddings returned NaN or infinity for quiet noise",
+        ),
     ],
 )
 def test_a_module_that_lies_is_refused(options: dict[str, object], message: str) -> None:

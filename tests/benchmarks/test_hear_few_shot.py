@@ -94,7 +94,7 @@ def test_all_models_see_the_same_draws() -> None:
     for n in (1, 3):
         np.testing.assert_allclose(first[n], second[n])
     assert any((first[n] != other[n]).any() for n in (1, 3))
-    # The draws of an n do not depend on which other n were asked for.
+    # The draws of an n do not depend on which other n were requested.
     np.testing.assert_allclose(few_shot_accuracy(embeddings, labels, [3], 4, seed=5)[3], first[3])
 
 
@@ -167,8 +167,8 @@ def test_where_a_class_has_fewer_as_many_are_drawn_as_there_are(
     assert available_examples(task, [50, 1]) == available_examples(task, [8, 9, 1]) == [1, 8]
     words = "class 'high' has 8 examples to learn from when fold00 is tested; 8 are drawn where "
     assert [record.message.partition(": ")[2] for record in caplog.records] == [
-        f"{words}50 were asked for",
-        f"{words}9 were asked for",
+        f"{words}50 were requested",
+        f"{words}9 were requested",
     ]
     caplog.clear()
     assert available_examples(task, [1, 8]) == [1, 8]

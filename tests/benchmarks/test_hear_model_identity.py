@@ -59,7 +59,7 @@ def test_module_without_weights_goes_by_its_source() -> None:
     ("module", "options", "message"),
     [
         ("no_such_module", {}, "cannot import module 'no_such_module'"),
-        ("json", {}, "no load_model; it is no HEAR module"),
+        ("json", {}, "no load_model; it is not a HEAR module"),
         ("hear_brainsoundnet", {"preset": "papr"}, "cannot load its model: unknown preset 'papr'"),
         ("benchmarks.hear.logmel", {"volume": 11}, "unexpected keyword argument 'volume'"),
     ],

@@ -92,7 +92,7 @@ def test_seed_decides(synthetic_data: Path, task_path: Path, tmp_path: Path) -> 
     assert json.loads((other / "test.json").read_text()) != json.loads(
         (task_path / "test.json").read_text()
     )
-    with pytest.raises(ValueError, match="was made with seed 4, asked for seed 3"):
+    with pytest.raises(ValueError, match="was made with seed 4, requested seed 3"):
         onsets.make_onsets(synthetic_data, tmp_path / "other", seed=3)
 
 

@@ -147,7 +147,9 @@ def test_categories_are_dealt_out_evenly(tmp_path: Path) -> None:
     folds = [[clip.split for clip in list_sounds(tmp_path, seed)] for seed in (0, 0, 1)]
     assert folds[0] == folds[1] != folds[2]
     (tmp_path / "sounds" / "Song0.wav").unlink()
-    with pytest.raises(FileNotFoundError, match=r"Song0\.wav is missing though category_labels"):
+    with pytest.raises(
+        FileNotFoundError, match=r"Song0\.wav is missing but listed in category_labels"
+    ):
         list_sounds(tmp_path, seed=0)
     (tmp_path / "category_labels.csv").write_text("one column\n")
     with pytest.raises(ValueError, match="expected rows of a sound and its category"):

@@ -46,6 +46,6 @@ def test_damaged_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / ARCHIVE).parent.mkdir(parents=True)
     (tmp_path / ARCHIVE).write_bytes(b"no archive")
     with pytest.raises(
-        ValueError, match=r"cannot be unpacked \(not a gzip file\); fetch the archive anew"
+        ValueError, match=r"cannot be unpacked \(not a gzip file\); fetch the archive again"
     ):
         make_spoken_digit(tmp_path, tmp_path / "tasks")

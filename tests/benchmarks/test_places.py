@@ -60,7 +60,7 @@ def test_the_committed_results_are_written_by_a_word_of_their_own(tmp_path: Path
         assert places.page(committed=True) == SOURCES / program / "results.md"
         assert places.results(tmp_path) == tmp_path
         assert not places.page().is_absolute()
-    with pytest.raises(WrongCall, match="--results and --committed both say where to write"):
+    with pytest.raises(WrongCall, match="--results and --committed both set the output"):
         Places("speed").results(tmp_path, committed=True)
-    with pytest.raises(WrongCall, match="--out and --committed both say where to write"):
+    with pytest.raises(WrongCall, match="--out and --committed both set the output"):
         Places("speed").page(tmp_path, committed=True)

@@ -48,7 +48,7 @@ RULES = (
     Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
     Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
-    Rule("correspondence/results", r".*correspondence speed", "minutes of scikit-learn, voxel by "
+    Rule("correspondence/results", r".*correspondence speed", "a minute of scikit-learn, voxel by "
          "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
     Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),

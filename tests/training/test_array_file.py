@@ -64,7 +64,7 @@ def test_an_archive_that_announces_more_than_it_can_hold(tmp_path: Path) -> None
     directory = content.index(b"PK\x01\x02")
     content[directory + 24 : directory + 28] = (2**31).to_bytes(4, "little")  # its size unpacked
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="a announces 2147483648 bytes"):
+    with pytest.raises(ValueError, match="a declares 2147483648 bytes"):
         NpzFile(path)["a"]
 
 

@@ -134,7 +134,7 @@ def test_what_no_setting_asks_for_is_left_out_with_the_reason(tmp_path: Path) ->
     write(tmp_path, "sub-01/sub-01_task-ood_bold.h5", {"task-wot1": TABLE})
     films(tmp_path, FILM)
     findings = source(tmp_path).collect().findings
-    assert any("of ood, which tasks: does not name: sub-01_task-ood_bold.h5" in f for f in findings)
+    assert any("of ood, not listed in tasks: sub-01_task-ood_bold.h5" in f for f in findings)
     assert any(f.endswith("(task-s01e02a_mask)") for f in findings)
 
 
@@ -157,5 +157,5 @@ def test_a_small_file_that_announces_a_huge_table_is_refused(tmp_path: Path) -> 
     films(tmp_path, FILM)
     with h5py.File(path, "a") as h5:
         h5.create_dataset("task-s01e02a", (10**9, 1000), "f4", chunks=(1000, 1000))
-    with pytest.raises(ValueError, match=r"task-s01e02a announces 4000000000000 bytes"):
+    with pytest.raises(ValueError, match=r"task-s01e02a declares 4000000000000 bytes"):
         source(tmp_path).collect()

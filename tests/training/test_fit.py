@@ -260,7 +260,7 @@ def test_all_files_of_a_run_are_there(two_listeners: Path, tmp_path: Path):
 
 def test_a_run_is_not_overwritten(two_listeners: Path, tmp_path: Path):
     fitted(two_listeners, tmp_path / "run", train_from="none")
-    with pytest.raises(FileExistsError, match="holds a run already; give --resume"):
+    with pytest.raises(FileExistsError, match="already holds a run; give --resume"):
         fit(recipe(two_listeners, train_from="none"), tmp_path / "run", progress=False)
     settings = recipe(two_listeners, train_from="none", seed=9)
     with pytest.raises(ValueError, match=r"another recipe \(seed differ\)"):
@@ -311,7 +311,7 @@ def test_unwritable_folder_is_an_error(two_listeners: Path, tmp_path: Path):
     [
         ({"subjects": ["sub-09"]}, "subjects sub-09 are not in .*sub-01, sub-02"),
         ({"subjects": []}, "an individual model has one subject, got sub-01, sub-02"),
-        ({"targets": ["Heschl*"]}, "no target fits 'Heschl.*names are like parcel_1"),
+        ({"targets": ["Heschl*"]}, "no target matches 'Heschl.*names are like parcel_1"),
         ({"windows": {"n_trs": 60}}, "windows of 60 TRs are longer than run"),
         ({"start": "nowhere.safetensors"}, "no checkpoint 'nowhere.safetensors'"),
         ({"weights_and_biases": "project"}, "wandb is not installed"),
@@ -444,7 +444,9 @@ def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
         return parts
 
     monkeypatch.setattr(training.fit, "assemble", assembled)
-    with pytest.raises(ValueError, match=r"checkpoint of this fit cannot be: .*names of weights"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint of this fit would be invalid: .*names of weights"
+    ):
         fit(recipe(two_listeners), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
@@ -454,7 +456,7 @@ def test_a_run_that_has_not_ended_is_not_exported(two_listeners: Path, tmp_path:
 
     folder = RunFolder(tmp_path / "run")
     folder.begin(recipe(two_listeners), resume=False)
-    with pytest.raises(ValueError, match="has not come to its end"):
+    with pytest.raises(ValueError, match="is not finished"):
         export(tmp_path / "run", tmp_path / "out.safetensors")
     with pytest.raises(FileNotFoundError, match="holds no run"):
         export(tmp_path / "nowhere", tmp_path / "out.safetensors")

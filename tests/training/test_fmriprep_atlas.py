@@ -34,10 +34,10 @@ def test_names_come_from_a_table_by_id_and_are_made_distinct(study: Study, tmp_p
     ("text", "message"),
     [
         ("roi,label\n2,a\n9,b\n", "has no row for the labels 5"),
-        ("number,label\n2,a\n", "known to hold ids; say which with id_column:"),
-        ("roi,colour\n2,a\n", "known to hold names; say which with name_column:"),
-        ("roi,label\na,2\n", "line 2: 'a' in column roi is no whole number"),
-        ("roi,label\n2,a\n2,b\n", "the id 2 stands in two rows"),
+        ("number,label\n2,a\n", "known to hold ids; give it with id_column:"),
+        ("roi,colour\n2,a\n", "known to hold names; give it with name_column:"),
+        ("roi,label\na,2\n", "line 2: 'a' in column roi is not a whole number"),
+        ("roi,label\n2,a\n2,b\n", "the id 2 occurs in two rows"),
     ],
 )
 def test_wrong_label_tables_are_refused(

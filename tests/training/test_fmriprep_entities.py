@@ -134,11 +134,11 @@ def test_the_folder_above_the_derivatives_is_told_apart(study: Study) -> None:
     ("settings", "message"),
     [
         ({"entities": ["desc"]}, "expected a mapping from entities to values"),
-        ({"entities": {"desc": 1.5}}, "desc must be a text"),
-        ({"entities": {"desc": []}}, "desc must be a text"),
-        ({"entities": {"desc": True}}, "desc must be a text"),
-        ({"entities": {"de/sc": "x"}}, "'de/sc' is no entity"),
-        ({"entities": {"desc": "a", "description": "b"}}, "desc stands twice"),
+        ({"entities": {"desc": 1.5}}, "desc must be a string"),
+        ({"entities": {"desc": []}}, "desc must be a string"),
+        ({"entities": {"desc": True}}, "desc must be a string"),
+        ({"entities": {"de/sc": "x"}}, "'de/sc' is not an entity"),
+        ({"entities": {"desc": "a", "description": "b"}}, "desc is given twice"),
         ({"space": "T1w", "entities": {"space": None}}, "space stands in entities, too"),
     ],
 )

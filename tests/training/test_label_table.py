@@ -53,9 +53,9 @@ def test_unicode_text_of_excel_is_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (SCHAEFER.encode() + b"x\tA\t1\t1\t1\t0\n", "line 4: 'x.*expected an id and a name"),
-        (SCHAEFER.encode() + b"3\tA\t1\t1\t1\t0\n", "line 4: the id 3 stands in two rows"),
-        (b"index\tname\n3.5\tA\n", "'3.5' in column index is no whole number"),
-        (b"index\tname\n1e300\tA\n", "'1e300' in column index is no whole number"),
+        (SCHAEFER.encode() + b"3\tA\t1\t1\t1\t0\n", "line 4: the id 3 occurs in two rows"),
+        (b"index\tname\n3.5\tA\n", "'3.5' in column index is not a whole number"),
+        (b"index\tname\n1e300\tA\n", "'1e300' in column index is not a whole number"),
         (b"index\tname\n3\tgauche \xe9\n", "not .* text file in UTF-8 .*; save it as UTF-8"),
         (b"index\tname\n3\tA\0\n", "holds zero bytes"),
         (b"", "no rows below its first line"),

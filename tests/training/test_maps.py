@@ -71,7 +71,7 @@ def test_scores_are_means_over_the_runs_of_one_side(run_with_scores):
     assert scored_subjects(path, "train") == []
     with pytest.raises(ValueError, match="score is 'r3', expected one of r, r2"):
         mean_scores(path, "test", "r3")
-    with pytest.raises(FileNotFoundError, match="has not come to its end"):
+    with pytest.raises(FileNotFoundError, match="is not finished"):
         mean_scores(path.with_name("none.csv"), "test", "r")
 
 
@@ -108,7 +108,7 @@ def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
 def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
         main(["map", str(run_with_scores), str(tmp_path / "map.png")])
-    assert "its targets have no place in the brain" in capsys.readouterr().err
+    assert "its targets have no location in the brain" in capsys.readouterr().err
 
 
 @pytest.mark.slow

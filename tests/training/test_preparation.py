@@ -227,7 +227,7 @@ def test_damaged_description_is_made_again(collection, out, caplog):
     ]
     run_preparation(replace(collection, recordings=loaded), out)
     assert contents(out) == before
-    assert "dataset.json is damaged; what is whole beside it is kept" in caplog.text
+    assert "dataset.json is damaged; undamaged files are kept" in caplog.text
     (out / "thesis.txt").touch()
     (out / "dataset.json").write_text("{")
     with pytest.raises(ValueError, match="is not empty and holds no prepared dataset"):
@@ -495,7 +495,7 @@ def changed(collection, which=0, **changes):
             {"tr": 2.0},
             r"same TR in all runs, got 1\.5 s in sub-01/run-1, .*; 2\.0 s in sub-01/run-0",
         ),
-        ({"run": "run-1"}, r"stand more than once: sub-01/run-1; give each a name"),
+        ({"run": "run-1"}, r"occur more than once: sub-01/run-1; give each a unique name"),
         ({"run": "a/b"}, r"the run 'a/b' cannot name a file: it starts with a dot or holds a sla"),
         ({"subject": ".."}, r"the subject '\.\.' cannot name a file"),
         ({"subject": "sub 01"}, r"the subject 'sub 01' cannot name weights of a checkpoint"),
@@ -529,7 +529,9 @@ def test_targets_out_of_order(collection, out):
 
 
 def test_exclude_that_fits_nothing_or_all(collection, out):
-    with pytest.raises(ValueError, match=r"exclude: 'sub-3' fits no run; subjects are sub-01, sub"):
+    with pytest.raises(
+        ValueError, match=r"exclude: 'sub-3' matches no run; subjects are sub-01, sub"
+    ):
         run_preparation(collection, out, exclude=("sub-3",))
     with pytest.raises(ValueError, match="no run is left: every run is excluded"):
         run_preparation(collection, out, exclude=("sub-*",))

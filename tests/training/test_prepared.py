@@ -175,8 +175,8 @@ def test_dataset_without_checksums_is_read_with_one_warning(folder, caplog):
             np.testing.assert_array_equal(prepared.bold(run), expected.bold(run))
     assert prepared.runs == expected.runs
     assert [each.getMessage() for each in caplog.records] == [
-        f"{folder} was prepared without checksums: damaged numbers would not be noticed; prepare "
-        "it again to have them"
+        f"{folder} was prepared without checksums: damaged data would not be detected; prepare it "
+        "again to add them"
     ]
 
 
@@ -206,7 +206,7 @@ def test_tables_on_which_hdf5_fails_are_one_line(folder, fault, monkeypatch):
 @pytest.mark.parametrize(
     ("process", "message"),
     [
-        ("import time; time.sleep(60)", "HDF5 comes to no end with it"),
+        ("import time; time.sleep(60)", "HDF5 does not finish reading it"),
         ("import os; os.kill(os.getpid(), 11)", r"HDF5 crashed on it \(SIGSEGV\)"),
     ],
 )

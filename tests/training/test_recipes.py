@@ -120,7 +120,7 @@ def test_a_recipe_lies_over_the_one_it_extends(tmp_path):
         ("extends: [one, two]", ValueError, r"must name one recipe, got \['one', 'two'\]"),
         ("extends: other.yaml", FileNotFoundError, r"no such recipe: .*other\.yaml"),
         ("- data", ValueError, "holds a list, expected keys with values"),
-        ("data: [", ValueError, r"it\.yaml is not YAML"),
+        ("data: [", ValueError, r"it\.yaml is not a YAML recipe"),
         ("", ValueError, "key 'data' is missing"),
         ("{data: a, sed: 1}", ValueError, "unknown key 'sed'"),
         ("{data: a, windows: {n_tr: 60}}", ValueError, r"unknown key 'windows\.n_tr'"),

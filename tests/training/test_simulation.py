@@ -199,11 +199,11 @@ def test_an_unfinished_simulation_starts_anew(recordings, tmp_path, caplog):
     (out / "fmri").mkdir(parents=True)
     (out / "fmri" / "half.h5").touch()
     (out / UNFINISHED).touch()
-    with pytest.raises(FileNotFoundError, match="holds no whole simulation"):
+    with pytest.raises(FileNotFoundError, match="holds no complete simulation"):
         read_truth(out)
     settings = SimulationSettings(run_minutes=1, n_parcels=8, kinds=SILENT_KINDS)
     simulate(out, recordings, n_subjects=1, n_runs=2, settings=settings)
-    assert "did not come to its end; starting anew" in caplog.text
+    assert "unfinished simulation; starting from scratch" in caplog.text
     assert not (out / "fmri" / "half.h5").exists()
     assert not (out / UNFINISHED).exists()
     assert read_truth(out).simulation["n_trs"] == 40
@@ -287,7 +287,7 @@ def test_hidden_network_of_another_rate_is_refused(recordings, tmp_path, untrain
     path = tmp_path / "slow.safetensors"
     write_checkpoint(path, card, untrained.build_soundnet())
     settings = SimulationSettings(kinds={"soundnet": 1}, hidden=str(path))
-    with pytest.raises(ValueError, match="runs at 16000 Hz, expected 22050 Hz"):
+    with pytest.raises(ValueError, match="is for 16000 Hz, expected 22050 Hz"):
         simulate(tmp_path / "out", recordings, settings=settings)
 
 
@@ -295,7 +295,7 @@ def test_silent_recordings_are_told(tmp_path):
     for i in range(2):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(1000 + i), RATE)
     settings = SimulationSettings(run_minutes=1, n_parcels=8, kinds=SILENT_KINDS)
-    with pytest.raises(ValueError, match="are silent; give a folder of recordings with sound"):
+    with pytest.raises(ValueError, match="are silent; give a folder of audible recordings"):
         simulate(tmp_path / "out", tmp_path, settings=settings)
 
 

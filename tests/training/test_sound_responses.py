@@ -162,7 +162,7 @@ def test_matlab_7_3_is_told_how_to_save(sounds, tmp_path):
         ("table.mat", b"", r"table\.mat is damaged or cut off"),
         ("table.npz", b"PK nothing", "cannot be read as an npz file of plain arrays"),
         ("table.npz", b"", "cannot be read as an npz file"),
-        ("table.csv", b"sound,pitch\ndog,high\n", "line 2: 'high' in column pitch is no number"),
+        ("table.csv", b"sound,pitch\ndog,high\n", "line 2: 'high' in column pitch is not a number"),
         ("table.csv", b"sound,pitch\ndog,1,2\n", "line 2: 3 columns, expected the 2"),
         ("table.csv", b"sound\ndog\n", "3 names|0 names of targets"),
         ("table.xlsx", b"", r"ends in '\.xlsx', expected one of \.mat, \.npz, \.csv, \.tsv"),

@@ -71,8 +71,11 @@ def test_the_same_part_of_a_stimulus_on_two_sides_is_refused():
     ("settings", "message"),
     [
         (SplitSettings(test=Selection(seasons=("s09",))), "no run has season 's09' for test.*s01"),
-        (SplitSettings(test=Selection(runs=("*s07*",))), r"no run fits '\*s07\*' for test"),
-        (SplitSettings(test=Selection(count=99)), "99 episodes were asked for test, 24 are left"),
+        (SplitSettings(test=Selection(runs=("*s07*",))), r"no run matches '\*s07\*' for test"),
+        (
+            SplitSettings(test=Selection(count=99)),
+            "99 episodes were requested for test, 24 are left",
+        ),
         (SplitSettings(validation=Selection()), "no validation runs"),
         (SplitSettings(validation=Selection(count=24)), "nothing to train on"),
     ],

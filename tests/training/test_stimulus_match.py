@@ -84,7 +84,7 @@ def test_pattern_with_a_single_brace_is_refused() -> None:
 
 def test_pattern_with_an_entity_that_a_run_lacks_names_both(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, "a.wav")
-    with pytest.raises(ValueError, match=r"asks for 'acq', which the run sub-01.*sub, ses, task"):
+    with pytest.raises(ValueError, match=r"needs 'acq', which the run sub-01.*sub, ses, task"):
         StimulusMatch(pattern="{task}_{acq}").assign([RUN], folder)
 
 
@@ -165,18 +165,18 @@ def test_table_says_start_episode_and_season(tmp_path: Path) -> None:
     assert (second.name, second.start, second.episode) == ("film2", None, "film2")
     assert third is None
     assert f"left out, no row in {path}: sub-07_task-other" in findings
-    assert f"rows of {path} that fit no run: lines 4" in findings
+    assert f"rows of {path} that match no run: lines 4" in findings
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("sub\tstimulus\n01\ta\n", "unknown column 'sub'; possible are subject, session"),
-        ("subject,stimulus,subject\n01,a,01\n", "a column is named twice"),
+        ("subject,stimulus,subject\n01,a,01\n", "a column is repeated"),
         ("stimulus\na\n", "expected stimulus and at least one of subject"),
         ("task,run\na,1\n", "expected stimulus and at least one of subject"),
-        ("task,stimulus,start\na,b,soon\n", "line 2: start 'soon' is no number"),
-        ("task,stimulus,start\na,b,nan\n", "line 2: start 'nan' is no number"),
+        ("task,stimulus,start\na,b,soon\n", "line 2: start 'soon' is not a number"),
+        ("task,stimulus,start\na,b,nan\n", "line 2: start 'nan' is not a number"),
         ("task,stimulus\na,\n", "line 2: the stimulus is empty"),
         ("task,stimulus\na,b\n\nc\n", "line 4: 1 columns, expected the 2"),
         ("task,stimulus\n", "no rows"),
@@ -199,7 +199,7 @@ def test_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_two_rows_for_one_run_are_refused(tmp_path: Path) -> None:
     path = table_with(tmp_path / "runs.csv", "task;stimulus;run\ns01e02a;a;\ns01e02a;b;1\n")
-    with pytest.raises(ValueError, match="lines 2 and 3 both fit the run sub-01_ses-003"):
+    with pytest.raises(ValueError, match="lines 2 and 3 both match the run sub-01_ses-003"):
         StimulusTable(path).row_for(RUN)
     assert StimulusTable(path).row_for(RUN | {"run": "2"}).stimulus == "a"
 

@@ -166,7 +166,7 @@ def test_what_is_left_out_is_told(courses, story):
     collection = source.collect()
     assert len(collection.recordings) == 3
     findings = " ".join(collection.findings)
-    assert re.search(r"left out, not of the pattern .*average\.txt", findings)
+    assert re.search(r"left out, not matched by the pattern .*average\.txt", findings)
     assert re.search(r"left out, the values never change: .*s33-timecourses\.txt", findings)
     assert "song" in findings
     assert set(collection.stimuli) == {"story"}
@@ -216,7 +216,7 @@ def test_settings_that_contradict_are_refused(courses, story, settings, message)
 
 def test_missing_files_and_stimuli(courses, story, tmp_path):
     source = listeners(courses, story, files=str(courses / "*.csv"))
-    with pytest.raises(FileNotFoundError, match="no file fits files: "):
+    with pytest.raises(FileNotFoundError, match="no file matches files: "):
         source.collect()
     source = listeners(courses, tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no such folder of stimuli"):

@@ -1,1 +1,1 @@
-"""The commands of ``python -m training``, put together in :mod:`training.cli`."""
+"""The commands of ``python -m training``, assembled in :mod:`training.cli`."""

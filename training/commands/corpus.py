@@ -15,15 +15,15 @@ from hear_brainsoundnet.command_line import new_app
 if TYPE_CHECKING:
     from training.corpus.held_out import HeldOut
 
-app = new_app("corpus", "Corpora of sound to pretrain on.")
+app = new_app("corpus", "Audio corpora for pretraining.")
 
 Out = Annotated[Path, typer.Option(help="Folder of the corpus; must not exist.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that decode.")]
+Workers = Annotated[int, typer.Option(min=1, help="Number of decoding processes.")]
 Against = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder of evaluation sounds, which are kept out; may be repeated. Else those of "
-        "the data that BRAINSOUNDNET_DATA names."
+        help="Folder of evaluation recordings to exclude; may be repeated. By default those of "
+        "the data in BRAINSOUNDNET_DATA."
     ),
 ]
 CorpusFolder = Annotated[Path, typer.Argument(help="Folder of a corpus.")]
@@ -32,7 +32,7 @@ CorpusFolder = Annotated[Path, typer.Argument(help="Folder of a corpus.")]
 @app.command()
 def debian(
     out: Out,
-    cache: Annotated[Path, typer.Option(help="Folder of what is fetched and synthesised.")] = Path(
+    cache: Annotated[Path, typer.Option(help="Folder for downloads and synthesised files.")] = Path(
         "corpus-cache"
     ),
     only: Annotated[
@@ -42,12 +42,12 @@ def debian(
     against: Against = None,
     workers: Workers = 2,
 ) -> None:
-    """Build a corpus of Debian packages and of what free programs speak and play."""
+    """Build a corpus of Debian packages and of speech and music synthesised by free programs."""
     from training.corpus.build import build
     from training.corpus.debian import debian_sources
 
     held_out = _held_out(against)
-    # All is fetched before hours are spent on decoding: a name that is wrong shows at once.
+    # Everything is fetched before hours of decoding, so that a wrong name fails at once.
     sources = list(debian_sources(cache, only or (), progress=True))
     manifest = build(sources, out, held_out=held_out, workers=workers, progress=True)
     typer.echo(f"{out}: {manifest.hours:.1f} hours from {len(manifest.sources)} sources")
@@ -57,8 +57,10 @@ def debian(
 def folder(
     audio: Annotated[Path, typer.Argument(help="Folder of audio files.")],
     out: Out,
-    licence: Annotated[str, typer.Option(help="Of the files, for the manifest.")] = "unknown",
-    kind: Annotated[str, typer.Option(help="What they hold: speech, music, ...")] = "any",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the files, for the manifest.")
+    ] = "unknown",
+    kind: Annotated[str, typer.Option(help="Content of the files: speech, music, ...")] = "any",
     against: Against = None,
     workers: Workers = 2,
 ) -> None:
@@ -78,11 +80,12 @@ def mixtures(
     out: Out,
     hours: Annotated[float, typer.Option(min=0, help="Of mixtures.")] = 6.0,
     seed: Annotated[int, typer.Option(min=0, help="Other seeds draw other mixtures.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that mix.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Number of mixing processes.")] = 2,
 ) -> None:
-    """Build a corpus of all recordings of another one and of mixtures of them.
+    """Build a corpus of all recordings of another one and mixtures of them.
 
-    A mixture is a scene of 5 s: often a background, and one to four effects, animals and the like.
+    A mixture is a scene of 5 s: often a background, and one to four events such as effects or
+    animals.
     """
     from training.corpus.corpus import Corpus
     from training.corpus.mixtures import add_mixtures
@@ -98,7 +101,7 @@ def mixtures(
 
 @app.command()
 def show(corpus: CorpusFolder) -> None:
-    """What a corpus is made of: hours by source, kind and licence."""
+    """Print the composition of a corpus: hours by source, kind and licence."""
     from training.corpus.corpus import Corpus
     from training.corpus.table import describe
 
@@ -113,7 +116,7 @@ def check(
         Path | None, typer.Option(help="Write the hashes of the recordings here.")
     ] = None,
 ) -> None:
-    """Look for evaluation sounds in a corpus; exit status 1 if there are any."""
+    """Search a corpus for evaluation recordings; exit status 1 if there are any."""
     from training.corpus.corpus import Corpus
     from training.corpus.hashes import write_hashes
     from training.corpus.held_out import matches
@@ -121,18 +124,18 @@ def check(
     opened = Corpus.open(corpus)
     held_out = _held_out(against)
     if held_out is None:
-        raise ValueError("no evaluation sounds to look for; name their folder with --against")
+        raise ValueError("no evaluation recordings to search for; give their folder with --against")
     found = matches(opened, held_out, progress=True)
     for i, reason in found.items():
         row = opened.recordings.iloc[i]
         typer.echo(f"recording {i} ({row['source']}, {row['file']}): {reason}")
     if found:
         raise ValueError(
-            f"{len(found)} of {len(opened)} recordings of {corpus} are held out; build it again"
+            f"{len(found)} of {len(opened)} recordings of {corpus} are held out; rebuild it"
         )
     if hashes is not None:
         write_hashes(opened, hashes)
-    typer.echo(f"none of {len(held_out.names)} evaluation sounds is in {corpus}")
+    typer.echo(f"none of {len(held_out.names)} evaluation recordings is in {corpus}")
 
 
 def _held_out(against: list[Path] | None) -> HeldOut | None:
@@ -141,6 +144,6 @@ def _held_out(against: list[Path] | None) -> HeldOut | None:
     if folders := evaluation_folders(against):
         return HeldOut(folders)
     typer.echo(
-        "no evaluation sounds are kept out: set BRAINSOUNDNET_DATA or give --against", err=True
+        "no evaluation recordings are excluded: set BRAINSOUNDNET_DATA or give --against", err=True
     )
     return None

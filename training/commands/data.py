@@ -1,4 +1,4 @@
-"""Commands that make data: ``simulate``, ``prepare`` and ``merge``."""
+"""Commands that create data: ``simulate``, ``prepare`` and ``merge``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Layout(StrEnum):
-    """File layouts that a simulation can be written in."""
+    """File layouts of a simulation."""
 
     fmriprep = "fmriprep"
     h5 = "h5"
@@ -24,19 +24,21 @@ class Layout(StrEnum):
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     audio: Annotated[Path, typer.Option(help="Folder of recordings for the stimuli.")],
-    subjects: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 2,
+    subjects: Annotated[int, typer.Option(min=1, help="Number of subjects.")] = 2,
     runs: Annotated[int, typer.Option(min=2, help="Runs of each subject.")] = 6,
     tr: Annotated[float, typer.Option(help="Repetition time in seconds.")] = 1.49,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
     layout: Annotated[Layout, typer.Option("--as", help="fMRIPrep's files, or h5.")] = Layout.h5,
-    atlas: Annotated[Path | None, typer.Option(help="Image of labels; else made up.")] = None,
+    atlas: Annotated[
+        Path | None, typer.Option(help="Image of labels; by default synthetic.")
+    ] = None,
     label_table: Annotated[Path | None, typer.Option(help="Names of the atlas's labels.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="key=value of the simulated brain, repeatable."),
     ] = None,
 ) -> None:
-    """Write fMRI of a brain whose truth is known, heard from real recordings."""
+    """Simulate fMRI responses to real recordings from a known ground truth."""
     from training.config import validate
     from training.simulation import SimulationSettings, simulate
 
@@ -54,7 +56,7 @@ def simulate(
         settings=chosen,
     )
     typer.echo(
-        f"{out} written, the truth in {out / 'truth'}; next: python -m training prepare "
+        f"{out} written, the ground truth in {out / 'truth'}; next: python -m training prepare "
         f"{out / 'prepare.yaml'}"
     )
 
@@ -62,9 +64,9 @@ def simulate(
 def prepare(
     recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
     changes: Changes = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes for sounds and runs.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes for stimuli and runs.")] = 1,
 ) -> None:
-    """Bring recordings into the form that every fit reads; done runs are skipped."""
+    """Convert recordings to a prepared dataset; finished runs are skipped."""
     from training.config import read_recipe
     from training.preparation import PrepareRecipe, prepare
 
@@ -75,9 +77,11 @@ def prepare(
 def merge(
     parts: Annotated[list[Path], typer.Argument(help="Folders of prepared datasets.")],
     out: Annotated[Path, typer.Option(help="Folder of the new dataset.")],
-    name: Annotated[str, typer.Option(help="Of the new dataset; else that of the first.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name of the new dataset; by default that of the first.")
+    ] = "",
 ) -> None:
-    """Put subjects that were prepared apart into one dataset."""
+    """Merge subjects that were prepared separately into one dataset."""
     from training.merging import merge_datasets
 
     typer.echo(_what_there_is(merge_datasets(parts, out, name=name)))

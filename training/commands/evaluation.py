@@ -1,4 +1,4 @@
-"""Commands that say what models are worth: ``evaluate`` and ``compare``."""
+"""Commands that evaluate models: ``evaluate`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -13,76 +13,82 @@ from training.statistics import BLOCK_TRS, MIN_SHIFT, Correction, Null, Pooling
 
 
 class RunChoice(StrEnum):
-    """Which of the held-out runs are scored."""
+    """Selection of held-out runs to score."""
 
     shared = "shared"
     own = "own"
 
 
 class CeilingChoice(StrEnum):
-    """Where a noise ceiling comes from."""
+    """Source of the noise ceiling."""
 
     none = "none"
     repeats = "repeats"
 
 
 class PairedCorrection(StrEnum):
-    """Corrections that a paired test can have."""
+    """Corrections available for a paired test."""
 
     bh = "bh"
     by = "by"
     none = "none"
 
 
-Level = Annotated[float, typer.Option(help="Of what is called significant.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of permutations and intervals.")]
+Level = Annotated[float, typer.Option(help="Significance level.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of permutations and intervals.")]
 
 
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished fits.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    on: Annotated[Path | None, typer.Option(help="Prepared dataset; else the runs' own.")] = None,
-    split: Annotated[Side, typer.Option(help="Side that is scored.")] = Side.test,
+    on: Annotated[
+        Path | None, typer.Option(help="Prepared dataset; by default that of the fits.")
+    ] = None,
+    split: Annotated[Side, typer.Option(help="Side to score.")] = Side.test,
     which: Annotated[
         RunChoice,
         typer.Option(
             "--runs",
-            help="Held out for all models, or for each its own (models of a cross-validation).",
+            help="Runs held out for all models, or for each its own (cross-validation).",
         ),
     ] = RunChoice.shared,
     subject: Annotated[
-        list[str] | None, typer.Option(help="Whose brain, repeatable; else everybody's.")
+        list[str] | None, typer.Option(help="Subject to score, repeatable; by default all.")
     ] = None,
     name: Annotated[
-        list[str] | None, typer.Option(help="Of a model, once for each run; else its folder's.")
+        list[str] | None,
+        typer.Option(help="Name of a model, once per fit; by default its folder's."),
     ] = None,
     untrained: Annotated[
-        int, typer.Option(min=0, help="Add models with random weights, as many.")
+        int, typer.Option(min=0, help="Number of models with random weights to add.")
     ] = 0,
-    score: Annotated[Score, typer.Option(help="What p values are of.")] = Score.r,
+    score: Annotated[Score, typer.Option(help="Score that is tested.")] = Score.r,
     pooling: Annotated[Pooling, typer.Option(help="Over runs.")] = "mean",
     null: Annotated[
         Null | None,
-        typer.Option(help="Else circular_shift; for sound responses always shuffle."),
+        typer.Option(help="By default circular_shift; for sound responses always shuffle."),
     ] = None,
     permutations: Annotated[int, typer.Option(min=0, help="0 for no p values.")] = 1000,
-    min_shift: Annotated[int, typer.Option(min=1, help="Least circular shift in TRs.")] = MIN_SHIFT,
-    block_trs: Annotated[int, typer.Option(min=1, help="TRs of a permuted block.")] = BLOCK_TRS,
-    correction: Annotated[Correction, typer.Option(help="For many targets.")] = "by",
+    min_shift: Annotated[
+        int, typer.Option(min=1, help="Minimal circular shift in TRs.")
+    ] = MIN_SHIFT,
+    block_trs: Annotated[int, typer.Option(min=1, help="Block length in TRs.")] = BLOCK_TRS,
+    correction: Annotated[Correction, typer.Option(help="Multiple-comparison correction.")] = "by",
     level: Level = 0.05,
     ceiling: Annotated[CeilingChoice, typer.Option(help="Noise ceiling.")] = CeilingChoice.none,
-    ceiling_floor: Annotated[float, typer.Option(help="Ceilings below it give no fraction.")] = 0.1,
+    ceiling_floor: Annotated[
+        float, typer.Option(help="Minimal ceiling for a normalised score.")
+    ] = 0.1,
     inter_subject: Annotated[
         bool,
         typer.Option(
             "--inter-subject",
-            help="Correlate each subject with the mean of the others: how much they share, no "
-            "ceiling.",
+            help="Correlate each subject with the mean of the others (no noise ceiling).",
         ),
     ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Score fits on runs that they have not heard, with p values, intervals and noise ceilings."""
+    """Score fits on held-out runs, with p values, intervals and noise ceilings."""
     from training.config import validate
     from training.evaluation.evaluate import evaluate
     from training.evaluation.settings import EvaluationSettings
@@ -118,11 +124,11 @@ def evaluate(
 
 def compare(
     a: Annotated[str, typer.Argument(help="EVAL or EVAL:MODEL; MODEL may be a pattern.")],
-    b: Annotated[str, typer.Argument(help="What it is compared with, in the same form.")],
+    b: Annotated[str, typer.Argument(help="Baseline, in the same form.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    score: Annotated[Score | None, typer.Option(help="Else that of A's evaluation.")] = None,
+    score: Annotated[Score | None, typer.Option(help="By default that of A's evaluation.")] = None,
     correction: Annotated[
-        PairedCorrection, typer.Option(help="For many targets.")
+        PairedCorrection, typer.Option(help="Multiple-comparison correction.")
     ] = PairedCorrection.by,
     level: Level = 0.05,
     seed: Seed = 0,

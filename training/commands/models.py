@@ -1,4 +1,4 @@
-"""Commands that make models and look at them: ``fit``, ``export``, ``map``, ``average``..."""
+"""Commands that create and inspect models: ``fit``, ``export``, ``map``, ``average``..."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from training.untrained import SEED, write_untrained
 
 def fit(
     recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    out: Annotated[Path, typer.Option(help="Folder of the fit.")],
     changes: Changes = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the fit in OUT.")] = False,
 ) -> None:
     """Fit an encoder to a prepared dataset."""
     from training.config import read_recipe
@@ -27,18 +27,18 @@ def fit(
     try:
         outcome = fit(settings, out, resume=resume)
     except KeyboardInterrupt:
-        raise Interrupted("; the same command with --resume goes on") from None
+        raise Interrupted("; the same command with --resume continues") from None
     typer.echo(
         f"{out}: done, {outcome.sentence()}; see {out / 'curves.png'} and {out / 'scores.csv'}"
     )
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a fit.")],
     out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
-    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
-    """Write the best weights of a run as a checkpoint of hear_brainsoundnet."""
+    """Write the best weights of a fit as a checkpoint of hear_brainsoundnet."""
     from training.export import export, what_is_exported
 
     digest = export(run, out, name=name)
@@ -46,12 +46,12 @@ def export(
 
 
 def map_(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a fit.")],
     out: Annotated[Path, typer.Argument(help="OUT.png")],
-    side: Annotated[Side, typer.Option(help="Runs whose scores are drawn.")] = Side.test,
+    side: Annotated[Side, typer.Option(help="Side whose scores are drawn.")] = Side.test,
     score: Annotated[Score, typer.Option(help="Pearson's r or R².")] = Score.r,
 ) -> None:
-    """Draw the scores of a run on the brain."""
+    """Draw the scores of a fit on the brain."""
     from training.maps import draw_run
 
     draw_run(run, out, side=side.value, score=score.value)
@@ -62,8 +62,8 @@ def average(
     one: Annotated[str, typer.Argument(help="A checkpoint: its name or file.")],
     other: Annotated[str, typer.Argument(help="Another one.")],
     out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
-    share: Annotated[float, typer.Option(help="Of the first, 0 to 1.")] = 0.5,
-    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+    share: Annotated[float, typer.Option(help="Weight of the first, 0 to 1.")] = 0.5,
+    name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
     """Write the weighted mean of two networks, such as before and after fine-tuning."""
     from training.averaging import write_average
@@ -74,7 +74,7 @@ def average(
 
 def untrained(
     out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
-    seed: Annotated[int, typer.Option(help="Of the random weights.")] = SEED,
+    seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = SEED,
 ) -> None:
-    """Write the untrained checkpoint: random weights, BatchNorm calibrated on sound."""
+    """Write the untrained checkpoint: random weights, BatchNorm calibrated on audio."""
     typer.echo(f"{out} written, hash {write_untrained(out, seed)}")

@@ -1,4 +1,4 @@
-"""Arguments and choices that several commands share."""
+"""Arguments and choices shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Changes = Annotated[list[str] | None, typer.Argument(help="key=value, changes to
 
 
 class Side(StrEnum):
-    """Runs that are scored."""
+    """Side of the split to score."""
 
     test = "test"
     validation = "validation"
 
 
 class Score(StrEnum):
-    """How well a target is predicted."""
+    """Prediction scores."""
 
     r = "r"
     r2 = "r2"

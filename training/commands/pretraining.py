@@ -15,12 +15,14 @@ CHECKPOINT = "soundnet.safetensors"
 
 def pretrain(
     recipe: Annotated[Path, typer.Argument(help="RECIPE.yaml")],
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pretraining.")],
     changes: Changes = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
-    name: Annotated[str, typer.Option(help="Of the checkpoint.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume the pretraining in OUT.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
-    """Train SoundNet on a corpus of sound without labels; leaves OUT/soundnet.safetensors."""
+    """Train SoundNet on an unlabelled audio corpus; writes OUT/soundnet.safetensors."""
     from training.config import read_recipe
     from training.pretraining.checkpoint import write_pretrained
     from training.pretraining.loop import pretrain
@@ -30,6 +32,6 @@ def pretrain(
     try:
         pretrain(settings, out, resume=resume, name=name)
     except KeyboardInterrupt:
-        raise Interrupted("; the same command with --resume goes on") from None
+        raise Interrupted("; the same command with --resume continues") from None
     digest = write_pretrained(out, out / CHECKPOINT, name=name)
     typer.echo(f"{out / CHECKPOINT} written, hash {digest}; see {out / 'curves.png'}")

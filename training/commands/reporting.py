@@ -1,4 +1,4 @@
-"""Commands that make more of an evaluation: ``partition`` and ``report``."""
+"""Commands for further analysis of an evaluation: ``partition`` and ``report``."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ def partition(
     evaluation: Annotated[Path, typer.Argument(help="Folder of an evaluation.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     model: Annotated[
-        list[str] | None, typer.Option(help="Of the evaluation, repeatable; else all.")
+        list[str] | None, typer.Option(help="Model of the evaluation, repeatable; by default all.")
     ] = None,
     space: Annotated[
         list[str] | None,
-        typer.Option(help="envelope, spectrogram or modulation, repeatable; else all three."),
+        typer.Option(help="envelope, spectrogram or modulation, repeatable; by default all three."),
     ] = None,
     delays: Annotated[
-        int | None, typer.Option(min=1, help="TRs that are looked back on; else the model's.")
+        int | None, typer.Option(min=1, help="Number of delays in TRs; by default the model's.")
     ] = None,
     components: Annotated[
-        int, typer.Option(min=1, help="Principal components that a wide space is reduced to.")
+        int, typer.Option(min=1, help="Principal components kept of a wide feature space.")
     ] = N_COMPONENTS,
     mixtures: Annotated[
-        int, typer.Option(min=0, help="Random weightings of the spaces that are tried.")
+        int, typer.Option(min=0, help="Number of random weightings of the spaces to try.")
     ] = N_MIXTURES,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random weightings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random weightings.")] = 0,
 ) -> None:
-    """Partition what models explain: beyond level, spectrogram and modulation of the sound."""
+    """Partition explained variance between models and level, spectrogram and modulation of the
+    audio."""
     from training.partition import partition
     from training.partition.choices import SPACES
 
@@ -53,9 +54,9 @@ def report(
         list[Path], typer.Argument(help="Folders of evaluate, compare and partition.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the page.")],
-    title: Annotated[str, typer.Option(help="Heading; else the names of the datasets.")] = "",
+    title: Annotated[str, typer.Option(help="Heading; by default the names of the datasets.")] = "",
 ) -> None:
-    """Write one page about evaluations, comparisons and partitions; it needs no network."""
+    """Write a self-contained HTML report of evaluations, comparisons and partitions."""
     from training.report import write_report
 
     typer.echo(write_report(folders, out, title=title, progress=True))

@@ -15,44 +15,44 @@ def teach(
     module: Annotated[
         str,
         typer.Argument(
-            help="A module with the HEAR API: training.teachers.yamnet, .speech_embedding, .aisfx, "
-            "or any that is installed."
+            help="A module with the HEAR API: training.teachers.yamnet, .speech_embedding, "
+            ".aisfx, or any installed one."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the table.")],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="The file that the module loads; else its default.")
+        Path | None, typer.Option(help="Weight file for load_model; by default the module's own.")
     ] = None,
     scene: Annotated[
         float | None,
         typer.Option(
             min=0.1,
-            help="Take scene embeddings of this many seconds, every half of it, in place of "
+            help="Use scene embeddings of windows of this many seconds, 50 % overlap, instead of "
             "timestamp embeddings.",
         ),
     ] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="Kind of recordings to take, else all; may be repeated."),
+        typer.Option(help="Kind of recordings, by default all; may be repeated."),
     ] = None,
     shortest: Annotated[
-        float, typer.Option(min=0, help="Seconds; shorter recordings are left out.")
+        float, typer.Option(min=0, help="Minimal duration of recordings in seconds.")
     ] = 0.0,
     earlier: Annotated[
         Path | None,
         typer.Option(
             "--from",
             help="A table of the same teacher over the first recordings of this corpus, which are "
-            "not heard again; needs --from-corpus.",
+            "not embedded again; needs --from-corpus.",
         ),
     ] = None,
     earlier_corpus: Annotated[
         Path | None, typer.Option("--from-corpus", help="Folder of the corpus of that table.")
     ] = None,
 ) -> None:
-    """Compute what a network says of every recording of a corpus, for SoundNet to learn.
+    """Embed every recording of a corpus with a teacher network, as targets for pretraining.
 
-    The same command goes on with a table that is not whole.
+    The same command resumes an unfinished table.
     """
     import numpy as np
 
@@ -80,7 +80,7 @@ def teach(
             progress=True,
         )
     except KeyboardInterrupt:
-        raise Interrupted("; the same command goes on") from None
+        raise Interrupted("; the same command resumes") from None
     n_taken = np.count_nonzero(table.n_frames)
     typer.echo(
         f"{out}: {table.n_frames.sum()} embeddings of {table.size} values, from {n_taken} of "

@@ -1,6 +1,7 @@
-"""Corpora to pretrain on: free audio from Debian packages, synthesised sound, a user's own folder.
+"""Audio corpora for pretraining: free audio from Debian packages, synthesised audio, a user's
+folder.
 
 A corpus is a folder (:mod:`training.corpus.corpus`); :mod:`training.corpus.build` writes one from
-sources, which :mod:`training.corpus.packages`, :mod:`training.corpus.speech` and
-:mod:`training.corpus.music` provide. :mod:`training.corpus.held_out` keeps evaluation sounds out.
+sources, provided by :mod:`training.corpus.packages`, :mod:`training.corpus.speech` and
+:mod:`training.corpus.music`. :mod:`training.corpus.held_out` excludes evaluation recordings.
 """

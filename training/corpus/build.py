@@ -1,7 +1,7 @@
-"""Building a corpus: every file of every source is decoded and appended.
+"""Building of a corpus: every file of every source is decoded and appended.
 
-Two workers decode while this process writes. The corpus is written into a folder beside its place
-and renamed at the end, so that what is interrupted leaves nothing that looks like a corpus.
+Two workers decode while this process writes. The corpus is written into a temporary folder and
+renamed at the end, so that an interrupted build leaves no incomplete corpus.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def build(
     workers: int = 1,
     progress: bool = False,
 ) -> Manifest:
-    """Write the corpus of all recordings of `sources`, in their order.
+    """Write a corpus of all recordings of `sources`, in order.
 
-    Of recordings with the same samples the first is kept. What cannot be decoded, is truncated,
-    shorter than 0.2 s, or silent is left out and named in the manifest.
+    Of recordings with identical samples the first is kept. Files that cannot be decoded, are
+    truncated, shorter than 0.2 s, or silent are left out and listed in the manifest.
 
     Parameters
     ----------
@@ -60,23 +60,23 @@ def build(
     out : Path
         Must not exist.
     held_out : HeldOut, optional
-        Recordings that hold one of these sounds are left out, with a warning.
+        Recordings that contain one of these evaluation recordings are left out, with a warning.
     workers : int
-        Processes that decode; 1 decodes in this one. The result does not depend on it.
+        Decoding processes; with 1, this process decodes. The result does not depend on it.
     progress : bool
-        Show bars.
+        Show progress bars.
 
     Raises
     ------
     FileExistsError
         If `out` exists.
     ValueError
-        If nothing can be taken from the sources.
+        If no recording can be used.
     OSError
         If it cannot be written.
     """
     if out.exists():
-        raise FileExistsError(f"{out} exists already; give another --out, or remove it")
+        raise FileExistsError(f"{out} already exists; give another --out, or remove it")
     with whole_folder(out) as folder:
         with (folder / AUDIO_FILE).open("wb") as audio, _decoder(workers) as decoded:
             writer = _Writer(audio, held_out)
@@ -86,7 +86,7 @@ def build(
                 results = _shown(decoded(files), len(files), source.name, progress)
                 entries.append(writer.append(source, zip(files, results, strict=True)))
         if not writer.rows:
-            raise ValueError("no recording could be taken from the sources; there is no corpus")
+            raise ValueError("no recording of the sources could be used; there is no corpus")
         manifest = Manifest(
             sample_rate=SAMPLE_RATE,
             conversion=CONVERSION,
@@ -99,7 +99,7 @@ def build(
 
 
 class _Writer:
-    """Appends recordings to the audio file and to the rows of the table."""
+    """Writer of recordings and of the rows of their table."""
 
     def __init__(self, audio: IO[bytes], held_out: HeldOut | None) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -111,7 +111,7 @@ class _Writer:
     def append(
         self, source: Source, decoded: Iterable[tuple[AudioFile, Recording | str]]
     ) -> SourceEntry:
-        """Append what can be taken of a source."""
+        """Append the usable recordings of a source."""
         left_out = list(source.left_out)
         kinds: dict[str, float] = defaultdict(float)
         licences = set()
@@ -177,7 +177,7 @@ def write_tables(folder: Path, rows: list[dict[str, Any]], manifest: Manifest) -
 
 @contextmanager
 def whole_folder(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, which takes its name at the end, or is removed."""
+    """A temporary folder beside `out`, renamed to it at the end, or removed."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
@@ -197,16 +197,17 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def _decoder(workers: int) -> Iterator[Any]:
-    """A function from files to their recordings, or to the reason why there is none, in order."""
+    """A function from files to their recordings, or to the reason for leaving them out, in
+    order."""
     if workers == 1:
         yield lambda files: map(_decoded, files)
         return
-    # Forked workers would inherit the locks of the threads that numpy and torch have started.
+    # Forked workers would inherit locks held by threads of numpy and torch.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=leave_interrupts) as pool:
 
         def decoded(files: Sequence[AudioFile]) -> Iterator[Recording | str]:
-            # No more than a few decoded recordings wait at a time, so that memory does not grow.
+            # Only a few decoded recordings are buffered, so that memory does not grow.
             waiting: list[Future[Recording | str]] = []
             ahead = iter(files)
             for file in islice(ahead, 4 * workers):
@@ -225,7 +226,7 @@ def _decoder(workers: int) -> Iterator[Any]:
 
 
 def leave_interrupts() -> None:
-    """Ctrl-C reaches workers, too; the process that has started them ends them."""
+    """Ignore Ctrl-C in workers; the parent process ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

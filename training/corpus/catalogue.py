@@ -1,4 +1,4 @@
-"""Lists of packages that come with the project, as TOML."""
+"""Package lists included in the project, as TOML."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def read_catalogue_of(path: Path, kind: type[SettingsT], holds: str) -> Settings
     path : Path
         The TOML file.
     kind : type
-        What it has to be.
+        Model to validate against.
     holds : str
-        What it lists, for people.
+        Description of the content, for messages.
 
     Raises
     ------
     ValueError
-        If it is no such catalogue.
+        If it is not such a catalogue.
     """
     try:
         return kind.model_validate(tomllib.loads(path.read_text("utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path} is no catalogue of {holds}: {error}") from error
+        raise ValueError(f"{path} is not a catalogue of {holds}: {error}") from error

@@ -1,4 +1,4 @@
-"""A corpus on disk: all recordings in one file of samples, a table of them, and a manifest.
+"""Audio corpus on disk: all recordings in one file of samples, a table, and a manifest.
 
 ::
 
@@ -7,8 +7,7 @@
         recordings.parquet   one row per recording, see RECORDING_COLUMNS
         manifest.json        where each source comes from, its licence, hours; see Manifest
 
-A sample x of int16 stands for ``x / 32768``. The folder appears under its name only when it is
-whole.
+An int16 sample x represents ``x / 32768``. The folder appears under its name only when complete.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ MANIFEST_FILE = "manifest.json"
 SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 SAMPLE_TYPE = np.dtype("<i2")
 
-# Of the table: where a recording lies in the audio file (samples), where it came from (its path
-# inside the source), the SHA-256 of that file and of the int16 samples, what it holds, its licence,
-# and its label: the word that is spoken, empty where none is known.
+# Columns of the table: position of a recording in the audio file (samples), its origin (path inside
+# the source), the SHA-256 of that file and of the int16 samples, kind of content, licence, and
+# label: the spoken word, empty if unknown.
 RECORDING_COLUMNS = {
     "start_sample": "int64",
     "n_samples": "int64",
@@ -50,7 +49,7 @@ RECORDING_COLUMNS = {
 
 
 class Corpus:
-    """A corpus that can be read at random.
+    """A corpus with random access to its samples.
 
     Attributes
     ----------
@@ -92,8 +91,8 @@ class Corpus:
         FileNotFoundError
             If there is none.
         ValueError
-            If its files do not belong together: columns are missing, the recordings do not follow
-            each other without gaps, or do not fill the audio file.
+            If its files are inconsistent: columns are missing, the recordings are not contiguous,
+            or do not fill the audio file.
         """
         import pandas
 
@@ -101,40 +100,40 @@ class Corpus:
         for name in (MANIFEST_FILE, TABLE_FILE, AUDIO_FILE):
             if not (folder / name).is_file():
                 raise FileNotFoundError(
-                    f"{folder} is no corpus: {name} is missing; build one with "
+                    f"{folder} is not a corpus: {name} is missing; build one with "
                     "python -m training corpus folder AUDIO --out CORPUS"
                 )
         manifest = Manifest.read(folder / MANIFEST_FILE)
         recordings = pandas.read_parquet(folder / TABLE_FILE)
-        if "label" not in recordings.columns:  # of corpora that were built before there were any
+        if "label" not in recordings.columns:  # corpora from before labels existed
             recordings["label"] = ""
         if missing := set(RECORDING_COLUMNS) - set(recordings.columns):
             raise ValueError(
-                f"{folder / TABLE_FILE} lacks the columns {', '.join(sorted(missing))}; build the "
-                "corpus again"
+                f"{folder / TABLE_FILE} lacks the columns {', '.join(sorted(missing))}; rebuild "
+                "the corpus"
             )
         ends = recordings["n_samples"].cumsum().to_numpy()
         starts = recordings["start_sample"].to_numpy()
         if len(ends) == 0 or starts[0] != 0 or not np.array_equal(starts[1:], ends[:-1]):
             raise ValueError(
-                f"{folder / TABLE_FILE}: expected recordings that follow each other from sample 0 "
-                "on, found none or gaps; build the corpus again"
+                f"{folder / TABLE_FILE}: expected contiguous recordings from sample 0 "
+                "on, found none or gaps; rebuild the corpus"
             )
         n_bytes = (folder / AUDIO_FILE).stat().st_size
         if n_bytes != ends[-1] * SAMPLE_TYPE.itemsize:
             raise ValueError(
-                f"{folder / AUDIO_FILE} has {n_bytes} bytes where its table tells of "
-                f"{ends[-1] * SAMPLE_TYPE.itemsize}; copy or build the corpus again"
+                f"{folder / AUDIO_FILE} has {n_bytes} bytes where its table implies "
+                f"{ends[-1] * SAMPLE_TYPE.itemsize}; copy again or rebuild the corpus"
             )
         return cls(folder, recordings, manifest)
 
     def __len__(self) -> int:
-        """How many recordings there are."""
+        """Number of recordings."""
         return len(self.recordings)
 
     @property
     def hours(self) -> float:
-        """Of sound, all recordings together."""
+        """Total duration of all recordings in hours."""
         return len(self._audio) / SAMPLE_RATE / 3600
 
     def samples(self, i: int, start: int = 0, n: int | None = None) -> NDArray[np.float32]:
@@ -148,7 +147,7 @@ class Corpus:
         Raises
         ------
         IndexError
-            If there is no such recording, or it does not reach that far.
+            If there is no such recording, or it is shorter.
         """
         if not 0 <= i < len(self):
             raise IndexError(f"expected a recording from 0 to {len(self) - 1}, got {i}")
@@ -168,6 +167,7 @@ class Corpus:
 
 
 def corpus_sha256(corpus: Corpus) -> str:
-    """SHA-256 of the hashes of a corpus's recordings, in their order: all of its samples."""
+    """SHA-256 of the concatenated hashes of a corpus's recordings: identifies all of its
+    samples."""
     hashes = corpus.recordings["samples_sha256"]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

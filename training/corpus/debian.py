@@ -22,23 +22,23 @@ SYNTHESISERS: dict[str, Callable[[Path], Source]] = {
 def debian_sources(
     cache: Path, only: Sequence[str] = (), *, progress: bool = False
 ) -> Iterator[Source]:
-    """Fetch or synthesise one source after the other, as they are asked for.
+    """Fetch or synthesise the sources one after the other, lazily.
 
     Parameters
     ----------
     cache : Path
-        Folder of packages and of synthesised sound, so that nothing is made twice.
+        Folder of packages and synthesised audio, reused in later builds.
     only : sequence of str
         Names of packages or synthesisers; empty: all.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Raises
     ------
     ValueError
         If a name is unknown here or to apt, or a package is damaged.
     OSError
-        If something cannot be fetched, a program is missing, or there is no room.
+        If a download fails, a program is missing, or the disk is full.
     """
     from training.progress import bar
 

@@ -1,9 +1,9 @@
-"""A file of any format becomes int16 mono samples at the rate of the corpus, with its hashes.
+"""Decoding of a file of any format to int16 mono samples at the corpus rate, with hashes.
 
 Channels are averaged, rates converted by soxr at high quality, and each sample rounded to the
-integer next to it, ties to even. Nothing is dithered: rounding noise at -98 dB is far below what
-these recordings hold, and without it equal files give equal samples. Files are read as stimuli are,
-by :mod:`hear_brainsoundnet.decoding`: to their end, and refused if they are shorter than they tell.
+nearest integer, ties to even. No dither is applied: rounding noise at -98 dB is far below the noise
+of these recordings, and without dither equal files give equal samples. Files are read like stimuli,
+by :mod:`hear_brainsoundnet.decoding`: to their end, and rejected if they are shorter than declared.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONVERSION = (
     f"mean of channels, soxr HQ to {SAMPLE_RATE} Hz, rounded to int16 without dither, clipped"
 )
 SHORTEST_S = 0.2
-SILENCE = 2**-10  # full scale is 1; what stays below -60 dB throughout is silence
+SILENCE = 2**-10  # -60 dB of full scale; a file below it throughout is silent
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE
     ----------
     path : Path
     shortest : float
-        Duration in seconds below which it is refused.
+        Minimal duration in seconds.
     silence : float
-        Largest amplitude up to which it counts as silent.
+        Largest amplitude of a file considered silent.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def decode(path: Path, *, shortest: float = SHORTEST_S, silence: float = SILENCE
 
 
 def _mono(path: Path) -> tuple[NDArray[np.float32], int]:
-    """The whole sound of a file, float32 ``(n_samples,)``, and its rate in Hz."""
+    """All audio of a file as mono float32 ``(n_samples,)``, and its rate in Hz."""
     try:
         with closing(open_sound(path)) as reader:
             blocks = [block.copy() for block in reader.blocks()]

@@ -1,7 +1,8 @@
-"""espeak-ng's library, which speaks a word in a millisecond; its program takes fifteen to start.
+"""Binding to espeak-ng's library, which speaks a word in a millisecond; its program takes fifteen
+to start.
 
-The library has one state for the whole process, noise and phases included, which goes on from word
-to word: equal samples come from equal words in equal order in a process that is new.
+The library's state, noise and phases included, is global and carries over from word to word:
+samples are reproducible only for the same words in the same order in a new process.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.corpus.speech import Utterance
 
-# Of speak_lib.h, which is the library's interface.
+# Constants of speak_lib.h, the library's interface.
 _SYNCHRONOUS = 2
 _NO_EXIT = 0x8000
 _UTF8 = 1
@@ -25,7 +26,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class Espeak:
-    """A speaker of words.
+    """Speech synthesiser for single words.
 
     Attributes
     ----------
@@ -35,7 +36,7 @@ class Espeak:
     Raises
     ------
     OSError
-        If the library is missing, or its data.
+        If the library or its data are missing.
     """
 
     def __init__(self) -> None:
@@ -43,14 +44,14 @@ class Espeak:
         if name is None:
             raise OSError(
                 "espeak-ng's library is missing; install it (apt-get install espeak-ng), or build "
-                "the corpus without words: --only names the sources that are wanted"
+                "the corpus without words: give the other sources with --only"
             )
         self._library = ctypes.CDLL(name)
         self._spoken: list[NDArray[np.int16]] = []
         self.sample_rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, _NO_EXIT))
         if self.sample_rate <= 0:
             raise OSError("espeak-ng cannot start: its data are missing; install espeak-ng-data")
-        self._callback = _Callback(self._take)  # kept, or it would be freed
+        self._callback = _Callback(self._take)  # a reference, or it would be freed
         self._library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, utterance: Utterance) -> NDArray[np.int16]:

@@ -1,7 +1,8 @@
-"""Debian packages: fetched with apt-get into a cache, checked, and unpacked without installing.
+"""Debian packages: downloaded with apt-get into a cache, verified, and unpacked without installing.
 
-What is in the cache with the right checksum is not fetched again, so that an interrupted command
-goes on where it stopped. Programs are called with lists of arguments, never through a shell.
+Packages in the cache with the right checksum are not downloaded again, so that an interrupted
+command resumes where it stopped. Programs are called with lists of arguments, never through a
+shell.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES
 from training.checksums import sha256_of
 
 UNPACKED = "unpacked"  # folder inside the cache
-ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # all of them zip files of games
+ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # zip files of games
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian policy, 5.6.1
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package as apt knows it; `sha256` is that of the ``.deb`` file."""
+    """A package in apt's index; `sha256` is that of the ``.deb`` file."""
 
     name: str
     version: str
@@ -34,7 +35,7 @@ class Package:
 
     @property
     def file_name(self) -> str:
-        """As ``apt-get download`` writes it.
+        """File name used by ``apt-get download``.
 
         Examples
         --------
@@ -45,7 +46,7 @@ class Package:
 
 
 def find_package(names: Sequence[str]) -> Package:
-    """The first of `names` that apt knows, in the version it would install.
+    """The first of `names` known to apt, in its candidate version.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def find_package(names: Sequence[str]) -> Package:
     """
     for name in names:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a Debian package")
+            raise ValueError(f"{name!r} is not the name of a Debian package")
         try:
             known = _run(["apt-cache", "show", "--no-all-versions", name])
         except subprocess.CalledProcessError:
@@ -67,27 +68,27 @@ def find_package(names: Sequence[str]) -> Package:
                 fields["Package"], fields["Version"], fields["Architecture"], fields["SHA256"]
             )
     raise ValueError(
-        f"apt knows no package {' or '.join(names)}; run apt-get update, or look for it under "
+        f"apt knows no package {' or '.join(names)}; run apt-get update, or search for it under "
         "another name"
     )
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """The ``.deb`` file of a package in the folder `cache`, fetched unless it is there.
+    """The ``.deb`` file of a package in the folder `cache`, downloaded unless it is there.
 
     Raises
     ------
     ValueError
-        If what was fetched has another checksum than apt expects.
+        If the download has a checksum other than apt's.
     OSError
-        If it cannot be fetched or written.
+        If it cannot be downloaded or written.
     """
     deb = cache / package.file_name
     if deb.is_file() and sha256_of(deb) == package.sha256:
         return deb
     deb.unlink(missing_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
-    # As root, apt fetches as a user of its own, who may not write here, and says so at length.
+    # As root, apt downloads as a separate user without write access here, and warns about it.
     options = ["-qq", "-o", "APT::Sandbox::User=root"]
     try:
         _run(["apt-get", "download", *options, f"{package.name}={package.version}"], cache)
@@ -96,13 +97,13 @@ def fetch(package: Package, cache: Path) -> Path:
         reasons = [line for line in error.stderr.splitlines() if line.startswith("E: ")]
         reason = " ".join(reasons)[:300] or f"exit status {error.returncode}"
         raise OSError(
-            f"{package.name} {package.version} cannot be fetched ({reason}); look after the "
-            "network and the disk, and start again: what is fetched is kept"
+            f"{package.name} {package.version} cannot be fetched ({reason}); check the "
+            "network and the disk, and start again: finished downloads are kept"
         ) from error
     if not deb.is_file() or sha256_of(deb) != package.sha256:
         deb.unlink(missing_ok=True)
         raise ValueError(
-            f"{package.file_name}: what was fetched has not the checksum that apt tells; run "
+            f"{package.file_name}: the download does not match apt's checksum; run "
             "apt-get update and start again"
         )
     return deb
@@ -111,15 +112,14 @@ def fetch(package: Package, cache: Path) -> Path:
 def unpack(deb: Path) -> Path:
     """The files of a package, unpacked in ``unpacked/`` beside it unless they are there.
 
-    Archives of games inside it are unpacked beside themselves, into folders of their name with
-    ``.d`` added.
+    Archives of games in it are unpacked in place, into folders of their name with ``.d`` appended.
 
     Raises
     ------
     ValueError
-        If the package is damaged, or an archive in it names files outside its folder.
+        If the package is damaged, or an archive in it contains paths outside its folder.
     OSError
-        If there is no dpkg-deb, or no room.
+        If dpkg-deb is missing, or the disk is full.
     """
     target = deb.parent / UNPACKED / deb.stem
     if target.is_dir():
@@ -147,7 +147,7 @@ def unzip(archive: Path, target: Path) -> None:
     Raises
     ------
     ValueError
-        If it is damaged, or has an audio file outside the folder; nothing is then written.
+        If it is damaged, or has an audio file outside the folder; nothing is written then.
     """
     try:
         with zipfile.ZipFile(archive) as members:
@@ -160,7 +160,7 @@ def unzip(archive: Path, target: Path) -> None:
                     )
             members.extractall(target, names)
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{archive} is no zip file or damaged ({error})") from error
+        raise ValueError(f"{archive} is not a zip file or damaged ({error})") from error
 
 
 def _suffix(name: str) -> str:
@@ -169,7 +169,7 @@ def _suffix(name: str) -> str:
 
 def _run(command: list[str], folder: Path | None = None) -> str:
     """Standard output of a program."""
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}  # what is parsed must not be translated
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}  # parsed output must not be translated
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, check=True, capture_output=True, text=True

@@ -1,13 +1,14 @@
-"""Acoustic fingerprints: words of bits that survive resampling, lossy coding and a change of gain.
+"""Acoustic fingerprints: bits that are robust to resampling, lossy coding and gain.
 
-After Haitsma and Kalker (2002, "A highly robust audio fingerprinting system", ISMIR): a sound is
-cut into overlapping frames, the energy of each in 33 bands from 300 to 3000 Hz is taken, and bit m
-of frame n says whether the difference between bands m and m + 1 has grown since frame n - 1:
+After Haitsma and Kalker (2002, "A highly robust audio fingerprinting system", ISMIR): a recording
+is cut into overlapping frames, the energy of each in 33 bands from 300 to 3000 Hz is computed, and
+bit m of frame n encodes whether the difference between bands m and m + 1 has grown since frame n -
+1:
 
     F(n, m) = [E(n, m) - E(n, m+1) - (E(n-1, m) - E(n-1, m+1)) > 0]
 
-Frames are shorter here than in the paper (93 ms rather than 370 ms), since many of the sounds that
-are looked for last half a second.
+Frames are shorter here than in the paper (93 ms rather than 370 ms), since many of the evaluation
+recordings last half a second.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ N_BITS = 32
 BAND_HZ = (300.0, 3000.0)
 FRAME = 2048  # samples
 HOP = 512  # samples
-_BLOCK = 2048  # frames that are transformed at a time
-_FLOOR_DB = 45.0  # frames that are so far below the loudest hold little but noise
+_BLOCK = 2048  # frames transformed at a time
+_FLOOR_DB = 45.0  # frames this far below the loudest are mostly noise
 _SILENCE = 1e-7  # power per band; full scale is 1
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The words of a sound.
+    """The fingerprint words of a recording.
 
     Attributes
     ----------
     words : ndarray
         uint32 ``(n_frames - 1,)``: bit m of word n is F(n + 1, m).
     margins : ndarray
-        float32 ``(n_frames - 1, 32)``: how far each bit is from turning over, relative to the
-        frame.
+        float32 ``(n_frames - 1, 32)``: distance of each bit from its decision threshold, relative
+        to the frame.
     heard : ndarray of bool
-        ``(n_frames - 1,)``: where there is sound.
+        ``(n_frames - 1,)``: whether the frame is not silent.
     """
 
     words: NDArray[np.uint32]
@@ -49,9 +50,9 @@ class Fingerprint:
 
 
 def fingerprint(samples: NDArray[np.float32]) -> Fingerprint:
-    """The fingerprint of a sound, ``(n_samples,)`` at the rate of the corpus.
+    """The fingerprint of a recording, ``(n_samples,)`` at the corpus rate.
 
-    Sounds that are shorter than two frames have no words.
+    Recordings shorter than two frames have no words.
 
     Examples
     --------
@@ -65,7 +66,7 @@ def fingerprint(samples: NDArray[np.float32]) -> Fingerprint:
         return Fingerprint(
             np.zeros(0, np.uint32), np.zeros((0, N_BITS), np.float32), np.zeros(0, bool)
         )
-    steps = np.diff(np.diff(energies, axis=1), axis=0)  # the sign of F does not matter
+    steps = np.diff(np.diff(energies, axis=1), axis=0)  # the sign of F is arbitrary
     bits = steps > 0
     powers = np.uint32(1) << np.arange(N_BITS, dtype=np.uint32)
     words = (bits * powers).sum(axis=1, dtype=np.uint32)

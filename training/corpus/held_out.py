@@ -1,7 +1,7 @@
-"""Evaluation sounds, which no corpus may hold, and whether a recording holds one.
+"""Evaluation recordings, excluded from all corpora, and their detection.
 
-A recording is recognised by the SHA-256 of its file or of its samples, and by its acoustic
-fingerprint, which also finds copies that were cut, resampled, coded or made softer.
+A recording is detected by the SHA-256 of its file or samples, and by its acoustic fingerprint,
+which also finds copies that were cut, resampled, compressed or attenuated.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from training.prepared import INT16_SCALE
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"
 FOLDERS = ("audio", "fmri/natsound165/sounds")  # inside that folder
 
-# Least share of equal bits over n frames, as n grows, and what is added over the root of n, since
-# the fewer bits there are the better unrelated ones agree by chance. Copies of evaluation sounds
-# that were resampled to 8 kHz, made softer by 20 dB, coded as Vorbis and cut agree in 0.91 of their
-# bits (median); the best of 36 hours of other sounds in 0.80 over 6 frames and in 0.77 over 9.
+# Minimal share of equal bits over n frames for large n, and the term added over the root of n,
+# since unrelated recordings agree better by chance over fewer bits. Copies of evaluation recordings
+# that were resampled to 8 kHz, attenuated by 20 dB, coded as Vorbis and cut agree in 0.91 of their
+# bits (median); the best match in 36 hours of other recordings in 0.80 over 6 frames and in 0.77
+# over 9.
 LEAST_AGREEMENT = 0.70
 SHORT_SOUNDS = 0.40
 
@@ -37,17 +38,17 @@ _ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
 class HeldOut:
-    """All evaluation sounds of some folders.
+    """All evaluation recordings in some folders.
 
     Parameters
     ----------
     folders : sequence of Path
-        Searched with all folders in them; ``.zip`` and ``.tar.gz`` files are looked into.
+        Searched recursively; ``.zip`` and ``.tar.gz`` archives are included.
 
     Attributes
     ----------
     names : list of str
-        Of the sounds.
+        Names of the recordings.
 
     Raises
     ------
@@ -68,20 +69,20 @@ class HeldOut:
                 self.names.append(name)
         if not self.names:
             raise ValueError(
-                f"no evaluation sound in {', '.join(map(str, folders))}; name the folder that "
-                "holds them"
+                f"no evaluation recording in {', '.join(map(str, folders))}; give the folder that "
+                "contains them"
             )
         self._index = Index(each.astype(np.float32) / np.float32(INT16_SCALE) for each in sounds)
 
     def reason_against(self, samples: NDArray[np.float32], sha256: str, samples_sha256: str) -> str:
-        """Which evaluation sound a recording holds, in words; empty if it holds none.
+        """Description of the evaluation recording contained in a recording; empty if there is none.
 
         Parameters
         ----------
         samples : ndarray
-            float32 ``(n_samples,)`` at the rate of the corpus.
+            float32 ``(n_samples,)`` at the corpus rate.
         sha256, samples_sha256 : str
-            Of its file and of its int16 samples.
+            Hashes of its file and of its int16 samples.
         """
         for value, what in ((sha256, "file"), (samples_sha256, "samples")):
             if value in self._hashes:
@@ -96,7 +97,7 @@ class HeldOut:
 
 
 def matches(corpus: Corpus, held_out: HeldOut, *, progress: bool = False) -> dict[int, str]:
-    """The recordings of a corpus that hold an evaluation sound: their numbers, and which."""
+    """The recordings of a corpus that contain an evaluation recording: indices and descriptions."""
     from training.progress import bar
 
     hashes = corpus.recordings[["sha256", "samples_sha256"]].to_numpy()
@@ -108,19 +109,19 @@ def matches(corpus: Corpus, held_out: HeldOut, *, progress: bool = False) -> dic
 
 
 def evaluation_folders(given: Sequence[Path] | None = None) -> list[Path]:
-    """The folders `given`, or those of the data that ``BRAINSOUNDNET_DATA`` names, if any.
+    """The folders `given`, or those of the data in ``BRAINSOUNDNET_DATA``, if any.
 
     Raises
     ------
     ValueError
-        If one of them is no folder.
+        If one of them is not a folder.
     """
     folders = list(given or ())
     if not folders and (data := os.environ.get(DATA_VARIABLE)):
         folders = [Path(data, folder) for folder in FOLDERS]
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder; expected one with evaluation sounds")
+            raise ValueError(f"{folder} is not a folder; expected one with evaluation recordings")
     return folders
 
 
@@ -128,11 +129,12 @@ def _decoded(path: Path) -> Recording:
     try:
         return decode(path, shortest=0.0, silence=-1.0)
     except ValueError as error:
-        raise ValueError(f"evaluation sound: {error}") from error
+        raise ValueError(f"evaluation recording: {error}") from error
 
 
 def _sounds(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    """Names and paths of the sounds in a folder; those from archives exist until the next."""
+    """Names and paths of the recordings in a folder; files from archives exist until the next
+    one."""
     prefix = prefix or folder.name
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         name = f"{prefix}/{path.relative_to(folder).as_posix()}"

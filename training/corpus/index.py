@@ -1,9 +1,9 @@
-"""Searching for known sounds in others: an index of the fingerprints of the known ones.
+"""Search for known recordings in others: an index of fingerprints.
 
-Where a word of the sound that is searched equals a word of a known sound, the two are laid over
-each other so that these coincide, and all their bits compared. A known sound enters four times,
-with its frames shifted by a quarter of a hop each, since the copy may begin anywhere; and its
-words enter again with their least certain bits turned over, since a copy is hardly exact.
+Where a word of the query equals a word of a known recording, the two are aligned at that word and
+all their bits compared. A known recording is indexed four times, with its frames shifted by a
+quarter of a hop each, since the copy may begin anywhere; and its words are also indexed with their
+least certain bits flipped, since a copy is rarely exact.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from training.corpus.fingerprints import HOP, Fingerprint, fingerprint
 
 N_SHIFTS = 4
 N_TURNED = 3  # bits of a word that may differ
-SHORTEST = 5  # frames that must overlap and be heard: with the frame itself 0.2 s
-_AT_A_TIME = 100_000  # overlays that are compared
+SHORTEST = 5  # non-silent frames that must overlap: with the frame itself 0.2 s
+_AT_A_TIME = 100_000  # offsets compared at a time
 
 
 @dataclass(frozen=True)
 class Found:
-    """A known sound in another one.
+    """A known recording found in another one.
 
     Attributes
     ----------
     known : int
-        Its number.
+        Its index.
     start : int
-        Frame of the searched sound at which the known one would begin; may be negative.
+        Frame of the query at which the known recording would begin; may be negative.
     agreement : float
-        Share of equal bits where the two overlap and are heard; 0.5 for unrelated sounds.
+        Share of equal bits where the two overlap and are not silent; 0.5 for unrelated recordings.
     n_frames : int
-        How many frames those are.
+        Number of these frames.
     """
 
     known: int
@@ -45,12 +45,12 @@ class Found:
 
 
 class Index:
-    """The fingerprints of known sounds.
+    """The fingerprints of known recordings.
 
     Parameters
     ----------
     sounds : iterable of ndarray
-        float32 ``(n_samples,)`` each, at the rate of the corpus.
+        float32 ``(n_samples,)`` each, at the corpus rate.
     """
 
     def __init__(self, sounds: Iterable[NDArray[np.float32]]) -> None:
@@ -81,14 +81,15 @@ class Index:
     def find(
         self, samples: NDArray[np.float32], least_agreement: float, short_sounds: float = 0.0
     ) -> list[Found]:
-        """Known sounds in `samples`, each where it agrees best, the surest first.
+        """Known recordings in `samples`, each at its best offset, the most certain first.
 
         Parameters
         ----------
         samples : ndarray
             float32 ``(n_samples,)``.
         least_agreement, short_sounds : float
-            Over n frames a share of ``least_agreement + short_sounds / sqrt(n)`` equal bits counts.
+            Over n frames a share of ``least_agreement + short_sounds / sqrt(n)`` equal bits is a
+            match.
         """
         searched = fingerprint(samples)
         frames = np.flatnonzero(searched.heard)
@@ -97,7 +98,7 @@ class Index:
         counts = last - first
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         places = self._places[np.repeat(first, counts) + within]
-        # The frame of `samples` on which the sequence's first one falls.
+        # The frame of `samples` aligned with the sequence's first one.
         offsets = np.repeat(frames, counts) - (places - self._starts[places])
         overlays = np.unique(np.stack([self._starts[places], offsets]), axis=1)
         best: dict[int, Found] = {}
@@ -121,7 +122,7 @@ class Index:
     def _compare(
         self, searched: Fingerprint, starts: NDArray[np.int64], shifts: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Agreement and number of frames of each overlay."""
+        """Agreement and number of frames at each offset."""
         n_equal = np.zeros(len(starts))
         n_frames = np.zeros(len(starts), dtype=np.int64)
         lengths = self._stops[starts] - starts
@@ -137,13 +138,12 @@ class Index:
 
 
 def _weight(found: Found) -> float:
-    """How unlikely by chance: long and good overlaps first."""
+    """Sort key by significance: long overlaps with high agreement first."""
     return (found.agreement - 0.5) * found.n_frames**0.5
 
 
 def _turned(known: Fingerprint) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The words that are heard with all combinations of their least certain bits, and the places
-    they have."""
+    """Non-silent words with all combinations of their least certain bits, and their positions."""
     places = np.flatnonzero(known.heard)
     weakest = np.argsort(known.margins[places], axis=1)[:, :N_TURNED].astype(np.uint32)
     masks = np.uint32(1) << weakest

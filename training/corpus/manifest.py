@@ -1,4 +1,4 @@
-"""The manifest of a corpus: what it was made from, by what, and under which licences."""
+"""Manifest of a corpus: its sources, tools and licences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _Entry(BaseModel):
 
 
 class LeftOut(_Entry):
-    """A file that is not in the corpus, and why."""
+    """A file that was left out, and why."""
 
     file: str
     reason: str
@@ -26,23 +26,23 @@ class SourceEntry(_Entry):
     Attributes
     ----------
     name : str
-        Of the package, folder or synthesiser.
+        Name of the package, folder or synthesiser.
     version : str
-        Of the package; empty for a folder.
+        Version of the package; empty for a folder.
     sha256 : str
-        Of the ``.deb`` file; empty where there is none.
+        Hash of the ``.deb`` file; empty if there is none.
     licences : list of str
-        Of what was taken.
+        Licences of the files used.
     kinds : dict
         Hours by kind.
     hours : float
     n_recordings : int
     n_duplicates : int
-        Files whose samples are in the corpus already; kept once.
+        Files whose samples are already in the corpus; kept once.
     made_with : dict
-        Of synthesised sound: tools with their versions, seed, and other settings.
+        For synthesised audio: tools with their versions, seed, and other settings.
     left_out : list of LeftOut
-        Files that hold sound and were not taken.
+        Audio files that were not used.
     """
 
     name: str
@@ -58,7 +58,7 @@ class SourceEntry(_Entry):
 
 
 class Manifest(_Entry):
-    """Of a whole corpus.
+    """Manifest of a corpus.
 
     Attributes
     ----------
@@ -66,10 +66,10 @@ class Manifest(_Entry):
     sample_rate : int
         In Hz.
     conversion : str
-        How files became samples.
+        Conversion from files to samples.
     hours : float
     n_held_out_sounds : int
-        Evaluation sounds that it was compared with when it was built; 0: with none.
+        Evaluation recordings that it was compared with when it was built; 0 for none.
     sources : list of SourceEntry
     """
 
@@ -87,7 +87,7 @@ class Manifest(_Entry):
         Raises
         ------
         ValueError
-            If it is not one, or of another format version.
+            If it is invalid, or of another format version.
         """
         try:
             manifest = cls.model_validate_json(path.read_bytes())
@@ -95,11 +95,11 @@ class Manifest(_Entry):
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
             raise ValueError(
-                f"{path} is no manifest of a corpus ({where}: {first['msg']}); build it again"
+                f"{path} is not a manifest of a corpus ({where}: {first['msg']}); rebuild it"
             ) from error
         if manifest.format_version != FORMAT_VERSION:
             raise ValueError(
                 f"{path} has format version {manifest.format_version}, expected {FORMAT_VERSION}; "
-                "build the corpus again"
+                "rebuild the corpus"
             )
         return manifest

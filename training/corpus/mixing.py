@@ -1,9 +1,9 @@
-"""A mixture: some seconds of a scene, made of recordings of a corpus.
+"""Mixtures: scenes of a few seconds, mixed from recordings of a corpus.
 
-Often there is a background: a stretch of a recording, looped where it is too short. One to four
-events are laid over it, each a recording or a part of one, faster or slower, once or in a rhythm,
-softer or louder than the background. Some mixtures are coloured by a filter, and all are brought to
-a level. Mixture `number` is drawn by the seed and its number alone.
+Often there is a background: a segment of a recording, looped if it is too short. One to four events
+are added, each a recording or a segment of one, at varied speed, once or repeated rhythmically, at
+a random level relative to the background. Some mixtures are filtered, and all are normalised to a
+random level. Mixture `number` is determined by the seed and its number alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KIND = "mixtures"
 SECONDS = 5.0
 NEEDED_KINDS = ("ambience", "animals", "effects", "human")
 
-# How often a kind is drawn, relative to the others; within a kind all recordings are drawn equally.
+# Relative probability of each kind; within a kind all recordings are equally likely.
 _BACKGROUNDS = {"ambience": 0.4, "effects": 0.2, "animals": 0.1, "human": 0.05, "music": 0.25}
 _EVENTS = {
     **{"effects": 0.4, "animals": 0.22, "human": 0.12, "ambience": 0.14},
@@ -31,17 +31,17 @@ _EVENTS = {
 }
 _BACKGROUND_SHARE, _RHYTHM_SHARE, _COLOUR_SHARE = 0.7, 0.25, 0.3
 _MOST_EVENTS = 4
-_EVENT_SECONDS = (0.5, 4.0)  # that are taken of a recording, at most
-_LATEST = SECONDS - 0.5  # seconds, at which an event begins
-_REPEATS, _PERIODS = (2, 8), (0.15, 1.2)  # of a rhythm; periods in seconds
-_OCTAVES = 0.8  # of speed, up and down
+_EVENT_SECONDS = (0.5, 4.0)  # of a recording, at most
+_LATEST = SECONDS - 0.5  # latest onset of an event in seconds
+_REPEATS, _PERIODS = (2, 8), (0.15, 1.2)  # of rhythmic events; periods in seconds
+_OCTAVES = 0.8  # change of speed, up and down
 _EVENT_DB = (-15.0, 15.0)  # relative to the background
-_NOISE_DB = (-70.0, -32.0)  # of noise that stands for a background, relative to one
-_LOW_PASS, _HIGH_PASS = (500.0, 8000.0), (50.0, 2000.0)  # Hz, of the filter's corner
+_NOISE_DB = (-70.0, -32.0)  # of noise in place of a background, relative to one
+_LOW_PASS, _HIGH_PASS = (500.0, 8000.0), (50.0, 2000.0)  # corner frequency in Hz
 _PEAK_DB, _RMS_DB = (-20.0, -1.0), (-36.0, -16.0)  # relative to full scale
 _LARGEST = 0.98  # peak
 _FADE, _CROSS_FADE = 0.01, 0.05  # seconds
-_SILENT = 2**-7  # peak of what would be mostly rounding noise when it is brought to a level
+_SILENT = 2**-7  # peak below which amplification yields mostly rounding noise
 _SHORTEST_EVENT, _SHORTEST_BACKGROUND = 0.05, 0.5  # seconds
 _MOST_TRIES = 100
 
@@ -50,16 +50,16 @@ _LENGTH = round(SECONDS * SAMPLE_RATE)
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a mixture sounds like and what it was made of.
+    """Samples and components of a mixture.
 
     Attributes
     ----------
     samples : ndarray
-        int16 ``(n_samples,)`` at the rate of corpora; never clipped.
+        int16 ``(n_samples,)`` at the corpus rate; never clipped.
     text : str
-        Kinds and numbers of its recordings, the background first.
+        Kinds and indices of its recordings, the background first.
     parts : tuple of int
-        The numbers.
+        The indices.
     """
 
     samples: NDArray[np.int16]
@@ -68,7 +68,7 @@ class Mixture:
 
 
 class Mixer:
-    """Draws mixtures of the recordings of a corpus that have no label.
+    """Generator of mixtures of the unlabelled recordings of a corpus.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Mixer:
         }
         if missing := [kind for kind in NEEDED_KINDS if kind not in self._of_kind]:
             raise ValueError(
-                f"{corpus.folder} has no {', '.join(missing)}, of which mixtures are made; add "
+                f"{corpus.folder} has no {', '.join(missing)}, which mixtures need; add "
                 f"recordings of the kinds {', '.join(NEEDED_KINDS)}"
             )
 
@@ -104,12 +104,12 @@ class Mixer:
         Raises
         ------
         ValueError
-            If the recordings that are drawn are silent or too short, again and again.
+            If the recordings drawn are repeatedly silent or too short.
         """
         rng = np.random.default_rng([self._seed, number])
         for _ in range(_MOST_TRIES):
             sound, names, parts = self._scene(rng)
-            # Less is the noise alone: events that begin late may begin with silence.
+            # A lower peak is only noise: late events may begin with silence.
             if np.abs(sound).max() > _gain(_EVENT_DB[0]):
                 break
         else:
@@ -120,7 +120,7 @@ class Mixer:
         return Mixture(_levelled(sound, rng), text, tuple(parts))
 
     def _scene(self, rng: np.random.Generator) -> tuple[Sound, list[str], list[int]]:
-        """A background, whose root mean square is 1, or little noise; and events."""
+        """A background with unit root mean square, or weak noise; and events."""
         names, parts = [], []
         if rng.random() < _BACKGROUND_SHARE:
             part, sound = self._background(rng)
@@ -145,7 +145,7 @@ class Mixer:
         raise self._nothing_found("background")
 
     def _add_event(self, sound: Sound, rng: np.random.Generator) -> tuple[int, int]:
-        """Add one to `sound`; returns its recording and how many times it begins."""
+        """Add one to `sound`; returns its recording and its number of repetitions."""
         n_repeats, period, most = 1, 0.0, float(rng.uniform(*_EVENT_SECONDS))
         if rng.random() < _RHYTHM_SHARE:
             n_repeats = int(rng.integers(*_REPEATS, endpoint=True))
@@ -162,7 +162,7 @@ class Mixer:
         return part, len(times)
 
     def _event(self, most: float, rng: np.random.Generator) -> tuple[int, Sound]:
-        """At most `most` seconds of a recording, at another speed, faded at both ends."""
+        """At most `most` seconds of a recording, with changed speed, faded at both ends."""
         import soxr
 
         for _ in range(_MOST_TRIES):
@@ -179,14 +179,14 @@ class Mixer:
         raise self._nothing_found("event")
 
     def _draw(self, weights: Mapping[str, float], rng: np.random.Generator) -> int:
-        """A recording of a kind that the corpus has."""
+        """A recording of a random kind in the corpus."""
         kinds = [kind for kind in weights if kind in self._of_kind]
         shares = np.array([weights[kind] for kind in kinds])
         kind = kinds[rng.choice(len(kinds), p=shares / shares.sum())]
         return int(rng.choice(self._of_kind[kind]))
 
     def _stretch(self, part: int, seconds: float, rng: np.random.Generator) -> Sound:
-        """`seconds` of a recording from anywhere in it, or all of a shorter one."""
+        """`seconds` of a recording from a random position, or all of a shorter one."""
         n = min(int(self._lengths[part]), round(seconds * SAMPLE_RATE))
         start = int(rng.integers(self._lengths[part] - n, endpoint=True))
         return self._corpus.samples(part, start, n)
@@ -194,12 +194,12 @@ class Mixer:
     def _nothing_found(self, what: str) -> ValueError:
         return ValueError(
             f"{_MOST_TRIES} times a {what} was drawn from {self._corpus.folder} that is silent or "
-            "too short; build the corpus of other recordings"
+            "too short; build the corpus from other recordings"
         )
 
 
 def loop(sound: Sound, n: int, rng: np.random.Generator) -> Sound:
-    """`n` samples of a sound that repeats, each time faded into the next; a long one is cut.
+    """`n` samples of a looped recording with cross-fades; a longer one is cut.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def loop(sound: Sound, n: int, rng: np.random.Generator) -> Sound:
         float32 ``(n_samples,)``.
     n : int
     rng : numpy.random.Generator
-        Draws where in the sound it begins.
+        Draws the start position.
 
     Examples
     --------
@@ -218,7 +218,7 @@ def loop(sound: Sound, n: int, rng: np.random.Generator) -> Sound:
         return sound[:n]
     fade = min(round(_CROSS_FADE * SAMPLE_RATE), len(sound) // 4)
     step = len(sound) - fade
-    # Equal power: beginning and end of a recording are not correlated.
+    # Equal power: start and end of a recording are uncorrelated.
     ramp = np.sin(np.pi / 2 * (np.arange(fade, dtype=np.float32) + 0.5) / fade)
     once = sound[:step].copy()
     once[:fade] = sound[:fade] * ramp + sound[step:] * ramp[::-1]
@@ -227,7 +227,7 @@ def loop(sound: Sound, n: int, rng: np.random.Generator) -> Sound:
 
 
 def _coloured(sound: Sound, rng: np.random.Generator) -> Sound:
-    """Through a low pass or a high pass with one pole."""
+    """Filtered by a one-pole low pass or high pass."""
     from scipy.signal import lfilter
 
     low = rng.random() < 0.5
@@ -238,7 +238,7 @@ def _coloured(sound: Sound, rng: np.random.Generator) -> Sound:
 
 
 def _levelled(sound: Sound, rng: np.random.Generator) -> NDArray[np.int16]:
-    """At a peak or a root mean square that is drawn, as int16."""
+    """Normalised to a random peak or root mean square, as int16."""
     peak = float(np.abs(sound).max())
     by_peak = rng.random() < 0.5
     gain = _gain(rng.uniform(*_PEAK_DB)) / peak if by_peak else _gain(rng.uniform(*_RMS_DB))

@@ -1,7 +1,7 @@
-"""A corpus with mixtures: all recordings of another one, and behind them what is mixed of these.
+"""A corpus extended by mixtures of its recordings.
 
-A mixture has the recordings of a corpus only, from which evaluation sounds were kept out when it
-was built.
+Mixtures contain only recordings of the corpus, from which evaluation recordings were excluded when
+it was built.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from training.corpus.mixing import KIND, SECONDS, Mixer, Mixture
 
 HOURS = 6.0
 SEED = 0
-_HASH_LENGTH = 16  # of the SHA-256 of the corpus that stands in the manifest
-_AT_A_TIME = 16  # mixtures that a worker makes before it hands them over
+_HASH_LENGTH = 16  # of the corpus SHA-256 in the manifest
+_AT_A_TIME = 16  # mixtures per task of a worker
 
 
 def add_mixtures(
@@ -40,7 +40,7 @@ def add_mixtures(
     workers: int = 1,
     progress: bool = False,
 ) -> Corpus:
-    """Write the corpus `out`: the recordings of `corpus` as they are, and mixtures of them.
+    """Write the corpus `out`: the recordings of `corpus`, unchanged, and mixtures of them.
 
     Parameters
     ----------
@@ -48,30 +48,30 @@ def add_mixtures(
     out : Path
         Must not exist.
     hours : float
-        Of mixtures.
+        Total duration of the mixtures.
     seed : int
     workers : int
-        Processes that mix; 1 mixes in this one. The result does not depend on it.
+        Mixing processes; with 1, this process mixes. The result does not depend on it.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Raises
     ------
     FileExistsError
         If `out` exists.
     ValueError
-        If the corpus has mixtures already or lacks a kind that is needed, or `hours` holds none.
+        If the corpus already has mixtures or lacks a required kind, or `hours` is too short.
     OSError
         If it cannot be written.
     """
     if out.exists():
-        raise FileExistsError(f"{out} exists already; give another --out, or remove it")
+        raise FileExistsError(f"{out} already exists; give another --out, or remove it")
     if KIND in {*corpus.recordings["kind"], *corpus.recordings["source"]}:
-        raise ValueError(f"{corpus.folder} has mixtures already; give the corpus without them")
+        raise ValueError(f"{corpus.folder} already has mixtures; give the corpus without them")
     n = round(hours * SECONDS_PER_HOUR / SECONDS)
     if n < 1:
-        raise ValueError(f"expected hours that hold a mixture of {SECONDS:g} s, got {hours:g}")
-    mixer = Mixer(corpus, seed)  # before anything is written, so that what is wrong shows at once
+        raise ValueError(f"expected hours for at least one mixture of {SECONDS:g} s, got {hours:g}")
+    mixer = Mixer(corpus, seed)  # fails before anything is written
     with whole_folder(out) as folder:
         shutil.copyfile(corpus.folder / AUDIO_FILE, folder / AUDIO_FILE)
         rows = corpus.recordings[list(RECORDING_COLUMNS)].to_dict("records")
@@ -112,7 +112,7 @@ def _row(mixture: Mixture, licences: set[str], previous: dict[str, Any]) -> dict
         "n_samples": len(mixture.samples),
         "source": KIND,
         "file": mixture.text,
-        "sha256": sha256,  # there is no file but the samples
+        "sha256": sha256,  # there is no source file
         "samples_sha256": sha256,
         "kind": KIND,
         "licence": "; ".join(sorted(licences)),
@@ -128,7 +128,7 @@ def _mixtures(
     if workers == 1:
         yield map(mixer.mixture, range(n))
         return
-    # Forked workers would inherit the locks of the threads that numpy and torch have started.
+    # Forked workers would inherit locks held by threads of numpy and torch.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start, initargs=(folder, seed)
@@ -140,7 +140,7 @@ def _mixtures(
             raise
 
 
-_mixer: Mixer | None = None  # of a worker
+_mixer: Mixer | None = None  # per worker
 
 
 def _start(folder: Path, seed: int) -> None:

@@ -1,7 +1,7 @@
-"""Music that fluidsynth plays: scores drawn by a seed, for every instrument of General MIDI.
+"""Music synthesised by fluidsynth: random scores for every instrument of General MIDI.
 
-Each of the 128 programs plays single notes, a melody and chords; then come drums, and ensembles of
-a melody, chords, a bass and drums. A score lasts half a minute.
+Each of the 128 programs plays single notes, a melody and chords; in addition there are drums, and
+ensembles of a melody, chords, a bass and drums. A score lasts half a minute.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_ENSEMBLES = 96
 N_SCORES = len(SOLO_STYLES) * N_PROGRAMS + N_DRUMS + N_ENSEMBLES
 
 _DRUM_CHANNEL = 9
-_DRUM_KEYS = (35, 82)  # of General MIDI's percussion, the end excluded
+_DRUM_KEYS = (35, 82)  # General MIDI percussion, end excluded
 _TICKS_PER_BEAT, _BEATS_PER_SECOND = 480, 2  # MIDI's default tempo
 _SCALES = (
     (0, 2, 4, 5, 7, 9, 11),
@@ -41,7 +41,8 @@ _SCALES = (
 
 @dataclass(frozen=True)
 class Note:
-    """A note: seconds, MIDI channel from 0 on, key and velocity from 1 to 127."""
+    """A note: onset and duration in seconds, MIDI channel from 0, key and velocity from 1 to
+    127."""
 
     start: float
     end: float
@@ -52,7 +53,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Score:
-    """Notes, the program of each channel, and what the result is called: notes, drums or music."""
+    """Notes, the program of each channel, and kind of the result: notes, drums or music."""
 
     name: str
     kind: str
@@ -61,7 +62,7 @@ class Score:
 
 
 def draw_score(seed: int, i: int) -> Score:
-    """Draw score `i` of ``N_SCORES``; it depends on the seed and `i` alone.
+    """Draw score `i` of ``N_SCORES``; it depends only on the seed and `i`.
 
     Examples
     --------
@@ -89,12 +90,12 @@ def draw_score(seed: int, i: int) -> Score:
 
 
 def music_source(cache: Path, n_scores: int = N_SCORES, seed: int = SEED) -> Source:
-    """Play what is not in the cache yet; with fewer scores, as many spread over all.
+    """Synthesise the scores missing in the cache; a smaller number is spread over all scores.
 
     Raises
     ------
     OSError
-        If fluidsynth is missing, or its sounds cannot be fetched.
+        If fluidsynth is missing, or its soundfont cannot be downloaded.
     """
     version = run_program(["fluidsynth", "--version"]).splitlines()[0].split()[-1]
     package = find_package([SOUNDFONT_PACKAGE])
@@ -117,33 +118,33 @@ def music_source(cache: Path, n_scores: int = N_SCORES, seed: int = SEED) -> Sou
 
 
 def soundfont_of(package: Package, cache: Path) -> Path:
-    """The file of instruments in their package, fetched and unpacked unless it is there.
+    """The soundfont in its package, downloaded and unpacked unless it is there.
 
     Raises
     ------
     OSError
-        If it cannot be fetched.
+        If it cannot be downloaded.
     """
     return next(unpack(fetch(package, cache)).rglob("FluidR3_GM.sf2"))
 
 
 def play(score: Score, soundfont: Path, path: Path, settings: Sequence[str] = ()) -> None:
-    """Play a score into a WAV file unless it is there; its MIDI file lies beside it.
+    """Synthesise a score to a WAV file unless it exists; its MIDI file is written beside it.
 
     Parameters
     ----------
     score : Score
     soundfont : Path
-        The instruments.
+        The soundfont.
     path : Path
         The WAV file: 16 bits, two channels at 44,100 Hz.
     settings : sequence of str
-        More options of fluidsynth.
+        Additional options of fluidsynth.
 
     Raises
     ------
     OSError
-        If fluidsynth is missing, or fails.
+        If fluidsynth is missing or fails.
     """
     if path.is_file():
         return
@@ -166,7 +167,7 @@ def write_midi(score: Score, path: Path) -> None:
         at = {"channel": note.channel, "note": note.key}
         on = mido.Message("note_on", velocity=note.velocity, **at)
         events.append((round(note.start * ticks_per_second), 1, on))
-        # Ends come before beginnings of the same tick, so that a key can be struck again.
+        # At equal ticks, note-offs come before note-ons, so that a key can be struck again.
         events.append((round(note.end * ticks_per_second), 0, mido.Message("note_off", **at)))
     track = mido.MidiTrack(
         mido.Message("program_change", channel=channel, program=program)
@@ -213,7 +214,7 @@ def _single_notes(
 def _melody(
     rng: np.random.Generator, channel: int, key: int, scale: tuple[int, ...]
 ) -> Iterator[Note]:
-    """A random walk over the scale in multiples of one short note value."""
+    """A random walk over the scale, in multiples of a short note value."""
     beat = float(rng.uniform(0.12, 0.4))
     degree, now = int(rng.integers(8)), 0.0
     while now < DURATION_S - 2:
@@ -228,7 +229,7 @@ def _melody(
 def _chords(
     rng: np.random.Generator, channel: int, key: int, scale: tuple[int, ...]
 ) -> Iterator[Note]:
-    """Three to five tones of the scale at a time, struck together or one after the other."""
+    """Three to five tones of the scale at a time, simultaneous or arpeggiated."""
     now, arpeggio = 0.0, float(rng.choice([0.0, 0.0, 0.03, 0.12]))
     while now < DURATION_S - 3:
         length = float(rng.uniform(0.4, 2.5))

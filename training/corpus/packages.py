@@ -1,4 +1,4 @@
-"""The catalogue of Debian packages, ``packages.toml``: what is taken of each, and its licence."""
+"""The catalogue of Debian packages, ``packages.toml``: files to use from each, and licences."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ CATALOGUE = Path(__file__).with_name("packages.toml")
 
 
 class PackageEntry(Settings):
-    """What is taken of one package.
+    """Selection of files from one package.
 
-    In patterns, which are matched with the path inside the package, ``*`` stands for any
-    characters, slashes included. Of several that match the last counts.
+    In patterns, which are matched with the path inside the package, ``*`` matches any characters,
+    slashes included. The last matching pattern applies.
 
     Attributes
     ----------
     names : tuple of str
-        The first that apt knows is meant: names may carry a version.
+        The first name known to apt is used: names may contain a version.
     licence, kind : str
-        Of most of its sounds.
+        Licence and kind of most of its recordings.
     licences, kinds : dict
-        Of those that match a pattern.
+        Exceptions, by pattern.
     take : tuple of str
         Patterns.
     leave : dict
-        Patterns of what is left out nevertheless, with the reason.
+        Patterns of files to leave out nevertheless, with the reason.
     """
 
     names: tuple[str, ...]
@@ -52,12 +52,12 @@ class _Catalogue(Settings):
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[PackageEntry, ...]:
-    """The packages of a corpus, in their order.
+    """The packages of a corpus, in order.
 
     Raises
     ------
     ValueError
-        If it is no such catalogue.
+        If it is not such a catalogue.
 
     Examples
     --------
@@ -68,14 +68,14 @@ def read_catalogue(path: Path = CATALOGUE) -> tuple[PackageEntry, ...]:
 
 
 def package_source(entry: PackageEntry, cache: Path) -> Source:
-    """Fetch and unpack a package unless that is done, and list what is taken of it.
+    """Download and unpack a package unless that is done, and list the selected files.
 
     Raises
     ------
     ValueError
         If apt does not know it, it is damaged, or nothing in it matches.
     OSError
-        If it cannot be fetched.
+        If it cannot be downloaded.
     """
     package = find_package(entry.names)
     folder = unpack(fetch(package, cache))
@@ -83,10 +83,10 @@ def package_source(entry: PackageEntry, cache: Path) -> Source:
 
 
 def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
-    """List what is taken of a package that is unpacked in `folder`."""
+    """List the selected files of a package unpacked in `folder`."""
     files, left_out = [], []
     for path in find_sound_files(folder, follow_links=False).files:
-        if path.suffix.lower() not in AUDIO_SUFFIXES:  # the films of games are no recordings
+        if path.suffix.lower() not in AUDIO_SUFFIXES:  # videos of games are not recordings
             continue
         name = path.relative_to(folder).as_posix()
         if not any(fnmatchcase(name, pattern) for pattern in entry.take):
@@ -99,8 +99,8 @@ def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
         files.append(AudioFile(path, name, kind, licence))
     if not files:
         raise ValueError(
-            f"{package.name} {package.version} holds no sound that {CATALOGUE.name} names; look "
-            "at what is in it and correct the entry"
+            f"{package.name} {package.version} has no audio matched by {CATALOGUE.name}; inspect "
+            "its content and correct the entry"
         )
     return Source(
         package.name, tuple(files), package.version, package.sha256, left_out=tuple(left_out)
@@ -108,7 +108,7 @@ def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
 
 
 def choose(entries: Sequence[PackageEntry], only: Sequence[str]) -> list[PackageEntry]:
-    """The entries that `only` names, all if it names none.
+    """The entries named in `only`, all if it is empty.
 
     Raises
     ------
@@ -125,6 +125,6 @@ def choose(entries: Sequence[PackageEntry], only: Sequence[str]) -> list[Package
 
 
 def _matching(patterns: dict[str, str], name: str, otherwise: str) -> str:
-    """What the last of the patterns that match stands for."""
+    """The value of the last matching pattern."""
     matching = [value for pattern, value in patterns.items() if fnmatchcase(name, pattern)]
     return matching[-1] if matching else otherwise

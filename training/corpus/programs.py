@@ -1,4 +1,4 @@
-"""Calling the programs that synthesise sound."""
+"""Calls of the synthesiser programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def run_program(command: list[str], text: str | None = None) -> str:
-    """What a program says on standard output; `text` is its standard input.
+    """Standard output of a program; `text` is its standard input.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def run_program(command: list[str], text: str | None = None) -> str:
     except FileNotFoundError as error:
         raise OSError(
             f"{command[0]} is missing; install it (apt-get install {command[0]}), or build the "
-            "corpus without it: --only names the sources that are wanted"
+            "corpus without it: give the other sources with --only"
         ) from error
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.split())[:300] or f"exit status {error.returncode}"
@@ -35,9 +35,9 @@ def write_once(
     text: str | None = None,
     then: Callable[[Path], None] | None = None,
 ) -> None:
-    """Have a program write a file, unless it is there; it takes its name when it is whole.
+    """Write a file by a program, unless it exists; it appears under its name when complete.
 
-    `command` names the file as ``{out}``; `then` goes over what was written.
+    `command` refers to the file as ``{out}``; `then` post-processes it.
     """
     if path.is_file():
         return

@@ -1,4 +1,4 @@
-"""What a corpus is built from: sources, which are lists of audio files with kind and licence."""
+"""Sources of a corpus: lists of audio files with kind and licence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AudioFile:
-    """A file to be taken.
+    """A file to include.
 
     Attributes
     ----------
@@ -23,11 +23,11 @@ class AudioFile:
     name : str
         Its path inside the source, with forward slashes.
     kind : str
-        What it holds: speech, words, letters, singing, music, notes, drums, effects, ambience, ...
+        Content: speech, words, letters, singing, music, notes, drums, effects, ambience, ...
     licence : str
         SPDX or Debian short name.
     label : str
-        What exactly it holds, where that is known: the word that is spoken; else empty.
+        Specific content, if known: the spoken word; else empty.
     """
 
     path: Path
@@ -55,10 +55,10 @@ def folder_source(folder: Path, kind: str, licence: str) -> Source:
     Raises
     ------
     ValueError
-        If there is none.
+        If there are none.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; give a folder of audio files")
+        raise ValueError(f"{folder} is not a folder; give a folder of audio files")
     found = find_sound_files(folder)
     for finding in found.findings():
         logger.warning(finding)

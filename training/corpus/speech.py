@@ -1,7 +1,7 @@
-"""Speech that espeak-ng speaks: free texts in many languages, by many voices.
+"""Speech synthesised by espeak-ng: free texts in many languages, by many voices.
 
-Recording `i` is drawn by the seed and `i` alone: a language, a passage of its text, a variant of
-the voice, speed and pitch. Sayings are spoken as they stand; of lists of words some are drawn.
+Recording `i` is determined by the seed and `i` alone: a language, a passage of its text, a voice
+variant, speed and pitch. Sayings are spoken verbatim; from word lists a few words are drawn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _N_WORDS = (8, 25)
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is spoken, and how: `speed` in words a minute, `pitch` from 0 to 99."""
+    """Text and voice: `speed` in words per minute, `pitch` from 0 to 99."""
 
     text: str
     voice: str
@@ -50,7 +50,7 @@ def draw_utterance(passages: Mapping[str, Sequence[str]], seed: int, i: int) -> 
     Parameters
     ----------
     passages : mapping
-        From languages, as espeak-ng calls them, to passages or single words.
+        From espeak-ng's language names to passages or single words.
     seed, i : int
 
     Examples
@@ -75,12 +75,12 @@ def draw_utterance(passages: Mapping[str, Sequence[str]], seed: int, i: int) -> 
 
 
 def speech_source(cache: Path, n_recordings: int = N_RECORDINGS, seed: int = SEED) -> Source:
-    """Speak what is not in the cache yet.
+    """Synthesise the recordings missing in the cache.
 
     Raises
     ------
     OSError
-        If espeak-ng is missing, or a text cannot be fetched.
+        If espeak-ng is missing, or a text cannot be downloaded.
     """
     version = run_program(["espeak-ng", "--version"]).split("  Data at")[0].split(": ")[-1].strip()
     passages: dict[str, list[str]] = {}
@@ -99,7 +99,7 @@ def speech_source(cache: Path, n_recordings: int = N_RECORDINGS, seed: int = SEE
         utterance = draw_utterance(passages, seed, i)
         path = folder / f"{i:05}.wav"
         settings = ["-v", utterance.voice, "-s", str(utterance.speed), "-p", str(utterance.pitch)]
-        # The text goes in by standard input, so that none of it is taken for an option.
+        # The text is passed by standard input, so that none of it is parsed as an option.
         command = ["espeak-ng", *settings, "-b", "1", "-w", "{out}", "--stdin"]
         write_once(path, command, utterance.text)
         name = f"{utterance.voice}/{path.name}"

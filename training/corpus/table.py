@@ -1,4 +1,4 @@
-"""A corpus in words: its hours by source, kind and licence."""
+"""Text summary of a corpus: hours by source, kind and licence."""
 
 from __future__ import annotations
 

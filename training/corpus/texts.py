@@ -1,4 +1,4 @@
-"""Texts that are read aloud: the packages of ``texts.toml``, and their passages."""
+"""Texts for speech synthesis: the packages of ``texts.toml``, and their passages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class TextEntry(Settings):
     Attributes
     ----------
     names : tuple of str
-        The first that apt knows is meant.
+        The first name known to apt is used.
     language : str
-        Of the voice, as espeak-ng calls it.
+        Language of the voice, by espeak-ng's name.
     licence : str
-        Of the text.
+        Licence of the text.
     take : tuple of str
-        Patterns of the files, ``*`` stands for any characters.
+        Patterns of the files; ``*`` matches any characters.
     """
 
     names: tuple[str, ...]
@@ -39,12 +39,12 @@ class _Catalogue(Settings):
 
 
 def read_texts(path: Path = CATALOGUE) -> tuple[TextEntry, ...]:
-    """The packages that are read aloud.
+    """The text packages.
 
     Raises
     ------
     ValueError
-        If it is no such catalogue.
+        If it is not such a catalogue.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def read_texts(path: Path = CATALOGUE) -> tuple[TextEntry, ...]:
 
 
 def passages_of(entry: TextEntry, folder: Path) -> list[str]:
-    """The passages of a text package that is unpacked in `folder`, in the order of its files.
+    """The passages of a text package unpacked in `folder`, in the order of its files.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def passages_of(entry: TextEntry, folder: Path) -> list[str]:
         try:
             text = content.decode()
         except UnicodeDecodeError:
-            text = content.decode("latin-1")  # an older list of words
+            text = content.decode("latin-1")  # an older word list
         if "/dict/" in name:
             passages += [word for line in text.splitlines() if (word := line.strip()).isalpha()]
         else:
@@ -81,5 +81,5 @@ def passages_of(entry: TextEntry, folder: Path) -> list[str]:
                 part for part in parts if _N_CHARACTERS[0] <= len(part) <= _N_CHARACTERS[1]
             ]
     if not passages:
-        raise ValueError(f"{entry.names[0]} holds no text where the catalogue tells of some")
+        raise ValueError(f"{entry.names[0]} has no text at the catalogue's paths")
     return passages

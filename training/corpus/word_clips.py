@@ -1,7 +1,7 @@
-"""Files of single words that begin and end where the word does, and espeak-ng's words in batches.
+"""Clips of single words, trimmed, and batches of espeak-ng's words.
 
-A batch is spoken in a process of its own, since espeak-ng's library goes on from state to state. It
-is whole when its last file is there.
+A batch is spoken in a separate process, since the state of espeak-ng's library carries over. It is
+complete when its last file exists.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from training.corpus.speech import Utterance
 
 Batch = Sequence[tuple[Utterance, Path]]
 
-_QUIET = 0.01  # of the largest amplitude: what is softer before and after a word is no part of it
+_QUIET = 0.01  # of the peak: quieter samples before and after a word are trimmed
 _MARGIN_S = 0.015
 
 
 def speak_batches(batches: Sequence[Batch], n_processes: int) -> None:
-    """Speak the batches that are not there yet into their files, trimmed.
+    """Synthesise the missing batches to files, trimmed.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def speak_batches(batches: Sequence[Batch], n_processes: int) -> None:
 
 
 def trimmed(samples: NDArray[np.int16], sample_rate: int) -> NDArray[np.int16]:
-    """A word without the quiet before and after it, but for a margin.
+    """A word without the silence before and after it, except for a margin.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def trimmed(samples: NDArray[np.int16], sample_rate: int) -> NDArray[np.int16]:
 
 
 def trim(path: Path) -> None:
-    """Trim a WAV file of 16 bits."""
+    """Trim a 16-bit WAV file."""
     import soundfile
 
     samples, sample_rate = soundfile.read(path, dtype="int16")

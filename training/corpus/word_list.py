@@ -1,7 +1,7 @@
-"""Words to be spoken one by one: frequent, short, told apart by ear, none that evaluation uses.
+"""Word list for synthesis: frequent, short, distinguishable, without words of the evaluation sets.
 
-They come from the smallest list of SCOWL, which holds the most frequent English words. Half of them
-are pairs that differ in one sound of speech (*cap*, *cup*), the others are drawn.
+The words come from the smallest list of SCOWL, the most frequent English words. Half of them form
+minimal pairs that differ in one phoneme (*cap*, *cup*), the others are drawn at random.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ LISTS = ("usr/share/dict/scowl/english-words.10",)
 LETTERS = (3, 9)
 MOST_SYLLABLES = 3
 
-# What the evaluation sets say: digits (Free Spoken Digit Dataset), Speech Commands version 2.
+# Words of the evaluation sets: digits (Free Spoken Digit Dataset), Speech Commands version 2.
 _EVALUATED = """
     zero one two three four five six seven eight nine o oh
     backward bed bird cat dog down follow forward go happy house learn left marvin no off on
     right sheila stop tree up visual wow yes unknown silence
 """
 EVALUATED = tuple(_EVALUATED.split())
-# Forms of these that no ending makes, and what sounds like one of them in some accent.
+# Irregular forms of these, and homophones in some accent.
 _FORMS = """
     went gone goes going first once second twice third thirteen thirty twelfth twelve twenty
     fifth fifty ninth learnt leave leaves leaving noes ups upped nil none unhappy
@@ -39,7 +39,7 @@ _STRESS = re.compile("[ˈˌ\\s]")
 
 
 def read_words(folder: Path) -> list[str]:
-    """The words of the package that is unpacked in `folder`, in order, inflected forms left out.
+    """The words of the package unpacked in `folder`, in order, without inflected forms.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def read_words(folder: Path) -> list[str]:
     words: set[str] = set()
     for name in LISTS:
         if not (folder / name).is_file():
-            raise ValueError(f"{PACKAGE} holds no {name}; look at where it has its lists")
+            raise ValueError(f"{PACKAGE} holds no {name}; check where its lists are")
         words |= set((folder / name).read_text("latin-1").split())
     kept = {word for word in words if re.fullmatch("[a-z]+", word)}
     return sorted(
@@ -60,7 +60,7 @@ def read_words(folder: Path) -> list[str]:
 
 
 def is_evaluated(word: str) -> bool:
-    """Whether the evaluation sets say a word, or a form of it.
+    """Whether the evaluation sets contain a word, or a form of it.
 
     Examples
     --------
@@ -71,13 +71,14 @@ def is_evaluated(word: str) -> bool:
 
 
 def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
-    """Choose `n` words that sound differently, half of them in pairs that differ in one phoneme.
+    """Choose `n` words with distinct pronunciations, half of them in pairs that differ in one
+    phoneme.
 
     Parameters
     ----------
     phonemes : mapping
-        From words to what espeak-ng says for them, in letters of the International Phonetic
-        Alphabet; those that evaluation uses among them, so that what sounds alike is left out.
+        From words to espeak-ng's pronunciation in the International Phonetic Alphabet; including
+        the evaluation words, so that their homophones are left out.
     n, seed : int
 
     Returns
@@ -88,7 +89,7 @@ def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
     Raises
     ------
     ValueError
-        If there are not that many.
+        If there are too few.
 
     Examples
     --------
@@ -98,7 +99,7 @@ def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
     """
     sounds = {word: _STRESS.sub("", spoken) for word, spoken in phonemes.items()}
     taken = {said for word, said in sounds.items() if is_evaluated(word)}
-    candidates: dict[str, str] = {}  # from sounds to the word
+    candidates: dict[str, str] = {}  # from pronunciations to the word
     for word in sorted(sounds, key=lambda word: (len(word), word)):
         said = sounds[word]
         n_syllables = len(_VOWEL.findall(said.replace("ː", "")))
@@ -122,7 +123,7 @@ def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
 
 
 def _is_form(word: str, base: str) -> bool:
-    stems = {base, base + base[-1]}  # stopped
+    stems = {base, base + base[-1]}  # doubled consonant, as in stopped
     if base.endswith(("e", "y")):
         stems |= {base[:-1], base[:-1] + "i"}
     return word == base or (
@@ -132,7 +133,7 @@ def _is_form(word: str, base: str) -> bool:
 
 
 def _is_inflected(word: str, words: set[str]) -> bool:
-    """Whether a regular ending makes it of another of the words."""
+    """Whether it is another word of the list with a regular ending."""
     for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "est"):
         stem = word.removesuffix(ending)
         if stem == word or len(stem) < 3:
@@ -148,7 +149,7 @@ def _is_inflected(word: str, words: set[str]) -> bool:
 
 
 def _neighbours(said: Sequence[str]) -> dict[str, list[str]]:
-    """Those of equal length that differ in one letter of the phonetic alphabet, for each."""
+    """For each pronunciation, those of equal length that differ in one phonetic symbol."""
     by_gap: dict[str, list[str]] = {}
     for each in said:
         for place in range(len(each)):

@@ -1,7 +1,7 @@
-"""Single words, each spoken by many voices of espeak-ng and flite, with the word as their label.
+"""Single words, each spoken by many voices of espeak-ng and flite, labelled with the word.
 
-Clip `k` of a word is drawn by the seed, the word's number and `k` alone: an accent, a variant of
-the voice, speed and pitch; the last ones of each word are flite's, one for each of its voices.
+Clip `k` of a word is determined by the seed, the word's number and `k` alone: an accent, a voice
+variant, speed and pitch; the last ones of each word are flite's, one per voice.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 KIND = "words"
 N_WORDS = 1_200
-N_ESPEAK = 20  # clips of a word
+N_ESPEAK = 20  # clips per word
 SEED = 0
 
-# The languages that the library calls English, by the names of their files ("en" is British).
+# The library's English languages, by file name ("en" is British).
 _ACCENTS = (
     *("en", "en-us", "en-us-nyc", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd"),
     *("en-gb-x-rp", "en-029"),
 )
-FLITE_VOICES = ("awb", "kal16")  # rms and slt speak the tasks of benchmarks/development
+FLITE_VOICES = ("awb", "kal16")  # rms and slt are used in benchmarks/development
 _FLITE_LICENCE = "MIT-CMU"
-_STRETCHES = (0.75, 1.5)  # of durations
+_STRETCHES = (0.75, 1.5)  # of duration
 _FREQUENCIES = {"awb": (90, 200), "kal16": (75, 160)}  # Hz
 _N_PROCESSES = 2
-_N_AT_A_TIME = 100  # words that one process of espeak-ng speaks
+_N_AT_A_TIME = 100  # words per process of espeak-ng
 
 
 def draw_speaker(word: str, seed: int, number: int, k: int) -> Utterance:
@@ -49,7 +49,7 @@ def draw_speaker(word: str, seed: int, number: int, k: int) -> Utterance:
     ----------
     word : str
     seed, number, k : int
-        `number` is that of the word.
+        `number` is the index of the word.
 
     Examples
     --------
@@ -70,12 +70,12 @@ def draw_speaker(word: str, seed: int, number: int, k: int) -> Utterance:
 def words_source(
     cache: Path, n_words: int = N_WORDS, n_espeak: int = N_ESPEAK, seed: int = SEED
 ) -> Source:
-    """Speak what is not in the cache yet.
+    """Synthesise the clips missing in the cache.
 
     Raises
     ------
     OSError
-        If espeak-ng or flite is missing, or the list of words cannot be fetched.
+        If espeak-ng or flite is missing, or the word list cannot be downloaded.
     """
     version = run_program(["espeak-ng", "--version"]).split("  Data at")[0].split(": ")[-1].strip()
     run_program(["flite", "-lv"])
@@ -101,7 +101,7 @@ def words_source(
 def _words(package: Package, cache: Path, n: int, seed: int) -> list[str]:
     listed = word_list.read_words(unpack(fetch(package, cache)))
     known = sorted({*listed, *word_list.EVALUATED})
-    # Empty lines between the words, so that each is spoken as if it stood alone.
+    # Empty lines between the words, so that each is spoken in isolation.
     command = ["espeak-ng", "-v", "en-us", "-q", "--ipa", "--stdin"]
     spoken = run_program(command, "\n\n".join(known)).split("\n")
     phonemes = dict(zip(known, [line for line in spoken if line.strip()], strict=True))
@@ -140,6 +140,6 @@ def _by_flite(words: Sequence[str], folder: Path, first: int, seed: int) -> list
     def speak(file: AudioFile, command: list[str]) -> None:
         write_once(file.path, command, then=trim)
 
-    with ThreadPoolExecutor(_N_PROCESSES) as pool:  # its threads wait for programs
+    with ThreadPoolExecutor(_N_PROCESSES) as pool:  # its threads wait for subprocesses
         list(pool.map(speak, files, commands))
     return files

@@ -1,8 +1,8 @@
-"""Scores of models on runs that they were not trained on, and what they are worth.
+"""Evaluation of models on held-out runs.
 
-``run_scores`` predicts and scores single runs, for fits. ``evaluate`` scores finished fits on what
-is held out for them (``held_out``, ``selection``), with intervals, p values, noise ceilings
-(``ceilings``) and correlations between subjects (``inter_subject``); ``compare`` pairs two models
-over runs; ``matrix`` shows whose model predicts whose brain.
-``folders`` defines what they write and what the report reads.
+``run_scores`` predicts and scores single runs, for fits. ``evaluate`` scores finished fits on
+held-out runs (``held_out``, ``selection``), with intervals, p values, noise ceilings (``ceilings``)
+and inter-subject correlations (``inter_subject``); ``compare`` compares two models paired over
+runs; ``matrix`` gives scores of models across subjects. ``folders`` defines the files that they
+write and the report reads.
 """

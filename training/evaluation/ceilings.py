@@ -1,4 +1,4 @@
-"""Noise ceilings of the runs that are scored, from repeats: the best r that a model could have."""
+"""Noise ceilings of the scored runs, from repeats: the highest expected r of a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 
 
 def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: EvaluationSettings) -> None:
-    """A ceiling that cannot be had is refused before anything is computed.
+    """Reject a ceiling that cannot be estimated, before any computation.
 
     Raises
     ------
@@ -50,9 +50,9 @@ def ceilings_of(
     measured : Measured
         The responses.
     runs : mapping
-        Runs of each subject of the dataset on the side that is scored.
+        Runs of each subject of the dataset on the scored side.
     settings : EvaluationSettings
-        Whether there is one; empty if not.
+        Ceiling settings; the result is empty if there is none.
     """
     if settings.ceiling == "none":
         return {}
@@ -60,7 +60,7 @@ def ceilings_of(
 
 
 def describe(runs: Mapping[str, Sequence[Run]], settings: EvaluationSettings) -> CeilingInfo | None:
-    """For the records; None where no ceiling was asked for."""
+    """Provenance of the ceilings; None if not requested."""
     if settings.ceiling == "none":
         return None
     groups = [group for own in runs.values() for group in repeated(own)]

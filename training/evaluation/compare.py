@@ -1,4 +1,4 @@
-"""Is one model better than another? Paired over runs, and over subjects."""
+"""Comparison of two models, paired over runs and over subjects."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ Values = NDArray[np.float64]
 
 
 class ComparisonSettings(Settings):
-    """How two models are compared.
+    """Settings of a comparison.
 
     Attributes
     ----------
     score : str or None
         {"r", "r2"}; None for that of the first evaluation.
     correction, level : str, float
-        What is called significant.
+        Significance criterion.
     seed : int
-        Of the intervals.
+        Seed of the intervals.
     """
 
     score: ScoreName | None = None
@@ -79,16 +79,16 @@ def compare_models(
     a, b : str
         ``EVAL`` or ``EVAL:MODEL``, see :mod:`training.evaluation.paired_scores`.
     out : path-like
-        The folder to write, see :mod:`training.evaluation.folders`.
+        The output folder, see :mod:`training.evaluation.folders`.
     settings : ComparisonSettings
         All other choices.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something.
+        If `out` is not empty.
     FileNotFoundError, ValueError
-        If the evaluations are missing, cannot be compared, or share too little.
+        If the evaluations are missing, not comparable, or have too little in common.
     """
     sides = read_side(a), read_side(b)
     score = settings.score or sides[0].info.score
@@ -145,14 +145,14 @@ def compare_models(
 def _subjects(
     scores: PairedScores, settings: ComparisonSettings, excluded: list[str]
 ) -> dict[str, Any]:
-    """Tables of each subject with two runs at least, and of all subjects together."""
+    """Tables of each subject with at least two runs, and of all subjects together."""
     tables = {}
     alone = [subject for subject, runs in scores.a.items() if len(runs) < 2]
     for subject in scores.a:
         if subject not in alone:
             tables[subject] = _rows(subject, scores.a[subject], scores.b[subject], scores, settings)
     if len(scores.a) > 1:
-        # A run that lacks a target on either side counts on neither.
+        # A run without a target on one side is left out on both.
         both = {s: np.isfinite(scores.a[s]) & np.isfinite(scores.b[s]) for s in scores.a}
         mean_a, mean_b = (
             np.stack([mean_over_runs(np.where(both[s], own[s], np.nan)) for s in own])
@@ -169,7 +169,7 @@ def _subjects(
 def _rows(
     subject: str, a: Values, b: Values, scores: PairedScores, settings: ComparisonSettings
 ) -> Any:
-    """Rows of the table, ``(n_units, n_targets)`` twice to one row per target."""
+    """Rows of the table, from two ``(n_units, n_targets)`` to one row per target."""
     import pandas
 
     result = compare_runs(a, b, level=INTERVAL, seed=settings.seed)
@@ -197,7 +197,7 @@ def _rows(
 
 
 def _power(n_units: dict[str, int], n_targets: int, settings: ComparisonSettings) -> list[str]:
-    """Where runs are too few for anything to be significant."""
+    """Notes where runs are too few for significance."""
     notes = []
     for n in sorted(set(n_units.values())):
         own = [subject for subject in n_units if n_units[subject] == n]

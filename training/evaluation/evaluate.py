@@ -1,7 +1,7 @@
-"""An evaluation from finished fits and a prepared dataset to the folder that reports are made from.
+"""Evaluation of finished fits on a prepared dataset, written to a folder for reports.
 
-Two passes: models predict everything into ``predictions.h5``, sound by sound; then each subject's
-runs are read, scored and tested. At no time is more than one subject in memory.
+In two passes: models predict everything into ``predictions.h5``, stimulus by stimulus; then each
+subject's runs are read, scored and tested. At most one subject is in memory.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from training.statistics.pooling import check_choice
 logger = logging.getLogger(__name__)
 
 USUAL = EvaluationSettings()
-PACKAGES = ("scipy", "pandas", "h5py")  # that have a part in scores, beside those of a fit
+PACKAGES = ("scipy", "pandas", "h5py")  # packages that affect scores, besides those of a fit
 
 
 @one_job_per_folder()
@@ -58,30 +58,30 @@ def evaluate(
     settings: EvaluationSettings = USUAL,
     progress: bool = True,
 ) -> EvaluationInfo:
-    """Score finished fits and say what the scores are worth.
+    """Score finished fits, with intervals, tests and references.
 
     Parameters
     ----------
     runs : sequence of path-like
         Folders of finished fits.
     out : path-like
-        The folder to write, see :mod:`training.evaluation.folders`.
+        The output folder, see :mod:`training.evaluation.folders`.
     on : path-like, optional
-        The prepared dataset; by default the one that all were fitted to.
+        The prepared dataset; by default that of all fits.
     names : sequence of str
-        Of the models; by default those of their folders.
+        Names of the models; by default those of their folders.
     settings : EvaluationSettings
         All other choices.
     progress : bool
-        Show bars.
+        Show progress bars.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something.
+        If `out` is not empty.
     FileNotFoundError, ValueError
-        If a run or a dataset is missing or they do not fit each other, or a choice makes no sense
-        for them.
+        If a fit or a dataset is missing or they are incompatible, or a setting is not valid for
+        them.
     """
     command = command_of(runs, out, on, names, settings)
     if not runs:
@@ -95,7 +95,7 @@ def evaluate(
     settings = _with_null(settings, prepared)
     selection = select(models, prepared, settings)
     n_targets = len(selection.target_ids)
-    if settings.n_permutations:  # refused here, before anything takes time
+    if settings.n_permutations:  # rejected early, before anything takes time
         check_permutations(settings.n_permutations, settings.level, n_targets, settings.correction)
     scored = _scored_runs(selection)
     listeners = all_listeners(scored, prepared)
@@ -179,7 +179,7 @@ def _all_runs(selection: Selection) -> Iterator[Run]:
 
 
 def _dataset(models: Sequence[Model], on: str | Path | None) -> Prepared:
-    """The one that is named, or the one that all models were fitted to."""
+    """The given dataset, or that of all models."""
     if on is not None:
         return Prepared(on)
     folders = {str(model.data.folder.resolve()): model.data for model in models}
@@ -192,12 +192,12 @@ def _dataset(models: Sequence[Model], on: str | Path | None) -> Prepared:
 
 
 def _with_null(settings: EvaluationSettings, prepared: Prepared) -> EvaluationSettings:
-    """The usual null where none was chosen.
+    """The default null if none was chosen.
 
     Raises
     ------
     ValueError
-        If the chosen one is wrong for the data.
+        If the chosen one is not valid for the data.
     """
     are_sounds = prepared.info.kind == "sound_responses"
     if settings.null is None:
@@ -227,7 +227,7 @@ def _scored_runs(selection: Selection) -> dict[str, list[Run]]:
 
 
 def _write_models(folder: Path, models: Sequence[Model], prepared: Prepared) -> None:
-    """Recipes and learning curves, and the image of the targets where there is one."""
+    """Write recipes and learning curves, and the image of the targets if there is one."""
     for model in models:
         for name, content in model.files.items():
             write_atomically(folder / MODELS_FOLDER / model.name / name, content)

@@ -1,4 +1,4 @@
-"""What evaluations, comparisons and partitions leave on disk, and how it is read again.
+"""Files of evaluations, comparisons and partitions: formats, writing and reading.
 
     EVAL/                       python -m training evaluate
         evaluation.json         EvaluationInfo
@@ -21,8 +21,8 @@
         partition.json          PartitionInfo
         targets.parquet, .csv   one row per model, subject and target: unique and shared R²
 
-The JSON file is written last: a folder without it is not a result. Parquet keeps the digits, csv
-is for people and holds the same rows. Columns of the tables are the ``..._COLUMNS`` below.
+The JSON file is written last: a folder without it is not a result. Parquet is exact; csv holds the
+same rows for people. Columns of the tables are the ``..._COLUMNS`` below.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ IMAGE_FILE = "targets.nii.gz"
 PREDICTIONS_FILE = "predictions.h5"
 MODELS_FOLDER = "models"
 UNTRAINED = "untrained"  # the control of models with random weights
-EARLIER_METHOD = "other_subjects"  # of a ceiling in earlier evaluations, which was none
+EARLIER_METHOD = "other_subjects"  # method of earlier evaluations that is not a ceiling
 
 
 SCORE_COLUMNS = (
@@ -103,29 +103,29 @@ class _Document(BaseModel):
 
 
 class ModelInfo(_Document):
-    """A model that was evaluated.
+    """A model in an evaluation.
 
     Attributes
     ----------
     name : str
-        What tables call it; unique within an evaluation.
+        Name in the tables; unique within an evaluation.
     run : str
-        Folder of the run.
+        Folder of the fit.
     kind : str
         {"individual", "group", "multi_subject"}.
     subjects : tuple of str
-        Whom it was fitted to.
+        Subjects it was fitted to.
     train_from, stage : str
-        First trained stage, or "none"; stage that is read.
+        First trained stage, or "none"; stage that the read-out uses.
     start : str
-        Name of the weights that it started from.
+        Name of the initial weights.
     control : str
-        {"none", "untrained", ...}: random weights, or what was done to its training data, see
+        {"none", "untrained", ...}: random weights, or manipulation of the training data, see
         ``training.recipe``.
     seed, best_epoch, n_epochs : int
-        Of its run.
+        From its fit.
     recipe : dict
-        The whole of it.
+        The full recipe.
     """
 
     name: str
@@ -143,16 +143,16 @@ class ModelInfo(_Document):
 
 
 class CeilingInfo(_Document):
-    """How the noise ceiling was estimated.
+    """Estimation of the noise ceiling.
 
     Attributes
     ----------
     method : str
         {"repeats"}.
     floor : float
-        Ceilings below it give no fraction.
+        Minimal ceiling for a normalised score.
     description : str
-        A sentence for the methods paragraph: which runs, how many repeats.
+        Sentence for the methods paragraph: runs and number of repeats.
     """
 
     method: str
@@ -161,44 +161,44 @@ class CeilingInfo(_Document):
 
 
 class EvaluationInfo(_Document):
-    """All choices of an evaluation.
+    """All settings of an evaluation.
 
     Attributes
     ----------
     command : str
-        That makes it again.
+        Command that reproduces it.
     dataset, dataset_folder, kind, atlas, tr
-        The prepared data; `kind` as there.
+        The prepared data; `kind` as in its metadata.
     side : str
         {"test", "validation", "train"}.
     target_ids, target_names : tuple
-        What was scored.
+        The scored targets.
     models : tuple of ModelInfo
         In the order of the command.
     subjects : tuple of str
-        Whose brains were scored.
+        The scored subjects.
     score, pooling : str
-        What p values and significance are of, and how runs are pooled.
+        Score that is tested, and pooling over runs.
     null : str
-        Name of the null; `null_settings` its parameters in words and numbers.
+        Name of the null; `null_settings` its parameters as text.
     n_permutations, smallest_p
-        How many, and the smallest p that many allow.
+        Number of permutations, and the smallest p it allows.
     correction, level : str, float
-        What `significant` in the tables means.
+        Definition of `significant` in the tables.
     interval : str
-        How the intervals were made, in words.
+        Method of the intervals, as text.
     ceiling : CeilingInfo or None
-        None where none was asked for.
+        None if not requested.
     inter_subject : str
-        How each subject was correlated with the others, in words; "" where it was not.
+        Method of the inter-subject correlation, as text; "" if not requested.
     excluded : tuple of str
-        What was left out and why, one sentence each.
+        Exclusions with reasons, one sentence each.
     notes : tuple of str
-        Anything else that a reader must know.
+        Other remarks for the reader.
     seed : int
-        Of permutations and intervals.
+        Seed of permutations and intervals.
     git_revision, versions
-        Of the program.
+        Versions of the program.
     """
 
     format_version: int = FORMAT_VERSION
@@ -233,7 +233,8 @@ class EvaluationInfo(_Document):
     @model_validator(mode="before")
     @classmethod
     def _earlier_ceiling_from_others(cls, document: Any) -> Any:
-        """The correlation with the other subjects' mean was once written down as a ceiling."""
+        """Moves the correlation with the mean of the other subjects, stored as a ceiling in earlier
+        files."""
         if isinstance(document, dict) and isinstance(document.get("ceiling"), dict):
             ceiling = document["ceiling"]
             if ceiling.get("method") == EARLIER_METHOD:
@@ -243,16 +244,16 @@ class EvaluationInfo(_Document):
 
 
 class ComparisonInfo(_Document):
-    """All choices of a comparison ``a - b``.
+    """All settings of a comparison ``a - b``.
 
     Attributes
     ----------
     command : str
-        That makes it again.
+        Command that reproduces it.
     a, b : str
-        Names of the models; `a_evaluation` and `b_evaluation` the folders that they came from.
+        Names of the models; `a_evaluation` and `b_evaluation` are the folders of their evaluations.
     score, pooling, test : str
-        What was compared, and the paired test over runs in words.
+        The compared score, and the paired test over runs as text.
     correction, level, smallest_p, interval
         As for evaluations; the smallest p follows from the number of runs.
     n_better, n_worse : int
@@ -284,12 +285,12 @@ class ComparisonInfo(_Document):
 
 
 class PartitionInfo(_Document):
-    """All choices of a variance partition.
+    """All settings of a variance partition.
 
     Attributes
     ----------
     command : str
-        That makes it again.
+        Command that reproduces it.
     evaluation : str
         Folder of the evaluation whose models are partitioned.
     spaces : tuple of str
@@ -298,7 +299,7 @@ class PartitionInfo(_Document):
     settings : dict
         Delays, regularisation, folds.
     methods : str
-        The same as a paragraph.
+        Methods paragraph.
     """
 
     format_version: int = FORMAT_VERSION
@@ -323,7 +324,7 @@ INFO_FILES: dict[type[BaseModel], str] = {
 
 
 def write_table(folder: Path, name: str, table: Any) -> None:
-    """A pandas table as ``NAME.parquet`` and, for people and spreadsheets, ``NAME.csv``."""
+    """Write a pandas table as ``NAME.parquet`` and ``NAME.csv``."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     write_atomically(folder / f"{name}.parquet", buffer.getvalue())
@@ -332,7 +333,7 @@ def write_table(folder: Path, name: str, table: Any) -> None:
 
 
 def read_table(folder: Path, name: str) -> Any:
-    """The table as it was written.
+    """Read a table as written.
 
     Raises
     ------
@@ -345,21 +346,21 @@ def read_table(folder: Path, name: str) -> Any:
     try:
         return pandas.read_parquet(path)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path} is missing; make {folder} anew") from error
+        raise FileNotFoundError(f"{path} is missing; recreate {folder}") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}); make {folder} anew") from error
+        raise ValueError(f"{path} is damaged ({error}); recreate {folder}") from error
 
 
 def read_targets(folder: Path) -> Any:
-    """The table of targets of an evaluation, in today's columns.
+    """The table of targets of an evaluation, with the current columns.
 
-    Earlier evaluations have no column ``inter_subject_r``: what they call a ceiling from other
-    subjects is moved there, and the fractions of it are left out.
+    Earlier evaluations have no column ``inter_subject_r``: their "ceiling" from other subjects is
+    moved there, and scores normalised by it are dropped.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the table or the document beside it is missing or damaged.
+        If the table or the document is missing or damaged.
     """
     table = read_table(folder, "targets")
     if "inter_subject_r" in table.columns or "ceiling_r" not in table.columns:
@@ -373,7 +374,7 @@ def read_targets(folder: Path) -> Any:
 
 
 def write_info(folder: Path, info: EvaluationInfo | ComparisonInfo | PartitionInfo) -> None:
-    """The JSON document, the last file of a folder."""
+    """Write the JSON document, the last file of a folder."""
     document = info.model_dump(mode="json")
     write_atomically(folder / INFO_FILES[type(info)], json.dumps(document, indent=2).encode())
 
@@ -384,7 +385,7 @@ def read_info(folder: Path, kind: type[Info]) -> Info:
     Raises
     ------
     FileNotFoundError
-        If the folder holds no such result, or its making did not come to an end.
+        If the folder holds no such result, or an unfinished one.
     ValueError
         If the document is damaged.
     """
@@ -393,7 +394,7 @@ def read_info(folder: Path, kind: type[Info]) -> Info:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"{folder} holds no {path.stem} (no {path.name}), or its making did not come to an end"
+            f"{folder} holds no {path.stem} (no {path.name}), or an unfinished one"
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
@@ -402,7 +403,7 @@ def read_info(folder: Path, kind: type[Info]) -> Info:
 
 
 def kind_of(folder: Path) -> type[EvaluationInfo] | type[ComparisonInfo] | type[PartitionInfo]:
-    """Which kind of result a folder holds.
+    """Kind of result in a folder.
 
     Raises
     ------
@@ -413,6 +414,6 @@ def kind_of(folder: Path) -> type[EvaluationInfo] | type[ComparisonInfo] | type[
         if (folder / INFO_FILES[kind]).exists():
             return kind
     raise FileNotFoundError(
-        f"{folder} is no evaluation, comparison or partition (none of "
+        f"{folder} is not an evaluation, comparison or partition (none of "
         f"{', '.join(INFO_FILES.values())}); make one with python -m training evaluate"
     )

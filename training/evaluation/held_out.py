@@ -1,8 +1,8 @@
-"""What a model has heard while it was fitted, and so what it may be tested on.
+"""Held-out runs: stimuli that a model has not been fitted to.
 
-A run is held out if its *sound* is: another subject's responses to a sound that the network was
-trained on are no test of it either. Two runs meet if they belong to the same episode or hear the
-same part of a stimulus; sounds of another dataset are the same if their names or their samples are.
+A run is held out if its *stimulus* is: another subject's responses to a stimulus used in training
+are no test either. Two runs overlap if they belong to the same episode or contain the same part of
+a stimulus; stimuli of different datasets are the same if their names or samples are equal.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from training.prepared import Prepared, Run
 from training.splits import SIDES
 
-FRESH = "fresh"  # the side of sounds that the model has nothing to do with
+FRESH = "fresh"  # the side of stimuli unrelated to the fit
 
 
 class Heard:
-    """The sounds on each side of a fit.
+    """Stimuli on each side of a fit.
 
     Parameters
     ----------
     sides : mapping
         Runs by side, {"train", "validation", "test"}.
     prepared : Prepared, optional
-        Where their sounds are; without it there are none, as for a model that heard nothing.
+        Dataset with the stimuli; None for a model without training stimuli.
 
     Examples
     --------
@@ -49,14 +49,14 @@ class Heard:
                 self._stretches[side].setdefault(run.stimulus, []).append(_stretch(run))
 
     def side_of(self, run: Run, stimulus: str | None = None) -> str:
-        """The side that a run meets, "train" before "validation" before "test", or "fresh".
+        """The side that a run overlaps with, "train" before "validation" before "test", or "fresh".
 
         Parameters
         ----------
         run : Run
-            Of any subject and dataset.
+            A run of any subject and dataset.
         stimulus : str, optional
-            What its stimulus is called here, see :meth:`known_as`.
+            Name of its stimulus in this dataset, see :meth:`known_as`.
         """
         start, stop = _stretch(run)
         for side in SIDES:
@@ -70,7 +70,7 @@ class Heard:
         return FRESH
 
     def known_as(self, prepared: Prepared, runs: Sequence[Run]) -> dict[str, str]:
-        """Stimuli of another dataset whose samples are those of one that was heard."""
+        """Stimuli of another dataset with the same samples as one on these sides."""
         if self.prepared is None or same_folder(self.prepared, prepared):
             return {}
         own: dict[int, list[str]] = {}
@@ -91,7 +91,7 @@ def same_folder(one: Prepared, other: Prepared) -> bool:
 
 
 def _stretch(run: Run) -> tuple[float, float]:
-    """Seconds of the stimulus; all of it for sounds without a time axis."""
+    """Interval of the stimulus in seconds; unbounded for responses without a time axis."""
     if run.tr == 0:
         return -np.inf, np.inf
     return run.start, run.start + run.n_trs * run.tr

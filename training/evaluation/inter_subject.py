@@ -1,4 +1,4 @@
-"""Inter-subject correlation of the runs that are scored."""
+"""Inter-subject correlation of the scored runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 
 
 def all_listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> dict[str, list[Run]]:
-    """With runs of the same sounds in subjects who are not scored: they tell what is shared."""
+    """Runs by subject, with unscored subjects of the same stimuli as further listeners."""
     sounds = {(run.stimulus, round(run.start, 3)) for own in scored.values() for run in own}
     listeners = {subject: list(runs) for subject, runs in scored.items()}
     for run in prepared.runs:
@@ -29,12 +29,12 @@ def all_listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> di
 def refuse_listeners_alone(
     listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings
 ) -> None:
-    """What cannot be had is refused before anything is computed.
+    """Reject an inter-subject correlation that cannot be computed, before any computation.
 
     Raises
     ------
     ValueError
-        If a subject has nothing in common with another one.
+        If a subject shares no stimulus with another one.
     """
     if not settings.inter_subject:
         return
@@ -42,25 +42,25 @@ def refuse_listeners_alone(
     alone = [subject for subject in listeners if subject not in heard]
     if alone:
         raise ValueError(
-            f"nobody else heard what {', '.join(alone)} did on the {settings.side} side: without "
-            "other listeners there is no inter-subject correlation; leave out who heard something "
-            "else (--subject), or do not ask for it"
+            f"nobody else heard what {', '.join(alone)} did on the {settings.side} side: "
+            "inter-subject correlation needs others; leave out subjects with other stimuli "
+            "(--subject), or leave out --inter-subject"
         )
 
 
 def inter_subject_of(
     measured: Measured, listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings
 ) -> dict[str, Values]:
-    """r with the mean of the others, pooled over runs as scores are, ``(n_targets,)`` by subject.
+    """r with the mean of the others, pooled over runs like scores, ``(n_targets,)`` by subject.
 
     Parameters
     ----------
     measured : Measured
         The responses.
     listeners : mapping
-        Runs of each subject of the dataset on the side that is scored.
+        Runs of each subject of the dataset on the scored side.
     settings : EvaluationSettings
-        Whether it was asked for; empty if not.
+        Settings; the result is empty if not requested.
     """
     if not settings.inter_subject:
         return {}
@@ -78,7 +78,7 @@ def inter_subject_of(
 
 
 def describe(listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings) -> str:
-    """A sentence for the methods paragraph; "" where it was not asked for."""
+    """A sentence for the methods paragraph; "" if not requested."""
     if not settings.inter_subject:
         return ""
     return (
@@ -89,7 +89,8 @@ def describe(listeners: Mapping[str, Sequence[Run]], settings: EvaluationSetting
 
 
 def _groups(runs: Mapping[str, Sequence[Run]]) -> list[dict[str, list[Run]]]:
-    """For each run all who heard it, two at least; for sounds, everybody with all sounds."""
+    """For each run all subjects who heard it, at least two; for sound responses all sounds in one
+    group."""
     if any(run.tr == 0 for own in runs.values() for run in own):
         together = {subject: list(own) for subject, own in runs.items()}
         return [together] if len(runs) > 1 and all(common_parts(together).values()) else []

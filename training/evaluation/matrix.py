@@ -1,4 +1,4 @@
-"""Whose model predicts whose brain."""
+"""Scores of models across subjects."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def matrix(
         {"r", "r2"}.
     over : str
         {"all", "significant"}: all targets, or those of a subject that are significant for at least
-        one model. The same targets count for all models of a subject; the means are then of the
-        best targets, and higher than new data would give.
+        one model. The same targets are used for all models of a subject; the means are then of
+        selected targets, and biased upwards.
 
     Returns
     -------
     pandas.DataFrame
-        Models and subjects in the order of the table; NaN where a model was not scored.
+        Models and subjects in the order of the table; NaN if a model was not scored.
 
     Examples
     --------

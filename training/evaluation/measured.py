@@ -1,4 +1,4 @@
-"""Measured responses, the targets that are scored."""
+"""Measured responses of the scored targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.prepared import Prepared, Run
 
 
 def columns_of(known: Sequence[int], wanted: Sequence[int]) -> list[int]:
-    """Where each of some target ids stands among others; quick for ten thousands of them.
+    """Positions of target ids within others; fast for tens of thousands.
 
     Examples
     --------
@@ -23,14 +23,14 @@ def columns_of(known: Sequence[int], wanted: Sequence[int]) -> list[int]:
 
 
 class Measured:
-    """Reads responses of a dataset, the columns of some targets; keeps nothing.
+    """Reader of a dataset's responses, restricted to some targets; nothing is cached.
 
     Parameters
     ----------
     prepared : Prepared
         The dataset.
     target_ids : sequence of int
-        Of the columns; all must be in the dataset.
+        Ids of the columns; all must be in the dataset.
     """
 
     def __init__(self, prepared: Prepared, target_ids: Sequence[int]) -> None:
@@ -42,5 +42,5 @@ class Measured:
         return self.prepared.bold(run)[:, self.columns]
 
     def together(self, runs: Sequence[Run]) -> NDArray[np.float32]:
-        """Those of several runs, or sounds, one below the other."""
+        """Concatenated responses of several runs, or of all sounds."""
         return np.concatenate([self.run(run) for run in runs])

@@ -1,4 +1,4 @@
-"""Models that are evaluated: finished fits, and untrained ones of the same shape."""
+"""Models to evaluate: finished fits, and untrained ones of the same shape."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from training.splits import SIDES
 from training.starting_weights import build_encoder, load_start
 
 METRICS_FILE = "metrics.csv"
-NAME = re.compile(r"[\w+=,@-][\w+=,@. -]*")  # fit for a file, and for a pattern of `compare`
+NAME = re.compile(r"[\w+=,@-][\w+=,@. -]*")  # valid for a file, and for a pattern of `compare`
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with what is known of it.
+    """A model with its metadata.
 
     Attributes
     ----------
     info : ModelInfo
-        For the records.
+        Metadata for the result.
     encoder : BrainEncoder
-        With the weights that were kept.
+        With the selected weights.
     input_scale : float
-        Audio within [-1, 1] is multiplied by this.
+        Factor applied to audio in [-1, 1].
     window_trs : int
-        TRs that are predicted at a time.
+        Number of TRs predicted at a time.
     data : Prepared
-        What it was fitted to.
+        Dataset that it was fitted to.
     heard : Heard
-        The sounds on each side of its fit.
+        Stimuli on each side of its fit.
     files : dict
-        Its recipe and metrics, by file name.
+        Recipe and metrics, by file name.
     """
 
     info: ModelInfo
@@ -59,7 +59,7 @@ class Model:
         return self.info.name
 
     def head_for(self, subject: str) -> str | None:
-        """The weights that answer for a subject: its own, else the only ones; None if neither."""
+        """The weights for a subject: its own, or the shared ones; None if there are neither."""
         names = self.encoder.read_out.names
         if subject in names:
             return subject
@@ -67,28 +67,28 @@ class Model:
 
 
 def load_model(run: str | Path, name: str) -> Model:
-    """A fit that has come to its end.
+    """Load a finished fit.
 
     Parameters
     ----------
     run : path-like
-        Its folder.
+        Folder of the fit.
     name : str
-        What tables call it.
+        Name in the tables.
 
     Raises
     ------
     FileNotFoundError
-        If there is no run, or its dataset is gone.
+        If there is no fit, or its dataset is missing.
     ValueError
-        If it has not come to its end, or its dataset is no longer the one that it was fitted to.
+        If it is not finished, or its dataset has changed.
     """
     folder = RunFolder(run)
     recipe = folder.recipe()
     state = folder.read_state()
     if state is None or not state.finished:
         raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training fit with --resume first"
+            f"{folder.path} is not finished; run python -m training fit with --resume first"
         )
     origin = folder.read_document("origin.json")
     try:
@@ -130,7 +130,8 @@ def load_model(run: str | Path, name: str) -> Model:
 def untrained_like(model: Model, name: str, seed: int) -> Model:
     """A model of the same shape with random weights, network and read-out: the paper's null.
 
-    It has heard nothing, but is held to the split of `model`, so that both have the same runs.
+    It has no training stimuli, but is restricted to the split of `model`, so that both have the
+    same runs.
     """
     changes = {"start": "random", "seed": seed, "train_from": "none", "control": "none"}
     document = {**model.info.recipe, **changes, "optimiser": {"max_epochs": 0}}
@@ -166,12 +167,12 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
 
 
 def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
-    """What to call models: as asked for, else by their folders, with the parent's where needed.
+    """Names of models: as given, else their folders, with the parent's name where ambiguous.
 
     Raises
     ------
     ValueError
-        If there are not as many names as runs, two are the same, or one is not fit for a file.
+        If the number of names is wrong, two are equal, or one is not valid for a file.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
     twice = sorted({name for name in chosen if chosen.count(name) > 1})
     if twice:
         raise ValueError(
-            f"models need different names, and {', '.join(twice)} comes more than once; give each "
+            f"models need different names, and {', '.join(twice)} occurs more than once; give each "
             "run another --name"
         )
     for name in chosen:
@@ -202,14 +203,14 @@ def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
 
 
 def _sides(prepared: Prepared, origin: dict[str, object]) -> dict[str, list[Run]]:
-    """The runs that the fit really had, not those that its recipe would choose today."""
+    """The runs actually used in the fit, not those its recipe would select now."""
     runs = {f"{run.subject}/{run.name}": run for run in prepared.runs}
     split = _mapping(origin.get("split"))
     missing = [name for side in SIDES for name in split[side] if name not in runs]
     if missing:
         raise ValueError(
             f"its run {missing[0]} is no longer there; evaluate with the dataset that it was "
-            "fitted to, or fit it anew"
+            "fitted to, or refit it"
         )
     return {side: [runs[name] for name in split[side]] for side in SIDES}
 

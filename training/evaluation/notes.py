@@ -1,4 +1,4 @@
-"""What a reader of an evaluation must know, gathered while it is made and said once each."""
+"""Notes and exclusions of an evaluation, collected without repetition."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ N_SHOWN = 5
 
 
 class Notes:
-    """Gathers; the same sentence about several subjects becomes one about all of them.
+    """Collector; the same sentence about several subjects is merged into one.
 
     Attributes
     ----------
     fewest_permutations : int
-        Of all tests so far; 0 before the first one.
+        Minimum over all tests so far; 0 before the first one.
     """
 
     def __init__(self, settings: EvaluationSettings) -> None:
@@ -31,11 +31,11 @@ class Notes:
         self._excluded: dict[str, None] = {}
 
     def say(self, sentence: str, about: str = "") -> None:
-        """A sentence that holds of `about`."""
+        """Add a sentence that applies to `about`."""
         self._said.setdefault(sentence, {})[about] = None
 
     def exclude(self, sentence: str) -> None:
-        """A sentence about what is left out."""
+        """Add a sentence about an exclusion."""
         self._excluded[sentence] = None
 
     def responses(
@@ -46,9 +46,9 @@ class Notes:
         Parameters
         ----------
         subject : str
-            Whose.
+            The subject.
         target_ids : sequence of int
-            Of the columns.
+            Ids of the columns.
         scores : sequence of ndarray
             R² of each run, ``(n_targets,)``.
         """
@@ -67,7 +67,7 @@ class Notes:
                 )
 
     def test(self, model: str, subject: str, result: TargetScores) -> None:
-        """What follows from the number of runs and of surrogates."""
+        """Notes implied by the number of runs and of surrogates."""
         settings, about = self.settings, f"{model} on {subject}"
         if subject != ALL and np.isnan(result.bounds["r"].low).all():
             self.say("there is one run only, which says nothing of the spread over runs", about)
@@ -92,12 +92,12 @@ class Notes:
                 self.say(sentence, about)
 
     def sentences(self) -> tuple[str, ...]:
-        """All that was said."""
+        """All notes."""
         return tuple(
             f"{some(list(about), N_SHOWN)}: {sentence}." if any(about) else sentence
             for sentence, about in self._said.items()
         )
 
     def excluded(self) -> tuple[str, ...]:
-        """All that was left out."""
+        """All exclusions."""
         return tuple(self._excluded)

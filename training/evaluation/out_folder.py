@@ -1,4 +1,4 @@
-"""Taking possession of a folder to write a result into."""
+"""Preparation of an output folder for a result."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ OWN_FILES = {
 
 
 def begin_folder(folder: Path, kind: type[BaseModel]) -> None:
-    """Make a folder ready; what an interrupted command left there is removed.
+    """Prepare a folder; files of an interrupted command are removed.
 
     Parameters
     ----------
     folder : Path
         Need not exist.
     kind : type
-        What is to be written: a key of ``INFO_FILES``.
+        Kind of result: a key of ``INFO_FILES``.
 
     Raises
     ------
     FileExistsError
-        If it holds a result, or anything that no interrupted command left.
+        If it holds a result, or anything not left by an interrupted command.
     """
     there = contents(folder)
     for each in there:
         if each.name in INFO_FILES.values():
             raise FileExistsError(
-                f"{folder} holds a whole {each.stem} already; give another --out, or remove it"
+                f"{folder} already holds a complete {each.stem}; give another --out, or remove it"
             )
     foreign = [each.name for each in there if not _is_own(each)]
     if foreign:
         raise FileExistsError(
-            f"{folder} is not empty and holds no half-written {Path(INFO_FILES[kind]).stem} "
+            f"{folder} is not empty and holds no unfinished {Path(INFO_FILES[kind]).stem} "
             f"(it has {', '.join(foreign[:3])}); give another --out"
         )
     for each in there:
@@ -57,7 +57,7 @@ def begin_folder(folder: Path, kind: type[BaseModel]) -> None:
 
 
 def _is_own(path: Path) -> bool:
-    """A file of a result, whole or on its way."""
+    """Whether a file belongs to a result, complete or temporary."""
     if path.is_dir():
         files = [each for each in path.rglob("*") if each.is_file()]
         return path.name == MODELS_FOLDER and all(

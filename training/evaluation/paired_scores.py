@@ -1,8 +1,8 @@
-"""Scores of two models on the same runs, found and paired for a comparison.
+"""Scores of two models on the same runs, paired for a comparison.
 
-A side of a comparison is ``EVAL`` or ``EVAL:MODEL``, where MODEL may be a pattern that fits several
-models: those of a cross-validation, of which the first of one side is compared with the first of
-the other on the runs that both were scored on, and so on.
+A side of a comparison is ``EVAL`` or ``EVAL:MODEL``, where MODEL may be a pattern that matches
+several models: those of a cross-validation, paired in order, each pair on the runs that both were
+scored on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Side:
     Attributes
     ----------
     folder : Path
-        Of the evaluation.
+        Folder of the evaluation.
     info : EvaluationInfo
-        Its choices.
+        Settings of the evaluation.
     name : str
         The model, or the pattern.
     models : tuple of str
@@ -52,11 +52,11 @@ class PairedScores:
     Attributes
     ----------
     a, b : dict
-        By subject. A unit is a run, or a pair of models and a run where there are several.
+        By subject. A unit is a run, or a pair of models and a run if there are several.
     target_ids, target_names : tuple
-        Targets that both sides have.
+        Targets common to both sides.
     excluded, notes : tuple of str
-        What is left out, and what else a reader must know.
+        Exclusions, and other remarks for the reader.
     """
 
     a: dict[str, Values]
@@ -68,14 +68,14 @@ class PairedScores:
 
 
 def read_side(text: str) -> Side:
-    """``EVAL`` or ``EVAL:MODEL``.
+    """Parse ``EVAL`` or ``EVAL:MODEL``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no whole evaluation.
+        If there is no complete evaluation.
     ValueError
-        If it does not hold the model, or holds several and none is named.
+        If it does not contain the model, or contains several and none is named.
     """
     folder, pattern = Path(text), ""
     if not (folder / INFO_FILES[EvaluationInfo]).exists() and ":" in text:
@@ -94,12 +94,12 @@ def read_side(text: str) -> Side:
 
 
 def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
-    """Find the runs and targets that both sides have.
+    """Find the common runs and targets.
 
     Raises
     ------
     ValueError
-        If the sides cannot be compared, or have nothing in common.
+        If the sides are not comparable, or have nothing in common.
     """
     _refuse_unlike(a, b)
     names = dict(zip(a.info.target_ids, a.info.target_names, strict=True))
@@ -163,9 +163,9 @@ def _refuse_unlike(a: Side, b: Side) -> None:
         )
     if len(a.models) != len(b.models):
         raise ValueError(
-            f"{a.name} fits {len(a.models)} models ({some(a.models)}) and {b.name} "
-            f"{len(b.models)} ({some(b.models)}); models are compared in pairs, so name as many on "
-            "both sides"
+            f"{a.name} matches {len(a.models)} models ({some(a.models)}) and {b.name} "
+            f"{len(b.models)} ({some(b.models)}); models are compared in pairs, so name as many "
+            "on both sides"
         )
 
 
@@ -185,7 +185,7 @@ def _scores(
 
 
 def _heard(side: Side) -> dict[tuple[str, str, str], list[tuple[str, float, int]]]:
-    """The sounds of each model, subject and run."""
+    """The stimuli of each model, subject and run."""
     table = read_table(side.folder, "runs")
     heard: dict[tuple[str, str, str], list[tuple[str, float, int]]] = {}
     columns = ["model", "subject", "run", "stimulus", "start", "n_trs"]

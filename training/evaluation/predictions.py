@@ -1,8 +1,8 @@
-"""What models predict: made sound by sound, kept in one file.
+"""Predictions of models, computed stimulus by stimulus, in one file.
 
-The network hears each stretch of sound once, whoever and however many heard it; read-outs then
-answer for each subject. No more than one stretch is in memory (of sounds without a time axis: what
-the read-out reads of all of them).
+The network runs once per stretch of a stimulus, for all subjects and repeats; read-outs then
+predict for each subject. Only one stretch is in memory (for sound responses: the features of all of
+them).
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def write_predictions(
     Parameters
     ----------
     path : Path
-        The file, which appears under its name when it is whole.
+        The file; it appears when complete.
     models : sequence of Model
-        Who predicts.
+        Models to predict with.
     prepared : Prepared
-        Where the sounds are.
+        Dataset with the stimuli.
     runs : mapping
-        For each model by name the runs of each subject.
+        For each model by name, the runs of each subject.
     target_ids : sequence of int
-        Columns of the tables.
+        Target ids of the columns.
     progress : bool
-        Show a bar.
+        Show a progress bar.
     """
     with writing_h5(path) as file:
         for model in bar(models, desc="models", shown=progress):
@@ -60,7 +60,7 @@ def write_predictions(
 
 
 def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:
-    """A table of :func:`write_predictions`.
+    """Read a table of :func:`write_predictions`.
 
     Raises
     ------
@@ -70,23 +70,23 @@ def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:
     import h5py
 
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing; make the evaluation anew")
+        raise FileNotFoundError(f"{path} is missing; recreate the evaluation")
     try:
         with h5py.File(path, "r") as file:
             return np.asarray(file[f"{model}/{subject}/{run}"][()], dtype=np.float32)
     except (OSError, KeyError, RuntimeError) as error:
         raise ValueError(
-            f"{path} has no readable prediction {model}/{subject}/{run} ({error}); make the "
-            "evaluation anew"
+            f"{path} has no readable prediction {model}/{subject}/{run} ({error}); recreate the "
+            "evaluation"
         ) from error
 
 
 def predictions_of(
     model: Model, prepared: Prepared, runs: Mapping[str, Sequence[Run]]
 ) -> Iterator[tuple[str, str, Table]]:
-    """Subject, name of the run and prediction with all targets of the model, run by run.
+    """Subject, name of the run and prediction for all targets of the model, run by run.
 
-    All sounds without a time axis that a subject heard are one run, as in
+    All sounds without a time axis of a subject are one run, as in
     :func:`training.evaluation.compared_together`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -114,7 +114,7 @@ def predictions_of(
 
 
 def _predicted(model: Model, run: Run, features: Table, device: torch.device) -> Table:
-    """Window by window where each begins anew, as in the published models; else at once."""
+    """Window by window if each is independent, as in the published models; else at once."""
     if model.encoder.read_out.alignment != "crop":
         return _answer(model, run.subject, features[None], device)[0]
     pieces = [

@@ -1,12 +1,12 @@
-"""Intervals for scores that are no means: over concatenated runs, or over sounds.
+"""Intervals for scores that are not means: over concatenated runs, or over sounds.
 
-The jackknife turns a score `s` of `n` units (runs, or sounds) into `n` pseudo-values whose mean it
-is but for its bias (Tukey 1958; Efron and Tibshirani 1993, chapter 11.4),
+The jackknife maps a score `s` of `n` units (runs, or sounds) to `n` pseudo-values whose mean is the
+bias-corrected score (Tukey 1958; Efron and Tibshirani 1993, chapter 11.4),
 
     n s - (n - 1) s_without_unit_i,
 
-and an interval of their mean is one of the score. Pearson's r is taken to Fisher's z for this,
-where its spread does not depend on it, and back.
+and an interval of their mean is one of the score. Pearson's r is Fisher z-transformed for this,
+which stabilises its variance, and transformed back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_R = 1 - 1e-12  # arctanh(1) is infinite
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where a score may lie, ``(n_targets,)`` each; NaN where there is one unit only."""
+    """Interval bounds of a score, ``(n_targets,)`` each; NaN for a single unit."""
 
     low: Values
     high: Values
@@ -38,11 +38,11 @@ def interval_over_units(units: Runs, score: ScoreName, level: float, seed: int) 
     ----------
     units : sequence of (measured, predicted)
         ``(n_rows, n_targets)`` each, see :func:`rows_as_units` for single sounds; a column with NaN
-        is a target that the unit lacks.
+        is a target missing in the unit.
     score : str
         {"r", "r2"}.
     level, seed
-        As in :func:`training.statistics.bootstrap_interval`, which makes the interval.
+        As in :func:`training.statistics.bootstrap_interval`, which computes the interval.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def pseudo_values(units: Runs, score: ScoreName) -> Values:
 def rows_as_units(
     measured: NDArray[np.floating], predicted: NDArray[np.floating]
 ) -> Sequence[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-    """Each row, a sound, by itself."""
+    """Each row, a sound, as a unit."""
     return [(y[None], p[None]) for y, p in zip(measured, predicted, strict=True)]
 
 

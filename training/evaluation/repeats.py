@@ -1,8 +1,9 @@
-"""Runs that heard the same: repeats within a subject, and listeners of one sound.
+"""Runs with the same stimulus: repeats within a subject, and listeners across subjects.
 
-A *presentation* is a stretch of sound, and which time a subject hears it: the stimulus, the onset
-of TR 0 in it, and 0, 1, ... for the first, the second time. Subjects' runs of the same presentation
-belong together. Sounds without a time axis are one run; in it, each sound is a presentation.
+A *presentation* is a stretch of a stimulus and its repetition index within a subject: the stimulus,
+the onset of TR 0 in it, and 0, 1, ... for the first, the second presentation. Subjects' runs of the
+same presentation are matched. Sounds without a time axis are one run, in which each sound is a
+presentation.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Presentation = tuple[str, float, int]
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a run of one subject that others have, too.
+    """Rows of a run of one subject that other subjects have, too.
 
     Attributes
     ----------
@@ -30,7 +31,7 @@ class Part:
     members : tuple of Run
         The run; or all sounds, one for each row of the whole table.
     rows : ndarray of int
-        Which rows of the whole table.
+        Indices in the whole table.
     """
 
     run: str
@@ -39,7 +40,7 @@ class Part:
 
     @property
     def is_whole(self) -> bool:
-        """Whether these are all rows in their order."""
+        """Whether these are all rows, in order."""
         n_rows = sum(run.n_trs for run in self.members)
         return len(self.rows) == n_rows and bool((np.diff(self.rows) == 1).all())
 
@@ -63,7 +64,7 @@ def presentations(runs: Sequence[Run]) -> dict[Presentation, Run]:
 
 
 def common_parts(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Part]]:
-    """What all subjects heard, in the same order for all and cut to the same length.
+    """Presentations common to all subjects, in the same order and cut to the same length.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def common_parts(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Part]]:
     Returns
     -------
     dict
-        Parts of each subject; empty lists where nothing is common.
+        Parts of each subject; empty lists if nothing is common.
     """
     heard = {subject: presentations(own) for subject, own in runs.items()}
     first, *others = heard.values()
@@ -94,7 +95,7 @@ def common_parts(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Part]]:
 
 
 def repeated(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs of one subject with the same sound, where there are at least two."""
+    """Runs of one subject with the same stimulus, at least two per group."""
     groups: dict[tuple[str, float], list[Run]] = {}
     for (stimulus, start, _), run in presentations(runs).items():
         groups.setdefault((stimulus, start), []).append(run)

@@ -1,4 +1,4 @@
-"""Scores of a model on runs that it was not trained on."""
+"""Scores of a model on held-out runs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SOUNDS = "sounds"
 
 @dataclass(frozen=True)
 class Score:
-    """How well one target of one run is predicted: a row of ``scores.csv``.
+    """Score of one target of one run: a row of ``scores.csv``.
 
     Attributes
     ----------
     side : str
         {"train", "validation", "test"}.
     subject, run : str
-        Whose responses, and when; for sound responses `run` is "sounds": one score over all
-        sounds of the side.
+        Subject and run; for sound responses `run` is "sounds": one score over all sounds of the
+        side.
     target_id, target_name
-        Which target.
+        The target.
     n_trs : int
-        Number of rows that were compared.
+        Number of rows compared.
     r, r2 : float
         Pearson's r and R².
     """
@@ -57,9 +57,9 @@ def score_runs(predictor: Predictor, runs: Sequence[Run], side: str) -> list[Sco
     predictor : Predictor
         The model with its data.
     runs : sequence of Run
-        What to score; may be empty.
+        Runs to score; may be empty.
     side : str
-        What to call it.
+        Name of the side.
     """
     scores = []
     for comparison in compare(predictor, runs):
@@ -69,7 +69,8 @@ def score_runs(predictor: Predictor, runs: Sequence[Run], side: str) -> list[Sco
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is scored together: a run, or all sounds of a subject; ``(n_trs, n_targets)`` each."""
+    """Measured and predicted responses scored together: a run, or all sounds of a subject;
+    ``(n_trs, n_targets)`` each."""
 
     subject: str
     run: str
@@ -78,7 +79,7 @@ class Comparison:
 
 
 def compare(predictor: Predictor, runs: Sequence[Run]) -> Iterator[Comparison]:
-    """Predict and put beside what was measured, one comparison at a time."""
+    """Predict and pair with the measured responses, one comparison at a time."""
     for subject, name, together in compared_together(runs):
         yield Comparison(
             subject,

@@ -1,4 +1,4 @@
-"""The tables of an evaluation: scores of runs, and targets pooled over runs and over subjects."""
+"""Tables of an evaluation: scores of runs, and targets pooled over runs and over subjects."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ Values = NDArray[np.float64]
 
 
 class Scoring:
-    """Scores predictions, one subject at a time.
+    """Scorer of predictions, one subject at a time.
 
     Parameters
     ----------
     folder : Path
-        That holds the predictions.
+        Folder with the predictions.
     selection : Selection
-        What is scored.
+        Models, runs and targets to score.
     measured : Measured
         The responses.
     references : mapping
-        What scores are seen beside, by column of the table of targets ("ceiling_r",
-        "inter_subject_r"): of each subject, ``(n_targets,)``; empty where not asked for.
+        Reference values by column of the table of targets ("ceiling_r", "inter_subject_r"): for
+        each subject ``(n_targets,)``; empty if not requested.
     settings : EvaluationSettings
-        How.
+        Settings.
     notes : Notes
-        Takes up what a reader must know.
+        Collects remarks for the reader.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Scoring:
         }
 
     def _say_what_is_common(self) -> None:
-        """What subjects do not share is left out of their mean."""
+        """Note what subjects do not share and is left out of their mean."""
         for model, of_subjects in self.common.items():
             if model not in self.together:
                 self.notes.exclude(
@@ -206,7 +206,7 @@ class Scoring:
 
 
 def _run_rows(model: str, subject: str, name: str, members: Sequence[Run]) -> Any:
-    """What was scored, a row for each run or sound, in the order of the predictions' rows."""
+    """The scored runs, a row for each run or sound, in the order of the predictions' rows."""
     import pandas
 
     columns = {

@@ -1,4 +1,4 @@
-"""Which models are scored on which runs and targets, and what is left out and why."""
+"""Selection of models, runs and targets to score, with the reasons for exclusions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from training.prepared import DatasetInfo, Prepared, Run
 
 @dataclass(frozen=True)
 class Selection:
-    """What is scored.
+    """Selection of what is scored.
 
     Attributes
     ----------
     subjects : tuple of str
-        Whose brains.
+        The scored subjects.
     runs : dict
-        For each model by name the runs of each subject that it answers for.
+        For each model by name, the runs of each subject that it predicts.
     target_ids, target_names : tuple
-        Targets that all models and the data have, ascending.
+        Targets common to all models and the data, ascending.
     excluded : tuple of str
-        What is left out, one sentence each.
+        Exclusions, one sentence each.
     """
 
     subjects: tuple[str, ...]
@@ -37,12 +37,12 @@ class Selection:
 
 
 def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSettings) -> Selection:
-    """Decide what is scored, before anything is computed.
+    """Select what is scored, before any computation.
 
     Raises
     ------
     ValueError
-        If models and data do not fit each other, or nothing is left to score.
+        If models and data are incompatible, or nothing is left to score.
     """
     for model in models:
         _refuse_other_data(model, prepared)
@@ -69,7 +69,7 @@ def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSett
             elif own:
                 chosen[model.name][subject] = own
     if not any(chosen.values()):
-        raise ValueError(f"no model answers for {', '.join(subjects)}: {' '.join(excluded)}")
+        raise ValueError(f"no model predicts {', '.join(subjects)}: {' '.join(excluded)}")
     scored = tuple(s for s in subjects if any(s in chosen[model.name] for model in models))
     names = dict(zip(prepared.info.target_ids, prepared.info.target_names, strict=True))
     return Selection(
@@ -78,12 +78,12 @@ def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSett
 
 
 def shared_targets(models: Sequence[Model], info: DatasetInfo) -> tuple[tuple[int, ...], list[str]]:
-    """Targets that all models and the data have, and sentences about the others.
+    """Targets common to all models and the data, and sentences about the others.
 
     Raises
     ------
     ValueError
-        If none is shared, or the ids belong to different atlases.
+        If there are none, or the ids belong to different atlases.
     """
     owners = {model.name: set(model.encoder.read_out.target_ids) for model in models}
     for model in models:
@@ -110,13 +110,13 @@ def shared_targets(models: Sequence[Model], info: DatasetInfo) -> tuple[tuple[in
 
 
 def some(items: Sequence[object], n_shown: int = 8) -> str:
-    """The first items as a list in words."""
+    """The first items as a comma-separated list."""
     more = f" and {len(items) - n_shown} more" if len(items) > n_shown else ""
     return ", ".join(map(str, items[:n_shown])) + more
 
 
 def _refuse_other_data(model: Model, prepared: Prepared) -> None:
-    """Kind, TR and rate of the sound must be the model's."""
+    """Kind, TR and sample rate must be the model's."""
     read_out, info = model.encoder.read_out, prepared.info
     kinds = {True: "responses to sounds without a time axis", False: "time series"}
     of_model, of_data = read_out.alignment == "mean", info.kind == "sound_responses"
@@ -128,11 +128,11 @@ def _refuse_other_data(model: Model, prepared: Prepared) -> None:
     if not math.isclose(read_out.tr, info.tr, rel_tol=1e-6):
         raise ValueError(
             f"{model.name} predicts at a TR of {read_out.tr:g} s, the runs in {prepared.folder} "
-            f"have one of {info.tr:g} s; its delays mean nothing there"
+            f"have one of {info.tr:g} s; its delays do not apply there"
         )
     if model.encoder.sample_rate != info.sample_rate:
         raise ValueError(
-            f"{model.name} hears {model.encoder.sample_rate} Hz, the audio in {prepared.folder} "
+            f"{model.name} expects {model.encoder.sample_rate} Hz, the audio in {prepared.folder} "
             f"was prepared at {info.sample_rate} Hz; prepare it with sample_rate: "
             f"{model.encoder.sample_rate}"
         )
@@ -148,7 +148,7 @@ def _subjects(prepared: Prepared, wanted: Sequence[str]) -> tuple[str, ...]:
     subjects = tuple(dict.fromkeys(wanted)) or tuple(prepared.subjects)
     if ALL in subjects and len(subjects) > 1:
         raise ValueError(
-            f"a subject of {prepared.folder} is called {ALL!r}, which is what tables call all "
+            f"a subject of {prepared.folder} is named {ALL!r}, the name of all "
             "subjects together; prepare the data with another name, or leave the others out"
         )
     return subjects
@@ -157,10 +157,10 @@ def _subjects(prepared: Prepared, wanted: Sequence[str]) -> tuple[str, ...]:
 def _held_out(
     models: Sequence[Model], prepared: Prepared, runs: Sequence[Run], settings: EvaluationSettings
 ) -> tuple[dict[str, list[Run]], list[str]]:
-    """For each model the runs that it may be scored on, and why others are not."""
+    """For each model the runs that it may be scored on, and the reasons for excluding others."""
     allowed = {"test", FRESH} if settings.side == "test" else {"validation"}
     held_out: dict[str, list[Run]] = {}
-    reasons: dict[str, list[str]] = {}  # what is not scored and why, with the models
+    reasons: dict[str, list[str]] = {}  # exclusions with reasons, and their models
     for model in models:
         names = model.heard.known_as(prepared, runs)
         sides = {run: model.heard.side_of(run, names.get(run.stimulus)) for run in runs}

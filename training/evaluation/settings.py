@@ -1,4 +1,4 @@
-"""All choices of an evaluation that are not its models and data."""
+"""Settings of an evaluation other than its models and data."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ PROGRAM = "python -m training"
 
 
 class EvaluationSettings(Settings):
-    """How models are scored and what their scores are compared with.
+    """Settings of scoring and tests.
 
     Attributes
     ----------
     side : str
         {"test", "validation"}: runs that are scored.
     runs : str
-        {"shared", "own"}: "shared" scores only runs that are held out for all models, so that they
-        can be compared; "own" scores each model on what is held out for it, as for the models of a
+        {"shared", "own"}: "shared" scores only runs held out for all models, so that they are
+        comparable; "own" scores each model on the runs held out for it, as for the models of a
         cross-validation, whose test sides differ.
     subjects : tuple of str
-        Whose brains; empty for all in the dataset.
+        Subjects to score; empty for all in the dataset.
     untrained : int
-        How many models with random weights are added, of the shape of the first one.
+        Number of models with random weights to add, with the shape of the first one.
     score, pooling : str
-        What p values are of, and how runs are pooled; see :mod:`training.statistics.pooling`.
+        Score that is tested, and pooling over runs; see :mod:`training.statistics.pooling`.
     null : str or None
-        See :mod:`training.statistics`; None for the usual one: "circular_shift" for time series,
+        See :mod:`training.statistics`; None for the default: "circular_shift" for time series,
         "shuffle" for sound responses.
     n_permutations : int
         0 for no p values.
     min_shift, block_trs : int
-        TRs, of circular shifts and blocks.
+        Parameters of circular shifts and blocks, in TRs.
     correction, level : str, float
-        What is called significant.
+        Significance criterion.
     ceiling, ceiling_floor : str, float
-        {"none", "repeats"}; ceilings below the floor give no fraction.
+        {"none", "repeats"}; minimal ceiling for a normalised score.
     inter_subject : bool
         Whether each subject is correlated with the mean of the others.
     seed : int
-        Of permutations, intervals and untrained models.
+        Seed of permutations, intervals and untrained models.
     """
 
     side: Literal["test", "validation"] = "test"
@@ -67,7 +67,7 @@ class EvaluationSettings(Settings):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-# Options of the command line whose names differ from those above.
+# Command-line options whose names differ from those above.
 OPTIONS = {"side": "split", "subjects": "subject", "n_permutations": "permutations"}
 
 
@@ -78,7 +78,7 @@ def command_of(
     names: Sequence[str],
     settings: EvaluationSettings,
 ) -> str:
-    """The command that makes an evaluation again; what is as usual is not stated.
+    """The command that reproduces an evaluation; defaults are omitted.
 
     Examples
     --------

@@ -30,7 +30,7 @@ from training.statistics import (
 )
 from training.statistics.pooling import from_pooled_scale, to_pooled_scale
 
-ALL = "all"  # the subject that stands for all subjects together
+ALL = "all"  # name of all subjects together
 INTERVAL = 0.95
 SCORES: tuple[ScoreName, ...] = ("r", "r2")
 
@@ -44,13 +44,13 @@ class TargetScores:
     Attributes
     ----------
     n_units : ndarray of int
-        Runs that have the target; of all subjects together the subjects that do.
+        Number of runs with the target; for all subjects together, of subjects.
     scores : dict
         By name of the score, "r" and "r2".
     bounds : dict
-        Interval of each.
+        Interval of each score.
     null : NullScores or None
-        Of the score that is tested; None without permutations.
+        Null of the tested score; None without permutations.
     """
 
     n_units: NDArray[np.int64]
@@ -60,7 +60,7 @@ class TargetScores:
 
 
 def pooling_of(score: ScoreName, settings: EvaluationSettings) -> Pooling:
-    """Fisher's z is for r; R² is then pooled as the mean."""
+    """Fisher's z is for r; R² is pooled as the mean instead."""
     return "mean" if score == "r2" and settings.pooling == "fisher_z" else settings.pooling
 
 
@@ -70,11 +70,11 @@ def score_subject(runs: Runs, settings: EvaluationSettings, *, are_sounds: bool)
     Parameters
     ----------
     runs : sequence of (measured, predicted)
-        ``(n_trs, n_targets)`` each; a single one of all sounds where there is no time axis.
+        ``(n_trs, n_targets)`` each; a single one of all sounds if there is no time axis.
     settings : EvaluationSettings
-        How they are pooled and tested.
+        Settings of pooling and tests.
     are_sounds : bool
-        Whether rows are sounds: the interval is then over these.
+        Whether rows are sounds: the interval is then over them.
     """
     scores, bounds = {}, {}
     for score in SCORES:
@@ -95,8 +95,8 @@ def score_subject(runs: Runs, settings: EvaluationSettings, *, are_sounds: bool)
 def score_null(runs: Runs, settings: EvaluationSettings) -> NullScores | None:
     """Scores of surrogates.
 
-    They depend on the seed and the place and length of a run only: subjects with the same runs in
-    the same order get the same surrogates, as :class:`SubjectsTogether` needs it.
+    They depend only on the seed and on the position and length of a run: subjects with the same
+    runs in the same order get the same surrogates, as required by :class:`SubjectsTogether`.
     """
     if settings.n_permutations == 0 or settings.null is None:
         return None
@@ -120,12 +120,12 @@ def scores_of_run(
 
 
 class SubjectsTogether:
-    """Mean over subjects of their pooled scores, tested by surrogates that all subjects share.
+    """Mean over subjects of their pooled scores, tested with surrogates shared by all subjects.
 
-    Listeners of one sound are not independent of each other: their BOLD goes up and down together.
-    A surrogate is therefore the same for all of them (the same shift, the same order of blocks),
-    and the null is of the mean over subjects. The interval is over subjects: it speaks of other
-    listeners of these sounds, not of other sounds.
+    Listeners of one stimulus are not independent: their BOLD signals covary. A surrogate is
+    therefore the same for all of them (the same shift, the same order of blocks), and the null is
+    of the mean over subjects. The interval is over subjects: it generalises to other listeners of
+    these stimuli, not to other stimuli.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class SubjectsTogether:
         self._n_possible = np.inf
 
     def add(self, subject: TargetScores) -> None:
-        """One subject, scored over the runs that all subjects have."""
+        """Add one subject, scored over the runs common to all subjects."""
         for score in SCORES:
             self._scores[score].append(subject.scores[score])
         if subject.null is not None:
@@ -172,7 +172,7 @@ class SubjectsTogether:
         return NullScores(scores[score], null, self._n_possible)
 
     def _pooling(self, score: ScoreName) -> Pooling:
-        """Over subjects: as over runs, where that is a mean."""
+        """Pooling over subjects: as over runs, if that is a mean."""
         is_z = pooling_of(score, self.settings) == "fisher_z"
         return "fisher_z" if is_z else "mean"
 
@@ -188,13 +188,13 @@ def target_rows(
     Parameters
     ----------
     result : TargetScores
-        Of one model and subject.
+        For one model and subject.
     references : mapping
-        "ceiling_r" and "inter_subject_r", ``(n_targets,)`` each, where they were asked for.
+        "ceiling_r" and "inter_subject_r", ``(n_targets,)`` each, if requested.
     settings : EvaluationSettings
         Score, correction and level.
     key : dict
-        Columns model, subject, target_id and target_name.
+        Values of the columns model, subject, target_id and target_name.
     """
     import pandas
 
@@ -207,7 +207,7 @@ def target_rows(
     corrected = {"none": p, "bh": p_bh, "by": p_by, "fwe": p_fwe}[settings.correction]
     significant = pandas.array(corrected <= settings.level, dtype="boolean")
     if result.null is None:
-        significant[:] = pandas.NA  # not tested is not the same as not significant
+        significant[:] = pandas.NA  # untested is not the same as not significant
     ceiling = references.get("ceiling_r", missing)
     columns: dict[str, Any] = {
         **key,

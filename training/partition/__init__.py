@@ -1,8 +1,8 @@
-"""What a model explains of the brain beyond low-level features of the sound.
+"""Variance partitioning: what a model explains beyond low-level features of the sound.
 
 A model that predicts auditory cortex may do so because it follows the loudness. Variance
-partitioning puts its activations beside the sound's envelope, spectrogram and modulation spectrum,
-and asks what is lost when one of these feature spaces is taken away.
+partitioning combines its activations with the sound's envelope, spectrogram and modulation
+spectrum, and measures the loss when one of these feature spaces is left out.
 
     low_level.py, modulation.py   sound features for each TR
     spaces.py                     standardised, reduced and delayed, by training statistics

@@ -1,8 +1,8 @@
-"""Banded ridge regression from products of columns that are summed over the rows of each fold.
+"""Banded ridge regression from Gram matrices accumulated over the rows of each fold.
 
-The sums of all spaces are made once. A model of some spaces, each with a weight, needs their part
-of these sums, multiplied by the roots of the weights; a space of no weight is left out. How well a
-mixture of spaces does is kept: models that leave out a space try many of the same mixtures.
+The sums of all spaces are computed once. A model of some spaces, each with a weight, needs their
+blocks of these sums, multiplied by the roots of the weights; a space of zero weight is left out.
+Scores of mixtures are cached: models without a space try many of the same mixtures.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Mixture = tuple[tuple[str, float], ...]  # spaces and their weights, all above 0
 
 
 class BandedGrams:
-    """Sums over the rows of each fold, and what was found from them.
+    """Sums over the rows of each fold, with cached scores.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class BandedGrams:
     y : ndarray
         ``(n_rows, n_targets)``, centred.
     folds : list of (ndarray, ndarray)
-        Rows to train on and rows to choose `alpha` and the mixture by.
+        Rows to train on and rows to select `alpha` and the mixture with.
     alphas : ndarray
-        Values that are tried, ascending.
+        Candidate values, ascending.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class BandedGrams:
         self._scored: dict[Mixture, tuple[Table, Table]] = {}
 
     def predict(self, mixtures: Sequence[Mixture]) -> Table:
-        """From the mixture and `alpha` that do best for each target, ``(n_new, n_targets)``."""
+        """Predictions with the best mixture and `alpha` for each target, ``(n_new, n_targets)``."""
         best = np.full(self.n_targets, -np.inf)
         alphas, chosen = np.ones(self.n_targets), np.zeros(self.n_targets, dtype=np.int64)
         for number, mixture in enumerate(mixtures):
@@ -82,7 +82,7 @@ class BandedGrams:
         return predicted
 
     def scored(self, mixture: Mixture) -> tuple[Table, Table]:
-        """Minus the mean squared error with the best `alpha`, and that `alpha`, a target each."""
+        """Negative mean squared error with the best `alpha`, and that `alpha`, per target."""
         if mixture not in self._scored:
             scores = self._scores(mixture) + ALPHA_SLOPE * np.log(self.alphas)[:, None]
             best = scores.argmax(axis=0)
@@ -106,21 +106,21 @@ class BandedGrams:
         return scores
 
     def _columns(self, mixture: Mixture) -> tuple[NDArray[np.int_], Table]:
-        """Their numbers, and what each of them is multiplied by."""
+        """Indices of the columns, and their factors."""
         columns = [self.places[space] for space, _ in mixture]
         scale = np.repeat([weight for _, weight in mixture], [len(each) for each in columns])
         return np.concatenate(columns), np.sqrt(scale)
 
 
 def _scaled(gram: Table, columns: NDArray[np.int_], scale: Table) -> Table:
-    """The Gram matrix of some columns that are multiplied by `scale`."""
+    """The Gram matrix of some columns multiplied by `scale`."""
     return np.asfortranarray(gram[np.ix_(columns, columns)] * scale * scale[:, None])
 
 
 def _sums(
     x: Sequence[Columns], y: Columns, folds: Folds, n_columns: int
 ) -> tuple[list[Table], list[Table], list[Table]]:
-    """Of each fold ``X'X``, ``X'Y`` and the sums of squares of `Y`."""
+    """For each fold ``X'X``, ``X'Y`` and the sums of squares of `Y`."""
     crosses: list[Table] = [np.zeros((n_columns, y.shape[1])) for _ in folds]
     squares: list[Table] = [np.zeros(y.shape[1]) for _ in folds]
 

@@ -4,15 +4,14 @@ With spaces `X_i` (rows are TRs), this minimises for each target `v`
 
     || y_v - sum_i X_i w_iv ||² + alpha_v sum_i || w_iv ||² / gamma_iv,    sum_i gamma_iv = 1
 
-which is ordinary ridge regression where there is one space (banded ridge: Nunez-Elizalde, Huth &
-Gallant 2019, NeuroImage 197; random search over `gamma`: Dupre la Tour et al. 2022, NeuroImage
-264). `alpha_v` and `gamma_v` are those with the smallest squared error in cross-validation over
-training episodes.
+which is ordinary ridge regression for a single space (banded ridge: Nunez-Elizalde, Huth & Gallant
+2019, NeuroImage 197; random search over `gamma`: Dupre la Tour et al. 2022, NeuroImage 264).
+`alpha_v` and `gamma_v` minimise the squared error in cross-validation over training episodes.
 
-With more columns than rows the same is solved from kernels ``X_i X_i'``, ``(n_rows, n_rows)``, by
-himalaya; else from the columns' products summed over the rows of each fold
-(:mod:`training.partition.banded_grams`), which take no more memory for more rows. Both ways give
-the same predictions.
+With more columns than rows himalaya solves it from kernels ``X_i X_i'``, ``(n_rows, n_rows)``; else
+it is solved from Gram matrices accumulated over the rows of each fold
+(:mod:`training.partition.banded_grams`), whose memory is independent of the number of rows. Both
+give the same predictions.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ from training.partition.banded_grams import BandedGrams, Columns, Mixture
 
 STRENGTHS = np.logspace(-5, 2, 15)  # alpha per row, for spaces of total variance 1
 N_MIXTURES = 10
-CONCENTRATIONS = (0.1, 1.0)  # of himalaya's random search: a few spaces alone, and all alike
-LEAST_WEIGHT = 1e-9  # stands for zero, which himalaya would divide by: nothing is left of a space
-TARGETS_AT_KERNELS = 256  # bounds the memory: alphas x rows x targets are held
+CONCENTRATIONS = (0.1, 1.0)  # of himalaya's random search: sparse and uniform
+LEAST_WEIGHT = 1e-9  # instead of zero, by which himalaya would divide
+TARGETS_AT_KERNELS = 256  # bounds the memory of alphas x rows x targets
 
 
 def mixtures(n_spaces: int, n_random: int, seed: int) -> NDArray[np.float64]:
-    """Weights `gamma` that are tried, ``(2 ** n_spaces - 1 + n_random, n_spaces)``.
+    """Candidate weights `gamma`, ``(2 ** n_spaces - 1 + n_random, n_spaces)``.
 
-    Every subset of the spaces with equal weights, then random ones: so no space is ever forced
-    into a model that is better without it.
+    Every subset of the spaces with equal weights, then random ones: so a space is never forced into
+    a model that is better without it.
 
     Examples
     --------
@@ -86,7 +85,7 @@ def fit_and_predict(
     Raises
     ------
     ValueError
-        If there is no space to predict from.
+        If there are no feature spaces.
     """
     ridge = BandedRidge(
         training,
@@ -102,7 +101,7 @@ def fit_and_predict(
 
 
 class BandedRidge:
-    """Models of some of the spaces each, fitted to the same rows.
+    """Models of subsets of the spaces, fitted to the same rows.
 
     Parameters
     ----------
@@ -111,20 +110,20 @@ class BandedRidge:
     responses : ndarray
         ``(n_rows, n_targets)``, of the training rows; finite.
     folds : list of (ndarray, ndarray)
-        Rows to train on and rows to choose `alpha` and `gamma` by.
+        Rows to train on and rows to select `alpha` and `gamma` with.
     strengths : ndarray
         Values of `alpha` per row.
     n_random : int
-        Random weights, see :func:`mixtures`.
+        Number of random weights, see :func:`mixtures`.
     seed : int
-        Of these.
+        Seed of random weights.
     form : str
-        {"auto", "kernels", "grams"}: how it is solved; it changes nothing but time and memory.
+        {"auto", "kernels", "grams"}: solver; it affects only time and memory.
 
     Raises
     ------
     ValueError
-        If there is no space to predict from.
+        If there are no feature spaces.
     """
 
     def __init__(
@@ -145,7 +144,7 @@ class BandedRidge:
             space: columns.mean(axis=0, dtype=np.float64).astype(columns.dtype)
             for space, columns in training.items()
         }
-        # In the columns' own precision: a copy in float64 would be twice as large as they are.
+        # In the columns' own dtype: a copy in float64 would be twice as large.
         self.x = {space: columns - means[space] for space, columns in training.items()}
         self.x_new = {space: others[space] - means[space] for space in training}
         self.offset = responses.mean(axis=0, dtype=np.float64)
@@ -154,7 +153,7 @@ class BandedRidge:
         self.n_random, self.seed, self.form = n_random, seed, form
 
     def predict(self, spaces: Sequence[str]) -> NDArray[np.float64]:
-        """The other rows from some of the spaces, ``(n_other_rows, n_targets)``."""
+        """Predictions for the other rows from some of the spaces, ``(n_other_rows, n_targets)``."""
         n_columns = sum(self.x[space].shape[1] for space in spaces)
         form = self.form
         if form == "auto":
@@ -201,7 +200,7 @@ def _mixture(spaces: Sequence[str], weights: NDArray[np.float64]) -> Mixture:
 
 
 def _negative_error(n_rows: int) -> Callable[[Columns, Columns], Columns]:
-    """Squared error of a fold as a share of the whole: every row counts alike, in any fold."""
+    """Squared error of a fold relative to all: every row counts equally, in any fold."""
 
     def score(measured: Columns, predicted: Columns) -> Columns:
         error: Columns = -np.square(measured - predicted).sum(axis=-2) / n_rows

@@ -1,4 +1,4 @@
-"""What a partition can be told, and how it says so in words."""
+"""Settings of a partition, and their description."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """All that decides a partition besides models and data.
+    """All settings of a partition other than models and data.
 
     Attributes
     ----------
     spaces : tuple of str
         Some of {"envelope", "spectrogram", "modulation"}.
     n_delays : int or None
-        K: TRs that predictions look back on, itself included; None: as many as the read-out of the
-        model. Sound responses have no delays.
+        K: number of TRs that predictions depend on, their own included; None: as in the model's
+        read-out. Sound responses have no delays.
     n_components : int
-        A wider space is reduced to that many principal components.
+        A wider space is reduced to this many principal components.
     n_mixtures : int
-        Random weights of spaces that are tried, besides all subsets.
+        Number of random weights of spaces to try, besides all subsets.
     seed : int
-        Of these.
+        Seed of the random weights.
 
     Raises
     ------
     ValueError
-        If a space is unknown or given twice, or a number is too small.
+        If a space is unknown or repeated, or a number is too small.
     """
 
     spaces: tuple[str, ...] = SPACES
@@ -66,7 +66,7 @@ class Choices:
                 raise ValueError(f"expected {name} of {least} or more, got {value}")
 
     def options(self) -> list[str]:
-        """Those that are not the usual ones, as on the command line.
+        """Non-default settings, as command-line options.
 
         Examples
         --------
@@ -83,7 +83,7 @@ class Choices:
         return words
 
     def settings(self) -> dict[str, JsonValue]:
-        """For the record."""
+        """Settings for provenance."""
         return {
             "n_delays": self.n_delays or "as the model's read-out",
             "n_components": self.n_components,
@@ -95,7 +95,7 @@ class Choices:
         }
 
     def methods(self, *, kind: str, pooling: str) -> str:
-        """A paragraph that says what is done.
+        """Methods paragraph.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Choices:
             f"of the spaces and {self.n_mixtures} random mixtures of them, each with "
             f"{len(STRENGTHS)} strengths, were tried in cross-validation over up to {N_FOLDS} "
             "folds of training episodes. The unique R² of a space is the R² of all spaces minus "
-            "the R² of all others, both fitted anew, on runs that no regression and no model was "
+            "the R² of all others, fitted separately, on runs that no regression and no model was "
             f"fitted to, {pooled}; the shared R² is the R² of all spaces minus all unique parts. "
             "Negative values occur and were kept."
         )

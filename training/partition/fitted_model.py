@@ -1,4 +1,4 @@
-"""A model of an evaluation, opened again: which runs it learned from, and what it hears in runs."""
+"""A reopened model of an evaluation, with its training runs and features."""
 
 from __future__ import annotations
 
@@ -20,26 +20,24 @@ class FittedModel:
     Parameters
     ----------
     info : ModelInfo
-        Which one; `run` is the folder of its fit.
+        The model; `run` is the folder of its fit.
     prepared : Prepared
         The dataset of the evaluation: that of the fit, or another one.
 
     Raises
     ------
     FileNotFoundError
-        If there is no fit, or its dataset is gone.
+        If there is no fit, or its dataset is missing.
     ValueError
-        If the fit has not come to its end, or is another one than was evaluated.
+        If the fit is not finished, or has changed since the evaluation.
     """
 
     def __init__(self, info: ModelInfo, prepared: Prepared) -> None:
         if not info.run:
-            raise FileNotFoundError("it is not from a fit and cannot be made again")
+            raise FileNotFoundError("it is not from a fit and cannot be reopened")
         model = load_model(info.run, info.name)
         if model.info != info:
-            raise ValueError(
-                f"{info.run} was fitted anew since it was evaluated; evaluate it again"
-            )
+            raise ValueError(f"{info.run} was refitted after it was evaluated; evaluate it again")
         read_out = model.encoder.read_out
         loader = WindowLoader(prepared, read_out, model.encoder.stage, model.input_scale)
         self.name, self.prepared, self.sides = info.name, prepared, model.heard
@@ -49,10 +47,10 @@ class FittedModel:
         self._known = model.heard.known_as(prepared, prepared.runs)
 
     def runs_of(self, subject: str, side: str) -> list[Run]:
-        """A subject's runs whose sounds are on a side of the model's split.
+        """A subject's runs whose stimuli are on a side of the model's split.
 
-        For those whom the model was fitted to, these are the runs of the split; of others the runs
-        in which they heard the same.
+        For subjects that the model was fitted to, these are the runs of the split; for others their
+        runs with the same stimuli.
         """
         return [
             run
@@ -62,7 +60,8 @@ class FittedModel:
         ]
 
     def features(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
-        """What the read-out reads in each run, ``(n_trs, n_channels)``; equal sounds heard once."""
+        """Features of the read-out in each run, ``(n_trs, n_channels)``; equal stimuli are computed
+        once."""
         sounds = {(run.stimulus, run.start, run.n_trs): run for run in runs}
         new = {sound: run for sound, run in sounds.items() if sound not in self._heard}
         tables = self.predictor.features_of_runs(list(new.values()))

@@ -1,10 +1,10 @@
-"""Sound features that need no network: loudness over time, spectrum, and modulation spectrum.
+"""Low-level sound features: loudness over time, spectrum, and modulation spectrum.
 
-All are made from frames of 10 ms. ``"envelope"`` is their root mean square; ``"spectrogram"`` the
-log power in mel bands; ``"modulation"`` how strongly and how fast the log spectrogram changes, see
-:mod:`training.partition.modulation`. A row is the mean over the frames whose centres lie within
-its TR, or over the whole sound where there are no TRs. Before and after the recording there is
-silence.
+All are computed from frames of 10 ms. ``"envelope"`` is their root mean square; ``"spectrogram"``
+the log power in mel bands; ``"modulation"`` the strength and rate of changes in the log
+spectrogram, see :mod:`training.partition.modulation`. A row is the mean over the frames whose
+centres lie within its TR, or over the whole sound without TRs. The recording is zero-padded at both
+ends.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SPACES = ("envelope", "spectrogram", "modulation")
 FRAMES_PER_SECOND = 100
 N_BANDS = 32
 LOWEST_HZ, HIGHEST_HZ = 50.0, 10_000.0
-SPECTRUM_S = 0.046  # of sound behind each spectrum: long enough to part the lowest mel bands
-FLOOR = 1e-7  # power that counts as silence: 70 dB below full scale
+SPECTRUM_S = 0.046  # window of a spectrum: long enough to resolve the lowest mel bands
+FLOOR = 1e-7  # power of silence: 70 dB below full scale
 LONGEST_STEP_S = 0.25  # between modulation spectra
 
 Frames = NDArray[np.floating]
@@ -31,14 +31,14 @@ Frames = NDArray[np.floating]
 def low_level_features(
     prepared: Prepared, run: Run, spaces: Sequence[str] = SPACES
 ) -> dict[str, NDArray[np.float32]]:
-    """Features of the sound of a run.
+    """Features of the stimulus of a run.
 
     Parameters
     ----------
     prepared : Prepared
         The dataset of the run.
     run : Run
-        TR `k` hears from ``start + k * tr`` to ``start + (k + 1) * tr`` seconds of the stimulus.
+        TR `k` covers ``start + k * tr`` to ``start + (k + 1) * tr`` seconds of the stimulus.
     spaces : sequence of str
         Some of {"envelope", "spectrogram", "modulation"}.
 
@@ -102,7 +102,7 @@ def log_mel(sound: Frames, rate: int) -> Frames:
     ).numpy()
     pieces = np.lib.stride_tricks.sliding_window_view(padded, n_window)
     spectrogram = np.empty((n_frames, N_BANDS))
-    for some in np.array_split(np.arange(n_frames), max(1, n_frames // 4096)):  # bounds the memory
+    for some in np.array_split(np.arange(n_frames), max(1, n_frames // 4096)):  # bounds memory
         power = np.square(np.abs(np.fft.rfft(pieces[firsts[some]] * taper, axis=1)))
         spectrogram[some] = np.log1p(power @ bands / (FLOOR * taper.sum() ** 2))
     return spectrogram
@@ -114,11 +114,11 @@ def row_means(values: Frames, times: Frames, seconds: float, n_rows: int) -> Fra
     Parameters
     ----------
     values, times : ndarray
-        Frames and their centres in seconds, 0 where the first row begins.
+        Frames and their centres in seconds, with 0 at the beginning of the first row.
     seconds : float
         Length of a row.
     n_rows : int
-        How many; frames outside of them are left out.
+        Number of rows; frames outside of them are ignored.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def row_means(values: Frames, times: Frames, seconds: float, n_rows: int) -> Fra
 
 
 def _piece(audio: NDArray[np.int16], rate: int, start: float, stop: float) -> Frames:
-    """Sound from `start` to `stop` in seconds, silence where there is none."""
+    """Audio from `start` to `stop` in seconds, zero-padded."""
     first, last = round(start * rate), round(stop * rate)
     sound = np.zeros(last - first)
     inside = audio[max(first, 0) : max(last, 0)]

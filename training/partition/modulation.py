@@ -1,9 +1,9 @@
-"""The modulation spectrum: how fast a log spectrogram changes over time and over frequency.
+"""Modulation spectrum: rates of change of a log spectrogram over time and frequency.
 
 The log spectrogram of one second is Fourier-transformed over time and over frequency (Singh &
 Theunissen 2003, JASA 114). Power is averaged in octaves of temporal rate (1 to 32 Hz) and of
-spectral scale (cycles over the whole range of bands), upward and downward sweeps apart, as the
-cortical model of Chi, Ru & Shamma 2005 (JASA 118) does with filters.
+spectral scale (cycles over the whole range of bands), separately for upward and downward sweeps,
+similar to the filters of the cortical model of Chi, Ru & Shamma 2005 (JASA 118).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 WINDOW_S = 1.0
 RATES_HZ = ((1, 2), (2, 4), (4, 8), (8, 16), (16, 32))
-SCALES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, 17))  # cycles over all bands; the first: all alike
+SCALES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, 17))  # cycles over all bands; the first: constant
 N_CHANNELS = len(RATES_HZ) * (2 * len(SCALES) - 1)
 
 Frames = NDArray[np.floating]
@@ -29,7 +29,7 @@ def modulation_spectrum(
     spectrogram : ndarray
         ``(n_frames, n_bands)``, logarithms.
     frames_per_second : int
-        At least 64, so that 32 Hz can be told.
+        At least 64, so that 32 Hz is resolved.
     step : int
         Frames from one window to the next.
 
@@ -53,7 +53,7 @@ def modulation_spectrum(
             f"a modulation spectrum needs {WINDOW_S:g} s of sound ({n_window} frames), got "
             f"{n_frames}"
         )
-    taper = np.hanning(n_window + 2)[1:-1, None]  # its ends are not zero
+    taper = np.hanning(n_window + 2)[1:-1, None]  # nonzero at its ends
     firsts = np.arange(0, n_frames - n_window + 1, step)
     octaves = _octaves(n_window, n_bands, frames_per_second)
     rows = []
@@ -66,13 +66,14 @@ def modulation_spectrum(
 
 
 def _octaves(n_window: int, n_bands: int, frames_per_second: int) -> Frames:
-    """What turns the power at all rates and scales into means, ``(45, n_rates * n_scales)``."""
+    """Averaging matrix from power at all rates and scales to octaves, ``(45, n_rates *
+    n_scales)``."""
     rate = np.fft.fftfreq(n_window, 1 / frames_per_second)[:, None]
     scale = np.arange(n_bands // 2 + 1)[None]
     means = []
     for slow, fast in RATES_HZ:
         for coarse, fine in SCALES:
-            # Where all bands change alike, both directions of a real spectrogram hold the same.
+            # For changes common to all bands, both directions of a real spectrogram are equal.
             for sign in (1,) if coarse == 0 else (1, -1):
                 inside = (sign * rate >= slow) & (sign * rate < fast)
                 inside = inside & (scale >= coarse) & (scale < fine)

@@ -1,4 +1,4 @@
-"""The partition of one model on one subject."""
+"""Variance partition of one model on one subject."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Features = NDArray[np.float32]
 
 
 class SoundFeatures:
-    """Low-level features of runs; equal sounds are heard once."""
+    """Low-level features of runs; equal stimuli are computed once."""
 
     def __init__(self, prepared: Prepared, spaces: Sequence[str]) -> None:
         self.prepared, self.spaces = prepared, spaces
         self._heard: dict[tuple[str, float, int], dict[str, Features]] = {}
 
     def of(self, run: Run) -> dict[str, Features]:
-        """By space, ``(n_trs, n_channels)``."""
+        """Features by space, ``(n_trs, n_channels)``."""
         key = (run.stimulus, run.start, run.n_trs)
         if key not in self._heard:
             self._heard[key] = low_level_features(self.prepared, run, self.spaces)
@@ -40,16 +40,16 @@ class SoundFeatures:
 
 @dataclass(frozen=True)
 class SubjectPartition:
-    """Of one model and subject.
+    """Partition of one model and subject.
 
     Attributes
     ----------
     there : ndarray
-        ``(n_targets,)`` bool: targets that the subject has in all training runs.
+        ``(n_targets,)`` bool: targets that exist in all training runs of the subject.
     decomposition : Decomposition
-        Of these targets.
+        Result for these targets.
     notes : tuple of str
-        What a reader must know.
+        Remarks for the reader.
     """
 
     there: NDArray[np.bool_]
@@ -57,7 +57,7 @@ class SubjectPartition:
     notes: tuple[str, ...]
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Columns of the table, ``(n_targets,)`` each; NaN for targets that are not there."""
+        """Columns of the table, ``(n_targets,)`` each; NaN for missing targets."""
         parts = self.decomposition
         values = {"r2_full": parts.r2_full, "r_full": parts.r_full}
         values |= {f"alone_{space}": own for space, own in parts.alone.items()}
@@ -79,28 +79,28 @@ def partition_subject(
     choices: Choices,
     pooling: Pooling = "mean",
 ) -> SubjectPartition:
-    """Fit to training runs, score others.
+    """Fit to training runs and score others.
 
     Parameters
     ----------
     model : FittedModel
-        Gives the space "model".
+        Provides the space "model".
     sounds : SoundFeatures
-        Gives the other ones.
+        Provides the other spaces.
     training, scored : sequence of Run
         Of one subject; no episode on both sides.
     targets : sequence of int
         Columns of the prepared responses.
     choices : Choices
-        How.
+        Settings.
     pooling : str
         {"mean", "fisher_z", "concatenated"}, over runs.
 
     Raises
     ------
     ValueError
-        If there is nothing to fit to or to score, a run is scored that was trained on, or a space
-        does not vary.
+        If there is nothing to fit to or to score, a scored run was trained on, or a space does not
+        vary.
     """
     if not training or not scored:
         which = "scored" if training else "training"

@@ -1,4 +1,4 @@
-"""``partition``: from the folder of an evaluation to a folder with its variance partition."""
+"""``partition``: variance partition of an evaluation, written to a folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def partition(
     seed: int = 0,
     progress: bool = True,
 ) -> PartitionInfo:
-    """What each model of an evaluation explains beyond low-level sound features.
+    """Variance that each model of an evaluation explains beyond low-level sound features.
 
     For each model and subject, regressions are fitted to the subject's runs of the episodes that
     the model was trained on, and scored on the runs that the evaluation scored; see
@@ -66,12 +66,12 @@ def partition(
     models : sequence of str
         Names in the evaluation; empty for all.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something already.
+        If `out` is not empty.
     FileNotFoundError
         If the evaluation or its dataset is missing.
     ValueError
@@ -142,7 +142,7 @@ def partition(
 
 
 def _scored_runs(table: Any, model: FittedModel, subject: str) -> list[Run]:
-    """The runs of a subject, or sounds, that the evaluation scored a model on."""
+    """The runs of a subject, or sounds, that a model was scored on in the evaluation."""
     own = table[(table["model"] == model.name) & (table["subject"] == subject)]
     names = set(own["name"])
     return [run for run in model.prepared.runs if run.subject == subject and run.name in names]

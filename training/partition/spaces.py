@@ -1,8 +1,7 @@
-"""From the features of runs to the columns of a regression: standardised, reduced, delayed.
+"""Regression columns from features of runs: standardised, reduced, delayed.
 
-Everything that is estimated here (means, scales, principal components) is estimated from training
-runs and only applied to others. Delays are made within each run: before its first TR there are
-zeros, the training mean.
+Means, scales and principal components are estimated from training runs only and applied to others.
+Delays are applied within each run: before its first TR there are zeros, the training mean.
 """
 
 from __future__ import annotations
@@ -19,36 +18,36 @@ NO_VARIANCE = 1e-12
 
 
 class FeatureSpace:
-    """A feature space whose scales are those of training runs.
+    """A feature space scaled with statistics of training runs.
 
     Channels are centred and divided by their standard deviation, or by the root mean square of all
-    of these where theirs is smaller (units that hardly ever fire would be blown up to noise). More
-    than `n_components` channels are then reduced to so many principal components. The whole is
-    divided by the root of its total variance: regularisation treats a wide space as it treats a
-    narrow one.
+    of these if theirs is smaller (otherwise noise in rarely active units would be amplified). More
+    than `n_components` channels are then reduced to that many principal components. The result is
+    divided by the root of its total variance, so that regularisation does not depend on the width
+    of a space.
 
     Parameters
     ----------
     name : str
-        For messages.
+        Name for messages.
     training : sequence of array
         ``(n_trs, n_channels)`` of each training run.
     n_delays : int
-        K: TRs that a prediction looks back on, itself included.
+        K: number of TRs that a prediction depends on, its own included.
     n_components : int
-        Largest number of channels that are kept.
+        Maximal number of channels.
 
     Attributes
     ----------
     n_channels, n_kept : int
-        Before and after the reduction.
+        Number of channels before and after the reduction.
     explained : float
-        Share of the variance of the standardised channels that is kept.
+        Fraction of the variance of the standardised channels that is kept.
 
     Raises
     ------
     ValueError
-        If there is nothing to train on, a value is not finite, or nothing varies.
+        If there is no training run, a value is not finite, or nothing varies.
 
     Examples
     --------
@@ -67,7 +66,7 @@ class FeatureSpace:
             raise ValueError(f"feature space {name!r} has no training runs")
         if not all(np.isfinite(table).all() for table in training):
             raise ValueError(f"feature space {name!r} has values that are not finite")
-        # Summed up run by run: the rows of a season take a gigabyte in float64.
+        # Accumulated run by run: the rows of a season take a gigabyte in float64.
         n_rows = sum(len(table) for table in training)
         self.mean = np.sum([table.sum(axis=0, dtype=float) for table in training], axis=0) / n_rows
         squares = [np.square(table - self.mean).sum(axis=0) for table in training]
@@ -100,5 +99,5 @@ class FeatureSpace:
         return delayed(((features - self.mean) @ self.mixing).astype(np.float32), self.n_delays)
 
     def apply_all(self, runs: Sequence[Features]) -> NDArray[np.float32]:
-        """Columns of several runs, one below the other; delays stay within each."""
+        """Concatenated columns of several runs; delays stay within each."""
         return np.concatenate([self.apply(features) for features in runs])

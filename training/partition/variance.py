@@ -1,16 +1,15 @@
-"""What each feature space explains alone, and what nothing but it explains.
+"""Variance decomposition: R² of each feature space alone, and its unique part.
 
 With the full model of all spaces and, for each space `s`, a model without it,
 
     unique_s = R²(all spaces) - R²(all spaces but s)
     shared   = R²(all spaces) - sum_s unique_s
 
-R² is that of runs which no model was fitted to, and every model is fitted anew with its own
-regularisation. So a unique part may come out slightly negative (a space that only adds noise), and
-the shared one, which is whatever no single space is needed for, may too. The alternative, the
-product measure, splits the R² of the full model alone into one part for each space (Dupre la Tour
-et al. 2022, NeuroImage 264); it halves what two spaces share instead of setting it apart, and is
-not used here.
+R² is on runs that no model was fitted to, and every model is fitted separately with its own
+regularisation. So a unique part may be slightly negative (a space that only adds noise), and so may
+the shared one, the remainder. The alternative, the product measure, splits the R² of the full model
+into one part for each space (Dupre la Tour et al. 2022, NeuroImage 264); it divides shared variance
+equally instead of separating it, and is not used here.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ Scores = NDArray[np.float64]  # (n_targets,)
 
 @dataclass(frozen=True)
 class Decomposition:
-    """R² of held-out runs, split; all ``(n_targets,)``.
+    """Decomposed R² of held-out runs; all ``(n_targets,)``.
 
     Attributes
     ----------
     r2_full, r_full : ndarray
         R² and Pearson's r of the model of all spaces.
     alone, unique : dict
-        By space: R² of the model of nothing else; what R² loses without it.
+        By space: R² of the model with only this space; loss of R² without it.
     """
 
     r2_full: Scores
@@ -48,12 +47,12 @@ class Decomposition:
 
     @property
     def shared(self) -> Scores:
-        """What no single space is needed for."""
+        """The part that no single space is needed for."""
         return self.r2_full - np.sum(list(self.unique.values()), axis=0)
 
 
 def needed_models(spaces: Sequence[str]) -> list[tuple[str, ...]]:
-    """The combinations of spaces to fit: all, all but each, each alone; every one once.
+    """The combinations of spaces to fit: all, all but each, each alone, without duplicates.
 
     Examples
     --------
@@ -84,14 +83,14 @@ def decompose(
     responses : ndarray
         ``(n_rows, n_targets)``, finite.
     held_out : sequence of (ndarray, mapping)
-        For each run that is scored its responses ``(n_trs, n_targets)`` and its spaces.
+        For each scored run its responses ``(n_trs, n_targets)`` and its spaces.
     folds : list of (ndarray, ndarray)
         See :func:`training.folds.folds_by_episode`.
     pooling : str
-        {"mean", "fisher_z", "concatenated"}: of scores over runs; R² is never pooled as Fisher's z
-        but averaged then.
+        {"mean", "fisher_z", "concatenated"}: pooling of scores over runs; with "fisher_z", R² is
+        averaged instead.
     n_random, seed : int
-        Random mixtures of spaces that are tried, and their seed.
+        Random mixtures of spaces to try, and their seed.
 
     Raises
     ------

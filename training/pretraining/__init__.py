@@ -1,7 +1,7 @@
-"""Self-supervised training of SoundNet on a folder of audio: nobody labels anything.
+"""Self-supervised pretraining of SoundNet on unlabelled audio.
 
-``recipe`` says all that decides the result. ``crops`` draws pairs of crops from a corpus,
-``augmentation`` changes them, ``targets`` describes what is heard in them by spectra and modulation
-spectra, ``objectives`` compares the network with these descriptions and crops with each other,
-``blocked_training`` is the fast way through the lower stages, ``loop`` the training itself.
+``recipe`` defines the settings. ``crops`` draws pairs of crops from a corpus, ``augmentation``
+augments them, ``targets`` computes spectra and modulation spectra as regression targets,
+``objectives`` defines the losses on these targets and between crops, ``blocked_training`` is a fast
+implementation of the lower stages, ``loop`` the training loop.
 """

@@ -1,4 +1,4 @@
-"""Changes that leave what is heard recognisable: filter, room, mixture, noise, level."""
+"""Augmentations that preserve the content: filter, reverberation, mixing, noise, level."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Tensor
 from training.pretraining.recipe import AugmentationSettings
 from training.pretraining.targets import SAMPLE_RATE
 
-N_FILTER_POINTS = 8  # of the random filter, evenly on a logarithmic axis
+N_FILTER_POINTS = 8  # of the random filter, equally spaced on a logarithmic axis
 LOWEST_HZ = 20.0
 MIXING_DB = (5.0, 30.0)
 NOISE_DB = (15.0, 60.0)
 TELEPHONE_HZ = (3_000.0, 8_000.0)
 TELEPHONE_DB = -60.0
 REVERBERATION_S = (0.1, 0.8)
-DIRECT_DB = (0.0, 15.0)  # of the direct sound over the reverberation
+DIRECT_DB = (0.0, 15.0)  # direct-to-reverberant ratio
 SMALLEST = 1e-6
 
 
 def augment(
     crops: Tensor, settings: AugmentationSettings, generator: np.random.Generator
 ) -> Tensor:
-    """Change crops, each in its own way.
+    """Augment crops independently.
 
     Parameters
     ----------
     crops : Tensor
         ``(n_crops, n_samples)``.
     settings : AugmentationSettings
-        What is done.
+        Augmentations to apply.
     generator : numpy Generator
-        Decides how.
+        Source of all random choices.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def augment(
         crops = torch.fft.irfft(torch.fft.rfft(crops) * gains, n=crops.shape[1])
     if settings.room:
         chosen_rows = np.flatnonzero(generator.random(n_crops) < settings.room)
-        if len(chosen_rows):  # no transform takes an empty batch
+        if len(chosen_rows):  # the transforms do not accept an empty batch
             rows = torch.from_numpy(chosen_rows)
             direct, gain = crops[rows], gain_of(DIRECT_DB)[rows]
             heard = _reverberation(direct, generator)
@@ -105,7 +105,7 @@ def _filters(
 def _low_passes(
     n_crops: int, n_samples: int, chosen: np.ndarray, generator: np.random.Generator
 ) -> Tensor:
-    """Gains that take away what is above a frequency, as recordings at lower rates lack it."""
+    """Gains of random low-pass filters, as for recordings at lower rates."""
     hertz = np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE)
     cutoff = _log_uniform(TELEPHONE_HZ, n_crops, generator)
     gains = np.where(hertz > cutoff[:, None], 10 ** (TELEPHONE_DB / 20), 1.0)

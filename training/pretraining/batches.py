@@ -1,6 +1,6 @@
-"""What a step of pretraining hears and what it is asked for, prepared ahead of it.
+"""Batches of pretraining: augmented audio and targets, prepared in advance.
 
-Every draw comes from the recipe's seed and the number of the step.
+All draws are seeded by the recipe's seed and the step number.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from training.pretraining.targets import SAMPLE_RATE, Targets
 from training.pretraining.teachers import Teachers
 from training.pretraining.words import WordCrops, Words
 
-N_AHEAD = 2  # steps that are prepared ahead
+N_AHEAD = 2  # steps prepared in advance
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step.
+    """Data of one step.
 
     Attributes
     ----------
     audio : Tensor
-        ``(n_crops, n_samples)``, changed and brought to the level; crops with words come last.
+        ``(n_crops, n_samples)``, augmented and level-normalised; crops with words come last.
     targets : dict of str to Tensor
-        Descriptions of the other crops, by name.
+        Targets of the other crops, by name.
     words : Words or None
-        Which words the last crops hold.
+        Words in the last crops.
     """
 
     audio: Tensor
@@ -45,21 +45,21 @@ class Batch:
 
 
 class Batches:
-    """Draws crops, changes and describes them, and looks up what teachers said of them before.
+    """Generator of augmented crops with their targets and teachers' embeddings.
 
     Parameters
     ----------
     corpus : Corpus
     recipe : PretrainRecipe
     teachers : Teachers
-        That have heard the corpus.
+        Teachers with tables of the corpus.
 
     Attributes
     ----------
     targets : Targets
-        Descriptions, to be calibrated.
+        Targets, to be calibrated.
     n_words : int
-        Of the vocabulary; 0 where no words are drawn.
+        Size of the vocabulary; 0 if no words are drawn.
     """
 
     def __init__(self, corpus: Corpus, recipe: PretrainRecipe, teachers: Teachers) -> None:
@@ -73,23 +73,23 @@ class Batches:
         self.n_words = len(self.words.vocabulary) if self.words else 0
 
     def calibrate(self) -> None:
-        """Take the scale of the descriptions from crops that are drawn for it alone."""
+        """Estimate the scale of the targets from crops drawn for this purpose."""
         n_steps = self.recipe.schedule.calibration_steps
         drawn = [self._drawn(-1 - i) for i in range(n_steps)]
         self.targets.calibrate(torch.cat([audio for audio, _, _ in drawn]))
         self.teachers.calibrate([crops for _, crops, _ in drawn])
 
     def scales(self) -> dict[str, Tensor]:
-        """What :meth:`calibrate` has found, to go on with."""
+        """Results of :meth:`calibrate`, for resuming."""
         return {**self.targets.state_dict(), **self.teachers.state_dict()}
 
     def load_scales(self, scales: dict[str, Tensor]) -> None:
-        """Go on with scales that were found before."""
+        """Restore scales from an earlier calibration."""
         for part in (self.targets, self.teachers):
             part.load_state_dict({name: scales[name] for name in part.state_dict()})
 
     def ahead(self, steps: range) -> Iterator[Batch]:
-        """Batches of these steps, prepared by a thread while the one before is learned from."""
+        """Batches of these steps, each prepared in a thread during the step before."""
         with ThreadPoolExecutor(1) as pool:
             waiting = [pool.submit(self.batch, step) for step in steps[:N_AHEAD]]
             for step in steps:
@@ -107,7 +107,7 @@ class Batches:
         return Batch(audio, targets, words)
 
     def _drawn(self, step: int) -> tuple[Tensor, Crops, Words | None]:
-        """Changed crops; negative steps are those of the calibration, which needs no words."""
+        """Augmented crops; negative steps are for the calibration, which needs no words."""
         generator = np.random.default_rng([self.recipe.seed, int(step < 0), abs(step)])
         crops = self.crops.draw(generator)
         audio = augment(torch.from_numpy(crops.audio), self.recipe.augmentation, generator)

@@ -1,11 +1,11 @@
-"""The stages of SoundNet in training, by matrix products where convolutions are slow.
+"""Training forward pass of SoundNet, with matrix products where convolutions are slow.
 
-The same numbers as :meth:`SoundNet.forward` in training mode (but for conv outputs at the end of a
-crop that no pooling window uses, which are left out of BatchNorm's statistics here), in about half
-of the time on a processor. BatchNorm comes down to a factor and an offset per channel once mean and
-variance are known: the factor goes into the kernel, or into the frames before pooling, and the
-offset is added after it. For conv1, whose input needs no gradient, mean and variance follow from
-the covariance of the input's windows.
+Equivalent to :meth:`SoundNet.forward` in training mode (except that conv outputs at the end of a
+crop outside all pooling windows are left out of BatchNorm's statistics), in about half of the time
+on a CPU. BatchNorm is a factor and an offset per channel once mean and variance are known: the
+factor goes into the kernel, or into the frames before pooling, and the offset is added after it.
+For conv1, whose input needs no gradient, mean and variance follow from the covariance of the
+input's windows.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def training_stages(
     Parameters
     ----------
     soundnet : SoundNet
-        The published network, in training mode; its running statistics move, but for conv1 and
-        conv2 after :func:`freeze_lower`.
+        The published network, in training mode; running statistics are updated, except for conv1
+        and conv2 after :func:`freeze_lower`.
     audio : Tensor
-        ``(n_clips, n_samples)``, scaled as the network expects it.
+        ``(n_clips, n_samples)``, at the network's input scale.
     with_conv2 : bool
-        conv2 as well, its frames within pooling windows.
+        Include conv2, with its frames within pooling windows.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def training_stages(
             activations = F.relu(activations + offset)
             stages[second.name] = activations.flatten(1, 2).transpose(1, 2)
             frames = activations.amax(dim=2)
-        else:  # a maximum first leaves less to do
+        else:  # pooling first reduces the work
             frames = F.relu(activations.max(dim=2).values + offset)
         frames = frames.transpose(1, 2)
     else:
@@ -72,7 +72,7 @@ def _pooled_from_audio(soundnet: SoundNet, layer: Layer, audio: Tensor) -> Tenso
     n_windows = n_conv_outputs(layer, audio.shape[1]) // layer.pool
     plain = blocked_kernel(weight, layer.stride, layer.pool)
     blocks = blocked_frames(audio[..., None], plain, layer.padding, n_windows).flatten(0, 1)
-    # Statistics in full precision: under autocast the products would have but 8 bits.
+    # Statistics in full precision: under autocast the products would have only 8 bits.
     with torch.no_grad(), torch.autocast(blocks.device.type, enabled=False):
         taps = [slice(layer.stride * o, layer.stride * o + layer.kernel) for o in range(layer.pool)]
         sums, products = blocks.sum(0), blocks.T @ blocks
@@ -103,7 +103,7 @@ def _scaled(soundnet: SoundNet, layer: Layer, frames: Tensor) -> tuple[Tensor, T
 
 
 def freeze_lower(soundnet: SoundNet) -> None:
-    """From now on conv1 and conv2 stay as they are, statistics included."""
+    """Freeze conv1 and conv2, statistics included."""
     for layer in soundnet.layers[:N_LOWER]:
         soundnet.block(layer.name).requires_grad_(False).eval()
 
@@ -116,7 +116,7 @@ def _parts(soundnet: SoundNet, layer: Layer) -> tuple[nn.Conv1d, nn.BatchNorm1d]
 def _normalise(
     norm: nn.BatchNorm1d, conv: nn.Conv1d, mean: Tensor, variance: Tensor, n: int
 ) -> Tensor:
-    """BatchNorm's factor; moves its running statistics, to which the bias of `conv` belongs."""
+    """BatchNorm's factor; updates its running statistics, which include the bias of `conv`."""
     with torch.no_grad():
         bias = 0.0 if conv.bias is None else conv.bias
         norm.get_buffer("running_mean").lerp_(mean + bias, MOMENTUM)

@@ -1,4 +1,4 @@
-"""From a pretraining to a checkpoint of the plugin."""
+"""Export of a pretraining to a checkpoint of the package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USE = (
 def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str:
     """Write the network of a finished pretraining as a checkpoint; returns its hash.
 
-    Convolution weights are kept with half precision on disk.
+    Convolution weights are stored in half precision.
 
     Parameters
     ----------
@@ -33,46 +33,45 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
     out : path-like
         The ``.safetensors`` file.
     name : str
-        Of the checkpoint; the run's folder name by default.
+        Name of the checkpoint; by default that of the folder.
 
     Raises
     ------
     FileNotFoundError
         If there is no pretraining.
     ValueError
-        If it has not come to its end.
+        If it is not finished.
     """
     folder = PretrainFolder(run)
     recipe = folder.recipe()
     state = folder.read_state()
     if state is None or state.step < recipe.schedule.steps:
         raise ValueError(
-            f"{folder.path} has not come to its end; run python -m training pretrain with --resume "
-            "first"
+            f"{folder.path} is not finished; run python -m training pretrain with --resume first"
         )
     card = _card(folder, recipe, name, scores={"losses": dict(state.history[-1].losses)})
     return write_checkpoint(out, card, trained_soundnet(folder.path), dtype=torch.float16)
 
 
 def rehearse(folder: PretrainFolder, soundnet: SoundNet, *, name: str = "") -> None:
-    """Write and read the checkpoint of a pretraining as it begins, and remove it again.
+    """Write and read back the checkpoint of a pretraining at its start, and remove it again.
 
-    Whatever could go wrong with it after hours goes wrong now: a name that no card has, a network
-    that is not the one of the result, a folder without space or rights.
+    Errors that would occur after hours occur now: an invalid name, an inconsistent network, a
+    folder without space or permissions.
 
     Parameters
     ----------
     folder : PretrainFolder
-        Of the pretraining, which has begun.
+        Folder of the pretraining, just started.
     soundnet : SoundNet
         The network before its first step.
     name : str
-        Of the checkpoint.
+        Name of the checkpoint.
 
     Raises
     ------
     ValueError, OSError
-        As :func:`write_pretrained` would.
+        As raised by :func:`write_pretrained`.
     """
     trial = folder.path / ".rehearsal.safetensors"
     network = SoundNet()
@@ -85,7 +84,7 @@ def rehearse(folder: PretrainFolder, soundnet: SoundNet, *, name: str = "") -> N
 
 
 def trained_soundnet(out: str | Path) -> SoundNet:
-    """The network of a run as it stands, in inference mode."""
+    """The current network of a pretraining, in inference mode."""
     folder = PretrainFolder(out)
     state = folder.read_state()
     if state is None:
@@ -128,15 +127,17 @@ def _card(
             input_scale=origin["input_scale"],
             provenance=provenance,
             scores=scores or {},
-            licence=origin.get("start_licence", ""),  # its notice goes with what comes of it
+            licence=origin.get("start_licence", ""),  # its notice carries over
             use=_use(recipe),
         )
     except ValidationError as error:
-        raise ValueError(f"the checkpoint of {folder.path} cannot be: {describe(error)}") from error
+        raise ValueError(
+            f"the checkpoint of {folder.path} would be invalid: {describe(error)}"
+        ) from error
 
 
 def _use(recipe: PretrainRecipe) -> str:
-    """What the network learned from, in words.
+    """Description of the training for the card.
 
     Examples
     --------
@@ -156,7 +157,7 @@ def _use(recipe: PretrainRecipe) -> str:
 
 
 def _summary(manifest: dict[str, JsonValue]) -> JsonValue:
-    """What a card says of a corpus: sources with version, licences, hours and checksum."""
+    """Summary of a corpus for the card: sources with version, licences, hours and checksum."""
     told = ("name", "version", "sha256", "licences", "hours", "made_with")
     sources = manifest.get("sources", [])
     assert isinstance(sources, list)

@@ -1,4 +1,4 @@
-"""Pairs of crops of recordings of a corpus."""
+"""Pairs of crops from recordings of a corpus."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from training.corpus.corpus import Corpus
 from training.pretraining.recipe import CropSettings
 from training.pretraining.targets import SAMPLE_RATE
 
-SILENT = 1e-4  # root mean square below which a crop is drawn again, relative to full scale
+SILENT = 1e-4  # root mean square below which a crop is redrawn, relative to full scale
 MOST_TRIES = 20
 
 
 @dataclass(frozen=True)
 class Crops:
-    """Crops of one step, and which part of which recording each of them is.
+    """Crops of one step, with their positions in the recordings.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class Crops:
     recordings : ndarray
         int64 ``(n_crops,)``: rows of the corpus.
     start_s, stop_s : ndarray
-        float64 ``(n_crops,)``: seconds of the recording as it is in the corpus, before any change
-        of speed; of a recording that is shorter than a crop, from its beginning to its end.
+        float64 ``(n_crops,)``: position in seconds of the recording in the corpus, before any
+        change of speed; the whole recording if it is shorter than a crop.
     """
 
     audio: NDArray[np.float32]
@@ -39,24 +39,23 @@ class Crops:
 
 
 class PairedCrops:
-    """Draws recordings and two crops of each.
+    """Sampler of recordings and two crops of each.
 
-    Recordings of single words, which have a label, are not drawn: see
-    :mod:`training.pretraining.words`.
+    Recordings with a label (single words) are not drawn: see :mod:`training.pretraining.words`.
 
     Parameters
     ----------
     corpus : Corpus
-        Where recordings come from.
+        Source of the recordings.
     settings : CropSettings
-        How they are drawn.
+        Sampling settings.
     speed : float
-        Largest change of speed in octaves.
+        Maximal change of speed in octaves.
 
     Raises
     ------
     ValueError
-        If there are fewer recordings than a step needs, or no such kind.
+        If there are fewer recordings than a step needs, or a kind does not exist.
     """
 
     def __init__(self, corpus: Corpus, settings: CropSettings, speed: float) -> None:
@@ -83,7 +82,7 @@ class PairedCrops:
         weights *= kinds.map(settings.kind_weights).fillna(1.0).to_numpy()
         if np.count_nonzero(weights) < settings.recordings_per_step:
             raise ValueError(
-                f"a step takes {settings.recordings_per_step} recordings, crops.kind_weights leave "
+                f"a step takes {settings.recordings_per_step} recordings, kind_weights leaves "
                 f"{np.count_nonzero(weights)}; give more kinds a weight"
             )
         self.weights = weights / weights.sum()
@@ -118,9 +117,9 @@ class PairedCrops:
     def _crop(
         self, recording: int, n_read: int, generator: np.random.Generator
     ) -> tuple[NDArray[np.float32], float, float]:
-        """`n_read` samples from anywhere at the length of a crop, with their place in seconds.
+        """`n_read` samples from a random position, resampled to a crop's length, with their times.
 
-        A shorter recording lies anywhere in silence.
+        A shorter recording is placed randomly in zeros.
         """
         length = int(self.lengths[recording])
         if length <= n_read:
@@ -141,7 +140,7 @@ class PairedCrops:
 
 
 def at_length(samples: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
-    """The same sound faster or slower, so that it has `n_samples`.
+    """The signal sped up or slowed down to `n_samples`.
 
     Examples
     --------

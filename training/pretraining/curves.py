@@ -1,4 +1,4 @@
-"""The losses of a pretraining over its steps."""
+"""Loss curves of a pretraining."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.pretraining.run import LossRow
 
 
 def draw_losses(history: Sequence[LossRow]) -> bytes:
-    """A PNG: each objective on an axis of its own, its stages as lines."""
+    """PNG of the losses: one panel per objective, one line per stage."""
     from matplotlib.figure import Figure
 
     objectives: dict[str, list[str]] = {}

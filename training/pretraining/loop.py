@@ -1,8 +1,8 @@
 """The pretraining loop.
 
-A step: crops that were drawn, changed and described (:mod:`training.pretraining.batches`) are
-heard, and what was heard is compared. Every draw comes from the recipe's seed and the number of
-the step, so that a run which was killed and resumed goes on exactly as it would have.
+A step: augmented crops with targets (:mod:`training.pretraining.batches`), forward pass, losses.
+All draws are seeded by the recipe's seed and the step number, so that an interrupted pretraining
+resumes with an identical result.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from training.provenance import git_revision, versions
 
 
 class Learner(nn.Module):
-    """The network with the read-outs that it is trained by."""
+    """The network with its auxiliary read-outs."""
 
     def __init__(
         self, start: Start, recipe: PretrainRecipe, teachers: Sequence[Role] = (), n_words: int = 0
@@ -68,27 +68,28 @@ def pretrain(
     progress: bool = True,
     name: str = "",
 ) -> None:
-    """Train SoundNet on a corpus without labels.
+    """Train SoundNet on an unlabelled corpus.
 
     Parameters
     ----------
     recipe : PretrainRecipe
-        All that decides the result.
+        All settings that determine the result.
     out : path-like
-        Folder of the run, see :mod:`training.pretraining.run`.
+        Output folder, see :mod:`training.pretraining.run`.
     resume : bool
-        Go on with the run in `out` if there is one.
+        Resume the pretraining in `out` if there is one.
     progress : bool
-        Show a bar on standard error.
+        Show a progress bar on standard error.
     name : str
-        Of the checkpoint that is to come of it, which is tried before the first step.
+        Name of the future checkpoint, validated before the first step.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something and `resume` is false.
+        If `out` is not empty and `resume` is false.
     FileNotFoundError, ValueError
-        If the corpus or the start is missing, damaged or unfit, or the loss is no longer finite.
+        If the corpus or the start is missing, damaged or unsuitable, or the loss is no longer
+        finite.
     """
     accelerator = join_processes(recipe.mixed_precision)
     if accelerator.num_processes > 1:

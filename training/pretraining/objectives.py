@@ -1,7 +1,7 @@
-"""What the network is asked for: what it hears, which crops belong together, which words they are.
+"""Objectives of pretraining: regression of targets, contrast between crops, word classification.
 
-A crop is described by its own sound (:mod:`training.pretraining.targets`) and by teachers
-(:mod:`training.teachers`); the names of descriptions are those of both.
+A crop's targets come from its own audio (:mod:`training.pretraining.targets`) and from teachers
+(:mod:`training.teachers`); both share one namespace.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ HIDDEN, PROJECTED = 512, 128
 
 
 class Objectives(nn.Module):
-    """Read-outs of the network that exist only while it is trained.
+    """Auxiliary read-outs of the network, used only in training.
 
     Parameters
     ----------
     settings : ObjectiveSettings
-        Which objectives there are and how much each counts.
+        Objectives and their weights.
     teachers : sequence of Role
-        Further descriptions.
+        Further targets.
     words : WordObjective, optional
-        For the crops behind those that `settings` tells of.
+        For the crops after those described by `settings`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Objectives(nn.Module):
         self.needs_conv2 = any(term.stage == "conv2" for term in self.related)
 
     def roles_of(self, stage: str) -> list[Role]:
-        """Descriptions that are read from a stage."""
+        """Targets predicted from a stage."""
         return [role for role in self.roles if stage in role.stages]
 
     def forward(
@@ -92,7 +92,7 @@ class Objectives(nn.Module):
         targets: Mapping[str, Tensor],
         words: Words | None = None,
     ) -> dict[str, Tensor]:
-        """Weighted losses by name; their sum is what is minimised.
+        """Weighted losses by name; their sum is minimised.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class Objectives(nn.Module):
         targets : mapping
             From :class:`Targets`, and ``(n_crops, size)`` of each teacher, standardised.
         words : Words, optional
-            What was drawn for the crops with words.
+            Words in the crops with words.
         """
         losses: dict[str, Tensor] = {}
         if self.words is not None and words is not None:
@@ -143,7 +143,7 @@ class Objectives(nn.Module):
 
 
 def error(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared error over the rows of `wanted` that are known; 0 if none is.
+    """Mean squared error over the known rows of `wanted`; 0 if there are none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What over time of a stage's units is read while the network is trained."""
+"""Poolings over time of a stage's units during training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
-    """Poolings over time as those of scenes, side by side; a variance of zero has a gradient here.
+    """Poolings over time as for scenes, concatenated; differentiable at zero variance.
 
     Examples
     --------

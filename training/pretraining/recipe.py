@@ -1,4 +1,4 @@
-"""What a pretraining is decided by."""
+"""Settings of a pretraining."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class CropSettings(Settings):
-    """How crops are drawn.
+    """Sampling of crops.
 
     Attributes
     ----------
     seconds : float
-        Length of a crop; shorter recordings are surrounded by silence.
+        Length of a crop; shorter recordings are zero-padded.
     recordings_per_step : int
         Recordings in a step, two crops of each.
     balance_kinds : bool
         Whether all kinds of the corpus (speech, music, ...) are drawn equally often; otherwise
-        every recording by the square root of its length.
+        every recording in proportion to the square root of its length.
     kind_weights : dict
-        How often a kind is drawn against the others; 1 where it is not named.
+        Relative frequency of a kind; 1 by default.
     """
 
     seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
@@ -41,16 +41,16 @@ class CropSettings(Settings):
 
 
 class WordSettings(Settings):
-    """How crops with spoken words are drawn, from recordings that have a label.
+    """Sampling of crops with spoken words, from labelled recordings.
 
     Attributes
     ----------
     crops_per_step : int
-        Crops with words in a step, beside those of ``crops``; 0: none.
+        Crops with words in a step, in addition to those of ``crops``; 0 for none.
     words_per_crop : int
-        Words in each, one after the other in slots of the same length.
+        Words in each, one after the other in slots of equal length.
     temperature : float
-        Of the contrast between words.
+        Temperature of the contrast between words.
     """
 
     crops_per_step: Annotated[int, Field(ge=0)] = 0
@@ -59,22 +59,22 @@ class WordSettings(Settings):
 
 
 class AugmentationSettings(Settings):
-    """How crops are changed; 0 leaves something out.
+    """Augmentation of crops; 0 disables an augmentation.
 
     Attributes
     ----------
     speed : float
-        Largest change of speed (and pitch) in octaves, the same for both crops of a recording.
+        Maximal change of speed (and pitch) in octaves, the same for both crops of a recording.
     filter_db : float
         Standard deviation of a random smooth filter.
     telephone : float
-        Share of crops without what lies above a frequency between 3 and 8 kHz.
+        Fraction of crops that are low-passed at a frequency between 3 and 8 kHz.
     room : float
-        Share of crops that are heard in a room, with a reverberation of 0.1 to 0.8 s.
+        Fraction of crops with reverberation of 0.1 to 0.8 s.
     mixing : float
-        Share of crops that another recording is mixed into, 5 to 30 dB below.
+        Fraction of crops mixed with another recording, 5 to 30 dB below.
     noise : float
-        Share of crops with white noise, 15 to 60 dB below.
+        Fraction of crops with white noise, 15 to 60 dB below.
     quietest_db, loudest_db : float
         Range of the root mean square of a crop, relative to full scale.
     """
@@ -90,12 +90,12 @@ class AugmentationSettings(Settings):
 
 
 class ObjectiveSettings(Settings):
-    """How much each objective counts; 0 leaves it out.
+    """Weight of each objective; 0 disables it.
 
     Attributes
     ----------
     frames : float
-        The log-mel spectrum at the time of each frame of conv4.
+        Prediction of the log-mel spectrum at the time of each frame of conv4.
     bands : float
         Mean and standard deviation of the log-mel bands, from each described stage.
     modulation_spectrum : float
@@ -103,20 +103,20 @@ class ObjectiveSettings(Settings):
     modulation_power : float
         The power of spectrotemporal modulations in each band, likewise.
     contrast : float
-        Which two crops are of one recording (NT-Xent on conv7; Chen et al. 2020).
+        Matching the two crops of a recording (NT-Xent on conv7; Chen et al. 2020).
     described_stages : tuple of str
-        Stages that descriptions are read from.
+        Stages from which the targets are predicted.
     described_by : tuple of {"mean", "std"}
-        What over time of a stage's units descriptions are read from.
+        Poolings over time of a stage's units from which the targets are predicted.
     temperature : float
-        Of the contrast.
+        Temperature of the contrast.
     relations : float
-        Which crops are alike, by all descriptions and teachers side by side
+        Similarity of crops by all targets and teachers together
         (:mod:`training.pretraining.relations`), for the scene embedding `related_scene`.
     related_scene : str
         Stages from conv2 upwards and poolings, as for ``load_model(scene=...)``.
     words, word_pairs : float
-        Naming words, and finding the other clip of a word (``words``).
+        Classifying words, and finding the other clip of a word (``words``).
     """
 
     frames: Weight = 0.5
@@ -148,26 +148,26 @@ class ObjectiveSettings(Settings):
         for term in parse_scene(scene, stages):
             if term.stage in ("conv1", "pool1"):
                 raise ValueError(
-                    f"{term.stage} is not kept in training; choose from conv2 and the stages above"
+                    f"{term.stage} is not available in training; choose from conv2 and above"
                 )
         return scene
 
 
 class TeacherSettings(Settings):
-    """A teacher, by the table of what it says of the corpus (``python -m training teach``).
+    """A teacher, given by the table of its embeddings of the corpus (``python -m training teach``).
 
     Attributes
     ----------
     table : Path
         Folder of the table, see :mod:`training.teachers.table`.
     module, checkpoint : str and Path, optional
-        The teacher that the table has to be of; without them any.
+        Required teacher of the table; any by default.
     weight : float
-        How much it counts; 0 leaves it out.
+        Weight of the objective; 0 disables it.
     stages : tuple of str
-        Stages that its summary is read from.
+        Stages from which its summary is predicted.
     statistics : tuple of {"mean", "std", "max"}
-        What its summary of a crop is made of, over the embeddings within the crop.
+        Statistics of its embeddings within a crop that form the summary.
 
     Examples
     --------
@@ -190,9 +190,9 @@ class TeacherSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> TeacherSettings:
         if len(set(self.stages)) < len(self.stages):
-            raise ValueError("a stage is named twice; name each once")
+            raise ValueError("a stage is given twice; give each once")
         if self.checkpoint is not None and self.module is None:
-            raise ValueError("a checkpoint belongs to a module; name the module, too")
+            raise ValueError("a checkpoint belongs to a module; give the module, too")
         return self
 
 
@@ -202,17 +202,18 @@ class ScheduleSettings(Settings):
     Attributes
     ----------
     steps : int
-        Steps in all.
+        Total number of steps.
     learning_rate : float
-        The highest of AdamW: reached after `warm_up` of the steps, then down to zero by a cosine.
+        Maximum of AdamW's rate: reached after a fraction `warm_up` of the steps, then cosine decay
+        to zero.
     warm_up : float
-        Share of the steps.
+        Fraction of the steps.
     weight_decay, gradient_clip : float
-        Of AdamW; largest norm of the gradient.
+        Of AdamW; maximal norm of the gradient.
     lower_until : float
-        Share of the steps in which conv1 and conv2 learn, which take most of the time.
+        Fraction of the steps in which conv1 and conv2 are trained, which take most of the time.
     calibration_steps : int
-        Steps before the first, whose crops give the descriptions their mean and deviation.
+        Steps before the first, whose crops determine mean and standard deviation of the targets.
     """
 
     steps: Annotated[int, Field(ge=1)] = 5000
@@ -225,25 +226,25 @@ class ScheduleSettings(Settings):
 
 
 class PretrainRecipe(Settings):
-    """All that decides the result of a pretraining.
+    """All settings of a pretraining.
 
     Attributes
     ----------
     corpus : Path
         Folder of a corpus, see :mod:`training.corpus`.
     start : Path or None
-        Checkpoint to go on from, a name of the package's or a file; random weights without it.
+        Initial checkpoint, a name in the package or a file; random weights by default.
     level : float
-        Local level that crops are brought to before the network hears them
-        (:mod:`hear_brainsoundnet.level`), as presets do; 0 leaves them as augmentation made them.
+        Target of the moving level normalisation of crops (:mod:`hear_brainsoundnet.level`), as in
+        presets; 0 keeps the levels of the augmentation.
     teachers : dict
-        By name, whose embeddings the network learns to predict, too.
+        By name, teachers whose embeddings the network is trained to predict.
     seed : int
-        Of weights, crops and augmentation.
+        Seed of weights, crops and augmentation.
     mixed_precision : {"no", "bf16"}
-        Precision of the products; needs a processor or GPU that has it.
+        Precision of the products; needs a CPU or GPU that supports it.
     save_every : int
-        Steps between states that a killed run goes on from.
+        Steps between saved states.
     """
 
     corpus: Path

@@ -1,8 +1,8 @@
-"""Which sounds are alike: the network's similarities against those of descriptions and teachers.
+"""Similarity objective: the network's similarities of clips against those of targets and teachers.
 
-A read-out that learns from a few hundred sounds sees an embedding through the similarities between
-sounds alone. What an embedding is worth to it is therefore how these agree with the similarities
-that matter, not whether the same numbers could be found in it by a read-out of many more sounds.
+A probe trained on a few hundred clips depends on an embedding only through the similarities between
+clips. The value of an embedding for it is therefore its agreement with the relevant similarities,
+not whether a probe trained on many more clips could decode the same values.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from training.pretraining.targets import LARGEST
 
 
 def side_by_side(tables: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Similarities ``(n, n)`` of sounds by several tables, as of the tables side by side.
+    """Similarities ``(n, n)`` of clips by the weighted concatenation of several tables.
 
     Parameters
     ----------
     tables : sequence of Tensor
-        ``(n, size)`` each, standardised; each counts alike whatever its size.
+        ``(n, size)`` each, standardised; each contributes equally whatever its size.
     weights : sequence of float
-        How much each counts.
+        Weight of each table.
 
     Examples
     --------
@@ -39,10 +39,9 @@ def side_by_side(tables: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
 
 
 def standardised(embeddings: Tensor) -> Tensor:
-    """Embeddings in standard deviations over the sounds of a step, as probes take them.
+    """Embeddings z-scored over the clips of a step, as for probes.
 
-    A unit that is all but silent in these sounds stays small, so that it does not rule where it
-    answers to one of them.
+    The scale of a nearly silent unit stays small, so that a single response does not dominate.
     """
     centred = embeddings - embeddings.mean(dim=0)
     deviation = (centred.square().mean(dim=0) + 1e-8).sqrt()
@@ -53,7 +52,7 @@ def standardised(embeddings: Tensor) -> Tensor:
 def misalignment(similarities: Tensor, wanted: Tensor) -> Tensor:
     """One minus the centred kernel alignment of two matrices ``(n, n)`` of similarities.
 
-    From 0 for the same similarities up to a factor, to 1 for unrelated ones (Cortes, Mohri &
+    From 0 for equal similarities up to a factor, to 1 for unrelated ones (Cortes, Mohri &
     Rostamizadeh 2012, definition 4).
 
     Examples

@@ -1,4 +1,4 @@
-"""The part that a description of crops plays among the objectives."""
+"""Specification of a target among the objectives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Role:
-    """A description: how many numbers it has, what it counts, and the stages it is read from."""
+    """A target: its size, its weight, and the stages it is predicted from."""
 
     name: str
     size: int

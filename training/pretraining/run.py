@@ -4,7 +4,7 @@ RUN/
     config.yaml     the validated recipe, defaults included
     origin.json     manifest of the corpus, git revision, versions
     losses.csv      means of each objective between two states
-    state.pt        all that is needed to go on
+    state.pt        everything needed to resume
     curves.png      the losses over steps
 """
 
@@ -24,7 +24,7 @@ STATE_FILE = "state.pt"
 
 @dataclass(frozen=True)
 class LossRow:
-    """Weighted losses by objective, means over the steps since the row before."""
+    """Weighted losses by objective, means over the steps since the previous row."""
 
     step: int
     losses: dict[str, float]
@@ -32,7 +32,7 @@ class LossRow:
 
 @dataclass
 class PretrainState:
-    """Where a pretraining stands: steps done, losses, weights, optimiser, scale of the targets."""
+    """State of a pretraining: steps done, losses, weights, optimiser, scale of the targets."""
 
     step: int = 0
     history: list[LossRow] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The network that a pretraining begins with: random weights, or those of a checkpoint."""
+"""Initial network of a pretraining: random weights, or those of a checkpoint."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import LAYERS, SoundNet
 from training.pretraining.targets import SAMPLE_RATE
 
-INPUT_SCALE = 256.0  # of random weights, as the original SoundNet: full scale is +-256
+INPUT_SCALE = 256.0  # for random weights, as for the original SoundNet: full scale is +-256
 
 
 @dataclass(frozen=True)
 class Start:
-    """A network, what audio within [-1, 1] is multiplied by for it, its origin and its licence."""
+    """A network, its input scale for audio in [-1, 1], its origin and its licence."""
 
     soundnet: SoundNet
     input_scale: float = INPUT_SCALE
@@ -32,7 +32,7 @@ def find_start(start: Path | None, seed: int) -> Start:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such checkpoint, or its layers or its rate are not those of SoundNet.
+        If there is no such checkpoint, or its layers or rate differ from SoundNet's.
 
     Examples
     --------
@@ -46,14 +46,16 @@ def find_start(start: Path | None, seed: int) -> Start:
     if card.layers != LAYERS:
         raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
     if card.sample_rate != SAMPLE_RATE:
-        raise ValueError(f"{start} hears {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz")
+        raise ValueError(
+            f"{start} is for {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
+        )
     told: JsonValue = {"hash": checkpoint.hash, **card.provenance}
-    # Heads of the checkpoint take no part in the training, and do not fit the network after it.
+    # Heads of the checkpoint are not trained, and do not match the network afterwards.
     return Start(checkpoint.build_soundnet(heads=False), card.input_scale, told, card.licence)
 
 
 def random_network(seed: int) -> SoundNet:
-    """SoundNet with He's initialisation for rectifiers, drawn from a seed."""
+    """SoundNet with He initialisation, drawn from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         soundnet = SoundNet()

@@ -1,10 +1,9 @@
-"""What is heard in a crop, described without labels.
+"""Regression targets computed from a crop's audio, without labels.
 
 A log-mel spectrogram, the mean and standard deviation of its bands, its 2-D modulation spectrum,
 and the power of spectrotemporal modulations in each band: at several rates, upwards and downwards,
 and several scales (after Chi, Ru & Shamma 2005; here with Gaussian filters on a logarithmic axis
-and on a log-mel spectrogram). All are computed from the crop that the network hears, after its
-augmentation.
+and on a log-mel spectrogram). All are computed from the augmented crop that is the network's input.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from training.stimuli import DEFAULT_SAMPLE_RATE
 SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 N_FFT, HOP, N_BANDS = 1024, 220, 128
 FLOOR = 1e-6
-POWER_FLOOR = 1e-2  # of modulation power: ripples of a tenth of a neper
-LARGEST = 4.0  # standard deviations: silence and single clicks lie far outside, and would rule
+POWER_FLOOR = 1e-2  # of modulation power: ripples of 0.1 neper
+LARGEST = 4.0  # standard deviations: limits outliers such as silence and single clicks
 FASTEST_HZ = 32.0  # of the modulation spectrum
 N_SCALES, N_RATES = 24, 16
 RATES_HZ = (0.75, 1.5, 3.0, 6.0, 12.0, 24.0)
@@ -32,12 +31,12 @@ N_REPORTED_BANDS = 16
 
 
 class Targets(nn.Module):
-    """Descriptions of crops, standardised by what they are over sounds of the corpus.
+    """Targets of crops, standardised over the corpus.
 
     Parameters
     ----------
     n_samples : int
-        Of every crop.
+        Length of every crop.
 
     Examples
     --------
@@ -53,7 +52,7 @@ class Targets(nn.Module):
             SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_BANDS
         )
         self.n_fastest = round(FASTEST_HZ * n_samples / SAMPLE_RATE)
-        n_frames = n_samples // HOP  # the last one is left out: lengths that factor are fast
+        n_frames = n_samples // HOP  # without the last one: composite lengths are fast
         rates, scales = modulation_filters(n_frames)
         self.register_buffer("rates", rates, persistent=False)
         self.register_buffer("scales", scales, persistent=False)
@@ -64,7 +63,7 @@ class Targets(nn.Module):
 
     @staticmethod
     def sizes() -> dict[str, int]:
-        """Numbers in each description of a crop, and bands of a frame."""
+        """Size of each target of a crop, and bands of a frame."""
         return {
             "bands": 2 * N_BANDS,
             "modulation_spectrum": N_SCALES * N_RATES,
@@ -78,12 +77,12 @@ class Targets(nn.Module):
         return spectrogram[..., : audio.shape[1] // HOP]
 
     def raw(self, audio: Tensor) -> dict[str, Tensor]:
-        """Descriptions of whole crops ``(n_crops, n_samples)`` before they are standardised."""
+        """Targets of whole crops ``(n_crops, n_samples)``, not standardised."""
         return self._described(self.log_mel(audio))
 
     @torch.no_grad()
     def calibrate(self, audio: Tensor) -> None:
-        """Take mean and standard deviation of every number from these crops."""
+        """Estimate mean and standard deviation of every value from these crops."""
         log_mel = self.log_mel(audio)
         tables = {**self._described(log_mel), "frames": log_mel.transpose(1, 2).flatten(0, 1)}
         for name, table in tables.items():
@@ -92,9 +91,9 @@ class Targets(nn.Module):
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
-        """Standardised descriptions, with ``frames``: ``(n_crops, N_BANDS, n_frames)``.
+        """Standardised targets, with ``frames``: ``(n_crops, N_BANDS, n_frames)``.
 
-        Values are cut off at ``LARGEST`` standard deviations.
+        Values are clipped at ``LARGEST`` standard deviations.
         """
         log_mel = self.log_mel(audio)
         tables = self._described(log_mel)
@@ -114,7 +113,8 @@ class Targets(nn.Module):
         }
 
     def _modulation_power(self, log_mel: Tensor) -> Tensor:
-        """By Parseval's theorem power over time is a sum over rates: no way back to time."""
+        """By Parseval's theorem power over time is a sum over rates: no inverse transform is
+        needed."""
         bands = F.avg_pool1d(log_mel.transpose(1, 2), N_BANDS // N_POWER_BANDS).transpose(1, 2)
         bands = (bands - bands.mean(dim=2, keepdim=True)) * self.get_buffer("taper")
         filtered = self.get_buffer("scales").flatten(0, 1) @ torch.fft.fft(bands, dim=2)
@@ -135,12 +135,12 @@ def modulation_spectrum(log_mel: Tensor, n_fastest: int) -> Tensor:
     log_mel : Tensor
         ``(n_sounds, n_bands, n_frames)``.
     n_fastest : int
-        Temporal frequencies that count, upwards and downwards: cycles over all frames.
+        Number of temporal frequencies, upwards and downwards: cycles over all frames.
 
     Returns
     -------
     Tensor
-        ``(n_sounds, N_SCALES * N_RATES)``; the second half of the rates are those downwards.
+        ``(n_sounds, N_SCALES * N_RATES)``; the second half of the rates are downward.
 
     Examples
     --------
@@ -159,12 +159,12 @@ def modulation_filters(n_frames: int) -> tuple[Tensor, Tensor]:
     Returns
     -------
     rates : Tensor
-        ``(n_frames, 2 * len(RATES_HZ))``: squared gain at each temporal frequency, first those
-        that go one way, then the other; an octave wide at half of the power.
+        ``(n_frames, 2 * len(RATES_HZ))``: squared gain at each temporal frequency, first one
+        direction, then the other; one octave wide at half power.
     scales : Tensor
-        ``(len(SCALES), N_POWER_BANDS, N_POWER_BANDS)``, complex: a matrix that filters all bands at
-        once, with silence beyond the edges. Spectral frequencies are kept from zero up; without the
-        negative ones the sign of the temporal frequency is the direction. The first is a low-pass.
+        ``(len(SCALES), N_POWER_BANDS, N_POWER_BANDS)``, complex: matrices that filter all bands at
+        once, zero-padded at the edges. Only non-negative spectral frequencies are kept, so that
+        the sign of the temporal frequency is the direction. The first is a low-pass.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def modulation_filters(n_frames: int) -> tuple[Tensor, Tensor]:
     (torch.Size([200, 12]), torch.Size([5, 64, 64]))
     """
     hertz = torch.fft.fftfreq(n_frames, HOP / SAMPLE_RATE)
-    width = 0.5 / math.sqrt(2 * math.log(2))  # octaves, as a standard deviation
+    width = 0.5 / math.sqrt(2 * math.log(2))  # standard deviation in octaves
     columns = []
     for sign in (1.0, -1.0):
         octaves = (sign * hertz).clamp_min(1e-9).log2()

@@ -1,6 +1,6 @@
-"""What teachers say of the crops of a step: summaries of their embeddings, looked up by time.
+"""Teachers' targets for the crops of a step: summaries of their embeddings, looked up by time.
 
-The network hears changed crops, the teachers have heard the recordings as they are.
+The network's input is augmented; the teachers' embeddings are of the original recordings.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from training.teachers.table import TeacherTable
 
 
 class Teachers(nn.Module):
-    """Summaries by all teachers, in standard deviations over crops.
+    """Summaries by all teachers, standardised over crops.
 
     Parameters
     ----------
     settings : mapping
-        By name, which must not be that of a description of sound.
+        By name, which must differ from those of :mod:`training.pretraining.targets`.
     corpus : Corpus
-        That all tables must belong to.
+        The corpus of all tables.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no whole table, or it is of another corpus, or of another teacher, version or
-        checkpoint than the settings name.
+        If there is no complete table, or it is of another corpus, teacher, version or checkpoint
+        than the settings require.
     """
 
     def __init__(self, settings: Mapping[str, TeacherSettings], corpus: Corpus) -> None:
@@ -48,14 +48,14 @@ class Teachers(nn.Module):
             self.register_buffer(f"{name}_std", torch.ones(size))
 
     def sizes(self) -> dict[str, int]:
-        """Numbers in the summary of a crop, by teacher."""
+        """Size of the summary of a crop, by teacher."""
         return {
             name: table.size * len(self.settings[name].statistics)
             for name, table in self.tables.items()
         }
 
     def told(self) -> dict[str, JsonValue]:
-        """Which teacher each is, for the record."""
+        """Identity of each teacher, for provenance."""
         return {
             name: {
                 **table.info.teacher.model_dump(mode="json"),
@@ -66,27 +66,27 @@ class Teachers(nn.Module):
         }
 
     def roles(self) -> list[Role]:
-        """What each teacher counts, and where."""
+        """Weight and stages of each teacher."""
         return [
             Role(name, size, self.settings[name].weight, self.settings[name].stages)
             for name, size in self.sizes().items()
         ]
 
     def calibrate(self, steps: Sequence[Crops]) -> None:
-        """Take mean and standard deviation of every number from the crops of these steps."""
+        """Estimate mean and standard deviation of every value from the crops of these steps."""
         for name in self.tables:
             table = torch.from_numpy(np.concatenate([self._raw(name, crops) for crops in steps]))
             known = table[~table.isnan().any(dim=1)]
             if len(known) < 2:
                 raise ValueError(
                     f"{self.settings[name].table} has embeddings of {len(known)} of {len(table)} "
-                    "crops; choose a teacher that has heard more of the corpus"
+                    "crops; choose a teacher with embeddings of more of the corpus"
                 )
             self.get_buffer(f"{name}_mean").copy_(known.mean(0))
             self.get_buffer(f"{name}_std").copy_(known.std(0).clamp_min(1e-3))
 
     def forward(self, crops: Crops) -> dict[str, Tensor]:
-        """By teacher ``(n_crops, size)``; NaN for crops that it has not heard."""
+        """By teacher ``(n_crops, size)``; NaN for crops without embeddings."""
         return {name: self._standard(name, crops) for name in self.tables}
 
     def _standard(self, name: str, crops: Crops) -> Tensor:

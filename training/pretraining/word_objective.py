@@ -1,4 +1,4 @@
-"""Spoken words told apart by what the stages that scene embeddings are made of hear of each."""
+"""Classification of spoken words from the stages of scene embeddings."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from training.pretraining.pooling import SMALLEST_VARIANCE
 from training.pretraining.relations import standardised
 from training.pretraining.words import Words, frames_of_spans
 
-STAGES = ("conv3", "conv4", "conv5")  # whose frames are short enough for a word
+STAGES = ("conv3", "conv4", "conv5")  # with frames short enough for a word
 
 
 class WordObjective(nn.Module):
-    """Names words from mean, deviation and maximum of the stages' units over each word.
+    """Word classifier on mean, standard deviation and maximum of the stages' units over each word.
 
-    Two losses: the cross-entropy of a linear read-out over the vocabulary, and how hard it is to
-    find the other clip of the same word among all words of a step by their similarity alone
-    (Khosla et al. 2020, eq. 2), which is what a probe with few examples has.
+    Two losses: the cross-entropy of a linear read-out over the vocabulary, and a supervised
+    contrastive loss between the clips of a word among all words of a step (Khosla et al. 2020, eq.
+    2), which depends on similarities only, like a few-shot probe.
 
     Parameters
     ----------
     n_words : int
-        Of the vocabulary.
+        Size of the vocabulary.
     temperature : float
         Divides the cosine similarities.
     """
@@ -65,7 +65,7 @@ class WordObjective(nn.Module):
         mean = torch.einsum("ncf,nwf->nwc", frames, share)
         square = torch.einsum("ncf,nwf->nwc", frames.square(), share)
         deviation = ((square - mean.square()).clamp_min(0) + SMALLEST_VARIANCE).sqrt()
-        # Units are never negative, so that zeros elsewhere do not change a maximum.
+        # Units are never negative, so that zeros outside the word do not change a maximum.
         most = (frames[:, None] * within[:, :, None].to(frames.dtype)).amax(dim=3)
         return torch.cat([mean, deviation, most], dim=2).flatten(0, 1)
 

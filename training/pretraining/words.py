@@ -1,4 +1,4 @@
-"""Single spoken words, several in a crop, to be told apart by what the network hears of each."""
+"""Crops with several single spoken words, for word classification."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from training.corpus.corpus import Corpus
 from training.pretraining.crops import at_length
 from training.pretraining.recipe import WordSettings
 
-PER_WORD = 2  # clips of each word in a step, by different voices where there are
+PER_WORD = 2  # clips of each word in a step, by different voices if possible
 
 
 @dataclass(frozen=True)
 class Words:
-    """Crops of one step that hold words.
+    """Crops of one step with words.
 
     Attributes
     ----------
     audio : ndarray
         float32 ``(n_crops, n_samples)``.
     labels : ndarray
-        int64 ``(n_crops, n_words)``: places in :attr:`WordCrops.vocabulary`.
+        int64 ``(n_crops, n_words)``: indices into :attr:`WordCrops.vocabulary`.
     spans : ndarray
-        int64 ``(n_crops, n_words, 2)``: first sample of each word, and the one behind it.
+        int64 ``(n_crops, n_words, 2)``: first sample of each word, and the one after its end.
     """
 
     audio: NDArray[np.float32]
@@ -35,18 +35,18 @@ class Words:
 
 
 class WordCrops:
-    """Draws words and two clips of each, and lays them into crops.
+    """Sampler of words and two clips of each, arranged in crops.
 
     Parameters
     ----------
     corpus : Corpus
-        Whose recordings with a label are clips of single words.
+        Corpus whose labelled recordings are clips of single words.
     settings : WordSettings
-        How they are drawn.
+        Sampling settings.
     n_samples : int
-        Of a crop, which is divided into equal slots; a longer word is cut at both ends.
+        Length of a crop, which is divided into equal slots; a longer word is cut at both ends.
     speed : float
-        Largest change of speed in octaves.
+        Maximal change of speed in octaves.
 
     Attributes
     ----------
@@ -78,11 +78,11 @@ class WordCrops:
 
     @property
     def n_words(self) -> int:
-        """Different words in a step."""
+        """Number of different words in a step."""
         return self.settings.crops_per_step * self.settings.words_per_crop // PER_WORD
 
     def draw(self, generator: np.random.Generator) -> Words:
-        """Crops of one step; where each word lies is in :attr:`Words.spans`."""
+        """Crops of one step; :attr:`Words.spans` has the positions of words."""
         chosen = generator.choice(len(self.vocabulary), self.n_words, replace=False)
         clips = [
             (word, int(clip))
@@ -107,7 +107,7 @@ class WordCrops:
     def _clip(
         self, recording: int, longest: int, generator: np.random.Generator
     ) -> NDArray[np.float32]:
-        """A word at another speed, at one level: words of a crop are as loud as each other."""
+        """A word with changed speed and fixed level: all words of a crop are equally loud."""
         samples = self.corpus.samples(recording, 0, int(self.lengths[recording]))
         if self.speed:
             factor = 2.0 ** generator.uniform(-self.speed, self.speed)
@@ -124,7 +124,7 @@ class WordCrops:
 def frames_of_spans(
     spans: NDArray[np.int64], centre: float, hop: float, n_frames: int
 ) -> NDArray[np.bool_]:
-    """Which frames of a stage lie within each word; one at least, the nearest to its middle.
+    """Mask of a stage's frames within each word; at least one, the nearest to its middle.
 
     Parameters
     ----------

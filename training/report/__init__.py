@@ -1,4 +1,4 @@
-"""The report: one page for people, from what evaluations, comparisons and partitions left."""
+"""HTML report of evaluations, comparisons and partitions."""
 
 from training.report.report import write_report
 

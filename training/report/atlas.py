@@ -1,4 +1,4 @@
-"""Where the targets of an image are: in its voxels and on the surface."""
+"""Location of targets in voxels and on the surface."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.surfaces import Integers, surface_labels
 
 @dataclass(frozen=True)
 class Atlas:
-    """An image of targets and where they are on the surface."""
+    """An image of targets and their location on the surface."""
 
     image: Path
 
@@ -26,26 +26,26 @@ class Atlas:
 
     @cached_property
     def on_surface(self) -> frozenset[int]:
-        """Ids of the targets that some vertex has."""
+        """Ids of the targets at some vertex."""
         return frozenset(
             int(i) for labels in self.labels.values() for i in set(labels.tolist()) if i
         )
 
     def reaches(self, values: Mapping[int, float]) -> bool:
-        """Whether some vertex has one of these targets."""
+        """Whether one of these targets is at some vertex."""
         return not self.on_surface.isdisjoint(values)
 
     def figure(
         self, values: Mapping[int, float], label: str, limit: float, description: str, caption: str
     ) -> str:
-        """Surfaces, or slices where no target reaches the surface.
+        """Surfaces, or slices if no target reaches the surface.
 
         Parameters
         ----------
         values, label, limit
-            As :func:`training.surface_pictures.draw_surfaces` takes them.
+            As for :func:`training.surface_pictures.draw_surfaces`.
         description, caption : str
-            For those who cannot see it, and for all.
+            Alternative text, and visible caption.
         """
         if not self.reaches(values):
             return self.slices(values, label, limit, description, caption)
@@ -55,6 +55,6 @@ class Atlas:
     def slices(
         self, values: Mapping[int, float], label: str, limit: float, description: str, caption: str
     ) -> str:
-        """Seen through, and in horizontal slices."""
+        """Glass brain and horizontal slices."""
         drawn = map_picture(self.image, values, label=label, limit=limit)
         return elements.figure(drawn, description, caption, "wide-picture")

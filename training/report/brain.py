@@ -1,4 +1,4 @@
-"""Maps: each model on one scale, one of them in slices and in a view that can be turned."""
+"""Maps: each model on one colour scale, one of them in slices and in an interactive view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.report.wording import at_level, brain
 from training.surface_pictures import turning_view
 
 MOST_MAPS = 8
-# A view is 3 MB of page, most of it nilearn's drawing library.
+# A view adds 3 MB to the page, most of it nilearn's drawing library.
 MOST_VIEWS = 2
 
 NO_IMAGE = (
@@ -29,7 +29,7 @@ NOT_ON_SURFACE = (
 
 
 def maps(results: Results) -> str:
-    """The section, over all evaluations."""
+    """The section of maps, over all evaluations."""
     parts = []
     n_views = 0
     for evaluation in results.evaluations:
@@ -46,7 +46,7 @@ def maps(results: Results) -> str:
 
 
 class _Maps:
-    """The maps of an evaluation: the featured model first, then the others in their order."""
+    """The maps of an evaluation: the featured model first, then the others in order."""
 
     def __init__(self, evaluation: Evaluation, image: Path) -> None:
         self.evaluation = evaluation
@@ -60,7 +60,7 @@ class _Maps:
         self.drawn = [model for model in self.models if self.values[model.name]]
 
     def still(self) -> str:
-        """The pictures of all models."""
+        """The static pictures of all models."""
         parts = [elements.paragraph(self._explanation())]
         if self.drawn:
             first, *others = self.drawn
@@ -77,7 +77,7 @@ class _Maps:
         return "\n".join(parts)
 
     def turning(self) -> str:
-        """The view of the first model; empty where there is nothing to see on the surface."""
+        """The interactive view of the first model; empty if no target is on the surface."""
         if not self.drawn or not self.atlas.reaches(self.values[self.drawn[0].name]):
             return ""
         name = self.drawn[0].name

@@ -1,4 +1,4 @@
-"""Paired comparisons: how the differences spread over targets, and where they are largest."""
+"""Paired comparisons: distribution of the differences over targets, and the largest ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N_LARGEST = 10
 
 
 def comparisons(results: Results) -> str:
-    """The section; maps of all comparisons are on one scale."""
+    """The section of comparisons; all maps are on one scale."""
     values = [each.map_values() for each in results.comparisons]
     limit = colour_limit(*values)
     parts = []
@@ -39,7 +39,7 @@ def comparisons(results: Results) -> str:
 
 
 def _per_subject(comparison: Comparison) -> str:
-    """Where there are several subjects: better and worse in each."""
+    """Numbers of better and worse targets in each subject, if there are several."""
     rows = []
     for subject, table in comparison.targets.groupby("subject", sort=False):
         better, worse = _split(table)
@@ -51,7 +51,7 @@ def _per_subject(comparison: Comparison) -> str:
 
 
 def _split(table: Any) -> tuple[Any, Any]:
-    """Which rows are significantly better, and which worse."""
+    """Rows that are significantly better, and worse."""
     significant = table["significant"].fillna(False).astype(bool)
     difference = table["difference"].astype(float)
     return significant & (difference > 0), significant & (difference < 0)

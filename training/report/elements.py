@@ -1,4 +1,4 @@
-"""Pieces of a page. Whatever comes in as text is escaped here, and nowhere else."""
+"""Elements of the page. All text is escaped here, and only here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
-# What is not a number, or is not known.
+# Undefined or unknown values.
 NOTHING = "–"
 _SVG = "image/svg+xml"
 _MEDIA = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}  # by their first bytes
@@ -30,7 +30,7 @@ def heading(text: str, level: int = 3) -> str:
 
 
 def section(title: str, anchor: str, parts: Iterable[str]) -> str:
-    """A section of the page, empty if it has no parts: no heading stands over nothing."""
+    """A section of the page, empty if it has no parts, without a heading then."""
     content = "\n".join(part for part in parts if part)
     if not content:
         return ""
@@ -38,23 +38,23 @@ def section(title: str, anchor: str, parts: Iterable[str]) -> str:
 
 
 def bullets(texts: Iterable[str]) -> str:
-    """A list; nothing for no items."""
+    """A list; empty for no items."""
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
     return f"<ul>{items}</ul>" if items else ""
 
 
 def folded(title: str, content: str) -> str:
-    """What is shown on a click."""
+    """Content shown on a click."""
     return f"<details><summary>{escape(title)}</summary>\n{content}\n</details>"
 
 
 def command(text: str) -> str:
-    """A line for the shell."""
+    """A shell command."""
     return f"<pre><code>{escape(text)}</code></pre>"
 
 
 def cards(values: Sequence[tuple[str, str, str]]) -> str:
-    """Headline numbers: the number, what it is, and its interval or so."""
+    """Headline numbers: the value, its description, and a detail such as its interval."""
     items = "".join(
         f"<div><strong>{escape(value)}</strong><span>{escape(label)}</span>"
         f"<small>{escape(detail)}</small></div>"
@@ -92,9 +92,9 @@ def figure(picture: bytes, description: str, caption: str = "", kind: str = "") 
     Parameters
     ----------
     picture : bytes
-        PNG, WebP or SVG. As an image, an SVG can run no script.
+        PNG, WebP or SVG. As an image, an SVG cannot run scripts.
     description : str
-        For those who cannot see it.
+        Alternative text.
     caption : str
         Below it.
     kind : str
@@ -110,13 +110,13 @@ def figure(picture: bytes, description: str, caption: str = "", kind: str = "") 
 
 
 def side_by_side(*figures: str) -> str:
-    """Figures beside each other where there is room; nothing for none."""
+    """Figures side by side if space allows; empty for none."""
     return f'<div class="beside">{"".join(figures)}</div>' if figures else ""
 
 
 def frame(page: str, title: str) -> str:
-    """Another page inside this one, that can run its scripts and reach nothing else."""
-    # Most of such a page are numbers in double quotes: single ones around it keep it small.
+    """A sandboxed page inside this one: it can run scripts but not access anything else."""
+    # Such pages are mostly numbers in double quotes: single quotes around it keep it small.
     source = page.replace("&", "&amp;").replace("'", "&#39;")
     return (
         f'<div class="turning"><iframe sandbox="allow-scripts" loading="lazy" '
@@ -139,7 +139,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Both ends in brackets, or a dash.
+    """Both bounds in brackets, or a dash.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def interval(low: float, high: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Two digits that matter, never 0.
+    """Two significant digits, never 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Means over targets with an interval over runs: the numbers of headlines and profiles."""
+"""Means over targets with intervals over runs, for headlines and profiles."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Estimate:
     Attributes
     ----------
     mean, low, high : float
-        With the ends of its 95 % interval; NaN ends for one run, all NaN for none.
+        With its 95 % interval; bounds are NaN for one run, all are NaN for none.
     n_units : int
-        How many runs, or subjects.
+        Number of runs or subjects.
     unit : str
         {"run", "subject", "set of sounds"}.
     """
@@ -38,7 +38,7 @@ class Estimate:
 
     @property
     def in_words(self) -> str:
-        """The interval as it stands below a number."""
+        """The interval as text below a number."""
         if self.n_units == 0:
             return "nothing was scored"
         if not np.isfinite(self.low):
@@ -60,7 +60,7 @@ def estimate(
     Parameters
     ----------
     evaluation, model
-        What and whose.
+        The evaluation and the model.
     targets : iterable of int, optional
         Ids; all by default.
     """

@@ -1,4 +1,4 @@
-"""An evaluation as the sections of the page ask for it."""
+"""An evaluation, with accessors for the sections of the page."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Evaluation:
     Attributes
     ----------
     folder : Path
-        Where it came from.
+        Folder of the evaluation.
     info : EvaluationInfo
-        Its choices.
+        Its settings.
     scores, targets : pandas.DataFrame
         Its tables; see ``training.evaluation.folders``.
     """
@@ -39,34 +39,34 @@ class Evaluation:
 
     @property
     def score_name(self) -> str:
-        """The score in words."""
+        """Name of the score."""
         return SCORES[self.info.score]
 
     @property
     def corrected_p(self) -> str:
-        """Column of the p values that decide on significance."""
+        """Column of the p values that determine significance."""
         return p_column(self.info.correction)
 
     @cached_property
     def has_p(self) -> bool:
-        """Whether p values were made."""
+        """Whether p values were computed."""
         return bool(np.isfinite(self.targets["p"].astype(float)).any())
 
     @property
     def image(self) -> Path | None:
-        """Image of the targets, where there is one."""
+        """Image of the targets, if there is one."""
         path = self.folder / IMAGE_FILE
         return path if path.exists() else None
 
     def subjects_of(self, model: str) -> list[str]:
-        """Whose brains a model was scored on, all together last."""
+        """Subjects that a model was scored on, all together last."""
         return list(dict.fromkeys(self.targets.loc[self.targets["model"] == model, "subject"]))
 
     def shown_subject(self, model: ModelInfo) -> str | None:
-        """Whose brain stands for a model where there is room for one.
+        """The subject shown for a model if there is space for only one.
 
-        That of whom it was fitted to, if it is one subject's; else all together; else the first.
-        None if it was scored on nobody.
+        The subject it was fitted to, if there is only one; else all together; else the first. None
+        if it was scored on nobody.
         """
         scored = self.subjects_of(model.name)
         if model.kind == "individual" and len(model.subjects) == 1 and model.subjects[0] in scored:
@@ -84,7 +84,7 @@ class Evaluation:
 
     @cached_property
     def featured(self) -> ModelInfo | None:
-        """The model with the highest mean score, for where there is room for one."""
+        """The model with the highest mean score, if there is space for only one."""
         scored = [model for model in self.info.models if self.shown_subject(model)]
         means = [self.rows(model)[self.info.score].astype(float).mean() for model in scored]
         if not scored:
@@ -92,11 +92,11 @@ class Evaluation:
         return scored[int(np.argmax(np.nan_to_num(means, nan=-np.inf)))]
 
     def map_values(self, model: ModelInfo) -> dict[int, float]:
-        """Score by target id: of the significant ones, of all where there are no p values."""
+        """Score by target id: of the significant ones, or of all without p values."""
         return drawn_values(self.rows(model), self.info.score, self.has_p)
 
     def unit_scores(self, model: ModelInfo, targets: Iterable[int] | None = None) -> Any:
-        """Mean over targets, one value per run, or per subject where all subjects are shown.
+        """Mean over targets, one value per run, or per subject if all subjects are shown.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Evaluation:
         Returns
         -------
         pandas.Series
-            By the name of the run or subject, NaN left out.
+            Indexed by the name of the run or subject, without NaN.
         """
         subject = self.shown_subject(model)
         rows = self.scores[self.scores["model"] == model.name]
@@ -119,7 +119,7 @@ class Evaluation:
         return runs.groupby(level=level, sort=False).mean().dropna()
 
     def curves(self, model: ModelInfo) -> Any | None:
-        """Epochs of the model's fit, None where they were not kept.
+        """Epochs of the model's fit, None if they were not kept.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class Evaluation:
         try:
             table = pandas.read_csv(path)[list(CURVE_COLUMNS)].astype(float)
         except (ValueError, KeyError, OSError) as error:
-            raise ValueError(f"{path} is damaged ({error}); evaluate anew") from error
+            raise ValueError(f"{path} is damaged ({error}); evaluate again") from error
         return table if len(table) else None
 
 
@@ -150,7 +150,7 @@ def p_column(correction: str) -> str:
 
 
 def drawn_values(rows: Any, column: str, only_significant: bool) -> dict[int, float]:
-    """Values by target id from rows whose index is the target id."""
+    """Values by target id from rows indexed by target id."""
     values: NDArray[np.float64] = rows[column].to_numpy(dtype=float)
     ids = [int(target) for target in rows.index]
     is_drawn = rows["significant"].fillna(False).astype(bool) | (not only_significant)
@@ -161,8 +161,8 @@ def drawn_values(rows: Any, column: str, only_significant: bool) -> dict[int, fl
 
 
 def is_control(model: ModelInfo) -> bool:
-    """Whether a model is there to be compared with: random weights, or changed training data.
+    """Whether a model is a control: random weights, or manipulated training data.
 
-    Earlier evaluations do not mark untrained models; only these have no folder of a run.
+    Earlier evaluations do not mark untrained models; only these have no fit folder.
     """
     return model.control != "none" or not model.run

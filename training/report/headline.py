@@ -1,4 +1,4 @@
-"""The first section: how well, with which interval, in how many targets."""
+"""First section: scores, intervals, and number of significant targets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEAD = (
 
 
 def headline(results: Results) -> str:
-    """Cards and a table per evaluation, a line per comparison."""
+    """Cards and a table per evaluation, one line per comparison."""
     parts = []
     for evaluation in results.evaluations:
         parts += [results.heading(evaluation), _evaluation(evaluation)]
@@ -28,7 +28,7 @@ def headline(results: Results) -> str:
 
 
 def in_words(comparison: Comparison) -> str:
-    """One sentence on a comparison."""
+    """A comparison in one sentence."""
     info = comparison.info
     rows = comparison.counted
     mean = float(rows["difference"].astype(float).mean())
@@ -98,7 +98,7 @@ def _row(evaluation: Evaluation, model: ModelInfo, mean: Estimate) -> list[objec
 
 
 def trained(model: ModelInfo) -> str:
-    """Which stages were trained, and whether the model is a control.
+    """First trained stage, and whether the model is a control.
 
     Examples
     --------

@@ -43,7 +43,7 @@ def _evaluation(evaluation: Evaluation, curves: dict[str, Any]) -> str:
         axes = losses.figure.subplots()
         for name, table in shown.items():
             _curve(axes, table, "validation_loss", kept[name], color=colours[name])
-            # The loss of epoch 0 is before any training, where there is no training loss.
+            # The loss of epoch 0 is before any training, so there is no training loss.
             axes.plot(
                 *(table[c][1:] for c in ("epoch", "train_loss")),
                 color=colours[name], linewidth=1, linestyle=(0, (4, 2)), alpha=0.8,

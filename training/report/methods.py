@@ -1,4 +1,4 @@
-"""The choices that were made, in sentences; what was left out; and the commands to redo it."""
+"""Methods paragraph, exclusions, and the commands to reproduce the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NULLS = {
 
 
 def methods(results: Results) -> str:
-    """Paragraphs, a table of the models, and the programs."""
+    """Methods paragraphs, a table of the models, and software versions."""
     parts = []
     for evaluation in results.evaluations:
         info = evaluation.info
@@ -56,7 +56,7 @@ def methods(results: Results) -> str:
 
 
 def evaluation_sentences(info: EvaluationInfo) -> list[str]:
-    """How an evaluation was made."""
+    """Methods of an evaluation."""
     material = "responses to sounds" if info.kind == "sound_responses" else f"TR {info.tr:g} s"
     atlas = f" of {info.atlas}" if info.atlas else ""
     sentences = [
@@ -96,7 +96,7 @@ def evaluation_sentences(info: EvaluationInfo) -> list[str]:
 
 
 def comparison_sentences(info: ComparisonInfo) -> list[str]:
-    """How a comparison was made."""
+    """Methods of a comparison."""
     sentences = [
         f"Comparison of {info.a} and {info.b}: {_sentence(info.test)}",
         f"The smallest p that the number of runs allows is {p_value(info.smallest_p)}.",
@@ -108,7 +108,7 @@ def comparison_sentences(info: ComparisonInfo) -> list[str]:
 
 
 def excluded(results: Results) -> str:
-    """What was left out and why, and what else must be known."""
+    """Exclusions with reasons, and further notes."""
     parts = []
     for each in results.everything:
         lists = [("Left out", each.info.excluded), ("Notes", each.info.notes)]
@@ -121,7 +121,7 @@ def excluded(results: Results) -> str:
 
 
 def redo(results: Results, out: Path) -> str:
-    """The command of every folder, and that of the page."""
+    """The commands of all folders, and that of the page."""
     commands = [each.info.command for each in results.everything]
     folders = (str(each.folder) for each in results.everything)
     commands.append(shlex.join(["python", "-m", "training", "report", *folders, "--out", str(out)]))
@@ -193,7 +193,7 @@ def _settings(settings: Mapping[str, object]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a full stop."""
+    """Add a full stop if missing."""
     return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
 
 

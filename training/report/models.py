@@ -1,4 +1,4 @@
-"""Models against subjects, and how far down the network was trained."""
+"""Models against subjects, and scores by first trained stage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
 from training.report.results import Results
 
 RANDOM = "random"  # a recipe's `start` for random weights
-MOST_NUMBERS = 10  # columns of the matrix that have room for numbers
+MOST_NUMBERS = 10  # columns of the matrix with space for numbers
 
 
 def matrix(results: Results) -> str:
-    """Whose model predicts whose brain: where there are several of both."""
+    """Scores of models across subjects, if there are several of both."""
     parts = []
     for evaluation in results.evaluations:
         scores = mean_scores(evaluation.targets, evaluation.info.score)
@@ -75,7 +75,7 @@ def _matrix(evaluation: Evaluation, scores: Any) -> str:
 
 
 def profile(results: Results) -> str:
-    """Score by the first trained stage: where models differ in it and in nothing else."""
+    """Score by the first trained stage, for models that differ in nothing else."""
     parts = []
     for evaluation in results.evaluations:
         curves = _by_stage(evaluation)
@@ -85,10 +85,10 @@ def profile(results: Results) -> str:
 
 
 def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
-    """Curves by name: models that are alike but for the first trained stage, by that stage.
+    """Curves by name: models that differ only in the first trained stage, by that stage.
 
-    Alike are those that were fitted to the same subjects, from the same weights, and are read at
-    the same stage. Controls are no part of it.
+    These are models fitted to the same subjects, from the same weights, with the same read-out
+    stage. Controls are excluded.
     """
     shown = [
         model
@@ -108,14 +108,14 @@ def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
 
 
 def _alike(model: ModelInfo) -> tuple[str, str, str]:
-    """Whom a model was fitted to, from which weights, and where it is read."""
+    """Subjects, initial weights, and read-out stage of a model."""
     fitted = model.subjects[0] if len(model.subjects) == 1 else model.kind.replace("_", " ")
-    is_random = model.recipe.get("start") == RANDOM  # its hash differs from seed to seed
+    is_random = model.recipe.get("start") == RANDOM  # its hash depends on the seed
     return fitted, RANDOM if is_random else model.start, model.stage
 
 
 def _profile(evaluation: Evaluation, curves: dict[str, dict[str, list[ModelInfo]]]) -> str:
-    # From the smallest change of the network to the largest: nothing, conv7, ..., conv1.
+    # From the smallest trained part of the network to the largest: none, conv7, ..., conv1.
     order = ["none", *reversed(TRAIN_FROM[1:])]
     with drawing(3.0, width=5.6) as picture:
         axes = picture.figure.subplots()

@@ -1,4 +1,4 @@
-"""The page around the sections: style, navigation, and what its scripts may do."""
+"""Frame of the page: style, navigation, and content security policy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ details { margin: .75rem 0; } summary { cursor: pointer; color: var(--accent); f
   tr, figure, .cards > div { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 """
 
-# A script or a frame in its own quotes, as ``elements`` writes them.
+# A script or a frame with its quotes, as written by ``elements``.
 _SECTION = re.compile(r'<section id="([^"]*)">\s*<h2>(.*?)</h2>')
 _FRAME = re.compile(r"<iframe[^>]* srcdoc='([^']*)'>")
 _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
@@ -68,8 +68,8 @@ _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
     """The whole page.
 
-    A content security policy forbids it to load anything, and to run any script but those of its
-    frames, which are named by their checksums.
+    A content security policy forbids loading anything, and running any script except those of its
+    frames, identified by their checksums.
 
     Parameters
     ----------
@@ -92,10 +92,10 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
 
 
 def policy(content: str) -> str:
-    """What the page may do: nothing from outside, and only the scripts in its frames.
+    """Content security policy: no external resources, and only the scripts in its frames.
 
-    Frames inherit the policy of the page that holds them. Their drawing library makes functions
-    from text, hence "unsafe-eval"; without frames no script runs at all.
+    Frames inherit the policy of the containing page. Their drawing library compiles functions from
+    text, hence "unsafe-eval"; without frames no script runs at all.
 
     Examples
     --------

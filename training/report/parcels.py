@@ -1,4 +1,4 @@
-"""The best targets by name, as a picture and tables."""
+"""The best targets by name, as a plot and tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parcels(results: Results) -> str:
 
 
 def best_rows(evaluation: Evaluation, model: ModelInfo, n: int = N_BEST) -> Any:
-    """Rows of the targets with the highest scores, the best first; the index is the target id."""
+    """Rows of the targets with the highest scores, in order; indexed by target id."""
     rows = evaluation.rows(model)
     column = evaluation.info.score
     return rows[rows[column].notna()].sort_values(column, ascending=False, kind="stable").head(n)
@@ -75,7 +75,7 @@ def _featured(evaluation: Evaluation, model: ModelInfo) -> str:
 
 
 def _references(rows: Any) -> dict[str, tuple[str, str]]:
-    """Columns of what scores are seen beside, where they hold numbers, with mark and colour."""
+    """Columns of reference values that contain numbers, with marker and colour."""
     marks = {"ceiling_r": ("|", GREY), "inter_subject_r": ("x", COLOURS[1])}
     return {name: mark for name, mark in marks.items() if rows[name].notna().any()}
 

@@ -1,4 +1,4 @@
-"""Variance partitions: what the model explains that simple features of the sound do not."""
+"""Variance partitions: variance explained by the model beyond low-level sound features."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _bars(partition: Partition, model: str, subject: str, rows: Any) -> str:
     places = np.arange(len(best))[::-1]
     with drawing(1.1 + 0.24 * len(best), width=5.6) as picture:
         axes = picture.figure.subplots()
-        # Estimates on held-out runs can be below 0: those are stacked to the left.
+        # Estimates on held-out runs can be negative: those are stacked to the left.
         ends = {sign: np.zeros(len(best)) for sign in (1, -1)}
         colours = [COLOURS[i % len(COLOURS)] for i in range(len(partition.info.spaces))]
         for column, colour in zip(_columns(partition), [*colours, SHARED], strict=True):

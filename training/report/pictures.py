@@ -1,4 +1,4 @@
-"""How all pictures of the page are made: small, in one style, as SVG without a date."""
+"""Common style of all plots on the page: small SVGs without a date."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-WIDTH = 4.8  # inches: half of the page, or all of a phone
+WIDTH = 4.8  # inches: half of the page, or the width of a phone
 LONGEST_NAME = 30
 GREY = "#9aa5b0"
 ACCENT = "#0b6e8f"
@@ -34,14 +34,14 @@ _STYLE: Any = {
 
 
 class Drawing:
-    """A figure that becomes an SVG when its ``with`` block ends.
+    """A figure that is rendered to SVG when its ``with`` block ends.
 
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-        To draw on.
+        Figure to draw on.
     svg : bytes
-        Afterwards.
+        Result, after the block.
     """
 
     def __init__(self, figure: Any) -> None:
@@ -72,7 +72,7 @@ def drawing(height: float, width: float = WIDTH) -> Iterator[Drawing]:
 
 
 def plain(text: str, longest: int = LONGEST_NAME) -> str:
-    """A name as it can stand in a picture: printable, no formula, and shortened in its middle.
+    """A name for use in a plot: printable, without formulas, and shortened in the middle.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The page, from the folders to the file."""
+"""The report page, from the folders to the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.report.strips import strips
 
 PAGE_FILE = "index.html"
 
-# In the order of the page; each leaves itself out where it has nothing to show.
+# In the order of the page; sections without content are empty.
 SECTIONS = (
     headline,
     maps,
@@ -44,18 +44,18 @@ def write_report(
 ) -> Path:
     """Write one page about evaluations, comparisons and partitions.
 
-    The page needs no network and no other file: pictures, style and scripts are inside it.
+    The page is self-contained: pictures, style and scripts are inside it.
 
     Parameters
     ----------
     folders : sequence of Path
         Folders of ``python -m training evaluate``, ``compare`` and ``partition``, in any order.
     out : Path
-        Folder of the page; a page that is there already is replaced.
+        Folder of the page; an existing page is replaced.
     title : str
         Heading; by default the names of the datasets.
     progress : bool
-        Show a bar on standard error; maps take a few seconds each.
+        Show a progress bar on standard error; maps take a few seconds each.
 
     Returns
     -------

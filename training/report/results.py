@@ -1,4 +1,4 @@
-"""The folders that a report is made of, read and checked."""
+"""Folders of a report, read and validated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.report.evaluated import Evaluation, drawn_values
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison's document and table, in words ``a - b``."""
+    """A comparison's document and table, ``a - b``."""
 
     folder: Path
     info: ComparisonInfo
@@ -35,13 +35,13 @@ class Comparison:
 
     @property
     def counted(self) -> Any:
-        """The rows that the document's numbers of targets are about: those of single subjects."""
+        """The rows counted in the document's numbers of targets: those of single subjects."""
         single = self.targets[self.targets["subject"] != ALL]
         return single if len(single) else self.targets
 
     @property
     def shown_subject(self) -> str:
-        """All subjects together, where there are such rows, else the first."""
+        """All subjects together, if there are such rows, else the first."""
         subjects = list(dict.fromkeys(self.targets["subject"]))
         return ALL if ALL in subjects else subjects[0]
 
@@ -68,7 +68,7 @@ AnyResult: TypeAlias = Evaluation | Comparison | Partition
 
 @dataclass(frozen=True)
 class Results:
-    """All that goes into one page."""
+    """Content of one page."""
 
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
@@ -80,21 +80,21 @@ class Results:
         return (*self.evaluations, *self.comparisons, *self.partitions)
 
     def heading(self, evaluation: Evaluation) -> str:
-        """What stands over an evaluation's part of a section: nothing if there is only one."""
+        """Heading of an evaluation's part of a section: empty if there is only one."""
         if len(self.evaluations) == 1:
             return ""
         return elements.heading(self.label(evaluation))
 
     def label(self, evaluation: Evaluation) -> str:
-        """Dataset and side, with the folder where these are those of several evaluations."""
+        """Dataset and side, with the folder if several evaluations share them."""
         key = (evaluation.info.dataset, evaluation.info.side)
         n_same = sum((each.info.dataset, each.info.side) == key for each in self.evaluations)
         return ", ".join(key) + (f" ({evaluation.folder.name})" if n_same > 1 else "")
 
     def image_of(self, folder: str) -> Path | None:
-        """Image of the targets of an evaluation that a comparison names, where it can be found.
+        """Image of the targets of a comparison's evaluation, if it is found.
 
-        Evaluations may have been moved since: one of the same name on this page will do.
+        Evaluations may have been moved: one of the same name on this page is used.
         """
         path = Path(folder) / IMAGE_FILE
         if path.exists():
@@ -134,7 +134,7 @@ def read_results(folders: Sequence[Path]) -> Results:
 
 
 def partition_columns(spaces: Sequence[str]) -> tuple[str, ...]:
-    """What the table of a partition must have.
+    """Required columns of a partition's table.
 
     Examples
     --------
@@ -151,10 +151,10 @@ def _read(folder: Path, name: str, columns: Sequence[str]) -> Any:
 
 
 def _checked(table: Any, folder: Path, name: str, columns: Sequence[str]) -> Any:
-    """The table, which must have the columns and at least one row; names as text."""
+    """The table, checked for its columns and at least one row; names as text."""
     missing = [column for column in columns if column not in table.columns]
     if missing or not len(table):
         found = f"it lacks the columns {', '.join(missing)}" if missing else "it has no rows"
-        raise ValueError(f"{folder / name}.parquet is damaged ({found}); make {folder} anew")
+        raise ValueError(f"{folder / name}.parquet is damaged ({found}); recreate {folder}")
     texts = [c for c in ("model", "subject", "run", "target_name") if c in table.columns]
     return table.astype(dict.fromkeys(texts, str))

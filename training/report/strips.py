@@ -1,4 +1,4 @@
-"""One dot per run and model: whether a mean holds in all runs or comes from a few."""
+"""One dot per run and model, to show whether a mean holds in all runs or comes from a few."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def strips(results: Results) -> str:
 
 
 def _best_targets(evaluation: Evaluation, models: list[ModelInfo]) -> list[int]:
-    """Ids of the highest means over models, which favours none of them."""
+    """Ids with the highest means over models, which favours none of them."""
     import pandas
 
     scores = pandas.concat([evaluation.rows(m)[evaluation.info.score] for m in models], axis=1)

@@ -1,4 +1,4 @@
-"""Names and phrases that several sections share."""
+"""Names and phrases shared by several sections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CORRECTIONS = {
 
 
 def brain(subject: str | None) -> str:
-    """Whose brain.
+    """Name of a subject.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def brain(subject: str | None) -> str:
 
 
 def at_level(info: EvaluationInfo | ComparisonInfo) -> str:
-    """What significant means."""
+    """The significance criterion."""
     if info.correction == "none":
         return f"p ≤ {info.level:g}, not corrected"
     return f"corrected p ≤ {info.level:g} ({CORRECTIONS[info.correction]})"

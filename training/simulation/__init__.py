@@ -1,9 +1,9 @@
-"""A brain whose truth is known: recordings in, fMRI files of the usual layouts out.
+"""Simulated brain with known ground truth: recordings in, fMRI files in the usual layouts out.
 
-Real recordings become a continuous "film" per run, a chosen part of the parcels of an atlas
-responds to known features of it, and noise of a known share is added. What is written looks like
-the output of fMRIPrep or like the CNeuroMod h5 files, so that the whole of preparation, fitting and
-evaluation can be held against the best score that is possible: :func:`read_truth`.
+Real recordings become a continuous "film" per run, a selected part of the parcels of an atlas
+responds to known features of it, and noise of known variance is added. The output has the format of
+fMRIPrep or of the CNeuroMod h5 files, so that the whole of preparation, fitting and evaluation can
+be compared with the best possible score: :func:`read_truth`.
 """
 
 from training.simulation.experiment import simulate

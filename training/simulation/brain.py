@@ -1,4 +1,4 @@
-"""Which parcel responds to what, and the noise-free responses that follow."""
+"""Tuning of each parcel, and the noise-free responses."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from training.simulation.settings import (
 
 Features = Mapping[str, NDArray[np.float64]]  # of one run, by kind: (n_frames, n_channels)
 
-FEW_CHANNELS = 16  # of more than this many, those that hardly vary are not used
+FEW_CHANNELS = 16  # among more channels, those with little variance are not used
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """How one parcel of one subject responds.
+    """Tuning of one parcel of one subject.
 
     Attributes
     ----------
     target_id, name : int, str
-        Which parcel.
+        Parcel id and name.
     kind : str
         One of the kinds, "deaf", or "vanished".
     subject_specific : bool
-        Whether its mix is drawn anew for every subject.
+        Whether its mix is drawn separately for every subject.
     channels, weights : array
-        The features it responds to and how strongly, ``(n_mixed,)``; empty for deaf ones.
+        The features it responds to and their weights, ``(n_mixed,)``; empty for deaf ones.
     response : HaemodynamicResponse
-        Its own.
+        Its haemodynamic response.
     explainable_variance : float
-        Share of its variance that the sound accounts for; 0 for deaf ones.
+        Fraction of its variance explained by the stimulus; 0 for deaf ones.
     rho : float
-        Correlation of its noise from one TR to the next.
+        Autocorrelation of its noise at a lag of one TR.
     """
 
     target_id: int
@@ -68,21 +68,21 @@ def draw_brains(
 ) -> dict[str, list[Parcel]]:
     """The parcels of every subject, in the order of their ids.
 
-    The parcels nearest to the superior temporal lobes hear; who of them responds to what is drawn.
+    The parcels nearest to the superior temporal lobes respond; their tuning is random.
 
     Parameters
     ----------
     parcels : Parcels
         The atlas.
     present : array of bool
-        Which labels have voxels, ``(n_targets,)``.
+        Labels that have voxels, ``(n_targets,)``.
     runs : sequence of Features
-        By run: features that hardly vary are not used.
+        By run; features with little variance are not used.
 
     Raises
     ------
     ValueError
-        If the stimuli leave the features of a kind without change.
+        If the features of a kind are constant over the stimuli.
     """
     common, *own = seed.spawn(1 + len(subjects))
     generator = np.random.default_rng(common)
@@ -125,7 +125,7 @@ def draw_brains(
 def respond(
     brain: Sequence[Parcel], features: Features, n_trs: int, tr: float, n_delays: int
 ) -> NDArray[np.float64]:
-    """The noise-free responses of one run, ``(n_trs, n_targets)``; 0 where a parcel is deaf."""
+    """The noise-free responses of one run, ``(n_trs, n_targets)``; 0 for deaf parcels."""
     responses = np.zeros((n_trs, len(brain)))
     for column, parcel in enumerate(brain):
         if parcel.kind in SOUNDNET_KINDS:
@@ -144,11 +144,11 @@ def scale_over_runs(runs: Sequence[NDArray[np.float64]]) -> list[NDArray[np.floa
 
 
 def _channel_scale(kind: str, runs: Sequence[Features]) -> NDArray[np.float64]:
-    """Standard deviation per channel, 0 for channels that are not to be used."""
+    """Standard deviation per channel, 0 for unused channels."""
     deviation = np.concatenate([features[kind] for features in runs]).std(axis=0)
     if not (deviation > 0).any():
         raise ValueError(
-            f"the features of kind {kind} do not change over the stimuli; give other recordings, "
+            f"the features of kind {kind} are constant over the stimuli; give other recordings, "
             "or another checkpoint as the hidden network"
         )
     if len(deviation) > FEW_CHANNELS:
@@ -160,7 +160,7 @@ def _channel_scale(kind: str, runs: Sequence[Features]) -> NDArray[np.float64]:
 def _draw_mix(
     scale: NDArray[np.float64], n_mixed: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Which channels and with what non-negative weights."""
+    """Random channels with non-negative weights."""
     usable = np.flatnonzero(scale)
     channels = np.sort(generator.choice(usable, min(n_mixed, len(usable)), replace=False))
     return channels, generator.uniform(0.5, 1.5, len(channels)) / scale[channels]

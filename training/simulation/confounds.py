@@ -1,4 +1,4 @@
-"""What moves and pulses besides the brain's responses, and the table that fMRIPrep makes of it."""
+"""Nuisance signals of a run, and fMRIPrep's confounds table for them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 MEANS = ("white_matter", "csf")
-MEAN_LEVEL = 8_000.0  # of white matter and CSF in the scanner's units
+MEAN_LEVEL = 8_000.0  # of white matter and CSF in scanner units
 
 
 @dataclass(frozen=True)
 class Nuisance:
-    """The nuisances of one run.
+    """Nuisance signals of one run.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Nuisance:
     means: tuple[str, ...] = (*MEANS, "global_signal")
 
     def table(self, global_signal: NDArray[np.float64]) -> pandas.DataFrame:
-        """The confounds of fMRIPrep, with derivatives and squares as it names them.
+        """The confounds with fMRIPrep's names, including derivatives and squares.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The simulated experiment from beginning to end."""
+"""Simulation of a complete experiment."""
 
 from __future__ import annotations
 
@@ -67,20 +67,20 @@ def simulate(
     settings: SimulationSettings = DEFAULTS,
     progress: bool = True,
 ) -> None:
-    """Write a simulated experiment whose truth is known.
+    """Write a simulated experiment with known ground truth.
 
-    Into `out` go the stimuli, ``atlas.nii.gz`` with ``atlas.csv``, the fMRI files of the chosen
-    layout, ``prepare.yaml`` (a recipe for ``python -m training prepare``) and ``truth/``
-    (:func:`training.simulation.read_truth`). A simulation that was interrupted starts anew.
+    The folder `out` gets the stimuli, ``atlas.nii.gz`` with ``atlas.csv``, the fMRI files of the
+    chosen layout, ``prepare.yaml`` (a recipe for ``python -m training prepare``) and ``truth/``
+    (:func:`training.simulation.read_truth`). An interrupted simulation starts from scratch.
 
     Parameters
     ----------
     out : Path
-        Folder to write, empty or not yet there.
+        Output folder, empty or new.
     audio : Path
-        Folder of recordings, from which the stimuli are made.
+        Folder of recordings for the stimuli.
     n_subjects, n_runs : int
-        Subjects; runs of each, at least 2. All subjects hear the same.
+        Number of subjects; runs of each, at least 2. All subjects have the same stimuli.
     tr : float
         Repetition time in seconds.
     seed : int
@@ -88,20 +88,20 @@ def simulate(
     kind : str
         {"fmriprep", "h5"}: images with confounds as fMRIPrep writes them, or denoised parcels.
     atlas : Path, optional
-        Image of labels in MNI space; by default an atlas is made up.
+        Image of labels in MNI space; by default a synthetic atlas.
     label_table : Path, optional
         Names of its labels: columns ``roi`` and ``label``.
     settings : SimulationSettings
-        How the brain responds.
+        Settings of the brain.
     progress : bool
-        Whether to show bars on standard error.
+        Whether to show progress bars on standard error.
 
     Raises
     ------
     FileNotFoundError
-        If the atlas, its table or the hidden checkpoint is not there.
+        If the atlas, its table or the hidden checkpoint does not exist.
     ValueError
-        If a value is out of range, `audio` has too few recordings, or `out` holds something.
+        If a value is out of range, `audio` has too few recordings, or `out` is not empty.
     """
     out = Path(out).resolve()
     _check(n_subjects, tr, seed, kind)
@@ -121,7 +121,7 @@ def simulate(
     if settings.n_sounding >= n_present:
         raise ValueError(
             f"kinds asks for {settings.n_sounding} sounding parcels of {n_present}; some must be "
-            "deaf: ask for fewer or take a finer atlas"
+            "deaf: request fewer or use a finer atlas"
         )
     _start(out)
     write_parcels(out, parcels)
@@ -190,7 +190,7 @@ def _check(n_subjects: int, tr: float, seed: int, kind: str) -> None:
 
 
 def _refuse_full(out: Path) -> None:
-    """Only an empty folder may be written, or one that an unfinished simulation has left."""
+    """Reject a folder that is neither empty nor left by an unfinished simulation."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file, expected a folder to write; choose another name")
     if out.exists() and contents(out) and not (out / UNFINISHED).exists():
@@ -200,10 +200,10 @@ def _refuse_full(out: Path) -> None:
 
 
 def _start(out: Path) -> None:
-    """An empty folder with a mark that goes away at the end; what an earlier start left goes."""
+    """An empty folder with a marker that is removed at the end; leftovers are deleted."""
     mark = out / UNFINISHED
     if mark.exists():
-        logger.warning("%s holds a simulation that did not come to its end; starting anew", out)
+        logger.warning("%s holds an unfinished simulation; starting from scratch", out)
         for name in FOLDERS:
             shutil.rmtree(out / name, ignore_errors=True)
         for name in FILES:

@@ -1,7 +1,7 @@
-"""What a parcel can respond to, computed from the sound of a run.
+"""Features that parcels respond to, computed from the audio of a run.
 
-The features of envelope, spectrum and modulation are frames of 40 ms; those of a SoundNet stand on
-the TR grid, placed there as :class:`hear_brainsoundnet.encoder.BrainEncoder` places them.
+The features of envelope, spectrum and modulation are frames of 40 ms; those of a SoundNet are on
+the TR grid, interpolated as in :class:`hear_brainsoundnet.encoder.BrainEncoder`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ RATE = SAMPLE_RATE / HOP  # fine frames per second: 25
 STEPS = 9  # the envelope's steps per fine frame: 225 per second carry modulation up to 32 Hz
 N_MELS = 12
 MODULATION_BANDS = ((2.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0))  # Hz
-FLOOR = 1e-7  # power that counts as silence
-LONGEST_SEGMENT = 2**21  # samples that the network is given at once
+FLOOR = 1e-7  # power of silence
+LONGEST_SEGMENT = 2**21  # samples per pass of the network
 
 
 def envelope(audio: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +77,7 @@ def soundnet_units(
     stage : str
         A stage of it.
     audio : array
-        Shape ``(n_samples,)``, at the network's scale of amplitudes.
+        Shape ``(n_samples,)``, at the network's input scale.
     """
     import torch
 
@@ -102,26 +102,26 @@ def _frames(audio: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
 
 
 class Listener:
-    """Computes the features of those kinds that a simulation uses.
+    """Extractor of the feature kinds of a simulation.
 
     Parameters
     ----------
     settings : SimulationSettings
-        Which kinds, and the hidden network.
+        Feature kinds, and the hidden network.
     other_seed : int
-        The weights of the other network.
+        Seed of the other network's weights.
 
     Attributes
     ----------
     hidden_hash : str
-        Of the hidden checkpoint; empty where none is used.
+        Hash of the hidden checkpoint; empty if none is used.
 
     Raises
     ------
     FileNotFoundError
         If there is no such hidden checkpoint.
     ValueError
-        If the hidden network runs at another rate, or lacks the stage.
+        If the hidden network has another sample rate, or lacks the stage.
     """
 
     def __init__(self, settings: SimulationSettings, other_seed: int) -> None:
@@ -166,13 +166,13 @@ FINE_KINDS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 def _hidden_checkpoint(name: str) -> Checkpoint:
-    """A checkpoint that runs at the rate of the stimuli."""
+    """A checkpoint with the stimuli's sample rate."""
     from hear_brainsoundnet.named import load_checkpoint
 
     checkpoint = load_checkpoint(name)
     if checkpoint.card.sample_rate != SAMPLE_RATE:
         raise ValueError(
-            f"checkpoint {name!r} runs at {checkpoint.card.sample_rate} Hz, expected {SAMPLE_RATE} "
+            f"checkpoint {name!r} is for {checkpoint.card.sample_rate} Hz, expected {SAMPLE_RATE} "
             "Hz: the rate of the stimuli; give another hidden checkpoint"
         )
     return checkpoint

@@ -1,4 +1,4 @@
-"""The layout of the CNeuroMod and Algonauts 2025 h5 files: denoised parcels, z-scored per run."""
+"""Layout of the CNeuroMod and Algonauts 2025 h5 files: denoised parcels, z-scored per run."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class H5Layout:
     tr : float
         Repetition time in seconds.
     settings : SimulationSettings
-        Nothing of it is needed here.
+        Not used in this layout.
 
     Raises
     ------
     ValueError
-        If the ids of the atlas are not 1 to n: columns of such a file have no other ids.
+        If the ids of the atlas are not 1 to n: the columns of such a file have no other ids.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class H5Layout:
         if parcels.ids.tolist() != list(range(1, n_parcels + 1)):
             raise ValueError(
                 f"the {n_parcels} ids of the atlas are not 1 to {n_parcels} but go up to "
-                f"{parcels.ids[-1]}; kind 'h5' needs that: take kind 'fmriprep' or another atlas"
+                f"{parcels.ids[-1]}; kind 'h5' requires this: use kind 'fmriprep' or another atlas"
             )
         self.out = out
         self.tr = tr
         self.n_parcels = n_parcels
-        self.present = np.ones(n_parcels, bool)  # parcels need no voxels here
+        self.present = np.ones(n_parcels, bool)  # parcels need no voxels in this layout
 
     def stimulus_file(self, half: Half) -> Path:
-        """Where the sound of a run stands."""
+        """Path of the audio of a run."""
         folder = self.out / "stimuli" / "movies" / TASK / f"s{half.season}"
         return folder / f"{TASK}_{half.name}.wav"
 
@@ -66,7 +66,7 @@ class H5Layout:
         runs: Mapping[Half, NDArray[np.float64]],
         seed: np.random.SeedSequence,
     ) -> None:
-        """Write the runs of a subject, z-scored ``(n_trs, n_targets)`` each; nothing is drawn."""
+        """Write the runs of a subject, z-scored ``(n_trs, n_targets)`` each; deterministic."""
         import h5py
 
         folder = self.out / "fmri" / subject / "func"
@@ -79,7 +79,7 @@ class H5Layout:
                 file.create_dataset(half.run, data=bold.astype(np.float32), track_times=False)
 
     def source(self) -> dict[str, Any]:
-        """What a recipe of the preparation says of these files."""
+        """The source section of a preparation recipe for these files."""
         return {
             "kind": "cneuromod",
             "fmri": str(self.out / "fmri"),

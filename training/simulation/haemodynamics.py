@@ -1,4 +1,4 @@
-"""The haemodynamic response: a double gamma, on a fine grid or as a short filter over TRs."""
+"""Haemodynamic response: a double gamma, on a fine grid or as a short filter over TRs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-UNDERSHOOT_AFTER = 10.0  # seconds from the peak to the undershoot's
+UNDERSHOOT_AFTER = 10.0  # seconds from the peak to that of the undershoot
 UNDERSHOOT_RATIO = 1 / 6
-DURATION = 32.0  # seconds after which nothing is left
+DURATION = 32.0  # seconds after which the response is negligible
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class HaemodynamicResponse:
     peak : float
         Delay to the peak in seconds.
     dispersion : float
-        Scale of the gamma densities in seconds; 1 is the usual one.
+        Scale of the gamma densities in seconds; 1 is standard.
     """
 
     peak: float
     dispersion: float = 1.0
 
     def __call__(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The response at `times` (seconds), in units of its height.
+        """The response at `times` (seconds), relative to its peak.
 
         Examples
         --------
@@ -46,20 +46,20 @@ class HaemodynamicResponse:
         return bump(self.peak) - UNDERSHOOT_RATIO * bump(undershoot)
 
     def delays(self, tr: float, n_delays: int) -> NDArray[np.float64]:
-        """Sampled at lags of 0, 1, ... TRs, ``(n_delays,)``."""
+        """Samples at lags of 0, 1, ... TRs, ``(n_delays,)``."""
         return self(np.arange(n_delays, dtype=np.float64) * tr)
 
 
 def convolve_fine(
     drive: NDArray[np.float64], rate: float, response: HaemodynamicResponse, n_trs: int, tr: float
 ) -> NDArray[np.float64]:
-    """What a drive on a fine grid evokes at the onsets of the TRs, ``(n_trs,)``.
+    """The response to a drive on a fine grid, at the onsets of the TRs, ``(n_trs,)``.
 
     Parameters
     ----------
     drive : array
-        Shape ``(n_frames,)``; frame k covers the time from ``k / rate`` to ``(k + 1) / rate``.
-        Before the first one there is silence.
+        Shape ``(n_frames,)``; frame k covers the time from ``k / rate`` to ``(k + 1) / rate``. It
+        is 0 before the first one.
     rate : float
         Frames per second.
     """
@@ -76,7 +76,7 @@ def filter_trs(
 ) -> NDArray[np.float64]:
     """A causal filter over `n_delays` TRs of a drive on the TR grid, ``(n_trs,)``.
 
-    Before the first TR there are zeros, as in :class:`hear_brainsoundnet.encoder.BrainEncoder`,
-    so that the result lies within what its read-out can express.
+    Zero-padded before the first TR, as in :class:`hear_brainsoundnet.encoder.BrainEncoder`, so that
+    its read-out can represent the result exactly.
     """
     return np.convolve(drive, response.delays(tr, n_delays))[: len(drive)]

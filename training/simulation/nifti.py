@@ -1,4 +1,4 @@
-"""The layout of fMRIPrep: images on a coarse grid in MNI space, brain masks and confounds."""
+"""Layout of fMRIPrep: images on a coarse grid in MNI space, brain masks and confounds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from training.simulation.stimuli import Half
 logger = logging.getLogger(__name__)
 
 SPACE = "MNI152NLin2009cAsym"
-BASELINE = (9_000.0, 11_000.0)  # range over voxels of the scanner's units
-UNIT = 100.0  # in the same: one standard deviation of a clean parcel
-VOXEL_NOISE = 1.0  # standard deviation of what differs between the voxels of a parcel, in UNIT
+BASELINE = (9_000.0, 11_000.0)  # range over voxels in scanner units
+UNIT = 100.0  # scanner units per standard deviation of a clean parcel
+VOXEL_NOISE = 1.0  # standard deviation between the voxels of a parcel, in UNIT
 
 
 class FmriprepLayout:
@@ -31,15 +31,15 @@ class FmriprepLayout:
         stimuli/s01e01a.wav
         derivatives/sub-01/ses-001/func/sub-01_ses-001_task-s01e01a_space-..._bold.nii.gz ...
 
-    The voxels of a parcel share its response, with drift, movement and physiology added that the
-    confounds describe completely; what differs between them has mean 0 over the parcel.
+    The voxels of a parcel share its response, plus drift, motion and physiology that the confounds
+    describe completely; differences between voxels have mean 0 over the parcel.
 
     Parameters
     ----------
     out : Path
         Folder of the simulation.
     parcels : Parcels
-        The atlas, brought onto the grid by nearest neighbour.
+        The atlas, resampled to the grid by nearest neighbour.
     tr : float
         Repetition time in seconds.
     settings : SimulationSettings
@@ -66,19 +66,19 @@ class FmriprepLayout:
         vanished = parcels.ids[~self.present].tolist()
         if vanished:
             logger.warning(
-                "%d of %d labels have no voxel of %d mm and vanish: %s; with smaller voxels they "
-                "would not",
+                "%d of %d labels have no voxel of %d mm and vanish: %s; smaller voxels would keep "
+                "them",
                 len(vanished),
                 len(parcels.ids),
                 settings.voxel_mm,
                 ", ".join(map(str, vanished)),
             )
-        # Which column the voxels of the brain belong to; the last one is for those of no parcel.
+        # Column of each brain voxel; the last one is for voxels outside all parcels.
         columns = np.searchsorted(parcels.ids, self.labels[self.brain])
         self.column = np.where(self.labels[self.brain] > 0, columns, len(parcels.ids))
 
     def stimulus_file(self, half: Half) -> Path:
-        """Where the sound of a run stands."""
+        """Path of the audio of a run."""
         return self.out / "stimuli" / f"{half.name}.wav"
 
     def write_subject(
@@ -96,7 +96,7 @@ class FmriprepLayout:
         runs : mapping
             The clean responses, z-scored ``(n_trs, n_targets)`` each.
         seed : SeedSequence
-            Of what is added to them.
+            Seed of the nuisances and noise.
         """
         description = self.out / "derivatives" / "dataset_description.json"
         description.parent.mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ class FmriprepLayout:
             self._write_run(folder / f"{subject}_{half.run}", half, bold, nuisance)
 
     def source(self) -> dict[str, Any]:
-        """What a recipe of the preparation says of these files."""
+        """The source section of a preparation recipe for these files."""
         return {
             "kind": "fmriprep",
             "derivatives": str(self.out / "derivatives"),

@@ -1,11 +1,11 @@
-"""Noise of the scanner and of the body: autocorrelated noise, drift, movement, physiology."""
+"""Scanner and physiological noise: autocorrelated noise, drift, motion, physiology."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-HIGH_PASS = 128.0  # seconds; fMRIPrep's cosines describe what is slower than this
+HIGH_PASS = 128.0  # seconds; fMRIPrep's cosines cover slower signals
 
 
 def autoregressive(
@@ -18,7 +18,7 @@ def autoregressive(
     n_trs : int
         Number of rows.
     rho : array
-        Correlation from one TR to the next per target, ``(n_targets,)``, within (-1, 1).
+        Autocorrelation at a lag of one TR per target, ``(n_targets,)``, in (-1, 1).
 
     Examples
     --------
@@ -34,7 +34,7 @@ def autoregressive(
 
 
 def slow_cosines(n_trs: int, tr: float) -> NDArray[np.float64]:
-    """The discrete cosines slower than 128 s that fMRIPrep lists, ``(n_trs, n_cosines)``.
+    """fMRIPrep's discrete cosines slower than 128 s, ``(n_trs, n_cosines)``.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def head_motion(n_trs: int, generator: np.random.Generator) -> NDArray[np.float6
 
 
 def framewise_displacement(motion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Power et al. 2012, in mm, ``(n_trs,)``; 0 for the first TR."""
+    """Framewise displacement (Power et al. 2012) in mm, ``(n_trs,)``; 0 for the first TR."""
     steps = np.abs(np.diff(motion, axis=0, prepend=motion[:1]))
     return np.asarray(steps[:, :3].sum(axis=1) + 50 * steps[:, 3:].sum(axis=1))
 

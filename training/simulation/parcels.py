@@ -1,4 +1,4 @@
-"""The atlas of the simulated brain, and which of its parcels hear."""
+"""Atlas of the simulated brain, and its auditory parcels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.sources.labels import read_labels
 
 ATLAS_FILE = "atlas.nii.gz"
 LABEL_FILE = "atlas.csv"
-ATLAS_MM = 4  # voxels of the made-up atlas
+ATLAS_MM = 4  # voxels of the synthetic atlas
 AUDITORY_X = 40.0  # mm in MNI space: lateral of this on both sides,
 AUDITORY_Y = (-40.0, 5.0)
 AUDITORY_Z = (-5.0, 15.0)
@@ -71,7 +71,7 @@ def made_up_parcels(n_parcels: int, seed: np.random.SeedSequence) -> Parcels:
 
 
 def read_parcels(atlas: Path, label_table: Path | None = None) -> Parcels:
-    """An atlas from an image of labels in MNI space, and a table that names them.
+    """An atlas from an image of labels in MNI space, and a table of their names.
 
     Raises
     ------

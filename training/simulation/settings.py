@@ -1,4 +1,4 @@
-"""What can be chosen about a simulated brain."""
+"""Settings of a simulated brain."""
 
 from __future__ import annotations
 
@@ -11,51 +11,52 @@ from training.config import Settings
 Kind = Literal["envelope", "spectral", "modulation", "soundnet", "other_soundnet"]
 KINDS: tuple[Kind, ...] = ("envelope", "spectral", "modulation", "soundnet", "other_soundnet")
 SOUNDNET_KINDS = frozenset({"soundnet", "other_soundnet"})
-SHARED_KINDS = frozenset({"envelope"})  # a single channel: there is no mix that could differ
-DEAF = "deaf"  # a parcel of noise alone
+SHARED_KINDS = frozenset({"envelope"})  # a single channel: no mix
+DEAF = "deaf"  # a parcel with noise only
 VANISHED = "vanished"  # a label of the atlas without a voxel on the grid of the images
 
 Range = tuple[float, float]
 
 
 class SimulationSettings(Settings):
-    """How the simulated brain responds.
+    """Settings of the simulated responses.
 
     Attributes
     ----------
     run_minutes : float
         Length of every run in minutes.
     n_parcels : int
-        Parcels of the made-up atlas; not used when an atlas is given.
+        Parcels of the synthetic atlas; ignored if an atlas is given.
     voxel_mm : int
         Edge of the voxels of the images in mm.
     kinds : dict
-        How many parcels respond to what; all others are deaf. "envelope" is the level, "spectral"
+        Number of parcels by feature kind; all others are deaf. "envelope" is the level, "spectral"
         the log energy in mel bands, "modulation" the energy of amplitude modulation in octave
         bands, "soundnet" units of the hidden network, "other_soundnet" units of another one.
     subject_specific : float
-        Share of the sounding parcels whose mix of features is drawn anew for every subject; the
-        others have the same mix in all subjects. "envelope" is a single feature and always shared.
+        Fraction of the responsive parcels whose mix of features is drawn separately for every
+        subject; the others have the same mix in all subjects. "envelope" is a single feature and
+        always shared.
     n_mixed : int
         Number of features in the mix of a parcel.
     n_units : int
-        Number of units of a network that the parcels of a SoundNet kind share among them, so that
-        their responses have few dimensions; 0 for all units.
+        Number of a network's units shared by the parcels of a SoundNet kind, so that their
+        responses are low-dimensional; 0 for all units.
     explainable_variance : (float, float)
-        Range of the share of a parcel's variance that the sound accounts for.
+        Range of the fraction of a parcel's variance explained by the stimulus.
     hrf_peak, hrf_dispersion : (float, float)
         Ranges of the haemodynamic response's delay to peak in seconds and of its dispersion.
     n_delays : int
-        Number of TRs that a parcel of the SoundNet kinds looks back on, itself included.
+        Number of TRs that a parcel of the SoundNet kinds depends on, its own included.
     autocorrelation : float
-        Mean correlation of the noise from one TR to the next.
+        Mean autocorrelation of the noise at a lag of one TR.
     hidden : str
         Name or path of the checkpoint of the hidden network.
     stage : str
         The stage whose units drive the SoundNet kinds.
     drift, motion, physiology : float
-        Standard deviations of slow drift, movement and white-matter and CSF signals in units of
-        that of the clean signal; in the fMRIPrep layout only.
+        Standard deviations of slow drift, motion and white-matter and CSF signals relative to that
+        of the clean signal; in the fMRIPrep layout only.
     """
 
     run_minutes: Annotated[float, Field(gt=0.5, le=120)] = 10.0

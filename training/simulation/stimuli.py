@@ -1,9 +1,8 @@
-"""A continuous film for the ears per run, made of real recordings.
+"""Continuous stimuli, one per run, made of real recordings.
 
 Runs are the halves of episodes: s01e01a, s01e01b, s01e02a ... The last third of the episodes is
-season 2, and no recording that is heard there is heard before: holding out the last season is
-honest. Recordings follow each other in random order and at random levels, cross-faded or with a
-short gap.
+season 2, with recordings that do not occur in season 1: it is a valid test season. Recordings
+follow each other in random order and at random levels, cross-faded or with a short gap.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from training.untrained import SAMPLE_RATE
 logger = logging.getLogger(__name__)
 
 RUNS_PER_SESSION = 4
-LONGEST_EXCERPT = 20.0  # seconds; of a longer recording a part is heard
+LONGEST_EXCERPT = 20.0  # seconds; longer recordings are excerpted
 LEVEL_DB = (-35.0, -15.0)  # RMS re full scale
 GAP = (0.1, 1.0)  # seconds
 GAP_PROBABILITY = 0.3
@@ -50,7 +49,7 @@ class Half:
 
 @dataclass(frozen=True)
 class Clip:
-    """Where a recording is heard: its onset in seconds of the stimulus, and its level in dB."""
+    """Position of a recording: its onset in seconds of the stimulus, and its level in dB."""
 
     stimulus: str
     onset: float
@@ -59,9 +58,9 @@ class Clip:
 
 
 def schedule(n_runs: int) -> list[Half]:
-    """The runs in the order in which they were seen.
+    """The runs in order of acquisition.
 
-    With two runs each is the first half of an episode of its own, so that there are two seasons.
+    With two runs each is the first half of a separate episode, so that there are two seasons.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def schedule(n_runs: int) -> list[Half]:
 
 
 def find_recordings(folder: Path) -> list[Path]:
-    """Audio files in a folder and its folders, each content once, by name.
+    """Audio files in a folder, recursively, without duplicates, by name.
 
     Raises
     ------
@@ -107,7 +106,7 @@ def find_recordings(folder: Path) -> list[Path]:
 def films(
     recordings: Sequence[Path], halves: Sequence[Half], seconds: float, seed: np.random.SeedSequence
 ) -> Iterator[tuple[Half, NDArray[np.int16], list[Clip]]]:
-    """The sound of every run, int16 ``(n_samples,)`` at 22,050 Hz, and what is heard when."""
+    """Audio of every run, int16 ``(n_samples,)`` at 22,050 Hz, and its composition."""
     generator = np.random.default_rng(seed)
     order = [recordings[i] for i in generator.permutation(len(recordings))]
     share = sum(half.season == 1 for half in halves) / len(halves)
@@ -119,7 +118,7 @@ def films(
 
 
 def _endless(recordings: list[Path], generator: np.random.Generator) -> Iterator[Path]:
-    """Every recording once, in another order again and again."""
+    """All recordings in random order, repeatedly reshuffled."""
     while True:
         for i in generator.permutation(len(recordings)):
             yield recordings[i]
@@ -139,12 +138,12 @@ def _film(
             n_silent += 1
             if n_silent > 1000:
                 raise ValueError(
-                    f"recordings such as {path} are silent; give a folder of recordings with sound"
+                    f"recordings such as {path} are silent; give a folder of audible recordings"
                 )
             continue
         level = generator.uniform(*LEVEL_DB)
         sound = sound * 10 ** (level / 20) / rms
-        sound /= max(1.0, float(np.abs(sound).max()) / 0.7)  # two of them are heard in a cross-fade
+        sound /= max(1.0, float(np.abs(sound).max()) / 0.7)  # two of them overlap in a cross-fade
         fade = min(round(generator.uniform(*CROSSFADE) * SAMPLE_RATE), len(sound) // 2)
         ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
         sound[:fade] *= ramp
@@ -159,7 +158,7 @@ def _film(
 
 
 def _excerpt(path: Path, generator: np.random.Generator) -> NDArray[np.float64]:
-    """A recording, or a part of a long one, ``(n_samples,)`` at 22,050 Hz."""
+    """A recording, or an excerpt of a long one, ``(n_samples,)`` at 22,050 Hz."""
     with AudioFile(path) as file:
         n_samples = min(file.n_samples, round(LONGEST_EXCERPT * file.sample_rate))
         start = int(generator.integers(file.n_samples - n_samples + 1))
@@ -173,5 +172,5 @@ def _excerpt(path: Path, generator: np.random.Generator) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def _resampler(sample_rate: int) -> Resampler:
-    """Its kernel is computed once per rate."""
+    """Cached: its kernel is computed once per rate."""
     return Resampler(sample_rate, SAMPLE_RATE)

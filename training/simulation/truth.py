@@ -1,4 +1,4 @@
-"""What is known of a simulated brain: who responds to what, and the best score that is possible."""
+"""Ground truth of a simulation: tuning of parcels, and the best possible scores."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FOLDER = "truth"
 TABLE = "truth.csv"
 MIXES = "mixes.csv"
 CLIPS = "clips.csv"
-DOCUMENT = "simulation.json"  # written last: without it a simulation is not whole
+DOCUMENT = "simulation.json"  # written last: without it a simulation is incomplete
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The truth of a simulation.
+    """Ground truth of a simulation.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Truth:
     mixes : pandas.DataFrame
         One row per subject, target and feature: subject, target_id, channel, weight.
     clips : pandas.DataFrame
-        One row per recording heard: stimulus, onset (seconds), level_db, file.
+        One row per recording used: stimulus, onset (seconds), level_db, file.
     simulation : dict
         Settings, seed and versions.
     folder : Path
-        Where it stands.
+        Its folder.
     """
 
     table: pandas.DataFrame
@@ -57,8 +57,8 @@ class Truth:
     def response(self, subject: str, run: str) -> NDArray[np.float32]:
         """The best possible prediction of a run, float32 ``(n_trs, n_targets)``.
 
-        It is the noise-free response, shifted and scaled as the z-scoring of the measured one did;
-        0 for deaf targets, NaN for labels without voxels.
+        The noise-free response, shifted and scaled like the z-scored measured one; 0 for deaf
+        targets, NaN for labels without voxels.
 
         Parameters
         ----------
@@ -86,12 +86,12 @@ class Truth:
 
 
 def read_truth(folder: str | Path) -> Truth:
-    """What is known of the simulation in a folder.
+    """Read the ground truth of a simulation.
 
     Raises
     ------
     FileNotFoundError
-        If there is no simulation, or it did not come to an end.
+        If there is no simulation, or an unfinished one.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def read_truth(folder: str | Path) -> Truth:
     path = folder / DOCUMENT
     if not path.is_file():
         raise FileNotFoundError(
-            f"{folder.parent} holds no whole simulation (no {FOLDER}/{DOCUMENT}); run "
+            f"{folder.parent} holds no complete simulation (no {FOLDER}/{DOCUMENT}); run "
             "python -m training simulate (again)"
         )
     table, mixes, clips = (pandas.read_csv(folder / name) for name in (TABLE, MIXES, CLIPS))
@@ -117,7 +117,7 @@ def z_score_like(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The measured run z-scored, and the signal shifted and scaled in the same way.
 
-    The signal keeps its share of the measured one's variation: it is the best prediction by R2.
+    The signal keeps its scale relative to the measured one: it is the best prediction by R2.
     """
     deviation = measured.std(axis=0)
     scored = (measured - measured.mean(axis=0)) / deviation
@@ -129,8 +129,8 @@ def best_scores(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Correlation and R2 of the best predictions, means over runs, ``(n_targets,)`` each.
 
-    Deaf targets have 0 for both. `measured` is z-scored, so that R2 is 1 minus the mean square of
-    the difference.
+    Deaf targets have 0 for both. `measured` is z-scored, so that R2 is 1 minus the mean squared
+    difference.
     """
     correlations, shares = [], []
     for prediction, target in zip(best, measured, strict=True):
@@ -186,7 +186,7 @@ def write_responses(
 
 
 def write_table(out: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table beside the truth."""
+    """Write a table beside the truth."""
     import pandas
 
     pandas.DataFrame(rows).to_csv(out / FOLDER / name, index=False)

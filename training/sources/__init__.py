@@ -1,1 +1,1 @@
-"""Where data comes from: each module brings one kind of recording in as `Recording` objects."""
+"""Data sources: each module reads one kind of data as `Recording` objects."""

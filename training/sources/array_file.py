@@ -1,7 +1,7 @@
-"""Files of arrays, read so that no file can do harm: ``.npy``, ``.npz`` and MATLAB's ``.mat``.
+"""Safe reading of array files: ``.npy``, ``.npz`` and MATLAB's ``.mat``.
 
-Nothing is unpickled, nothing is allocated that the file cannot hold, and what numpy, zipfile and
-ast raise for a damaged header comes as one kind of error.
+Nothing is unpickled, allocations are bounded by the file size, and all errors of numpy, zipfile and
+ast for a damaged header are converted to one kind.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hear_brainsoundnet.nifti import MOST_INFLATED, in_words
 from training.sources.isolated import run_isolated
 
 MAT_PROBE = Path(__file__).with_name("mat_probe.py")
-MAT_MEMORY = 64  # bytes for each of the file; arrays in MATLAB files are rarely compressed further
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # within a MATLAB file of version 7.3
+MAT_MEMORY = 64  # bytes per byte of the file; arrays in MATLAB files rarely compress further
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # in a MATLAB file of version 7.3
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
 
 
@@ -31,20 +31,20 @@ def read_npy(path: Path) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If it is damaged or holds objects: the message does not name the file.
+        If it is damaged or holds objects; the message does not name the file.
     """
     with path.open("rb") as file:
         return _read_array(file, n_bytes=path.stat().st_size)
 
 
 class NpzFile(Mapping[str, NDArray[Any]]):
-    """The arrays of an ``.npz`` file by their names, each read when it is asked for.
+    """The arrays of an ``.npz`` file by name, read on demand.
 
     Raises
     ------
     ValueError
-        If it, or the array that is asked for, is damaged or holds objects; the message does not
-        name the file.
+        If it, or the requested array, is damaged or holds objects; the message does not name the
+        file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +52,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
         try:
             with zipfile.ZipFile(path) as archive:
                 members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-        except Exception as error:  # zipfile raises many kinds
+        except Exception as error:  # zipfile raises many types
             raise ValueError(in_words(error)) from error
         self._members = {info.filename.removesuffix(".npy"): info for info in members}
 
@@ -62,18 +62,18 @@ class NpzFile(Mapping[str, NDArray[Any]]):
             raise ValueError(f"{key} is compressed in a way that numpy does not write")
         if info.file_size > MOST_INFLATED * info.compress_size + MOST_INFLATED:
             raise ValueError(
-                f"{key} announces {info.file_size} bytes, its {info.compress_size} cannot hold them"
+                f"{key} declares {info.file_size} bytes, its {info.compress_size} cannot hold them"
             )
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(info) as file:
                 array = _read_array(file, info.file_size)
-                file.read()  # to its end, where it is compared with its checksum
+                file.read()  # to its end, where zipfile verifies the checksum
                 return array
         except Exception as error:
             raise ValueError(f"{key}: {in_words(error)}") from error
 
     def __contains__(self, key: object) -> bool:
-        return key in self._members  # without reading it
+        return key in self._members  # without reading the array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -83,7 +83,7 @@ class NpzFile(Mapping[str, NDArray[Any]]):
 
 
 def read_mat(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of numbers and texts in a MATLAB file up to version 7; a cell is flat, of texts.
+    """Numeric and text arrays of a MATLAB file up to version 7; cells are flattened lists of text.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _read_array(file: IO[bytes], n_bytes: int) -> NDArray[Any]:
         version = npy.read_magic(file)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, is_fortran, dtype = read_header(file)
-    except Exception as error:  # the header is Python, and fails in as many ways
+    except Exception as error:  # the header is a Python literal and can fail in many ways
         raise ValueError(f"its header cannot be read: {in_words(error)}") from error
     if version not in ((1, 0), (2, 0), (3, 0)) or dtype.hasobject or dtype.itemsize == 0:
         raise ValueError(f"it holds {dtype}, expected numbers or texts, not objects")
@@ -118,7 +118,7 @@ def _read_array(file: IO[bytes], n_bytes: int) -> NDArray[Any]:
         raise ValueError(f"its shape is {shape}")
     wanted = math.prod(shape) * dtype.itemsize
     if wanted > n_bytes:
-        raise ValueError(f"it is cut off: its header announces {wanted} bytes, it has {n_bytes}")
+        raise ValueError(f"it is cut off: its header declares {wanted} bytes, it has {n_bytes}")
     content = file.read(wanted)
     if len(content) < wanted:
         raise ValueError(f"it is cut off after {len(content)} of {wanted} bytes")

@@ -1,4 +1,4 @@
-"""Finding the runs in a folder of fMRI derivatives by the entities in their file names (BIDS)."""
+"""Search for runs in a folder of fMRI derivatives by BIDS entities."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from hear_brainsoundnet.sound_files import shown
 from training.sources.entities import EntityFilter, as_yaml, parse_entities, suffix_of
 
 IMAGE_EXTENSIONS = (".nii.gz", ".nii")
-# Endings of tables of confounds after the entities of the run, the newest first: fMRIPrep from
-# 20.2, from 1.2 and before.
+# Suffixes of confounds tables after the entities of the run, the newest first: fMRIPrep from 20.2,
+# from 1.2 and before.
 CONFOUNDS_ENDINGS = (
     "_desc-confounds_timeseries.tsv",
     "_desc-confounds_regressors.tsv",
     "_bold_confounds.tsv",
 )
-OF_THE_GRID = ("space", "cohort", "res", "den", "desc")  # entities that do not tell runs apart
-# One recording can be written as several images: by echo, and as magnitude and phase. Their mask
-# and their table may name these entities, or not.
+OF_THE_GRID = ("space", "cohort", "res", "den", "desc")  # entities that do not distinguish runs
+# One recording can be stored as several images: by echo, and as magnitude and phase. Their mask and
+# table may or may not have these entities.
 OF_THE_SIGNAL = ("echo", "part")
 FUNCTIONAL_FOLDERS = ("sub-*/func", "sub-*/ses-*/func")
 
 
 @dataclass(frozen=True)
 class BoldFile:
-    """A preprocessed run and the files that belong to it.
+    """A preprocessed run and its files.
 
     Attributes
     ----------
     entities : mapping
-        Those that name the run, in the order of the file name: sub, ses, task, run, ...
+        Those of the run, in the order of the file name: sub, ses, task, run, ...
     bold, mask : Path
         The 4-D image and the brain mask on its grid.
     confounds : Path or None
@@ -57,44 +57,44 @@ class BoldFile:
 
     @property
     def space(self) -> str:
-        """The space that the image's name gives; empty for that of the scanner."""
+        """The space entity of the image; empty for that of the scanner."""
         return parse_entities(self.bold.name).get("space", "")
 
     @property
     def name(self) -> str:
-        """All but the subject, as in ``ses-003_task-s01e02a_run-1``."""
+        """All entities except the subject, as in ``ses-003_task-s01e02a_run-1``."""
         return "_".join(f"{key}-{value}" for key, value in self.entities.items() if key != "sub")
 
 
 def find_bold_files(
     folder: Path, task: str, chosen: EntityFilter, subjects: Iterable[str] = ()
 ) -> tuple[list[BoldFile], list[str]]:
-    """Look for preprocessed runs.
+    """Search for preprocessed runs.
 
     Parameters
     ----------
     folder : Path
         fMRIPrep's output, with ``sub-*/[ses-*/]func``.
     task : str
-        Task label; ``*`` and ``?`` stand for any text and any character.
+        Task label; ``*`` and ``?`` are wildcards.
     chosen : EntityFilter
-        What the image of a run is called.
+        Filter for the image of a run.
     subjects : iterable of str
-        ``"01"`` or ``"sub-01"``; all where empty.
+        ``"01"`` or ``"sub-01"``; all if empty.
 
     Returns
     -------
     files : list of BoldFile
         By subject, session and name.
     findings : list of str
-        Runs that are left out: no image that is chosen, or links without content.
+        Runs that are left out: without a matching image, or links without content.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If there is no run, a subject has none, two images are of one run, or a run has no mask.
+        If there is no run, a subject has none, a run has two images, or no mask.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder of fMRIPrep derivatives: {folder}")
@@ -134,11 +134,11 @@ def find_bold_files(
 
 
 def _bold_images(folder: Path) -> Iterator[Path]:
-    """NIfTI images of BOLD signals, also as links without content; no hidden files."""
+    """NIfTI images of BOLD signals, including links without content; no hidden files."""
     paths = [path for pattern in FUNCTIONAL_FOLDERS for path in folder.glob(f"{pattern}/*")]
     for path in sorted(paths):
         suffix, extension = suffix_of(path.name)
-        hidden = path.name.startswith(".")  # ._sub-01...: what macOS leaves on foreign disks
+        hidden = path.name.startswith(".")  # ._sub-01...: left by macOS on other file systems
         if suffix == "bold" and extension in IMAGE_EXTENSIONS and not hidden:
             yield path
 
@@ -186,7 +186,7 @@ def _ambiguous(images: list[Path]) -> str:
 
 
 def _others(candidates: list[Path], chosen: EntityFilter) -> str:
-    """What there is instead, and the filter that would take it."""
+    """The available alternatives, and the filter that would select them."""
     differences = chosen.differences(parse_entities(candidates[0].name))
     names = shown([path.name for path in candidates])
     return f" (there is {names}; for the first of them set entities: {as_yaml(differences)})"
@@ -215,7 +215,7 @@ def _with_companions(bold: Path) -> BoldFile:
 
 
 def _masks(bold: Path, entities: Mapping[str, str]) -> Iterator[Path]:
-    """Where the brain mask of an image may be, the most likely first."""
+    """Candidate paths of an image's brain mask, the most likely first."""
     own = suffix_of(bold.name)[1]
     for kept in _without_signal({k: v for k, v in entities.items() if k != "desc"}):
         for extension in (own, *(each for each in IMAGE_EXTENSIONS if each != own)):
@@ -223,7 +223,7 @@ def _masks(bold: Path, entities: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _without_signal(entities: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The entities, and those without echo and part, one and both."""
+    """The entities, and variants without echo, part, or both."""
     for dropped in ((), ("part",), ("echo",), OF_THE_SIGNAL):
         yield {key: value for key, value in entities.items() if key not in dropped}
 

@@ -1,4 +1,4 @@
-"""Parcel time courses that CNeuroMod shares as h5 files (Friends, Movie10 and other films)."""
+"""Parcel time courses shared by CNeuroMod as h5 files (Friends, Movie10 and other films)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Series:
     state: State
 
     def stimulus(self, folder: StimulusFolder) -> Stimulus | None:
-        """What played: ``s01e02a`` is the file ``friends_s01e02a``, ``bourne01`` is its own."""
+        """The stimulus: ``friends_s01e02a`` for ``s01e02a``, the same name for ``bourne01``."""
         found = (folder.get(name) for name in self.run.films())
         path = next((path for path in found if path is not None), None)
         if path is None:
@@ -57,7 +57,7 @@ class Series:
         Raises
         ------
         ValueError
-            If the file is damaged or no longer what it was.
+            If the file is damaged or has changed.
         """
         values = read_table(self.path, self.key, self.state)
         if values.ndim != 2 or values.shape[1] != self.n_targets:
@@ -66,37 +66,37 @@ class Series:
 
 
 class CneuromodSource(Settings):
-    """Parcel time courses of CNeuroMod and the films that played.
+    """Parcel time courses of CNeuroMod and their stimuli.
 
-    :mod:`training.sources.cneuromod_layout` says which layouts of files and keys are understood,
-    and what films may be called.
+    :mod:`training.sources.cneuromod_layout` documents the supported layouts of files and keys, and
+    the names of films.
 
     Attributes
     ----------
     fmri : Path
-        Folder that holds ``.h5`` or ``.hdf5`` files, searched with all its subfolders, such as
+        Folder of ``.h5`` or ``.hdf5`` files, searched recursively, such as
         ``sub-XX/func/sub-XX_task-friends_*_bold.h5`` of Algonauts 2025 or ``sub-XX_friends_*.h5``
         of CNeuroMod's own extractor; a dataset in them is a run, such as ``ses-003_task-s01e02a``.
     stimuli : Path
-        Folder of the films, such as ``stimuli/movies``, searched with all its subfolders.
+        Folder of the films, such as ``stimuli/movies``, searched recursively.
     match : StimulusMatch or None
-        Which film played in which run, where they are called in ways of their own: a pattern of the
-        entities sub, ses, task (the episode or film) and run, or a table.
+        Stimulus of each run, if films have other names: a pattern of the entities sub, ses, task
+        (the episode or film) and run, or a table.
     subjects : tuple of str
-        ``"01"`` or ``"sub-01"``; all where empty.
+        ``"01"`` or ``"sub-01"``; all if empty.
     tasks : tuple of str
-        CNeuroMod's datasets that are taken: "friends", "movie10", "ood", ...
+        CNeuroMod's datasets to use: "friends", "movie10", "ood", ...
     entities : mapping
-        Which files and runs are taken where there are several, by the entities of the file's name
-        and of the key; see :mod:`training.sources.entities`.
+        Selection among several files and runs, by the entities of the file's name and of the key;
+        see :mod:`training.sources.entities`.
     tr : float
         Repetition time in seconds.
     labels, label_table, id_column, name_column : Path and str or None
-        The atlas that the columns come from, for maps and names: its labels are 1 to n_targets.
+        The atlas of the columns, for maps and names: its labels are 1 to n_targets.
     background : int or None
-        A value of the label image that is background besides 0, -1 and NaN.
+        Another value of the label image that is background, besides 0, -1 and NaN.
     atlas : str
-        Name of the atlas; that of the label image or of the first h5 file where empty.
+        Name of the atlas; by default that of the label image or of the first h5 file.
     """
 
     kind: Literal["cneuromod"]
@@ -123,14 +123,14 @@ class CneuromodSource(Settings):
         return self
 
     def collect(self, exclude: Sequence[str] = ()) -> Collection:
-        """Find the runs, their stimuli and the targets; each file is read once, to see it is whole.
+        """Find the runs, their stimuli and the targets; each file is read once to verify it.
 
         Raises
         ------
         FileNotFoundError
             If a folder or file is missing.
         ValueError
-            If files are damaged or contradict each other.
+            If files are damaged or inconsistent.
         """
         series, findings = self._find()
         targets, said = self._targets(series)
@@ -141,7 +141,7 @@ class CneuromodSource(Settings):
         return Collection("time_series", targets, recordings, files, [*findings, *said])
 
     def _find(self) -> tuple[list[Series], list[str]]:
-        """The runs that are taken, by subject, task and name, and what was left out."""
+        """The selected runs, by subject, task and name, and what was left out."""
         if not self.fmri.is_dir():
             raise FileNotFoundError(f"no such folder of time courses: {self.fmri}")
         paths = [path for path in sorted(self.fmri.rglob("*")) if _is_h5(path)]
@@ -158,9 +158,9 @@ class CneuromodSource(Settings):
             subject, dataset = names_of(path, self.fmri)
             subjects |= {f"sub-{subject}"} if subject else set()
             if subject and self.subjects and f"sub-{subject}" not in self._wanted():
-                continue  # its runs are not asked for, whatever they are
+                continue  # its runs are not requested
             if dataset and dataset not in self.tasks:
-                others.setdefault(f"of {dataset}, which tasks: does not name", []).append(path.name)
+                others.setdefault(f"of {dataset}, not listed in tasks", []).append(path.name)
                 continue
             series, unknown = _read_keys(path, self.fmri)
             subjects |= {one.run.subject for one in series}
@@ -198,9 +198,9 @@ class CneuromodSource(Settings):
         return one.run.subject, task, one.run.name
 
     def _against(self, run: RunKey) -> str:
-        """Why a run is left out; empty if it is taken."""
+        """Why a run is left out; empty if it is selected."""
         if run.dataset and run.dataset not in self.tasks:
-            return f"of {run.dataset}, which tasks: does not name"
+            return f"of {run.dataset}, not listed in tasks"
         chosen = EntityFilter(self.entities)
         return "" if chosen.fits(run.entities) else f"not {chosen}"
 
@@ -222,7 +222,7 @@ class CneuromodSource(Settings):
         if not without:
             return stimuli, []
         return stimuli, [
-            f"left out, no stimulus in {folder.folder} (if films have names of their own, give "
+            f"left out, no stimulus in {folder.folder} (if films have other names, give "
             f"source.match.pattern or source.match.table): {', '.join(without)}"
         ]
 
@@ -278,7 +278,7 @@ def _is_h5(path: Path) -> bool:
 
 
 def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
-    """The runs in a file, and the keys that are none."""
+    """The runs in a file, and keys that are not runs."""
     series, unknown = [], []
     state = state_of(path)
     for table in list_tables(path):
@@ -298,7 +298,7 @@ def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
 
 
 def _refuse_repeats(series: Sequence[Series]) -> None:
-    """A run that stands in two files or twice in one; which is meant, only the user can say."""
+    """Reject a run that occurs in two files or twice in one."""
     first: dict[tuple[str, str, str], Series] = {}
     for one in series:
         other = first.setdefault((one.run.subject, one.run.dataset, one.run.name), one)

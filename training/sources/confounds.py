@@ -1,4 +1,4 @@
-"""What is regressed out of an fMRIPrep run, and how much the head moved."""
+"""Confound regression of fMRIPrep runs, and head motion."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ SUFFIXES = {
     "power2": ("", "_power2"),
     "full": ("", "_derivative1", "_power2", "_derivative1_power2"),
 }
-HIGH_PASS_PERIOD = 128.0  # seconds; fMRIPrep writes no cosine for a shorter run
-# Columns with a number, by a part of their name: of a component, or taken whatever the strategy.
+HIGH_PASS_PERIOD = 128.0  # seconds; fMRIPrep writes no cosines for shorter runs
+# Numbered columns, by a part of their name: of a component, or used with any strategy.
 NUMBERED = {"high_pass": "cosine", "compcor": "_comp_cor_", "always": "non_steady_state"}
-LINK_ENDING = "_desc-preproc_bold.nii.gz"  # of the image that nilearn is told of
+LINK_ENDING = "_desc-preproc_bold.nii.gz"  # name of the image passed to nilearn
 
 
 class ConfoundSettings(Settings):
-    """Regressors in the words of `nilearn.interfaces.fmriprep.load_confounds`.
+    """Confound regressors, with the options of `nilearn.interfaces.fmriprep.load_confounds`.
 
     The default is the "minimal" set of Freteault et al. (2025): six motion parameters, mean white
-    matter and CSF signal, and cosines against slow drifts. Scrubbing is not among the components
-    because a run that misses TRs loses its clock; TRs that fMRIPrep marks as not yet in steady
-    state are kept with one regressor each, which leaves them at the mean of the run.
+    matter and CSF signal, and cosines for slow drifts. Scrubbing is not available because removed
+    TRs would break the timing; TRs marked by fMRIPrep as non-steady-state are kept with one
+    regressor each, which sets them to the mean of the run.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ConfoundSettings(Settings):
         return self
 
     def columns(self) -> list[str]:
-        """Columns that a table of confounds must have, besides those with a number."""
+        """Columns required in a confounds table, besides numbered ones."""
         return [
             column + suffix
             for component in self.strategy
@@ -86,22 +86,22 @@ class ConfoundSettings(Settings):
         ]
 
     def check(self, run: BoldFile, n_trs: int, tr: float) -> None:
-        """Look at a run's table.
+        """Check a run's table.
 
         Parameters
         ----------
         run : BoldFile
-            Which run.
+            The run.
         n_trs : int
-            How many TRs its image has.
+            Number of TRs of its image.
         tr : float
             Repetition time in seconds.
 
         Raises
         ------
         ValueError
-            If there is no table, it lacks columns or values of them, or does not have one row for
-            each TR: the message names them.
+            If there is no table, it lacks columns or values, or does not have one row for each TR;
+            the message names them.
         """
         if not self.strategy:
             return
@@ -125,8 +125,8 @@ class ConfoundSettings(Settings):
         metadata = run.confounds.with_suffix(".json")
         if "compcor" in self.strategy and not metadata.is_file():
             raise ValueError(
-                f"{run.confounds} has no {metadata.name} beside it, which says what its compcor "
-                "columns are; fetch it, or name other components in confounds.strategy"
+                f"{run.confounds} has no {metadata.name} beside it, which describes its compcor "
+                "columns; fetch it, or name other components in confounds.strategy"
             )
         numbered = [
             column
@@ -137,17 +137,18 @@ class ConfoundSettings(Settings):
         check_columns(run.confounds, [*self.columns(), *numbered], n_trs)
 
     def read(self, run: BoldFile, n_trs: int) -> NDArray[np.float64] | None:
-        """The regressors of a run that :meth:`check` has looked at.
+        """The regressors of a run, after :meth:`check`.
 
         Returns
         -------
         regressors : ndarray or None
-            float64 ``(n_trs, n_regressors)``; None where there are none.
+            float64 ``(n_trs, n_regressors)``; None if there are none.
 
         Raises
         ------
         ValueError
-            If the table does not have one row for each TR, is incomplete, or leaves nothing over.
+            If the table does not have one row for each TR, is incomplete, or leaves no degrees of
+            freedom.
         """
         from nilearn.interfaces.fmriprep import load_confounds
 
@@ -156,7 +157,7 @@ class ConfoundSettings(Settings):
         with _alone(run, with_metadata="compcor" in self.strategy) as image:
             try:
                 table, kept = load_confounds(str(image), **self.model_dump())
-            except Exception as error:  # nilearn raises many kinds for damaged tables
+            except Exception as error:  # nilearn raises many types for damaged tables
                 raise ValueError(_in_words(error, run, image)) from error
         if table.shape[1] == 0 and kept is None:  # a run too short for a cosine
             return None
@@ -184,7 +185,7 @@ class ConfoundSettings(Settings):
 
 
 def _in_words(error: Exception, run: BoldFile, image: Path) -> str:
-    """What nilearn says of a run, with the names of the user's files in place of the links."""
+    """nilearn's message about a run, with the user's file names instead of the links."""
     text = " ".join(str(error).split()) or type(error).__name__
     if run.confounds is not None:
         link = image.with_name(image.name.removesuffix(LINK_ENDING) + CONFOUNDS_ENDINGS[0])
@@ -194,10 +195,10 @@ def _in_words(error: Exception, run: BoldFile, image: Path) -> str:
 
 @contextmanager
 def _alone(run: BoldFile, *, with_metadata: bool) -> Iterator[Path]:
-    """Path of an image in a new folder, with nothing but links to the run's table beside it.
+    """Path of an image in a new folder that contains only links to the run's table.
 
-    nilearn looks for the table by name and gives up where a session has both ``task-x`` and
-    ``task-x_run-2``. Hexadecimal, the folder's name cannot hold "tsv", which nilearn replaces.
+    nilearn finds the table by name and fails if a session has both ``task-x`` and ``task-x_run-2``.
+    Being hexadecimal, the folder's name cannot contain "tsv", which nilearn replaces.
     """
     folder = Path(tempfile.gettempdir(), f"confounds-{uuid4().hex}")
     folder.mkdir(mode=0o700)

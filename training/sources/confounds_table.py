@@ -1,4 +1,4 @@
-"""A run's table of confounds, read and checked before anything is regressed out."""
+"""A run's confounds table, read and checked before any regression."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from training.sources.tables import MOST_BYTES
 
 DISPLACEMENT = "framewise_displacement"
-# What fMRIPrep 1.0 and 1.1 called motion and signals of tissues.
+# Names of motion and tissue signals in fMRIPrep 1.0 and 1.1.
 OLD_COLUMNS = {"X", "Y", "Z", "RotX", "RotY", "RotZ", "CSF", "WhiteMatter", "GlobalSignal"}
 
 
 def column_names(table: Path) -> list[str]:
-    """Names in the first line of a table of confounds."""
+    """Column names in the first line of a confounds table."""
     try:
         with table.open(encoding="utf-8-sig") as file:
             return file.readline(MOST_BYTES).rstrip("\r\n").split("\t")
@@ -26,14 +26,14 @@ def column_names(table: Path) -> list[str]:
 
 
 def check_columns(table: Path, columns: Sequence[str], n_trs: int) -> None:
-    """Look at all values of some columns.
+    """Check all values of some columns.
 
-    A first value that is missing, as of every derivative, is no fault: it becomes the second one.
+    A missing first value, as in every derivative, is allowed: it is replaced by the second one.
 
     Raises
     ------
     ValueError
-        If there is not one row for each TR, or a value is missing, infinite or no number: the
+        If there is not one row for each TR, or a value is missing, infinite or not a number; the
         message names the columns.
     """
     values = _read(table)
@@ -62,7 +62,7 @@ def check_columns(table: Path, columns: Sequence[str], n_trs: int) -> None:
 
 
 def framewise_displacement(table: Path) -> NDArray[np.float64]:
-    """How far the head moved since the TR before, in mm, ``(n_trs,)``; 0 at the first TR."""
+    """Framewise displacement in mm, ``(n_trs,)``; 0 at the first TR."""
     column = _read(table).get(DISPLACEMENT)
     if column is None or column.dtype.kind not in "fiub":
         raise ValueError(f"{table}: {DISPLACEMENT} cannot be read as numbers")
@@ -72,14 +72,14 @@ def framewise_displacement(table: Path) -> NDArray[np.float64]:
 
 
 def _read(table: Path) -> Any:
-    """As nilearn reads it, so that what was checked is what is used."""
+    """Read with the same options as nilearn, so that the checked values are those used."""
     import pandas
 
     try:
         if table.stat().st_size > MOST_BYTES:
             raise ValueError(f"{table.stat().st_size} bytes, a table has at most {MOST_BYTES}")
         return pandas.read_csv(table, sep="\t", encoding="utf-8", low_memory=False)
-    except Exception as error:  # pandas raises many kinds
+    except Exception as error:  # pandas raises many types
         raise ValueError(
             f"{table} cannot be read as a table ({' '.join(str(error).split())})"
         ) from error

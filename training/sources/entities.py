@@ -1,14 +1,14 @@
-"""Entities in BIDS file names, and the one filter by which every source chooses among files.
+"""Entities in BIDS file names, and the filter by which all sources select files.
 
 A file name such as ``sub-01_task-story_space-T1w_desc-preproc_bold.nii.gz`` is made of entities,
-``key-value``, a suffix (``bold``) and an extension. A recipe chooses files by a mapping from keys
+``key-value``, a suffix (``bold``) and an extension. A recipe selects files by a mapping from keys
 to values, as a BIDS filter does:
 
     entities: {desc: clean, space: null, echo: 1, run: [1, 2], acq: "*"}
 
-A value is text with ``*`` and ``?`` for any text and any character, or a number, which leading
-zeros do not matter to (``res: 2`` takes ``res-02``). ``null`` asks for files without the entity,
-and a list for any of its values.
+A value is text, with ``*`` and ``?`` as wildcards, or a number, for which leading zeros are ignored
+(``res: 2`` matches ``res-02``). ``null`` selects files without the entity, and a list matches any
+of its values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-# Words of pybids and of other filters for the keys of the file names.
+# Names of pybids and of other filters for the keys of the file names.
 KEYS = {
     "subject": "sub",
     "session": "ses",
@@ -39,7 +39,7 @@ def _choice(key: str, value: Any) -> Choice:
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not values or any(isinstance(each, bool | float | dict | list) for each in values):
         raise ValueError(
-            f"{key} must be a text, a whole number, null (no such entity) or a list of them, "
+            f"{key} must be a string, a whole number, null (no such entity) or a list of them, "
             f"got {value!r}"
         )
     return tuple(None if each is None or each == "" else str(each) for each in values)
@@ -51,21 +51,23 @@ def _choices(document: Any) -> Any:
     choices: dict[str, Choice] = {}
     for key, value in document.items():
         if not isinstance(key, str) or not key.isalnum():
-            raise ValueError(f"{key!r} is no entity of a file name; expected keys like desc, space")
+            raise ValueError(
+                f"{key!r} is not an entity of a file name; expected keys like desc, space"
+            )
         short = KEYS.get(key, key)
         if short in choices:
-            raise ValueError(f"{short} stands twice")
+            raise ValueError(f"{short} is given twice")
         choices[short] = _choice(key, value)
     return choices
 
 
-# What a recipe holds under ``entities:``.
+# Content of ``entities:`` in a recipe.
 Entities = Annotated[dict[str, Choice], BeforeValidator(_choices)]
 
 
 @dataclass(frozen=True)
 class EntityFilter:
-    """Which files are chosen; see this module.
+    """Filter of files by their entities; see the module docstring.
 
     Examples
     --------
@@ -79,11 +81,11 @@ class EntityFilter:
     choices: Mapping[str, Choice]
 
     def fits(self, entities: Mapping[str, str]) -> bool:
-        """Whether a file with these entities is chosen."""
+        """Whether a file with these entities matches."""
         return not self.differences(entities)
 
     def differences(self, entities: Mapping[str, str]) -> dict[str, str | None]:
-        """Entities of a file that stand against it, None where the file lacks one."""
+        """Entities of a file that do not match, None for a missing one."""
         return {
             key: entities.get(key)
             for key, choice in self.choices.items()
@@ -91,7 +93,7 @@ class EntityFilter:
         }
 
     def __str__(self) -> str:
-        """In words, such as ``space-T1w, desc-clean, no echo``."""
+        """As text, such as ``space-T1w, desc-clean, no echo``."""
         return ", ".join(
             " or ".join(f"no {key}" if value is None else f"{key}-{value}" for value in choice)
             for key, choice in self.choices.items()
@@ -133,6 +135,6 @@ def suffix_of(name: str) -> tuple[str, str]:
 
 
 def as_yaml(entities: Mapping[str, str | None]) -> str:
-    """A filter as it stands in a recipe: ``{desc: clean, space: null}``."""
+    """A filter in recipe syntax: ``{desc: clean, space: null}``."""
     pairs = (f"{key}: {'null' if value is None else value}" for key, value in entities.items())
     return f"{{{', '.join(pairs)}}}"

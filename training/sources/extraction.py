@@ -1,4 +1,5 @@
-"""From a preprocessed run to one column per target: the mean of a parcel, or a voxel of a mask."""
+"""Extraction of one column per target from a preprocessed run: the mean of a parcel, or a voxel of
+a mask."""
 
 from __future__ import annotations
 
@@ -23,26 +24,26 @@ from training.sources.sampling import (
 )
 from training.sources.volumes import Volumes, open_volumes
 
-CONSTANT = 1e-6  # a range that is smaller than this part of the values is rounding
+CONSTANT = 1e-6  # a relative range below this is rounding
 
 
 @dataclass
 class Extraction:
-    """Loads runs, volume by volume within the box that holds the targets.
+    """Loader of runs, volume by volume within the bounding box of the targets.
 
-    An atlas on another grid than the images is brought onto theirs by nearest neighbour, as in
+    An atlas on another grid than the images is resampled to theirs by nearest neighbour, as in
     nilearn's ``resampling_target="data"``; only voxels of the run's brain mask count. With a mask,
-    the images are brought onto the mask's grid instead (by splines), so that its voxels are the
-    same in every run, and the brain mask plays no part.
+    the images are resampled to the mask's grid instead (by splines), so that its voxels are the
+    same in every run, and the brain mask is ignored.
 
     Attributes
     ----------
     atlas : Atlas
-        Where the targets lie.
+        Location of the targets.
     confounds : ConfoundSettings
-        What is regressed out.
+        Confounds to regress out.
     smoothing_fwhm : float or None
-        Gaussian smoothing before voxels are taken, in mm.
+        Gaussian smoothing of the volumes, in mm.
     detrend : bool
         Whether linear trends are removed.
     least_overlap : float
@@ -56,23 +57,24 @@ class Extraction:
     least_overlap: float = 0.5
 
     def check_space(self, run: BoldFile) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-        """The brain mask of a run and its affine, if the atlas is in the same space."""
+        """The brain mask of a run and its affine, after checking that the atlas is in the same
+        space."""
         voxels, affine = read_voxels(run.mask, n_dimensions=3, finite=False)
-        brain = voxels > 0.5  # NaN is none
+        brain = voxels > 0.5  # excludes NaN
         if not brain.any():
             raise ValueError(f"{run.mask} is empty: no voxel is in the brain; fetch or write it")
         check_space(self.atlas, run.space, brain, affine, self.least_overlap, run.mask)
         return brain, affine
 
     def load(self, run: BoldFile, tr: float) -> NDArray[np.float64]:
-        """Responses without the confounds, float64 ``(n_trs, n_targets)``, not z-scored.
+        """Responses after confound regression, float64 ``(n_trs, n_targets)``, not z-scored.
 
-        Columns are the targets of the atlas; NaN where the run has no voxel of a target.
+        Columns are the targets of the atlas; NaN if the run has no voxel of a target.
 
         Raises
         ------
         ValueError
-            If a file is damaged, the files do not fit each other, or the atlas is elsewhere.
+            If a file is damaged, the files are inconsistent, or the atlas is in another space.
         """
         from nilearn.signal import clean
 
@@ -84,7 +86,7 @@ class Extraction:
             )
         regressors = self.confounds.read(run, n_trs=volumes.n_trs)
         signals = self._signals(volumes, brain)
-        # what does not vary stays exactly so: rounding would be z-scored into noise
+        # constant signals stay constant: z-scoring would amplify rounding errors
         measured = np.isfinite(signals[0])
         varies = measured & (np.ptp(signals, axis=0) > CONSTANT * np.abs(signals).max(axis=0))
         signals[:, measured & ~varies] = 0
@@ -99,7 +101,7 @@ class Extraction:
         return signals
 
     def _signals(self, volumes: Volumes, brain: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """One value per TR and target, within the box that holds the targets."""
+        """One value per TR and target, within the bounding box of the targets."""
         deviation = smoothing_in_voxels(self.smoothing_fwhm, volumes.affine)
         sampler = self._sampler(volumes, brain, smoothing_margin(deviation))
         brain = brain[sampler.box.slices]
@@ -119,7 +121,7 @@ class Extraction:
             smooth(volume, deviation)
             signals[i] = sampler.sample(volume)
             low, high = min(low, lowest), max(high, highest)
-        # between voxels splines overshoot: no value beyond those of the image, as in nilearn
+        # splines overshoot: clip to the range of the image, as in nilearn
         np.clip(signals, low, high, out=signals)
         signals[:, unmeasured] = np.nan
         return signals

@@ -1,4 +1,4 @@
-"""Runs that fMRIPrep has preprocessed, as parcels of an atlas or voxels of a mask."""
+"""Source of fMRIPrep runs, as parcels of an atlas or voxels of a mask."""
 
 from __future__ import annotations
 
@@ -25,59 +25,59 @@ from training.sources.stimulus_folder import StimulusFolder
 from training.sources.timing import TR_TOLERANCE, Timing, grouped, read_timing
 
 Seconds = Annotated[float, Field(gt=0, lt=1000)]
-# What fMRIPrep's --output-spaces calls the space of the scanner; the images name none.
+# Names of the scanner's space in fMRIPrep's --output-spaces; the images have no space entity then.
 NATIVE = ("func", "bold", "run", "boldref", "sbref")
-N_PROBLEMS = 3  # of many in one message
+N_PROBLEMS = 3  # in one message
 
 
 class FmriprepSource(Settings):
-    """fMRIPrep derivatives and the stimuli that played.
+    """fMRIPrep derivatives and their stimuli.
 
     Attributes
     ----------
     derivatives : Path
-        Folder that fMRIPrep wrote, with ``sub-*/[ses-*/]func``.
+        Output folder of fMRIPrep, with ``sub-*/[ses-*/]func``.
     stimuli : Path
-        Folder of sound or video files, searched with all its subfolders.
+        Folder of audio or video files, searched recursively.
     task : str
-        Task label; ``*`` and ``?`` are possible, as some datasets have one task per episode.
+        Task label; ``*`` and ``?`` are wildcards, as some datasets have one task per episode.
     match : StimulusMatch
-        Which stimulus played in which run; a run's is named as its task where not given.
+        Stimulus of each run; by default named like its task.
     space, res : str or None
-        Entities of the images; `res` where there is more than one resolution. A `space` of null
-        takes images without that entity, which are in the space of the scanner (so do the words of
-        fMRIPrep's ``--output-spaces`` for it, "func" and "boldref").
+        Entities of the images; `res` if there are several resolutions. A `space` of null selects
+        images without that entity, which are in the space of the scanner (so do fMRIPrep's names
+        for it in ``--output-spaces``, "func" and "boldref").
     entities : mapping
         Other entities of the images, see :mod:`training.sources.entities`; ``{desc: preproc}`` and
-        `space` hold where it does not name them.
+        `space` apply unless overridden.
     subjects : tuple of str
-        ``"01"`` or ``"sub-01"``; all where empty.
+        ``"01"`` or ``"sub-01"``; all if empty.
     tr : float or None
-        Repetition time in seconds. It decides where headers or sidecars say something else, which
-        is then listed; without it they must agree.
+        Repetition time in seconds. It overrides headers and sidecars, with a finding where they
+        differ; by default they must agree.
     start_time : float or None
-        Seconds from the beginning of a run to what its TR 0 stands for; by default ``StartTime`` of
-        the sidecar (the moment that slices were moved to), else 0.
+        Time in seconds of TR 0 relative to the beginning of a run; by default ``StartTime`` of the
+        sidecar (the reference time of slice-time correction), else 0.
     labels, mask : Path or None
-        One of them: a label image, each parcel of which becomes the mean of its voxels; or a mask,
-        each voxel of which becomes a target.
+        One of them: a label image, for targets that are means of parcels; or a mask, for targets
+        that are voxels.
     label_table, id_column, name_column : Path and str or None
         Names of the labels; see :mod:`training.sources.label_table`.
     background : int or None
-        A value of the label image that is background besides 0, -1 and NaN.
+        Another value of the label image that is background, besides 0, -1 and NaN.
     atlas : str
-        Name of the atlas; that of the image's file where empty.
+        Name of the atlas; by default that of the image's file.
     least_overlap : float
-        Share of the atlas that must lie within each brain mask.
+        Fraction of the atlas that must lie within each brain mask.
     confounds : ConfoundSettings
-        What is regressed out.
+        Confounds to regress out.
     smoothing_fwhm : float or None
         Gaussian smoothing of the images in mm.
     detrend : bool
         Whether a linear trend is removed.
     start : float
-        Seconds of the stimulus when a run begins, where the table does not say otherwise; the start
-        of its TR 0 is `start_time` later.
+        Time in seconds of the stimulus when a run begins, unless given in the table; TR 0 is
+        `start_time` later.
     """
 
     kind: Literal["fmriprep"]
@@ -115,14 +115,14 @@ class FmriprepSource(Settings):
         return self
 
     def collect(self, exclude: Sequence[str] = ()) -> Collection:
-        """Find the runs, their stimuli and the targets; no image but the brain masks is read.
+        """Find the runs, their stimuli and the targets; no image except brain masks is read.
 
         Raises
         ------
         FileNotFoundError
             If a folder or file is missing.
         ValueError
-            If files are damaged or contradict each other.
+            If files are damaged or inconsistent.
         """
         files, findings = find_bold_files(
             self.derivatives, self.task, self._images(), self.subjects
@@ -143,8 +143,8 @@ class FmriprepSource(Settings):
         )
         checked = [file for file in matched if file.bold in timings]
         for file in {file.subject: file for file in reversed(checked)}.values():
-            extraction.check_space(file)  # the first run of each subject, before a long preparation
-        # of an image that was not looked at, the others' TR stands in until it is left out
+            extraction.check_space(file)  # early, for the first run of each subject
+        # for an image not opened, the others' TR is a placeholder until it is left out
         other = Timing(next(iter(timings.values())).tr if timings else 0.0)
         make = [
             partial(self._recording, file, timings.get(file.bold, other), extraction)
@@ -156,7 +156,7 @@ class FmriprepSource(Settings):
         )
 
     def _images(self) -> EntityFilter:
-        """What the image of a run is called."""
+        """Filter for the image of a run."""
         space: Choice = (self.space or None,)
         if self.space in NATIVE:
             space = (None, self.space)
@@ -182,9 +182,9 @@ class FmriprepSource(Settings):
     def _check_headers(
         self, files: Sequence[BoldFile], exclude: Sequence[str]
     ) -> dict[Path, Timing]:
-        """Times of the TRs of each image; what is wrong with any of them is said at once.
+        """Timing of each image; all problems are reported together.
 
-        An image that will be left out is not looked at.
+        Images that will be left out are not opened.
         """
         timings: dict[Path, Timing] = {}
         problems: list[str] = []
@@ -218,7 +218,7 @@ class FmriprepSource(Settings):
         self, file: BoldFile, timing: Timing, extraction: Extraction, stimulus: Stimulus
     ) -> Recording:
         motion = None
-        looked_at = timing.n_trs is not None  # else its files may be damaged
+        looked_at = timing.n_trs is not None  # otherwise its files may be damaged
         if looked_at and file.confounds and DISPLACEMENT in column_names(file.confounds):
             motion = partial(framewise_displacement, file.confounds)
         read = (

@@ -1,4 +1,4 @@
-"""Voxel grids in world coordinates: whether two are one, where they meet, and where not."""
+"""Voxel grids in world coordinates: equality and overlap."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SAME_MM = 1e-3  # affines of one grid may differ by rounding
 def same_grid(
     shape: tuple[int, ...], affine: NDArray[Any], other: tuple[int, ...], to: NDArray[Any]
 ) -> bool:
-    """Whether two grids of shapes `shape` and `other` with affines `affine` and `to` are one."""
+    """Whether two grids of shapes `shape` and `other` with affines `affine` and `to` are equal."""
     return shape == other and np.allclose(affine, to, rtol=0, atol=SAME_MM)
 
 
 def nearest_voxels(
     points: NDArray[Any], affine: NDArray[Any], shape: tuple[int, ...], to: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Voxels of another grid that lie nearest to voxels of one grid, through world coordinates.
+    """Voxels of another grid nearest to voxels of one grid, in world coordinates.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ def check_space(
     least_overlap: float,
     where: Path,
 ) -> None:
-    """Refuse an atlas that lies in another space than the images.
+    """Reject an atlas in another space than the images.
 
-    The file name says so where it has a ``space-`` or ``tpl-`` entity. Otherwise an atlas of which
-    less than `least_overlap` of the voxels fall within the brain, in world coordinates, is taken
-    to be in another space.
+    Its space is that of a ``space-`` or ``tpl-`` entity in the file name. Otherwise an atlas with
+    less than `least_overlap` of its voxels within the brain, in world coordinates, is considered to
+    be in another space.
 
     Raises
     ------
     ValueError
-        If it is: the message says how much of it lies within the brain.
+        If it is; the message gives the overlap.
     """
     entities = parse_entities(atlas.path.name)
     said = entities.get("space", entities.get("tpl", space))
@@ -78,8 +78,8 @@ def check_space(
     if said != space:
         raise ValueError(
             f"{atlas.path} is in space {said}, the images are in {images}; set space: {said}, or "
-            "take an atlas that is in their space (one whose name has no tpl- or space- is judged "
-            "by where it lies)"
+            "use an atlas in their space (one without tpl- or space- in its name is judged "
+            "by its overlap)"
         )
     points = np.argwhere(atlas.ids)
     nearest, within = nearest_voxels(points, atlas.affine, brain.shape, to=affine)
@@ -93,7 +93,7 @@ def check_space(
 
 
 def labels_on_grid(atlas: Atlas, shape: tuple[int, ...], affine: NDArray[Any]) -> NDArray[np.int32]:
-    """The id of each voxel of a grid: that of the atlas's voxel nearest to it, int32 `shape`."""
+    """The id of each voxel of a grid, by nearest neighbour in the atlas, int32 `shape`."""
     if same_grid(atlas.ids.shape, atlas.affine, shape, affine):
         return atlas.ids
     points = np.indices(shape).reshape(3, -1).T

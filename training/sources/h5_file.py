@@ -1,4 +1,4 @@
-"""HDF5 files of time courses: what datasets they hold, and the reading of one."""
+"""HDF5 files of time courses: listing and reading of datasets."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Table:
     key : str
         With slashes between groups.
     shape : tuple of int or None
-        None for what has none.
+        None if it has none.
     dtype : str
-        As of numpy; "other" for what are no numbers.
+        numpy dtype; "other" if not numeric.
     """
 
     key: str
@@ -36,16 +36,16 @@ class Table:
     dtype: str
 
 
-State = tuple[int, int]  # size in bytes and time of the last change in ns
+State = tuple[int, int]  # size in bytes and modification time in ns
 
 
 def state_of(path: Path) -> State:
-    """What tells whether a file is still the one that was looked at.
+    """Fingerprint of a file, to detect changes.
 
     Raises
     ------
     ValueError
-        If it is gone.
+        If it is missing.
     """
     try:
         status = path.stat()
@@ -55,7 +55,7 @@ def state_of(path: Path) -> State:
 
 
 def list_tables(path: Path) -> list[Table]:
-    """The datasets of a file, each of which has been read once in another process.
+    """The datasets of a file, each verified by reading it in another process.
 
     Raises
     ------
@@ -79,10 +79,10 @@ def read_table(path: Path, key: str, known: State | None = None) -> NDArray[np.f
     Parameters
     ----------
     path, key : Path and str
-        Which.
+        File and key of the dataset.
     known : State, optional
-        Of the file when it was listed, perhaps by another process: if it is still so, it is not
-        looked at again.
+        Fingerprint of the file when it was listed, perhaps by another process: an unchanged file is
+        not verified again.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def read_table(path: Path, key: str, known: State | None = None) -> NDArray[np.f
     try:
         with h5py.File(path, "r") as file:
             return np.asarray(file[key][()], dtype=np.float64)
-    except Exception as error:  # h5py raises many kinds for damaged files
+    except Exception as error:  # h5py raises many types for damaged files
         raise ValueError(
             f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
         ) from error

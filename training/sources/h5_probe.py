@@ -1,8 +1,8 @@
-"""Script of :mod:`training.sources.isolated`: lists the datasets of an HDF5 file and reads each.
+"""Script of :mod:`training.sources.isolated`: lists and reads the datasets of an HDF5 file.
 
-Its arguments are the file and how many bytes one byte of it can hold. Standard output is a JSON
-list of ``[key, shape or null, dtype]``, in the order of the keys. A link to another file, a dataset
-kept outside of this one, and one that is larger than its file can hold are refused.
+Its arguments are the file and the maximal expansion per byte of it. Standard output is a JSON list
+of ``[key, shape or null, dtype]``, in the order of the keys. Links to other files, externally
+stored datasets, and datasets too large for their file are rejected.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(path: str, most_inflated: int) -> None:
             if isinstance(item, h5py.Group):
                 address = h5py.h5o.get_info(item.id).addr
                 if address in seen:
-                    raise ValueError(f"{key} is a group that stands twice")
+                    raise ValueError(f"{key} is a group that occurs twice")
                 seen.add(address)
                 walk(item, key, depth + 1)
             else:
@@ -51,7 +51,7 @@ def main(path: str, most_inflated: int) -> None:
         if item.is_virtual or item.external:
             raise ValueError(f"{key} is kept in another file")
         if item.nbytes > most_inflated * size:
-            raise ValueError(f"{key} announces {item.nbytes} bytes, the file has {size}")
+            raise ValueError(f"{key} declares {item.nbytes} bytes, the file has {size}")
         if item.dtype.kind in "fiu" and len(shape) and 0 not in shape:
             rows = max(1, BLOCK // max(1, item.nbytes // shape[0]))
             for start in range(0, shape[0], rows):

@@ -1,8 +1,8 @@
-"""Reading files of foreign formats in a process of its own.
+"""Reading of files in foreign formats in a separate process.
 
 The C libraries behind HDF5 and MATLAB files can crash or hang on damaged ones. A child process
-looks at such a file first, with limits on its time and memory; if it comes to grief, the file is
-damaged and the program goes on.
+reads such a file first, with limits on time and memory; if it fails, the file is reported as
+damaged.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ CHILD = Path(__file__).with_name("isolated_child.py")
 
 
 def run_isolated(script: Path, path: Path, *arguments: str, memory_per_byte: int) -> str:
-    """What a script of this folder prints about a file.
+    """Output of a script of this folder about a file.
 
     Parameters
     ----------
     script : Path
         It imports nothing of this package, prints its result, and raises an exception that
-        describes what is wrong with the file.
+        describes any problem of the file.
     path : Path
         The file, its first argument.
     *arguments : str
-        The others.
+        Further arguments.
     memory_per_byte : int
-        Bytes of memory that each byte of the file may take, beside what any process takes.
+        Memory allowed per byte of the file, in addition to the base memory of a process.
 
     Raises
     ------

@@ -1,7 +1,8 @@
-"""The process that :mod:`training.sources.isolated` starts: a script, limited and in one line.
+"""The process started by :mod:`training.sources.isolated`: runs a script with limits, errors on one
+line.
 
-Arguments: bytes of memory that each byte of the file may take, the script, the file, and what else
-the script gets. It imports nothing of this project.
+Arguments: memory allowed per byte of the file, the script, the file, and further arguments of the
+script. It imports nothing of this project.
 """
 
 import os
@@ -12,7 +13,7 @@ BASE_MEMORY = 2**32  # bytes, for Python and the library
 
 
 def limit_memory(n_bytes: int) -> None:
-    """Where the system can; a limit that is lower already stays."""
+    """Limit the memory where the system supports it; a lower existing limit is kept."""
     try:
         import resource
 
@@ -29,7 +30,7 @@ if __name__ == "__main__":
         limit_memory(BASE_MEMORY + int(per_byte) * os.stat(path).st_size)
         sys.argv = sys.argv[2:]
         runpy.run_path(script, run_name="__main__")
-    except Exception as error:  # one line for the process that waits
+    except Exception as error:  # one line for the parent process
         text = " ".join(str(error).split()) or type(error).__name__
         sys.stderr.write(text.encode("ascii", "backslashreplace").decode() + "\n")
         sys.exit(1)

@@ -1,12 +1,13 @@
-"""The names that a table gives to the ids of an atlas.
+"""Names of the ids of an atlas, from a table.
 
-Three kinds of files are told apart by their first line that is no comment:
+Three formats are distinguished by the first line that is not a comment:
 
 - csv or tsv with names of the columns (``index<TAB>name``, ``roi;label``);
-- FreeSurfer's colour tables, without: an id, a name and the colour, with blanks or tabs between
+- FreeSurfer's colour tables, without a header: an id, a name and the colour, separated by blanks or
+  tabs
   (``2001   ctx-lh-bankssts   25 100 40 0``), like ``FreeSurferColorLUT.txt`` and Schaefer's
   ``Schaefer2018_400Parcels_7Networks_order.txt``;
-- ITK-SNAP's label descriptions, where the colour comes first and the name is in quotation marks.
+- ITK-SNAP's label descriptions, with the colour first and the name in quotation marks.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ MOST_ID = 2**31 - 1  # label images are written as int32
 def read_label_names(
     table: Path, id_column: str | None = None, name_column: str | None = None
 ) -> dict[int, str]:
-    """The names that a table gives to ids.
+    """Names by id, from a table.
 
     Raises
     ------
     FileNotFoundError
         If there is no such table.
     ValueError
-        If a column is not there, or an id is no whole number or stands in two rows.
+        If a column is missing, or an id is not an integer or occurs in two rows.
     """
     text = read_text(table)
     rows = _rows_without_header(table, text)
@@ -47,7 +48,7 @@ def read_label_names(
     names: dict[int, str] = {}
     for line, number, name in rows:
         if number in names:
-            raise ValueError(f"{table} line {line}: the id {number} stands in two rows")
+            raise ValueError(f"{table} line {line}: the id {number} occurs in two rows")
         names[number] = name
     return names
 
@@ -66,14 +67,14 @@ def _rows_with_header(
         number = _whole(row[id_column])
         if number is None:
             raise ValueError(
-                f"{table} line {line}: {row[id_column]!r} in column {id_column} is no whole "
+                f"{table} line {line}: {row[id_column]!r} in column {id_column} is not a whole "
                 "number; name the column of ids with id_column:"
             )
         yield line, number, row[name_column]
 
 
 def _rows_without_header(table: Path, text: str) -> Iterator[tuple[int, int, str]] | None:
-    """Line, id and name of each row of a colour table; None if the file is none."""
+    """Line, id and name of each row of a colour table; None if the file is not one."""
     lines = [
         (i, line.strip())
         for i, line in enumerate(text.splitlines(), start=1)
@@ -100,18 +101,18 @@ def _colour_rows(table: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[in
 
 
 def _cells(line: str) -> list[str]:
-    """Cells between tabs, commas or semicolons; else between blanks, where quotation marks hold."""
+    """Cells separated by tabs, commas or semicolons; else by blanks, with quotation marks."""
     for delimiter in "\t;,":
         if delimiter in line:
             return [cell.strip().strip('"') for cell in line.split(delimiter)]
     try:
         return shlex.split(line)
-    except ValueError:  # a quotation mark alone
+    except ValueError:  # an unbalanced quotation mark
         return line.split()
 
 
 def _whole(text: str) -> int | None:
-    """A whole number that a label image can hold, also when it is written ``3.0``."""
+    """An integer in the range of label images, also when written as ``3.0``."""
     try:
         number = float(text)
     except ValueError:
@@ -133,6 +134,6 @@ def _first(usual: tuple[str, ...], columns: list[str], table: Path, what: str, s
         if name in lower:
             return lower[name]
     raise ValueError(
-        f"{table}: none of the columns {', '.join(columns)} is known to hold {what}; say which "
+        f"{table}: none of the columns {', '.join(columns)} is known to hold {what}; give it "
         f"with {setting}:"
     )

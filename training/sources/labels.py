@@ -1,4 +1,4 @@
-"""Atlases: a label image or a mask, and the names that a table gives to the labels."""
+"""Atlases: a label image or a mask, with names of the labels."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from training.sources.source import Targets
 
 @dataclass(frozen=True)
 class Atlas:
-    """Where the targets of a dataset lie.
+    """Location of the targets of a dataset.
 
     Attributes
     ----------
     targets : Targets
         Ids, names, and an image of the ids.
     ids : ndarray
-        int32 ``(x, y, z)``: the id of each voxel, 0 where there is none.
+        int32 ``(x, y, z)``: the id of each voxel, 0 if none.
     affine : ndarray
         From voxel indices to millimetres, ``(4, 4)``.
     unit : str
@@ -34,7 +34,7 @@ class Atlas:
     path : Path
         The image's file.
     findings : tuple of str
-        Rows of the table that have no voxel.
+        Rows of the table without voxels.
     """
 
     targets: Targets
@@ -61,14 +61,14 @@ def read_labels(
         Image of whole numbers; background is 0, NaN or -1, as for
         :func:`hear_brainsoundnet.nifti.read_label_image`.
     table : Path, optional
-        Names of the ids, see :func:`read_label_names`; a name that several parcels share gets its
-        id appended.
+        Names of the ids, see :func:`read_label_names`; a name shared by several parcels gets its id
+        appended.
     id_column, name_column : str, optional
-        Columns of the table; found by the usual names where not given.
+        Columns of the table; by default those with a usual name.
     atlas : str
-        Name of the atlas; the file's where empty.
+        Name of the atlas; by default that of the file.
     background : int, optional
-        Another value that is background.
+        Another background value.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def read_labels(
 
 
 def read_mask(path: Path, atlas: str = "") -> Atlas:
-    """Read a mask each voxel of which is a target: ids 1 to n in C order (last axis fastest).
+    """Read a mask whose voxels are the targets: ids 1 to n in C order (last axis fastest).
 
     Raises
     ------

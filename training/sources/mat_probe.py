@@ -1,4 +1,4 @@
-"""Script of :mod:`training.sources.isolated`: MATLAB arrays of a file as an ``.npz`` file."""
+"""Script of :mod:`training.sources.isolated`: converts a file of MATLAB arrays to ``.npz``."""
 
 import sys
 import zipfile
@@ -9,7 +9,7 @@ def main(path: str, out: str) -> None:
     import scipy.io
 
     content = scipy.io.loadmat(path)
-    with zipfile.ZipFile(out, "w") as archive:  # savez has names of its own that no array may have
+    with zipfile.ZipFile(out, "w") as archive:  # savez reserves some names
         for key, value in content.items():
             array = np.asarray(value)
             if key.startswith("__"):

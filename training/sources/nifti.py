@@ -1,4 +1,4 @@
-"""The voxels of NIfTI images, whole, so that a damaged file is named."""
+"""Reading of all voxels of NIfTI images, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hear_brainsoundnet.nifti import in_words, open_image
 def read_voxels(
     path: Path, n_dimensions: int, *, finite: bool = True
 ) -> tuple[NDArray[np.float32], Any]:
-    """Read an image whole.
+    """Read a whole image.
 
     Parameters
     ----------
     path : Path
         Its file.
     n_dimensions : int
-        How many it must have, without axes of length 1 at their end.
+        Required number, without trailing axes of length 1.
     finite : bool
-        Whether values that are NaN or infinite are refused.
+        Whether NaN and infinite values are rejected.
 
     Returns
     -------
@@ -37,12 +37,12 @@ def read_voxels(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is damaged, has another number of dimensions, or holds values that are not finite.
+        If it is damaged, has the wrong number of dimensions, or holds values that are not finite.
     """
     image = open_image(path, n_dimensions)
     try:
         voxels = image.get_fdata(dtype=np.float32, caching="unchanged")
-    except Exception as error:  # nibabel and zlib raise many kinds for damaged files
+    except Exception as error:  # nibabel and zlib raise many types for damaged files
         raise ValueError(
             f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
         ) from error

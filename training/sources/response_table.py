@@ -1,4 +1,4 @@
-"""A table of one response per sound and target, from MATLAB, npz or text."""
+"""Table of one response per sound and target, from MATLAB, npz or text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT_SUFFIXES = (".csv", ".tsv")
 
 @dataclass(frozen=True)
 class ResponseKeys:
-    """What the arrays of a file are called; see :class:`SoundResponsesSource`."""
+    """Names of the arrays in a file; see :class:`SoundResponsesSource`."""
 
     responses: str
     names: str
@@ -46,15 +46,15 @@ def read_responses(path: Path, keys: ResponseKeys) -> ResponseTable:
     path : Path
         ``.mat``, ``.npz``, ``.csv`` or ``.tsv``.
     keys : ResponseKeys
-        Of the arrays; not used for text.
+        Keys of the arrays; ignored for text.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read or its parts do not fit, a sound stands twice, or a response is not
-        finite.
+        If it cannot be read or its parts are inconsistent, a sound is repeated, or a response is
+        not finite.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such table: {path}")
@@ -128,7 +128,7 @@ def _read_text(path: Path) -> ResponseTable:
                 responses[i, j] = float(row[target])
             except ValueError as error:
                 raise ValueError(
-                    f"{path} line {line}: {row[target]!r} in column {target} is no number; the "
+                    f"{path} line {line}: {row[target]!r} in column {target} is not a number; the "
                     "first column names the sounds, the others hold responses"
                 ) from error
     names = tuple(_without_suffix(row[first]) for row in rows.values())
@@ -152,7 +152,7 @@ def _array(arrays: Mapping[str, Any], key: str, path: Path) -> Any:
     except ValueError as error:
         raise ValueError(
             f"{path} cannot be read as an npz file of plain arrays ({error}); write names as an "
-            "array of texts, not of objects"
+            "array of strings, not of objects"
         ) from error
 
 
@@ -167,7 +167,7 @@ def _numbers(array: Any, key: str, path: Path) -> NDArray[np.float64]:
 
 
 def _texts(array: Any) -> tuple[str, ...]:
-    """The texts in an array, which in MATLAB's cells are arrays themselves."""
+    """The strings in an array, which in MATLAB's cells are arrays themselves."""
     texts = []
     for item in np.asarray(array).ravel():
         text = item.ravel()[0] if isinstance(item, np.ndarray) and item.size else item

@@ -1,8 +1,9 @@
-"""From a volume to one value per target: the mean of a parcel, or the value at a voxel of a mask.
+"""Sampling of a volume: one value per target, the mean of a parcel or the value at a voxel of a
+mask.
 
-A sampler says which box of a volume it needs and reads its values from volumes that are cut to it.
-The results are those of the whole volume: the margins hold all that smoothing (a Gaussian that ends
-at four standard deviations) and spline interpolation let through.
+A sampler specifies the required box of a volume and reads its values from volumes cropped to it.
+The results equal those of the whole volume: the margins cover the support of smoothing (a Gaussian
+truncated at four standard deviations) and of spline interpolation.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ SAME_VOXEL = 1e-6  # coordinates that differ from a voxel's centre by less are a
 
 
 class Sampler(Protocol):
-    """How values are taken from volumes that are cut to `box`."""
+    """Sampler of values from volumes cropped to `box`."""
 
     box: Box
 
     def sample(self, volume: NDArray[np.float32]) -> NDArray[np.float64]:
-        """One value per target, NaN where the run has no voxel of it; ``(n_targets,)``."""
+        """One value per target, NaN if the run has no voxel of it; ``(n_targets,)``."""
         ...
 
     def sample_nearest(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether the one voxel that a target is, is flagged; never for means of voxels."""
+        """Whether a target's single voxel is flagged; always false for means of voxels."""
         ...
 
 
@@ -60,7 +61,7 @@ class ParcelMeans:
         self, labels: NDArray[np.int32], ids: tuple[int, ...], margin: NDArray[np.int64]
     ) -> None:
         self.box = _box_of(np.argwhere(labels), margin, labels.shape)
-        flat = labels[self.box.slices].ravel(order="F")  # volumes have their first axis fastest
+        flat = labels[self.box.slices].ravel(order="F")  # the first axis of volumes is fastest
         self._voxels = np.flatnonzero(flat)
         self._column = np.searchsorted(ids, flat[self._voxels])
         self._counts = np.bincount(self._column, minlength=len(ids)).astype(np.float64)
@@ -76,7 +77,7 @@ class ParcelMeans:
 
 
 class MaskVoxels:
-    """Value at each voxel of a mask, by cubic splines where the volumes are on another grid.
+    """Value at each voxel of a mask, by cubic splines if the volumes are on another grid.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class MaskVoxels:
         affine: NDArray[Any],
         margin: NDArray[np.int64],
     ) -> None:
-        points = np.argwhere(atlas.ids)  # C order, as the ids
+        points = np.argwhere(atlas.ids)  # in C order, like the ids
         nearest, self._within = nearest_voxels(points, atlas.affine, shape, to=affine)
         self._is_one_grid = same_grid(atlas.ids.shape, atlas.affine, shape, affine)
         if self._is_one_grid:
@@ -126,7 +127,7 @@ class MaskVoxels:
 
 
 def smoothing_in_voxels(fwhm: float | None, affine: NDArray[Any]) -> NDArray[np.float64]:
-    """Standard deviation along each axis of a Gaussian whose full width at half maximum is in mm.
+    """Standard deviation in voxels along each axis of a Gaussian with a FWHM in mm.
 
     Examples
     --------
@@ -138,7 +139,7 @@ def smoothing_in_voxels(fwhm: float | None, affine: NDArray[Any]) -> NDArray[np.
 
 
 def smoothing_margin(deviation: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many voxels away a Gaussian reaches, along each axis."""
+    """Extent of a Gaussian in voxels, along each axis."""
     return (TRUNCATE * deviation + 0.5).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""What the JSON files of a BIDS folder say of an image: the one beside it, and those above it."""
+"""JSON sidecars of a BIDS image: the one beside it, and those in folders above."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from training.sources.entities import parse_entities, suffix_of
 
-MOST_BYTES = 64 * 2**20  # no sidecar comes near; fMRIPrep's largest are some kilobytes
+MOST_BYTES = 64 * 2**20  # fMRIPrep's largest are some kilobytes
 
 
 @dataclass(frozen=True)
 class Sidecars:
     """Metadata of an image by BIDS's inheritance principle.
 
-    A value stands in the JSON file beside the image, or in one of a folder above, up to the root of
-    the dataset, whose name has the image's suffix and no entity that the image has not, such as
-    ``task-story_bold.json``. The nearest one counts.
+    A value is taken from the JSON file beside the image, or from one in a folder above, up to the
+    root of the dataset, with the image's suffix and a subset of its entities, such as
+    ``task-story_bold.json``. The nearest one takes precedence.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Sidecars:
     documents: tuple[dict[str, Any], ...]
 
     def get(self, key: str) -> tuple[Any, Path | None]:
-        """A value and the file that it stands in; None where none has it, or it is null."""
+        """A value and the file that contains it; None if it is missing or null."""
         for path, document in zip(self.paths, self.documents, strict=True):
             if document.get(key) is not None:
                 return document[key], path
@@ -46,7 +46,7 @@ def read_sidecars(image: Path, root: Path) -> Sidecars:
     Raises
     ------
     ValueError
-        If one of them cannot be read as JSON, or holds no mapping.
+        If one of them is not readable as JSON, or not a mapping.
     """
     paths = tuple(_candidates(image, root))
     return Sidecars(paths, tuple(_read_json(path) for path in paths))
@@ -67,7 +67,7 @@ def _candidates(image: Path, root: Path) -> Iterator[Path]:
             and suffix_of(path.name) == (suffix, ".json")
             and parse_entities(path.name).items() <= entities.items()
         ]
-        # of two in one folder, the one that names more of the image
+        # Of two in one folder, the one with more entities of the image.
         yield from sorted(applying, key=lambda path: (-len(parse_entities(path.name)), path.name))
         if folder == root:
             return

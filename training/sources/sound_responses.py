@@ -1,7 +1,7 @@
-"""Sounds and one response per sound and target: experiments without a time axis.
+"""Source of sounds with one response per sound and target: experiments without a time axis.
 
-A table of responses, one row per sound, comes as a MATLAB file, as text or as an npz file. The rows
-belong to the audio files of the same name.
+A table of responses, one row per sound, is a MATLAB file, text or an npz file. Rows are matched
+with audio files by name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from training.sources.stimulus_folder import StimulusFolder
 class SoundResponsesSource(Settings):
     """Responses to sounds, one number per sound and target.
 
-    Every sound is a run of its own, with one row, and an episode of its own.
+    Every sound is a separate run, with one row, and a separate episode.
 
     Attributes
     ----------
@@ -33,13 +33,13 @@ class SoundResponsesSource(Settings):
         ``.mat`` (up to version 7.2) or ``.npz``: arrays under the three keys below; ``.csv`` or
         ``.tsv``: a header, the names of the sounds in the first column, the targets in the others.
     subject : str
-        Name of whoever responded; "group" for what was averaged.
+        Subject name; "group" for averages.
     responses : str
         Key of the responses, ``(n_sounds, n_targets)``.
     names : str
         Key of the names of the sounds.
     target_names : str
-        Key of the names of the targets; where it is missing they are numbered.
+        Key of the names of the targets; numbered if it is missing.
     weights : str, optional
         Key of an array ``(n_targets, n_voxels)``: the targets are then the voxels, whose responses
         are ``responses @ weights``.
@@ -62,8 +62,8 @@ class SoundResponsesSource(Settings):
         FileNotFoundError
             If the folder or the table is not there.
         ValueError
-            If the table cannot be read or its parts do not fit, a name or a file stands twice, a
-            name has no file, or a response is not finite.
+            If the table cannot be read or its parts are inconsistent, a name or a file is repeated,
+            a name has no file, or a response is not finite.
         """
         table = read_responses(self.table, self._keys())
         folder = StimulusFolder(self.sounds)

@@ -1,4 +1,4 @@
-"""What every source offers to the preparation, whatever its files look like."""
+"""Interface of all sources to the preparation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Targets:
     atlas : str
         Name of the atlas, or empty.
     image : nibabel.Nifti1Image or None
-        An image whose voxel values are the ids (0 elsewhere), where values can be drawn.
+        An image whose voxel values are the ids (0 elsewhere), for maps.
     """
 
     ids: tuple[int, ...]
@@ -36,7 +36,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Recording:
-    """One run of one subject that can be loaded when its turn comes.
+    """One run of one subject, loaded on demand.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class Recording:
         As in :class:`training.prepared.Run`.
     load : callable
         Returns the responses, ``(n_trs, n_targets)``, columns as in the source's targets, before
-        z-scoring; a column of NaN where this subject lacks a target.
+        z-scoring; a column of NaN for a target missing in this subject.
     files : sequence of Path
-        What `load` reads: when one of them changes, the run is prepared again.
+        Files that `load` reads: when one of them changes, the run is prepared again.
     motion : callable or None
         Returns the framewise displacement in mm, ``(n_trs,)``, for the summary.
     n_trs : int or None
-        How many TRs it has, where that is known before it is loaded.
+        Number of TRs, if known before loading.
     """
 
     subject: str
@@ -69,7 +69,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Collection:
-    """All that a source has found, before anything big is read.
+    """Result of a source's search, before any large file is read.
 
     Attributes
     ----------
@@ -78,12 +78,12 @@ class Collection:
     targets : Targets
         The columns.
     recordings : list of Recording
-        Runs that have a stimulus.
+        Runs with a stimulus.
     stimuli : dict
-        Name of a stimulus to its audio or video file; exactly those that recordings refer to.
+        Name of a stimulus to its audio or video file; exactly those of the recordings.
     findings : list of str
-        What was noticed and left out, as ``KIND: WHAT`` (see :mod:`training.findings`): a run
-        without stimulus, a stimulus without run, a repeat.
+        Remarks and exclusions, as ``KIND: WHAT`` (see :mod:`training.findings`): a run without
+        stimulus, a stimulus without run, a repeat.
     """
 
     kind: Literal["time_series", "sound_responses"]
@@ -94,22 +94,22 @@ class Collection:
 
 
 class Source(Protocol):
-    """The validated settings of one kind of source, as they stand in a recipe."""
+    """Validated settings of one kind of source, as in a recipe."""
 
     def collect(self, exclude: Sequence[str] = ()) -> Collection:
-        """Look through the files; raises ValueError where they contradict each other.
+        """Search the files; raises ValueError if they are inconsistent.
 
         Parameters
         ----------
         exclude : sequence of str
-            Patterns of runs that will be left out, see :func:`is_excluded`: what is wrong with one
-            of them need not be an error.
+            Patterns of runs that will be left out, see :func:`is_excluded`: errors in these runs
+            need not be raised.
         """
         ...
 
 
 def is_excluded(subject: str, run: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern fits the subject or, if it has a slash, ``SUBJECT/RUN``.
+    """Whether a pattern matches the subject or, if it has a slash, ``SUBJECT/RUN``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which sound or film played in which run."""
+"""Matching of runs with their stimuli."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from training.sources.source import Recording
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.stimulus_table import StimulusTable
 
-# Friends and its like: s01e02a and s01e02b are the halves of episode s01e02 of season s01
+# Friends and similar: s01e02a and s01e02b are the halves of episode s01e02 of season s01.
 EPISODE = r"(?i)(?<![a-z0-9])(s\d+e\d+)"
 SEASON = r"(?i)(?<![a-z0-9])(s\d+)e\d+"
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """What played in a run; attributes as in :class:`training.prepared.Run`."""
+    """Stimulus of a run; attributes as in :class:`training.prepared.Run`."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class Stimulus:
 
 
 class StimulusMatch(Settings):
-    """How a run finds its stimulus: by a table, or by a pattern of its BIDS entities.
+    """Rule for a run's stimulus: a table, or a pattern of its BIDS entities.
 
     Attributes
     ----------
@@ -45,8 +45,8 @@ class StimulusMatch(Settings):
         ``"friends_{task}"``.
     episode, season : str or None
         Regular expressions; the first group of a search in the stimulus's name is the value. The
-        usual ones know names like ``s01e02a``; where nothing is found, an episode is the
-        stimulus itself and a season is empty.
+        defaults match names like ``s01e02a``; without a match, the episode is the stimulus itself
+        and the season is empty.
 
     Examples
     --------
@@ -91,23 +91,23 @@ class StimulusMatch(Settings):
         return self
 
     def name_for(self, entities: Mapping[str, str]) -> str:
-        """The pattern, filled in.
+        """The pattern with the run's entities inserted.
 
         Raises
         ------
         ValueError
-            If the run has no such entity.
+            If the run lacks an entity.
         """
         try:
             return (self.pattern or "").format_map(entities)
         except KeyError as error:
             raise ValueError(
-                f"the pattern {self.pattern!r} asks for {error}, which the run "
+                f"the pattern {self.pattern!r} needs {error}, which the run "
                 f"{run_name(entities)} does not have; it has {', '.join(entities)}"
             ) from error
 
     def episode_of(self, stimulus: str) -> str:
-        """What must stay on one side of a split."""
+        """Episode: the unit of splits."""
         return first_group(self.episode or EPISODE, stimulus) or stimulus
 
     def season_of(self, stimulus: str) -> str:
@@ -129,14 +129,14 @@ class StimulusMatch(Settings):
         Returns
         -------
         stimuli : list of Stimulus or None
-            One for each run; None where there is none.
+            One for each run; None if there is none.
         findings : list of str
-            Runs without stimulus, rows of the table without run, expressions that found nothing.
+            Runs without stimulus, rows of the table without run, expressions without a match.
 
         Raises
         ------
         ValueError
-            If two rows of the table fit one run, or a row names a file that is not there.
+            If two rows of the table match one run, or a row names a missing file.
         """
         table = StimulusTable(self.table) if self.table is not None else None
         stimuli: list[Stimulus | None] = []
@@ -177,7 +177,7 @@ class StimulusMatch(Settings):
         return stimuli, findings + self._unfound(stimuli)
 
     def _padded(self, entities: Mapping[str, str], folder: StimulusFolder) -> Path | None:
-        """The file that differs from the pattern by zeros before numbers: run-1 and run-01."""
+        """The file that differs from the pattern only by leading zeros: run-1 and run-01."""
         for width in (1, 2, 3):
             padded = {
                 key: f"{int(value):0{width}d}" if value.isdecimal() else value
@@ -203,7 +203,7 @@ def take_matched(
     folder: StimulusFolder,
     findings: Sequence[str],
 ) -> tuple[list[Recording], dict[str, Path], list[str]]:
-    """Recordings of the runs that have a stimulus, their files, and what is to be said of them.
+    """Recordings of the runs with a stimulus, their files, and findings.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def take_matched(
 
 
 def run_name(entities: Mapping[str, str]) -> str:
-    """Entities of a run in one word, for messages."""
+    """Entities of a run as one word, for messages."""
     return "_".join(f"{key}-{value}" for key, value in entities.items())
 
 

@@ -1,4 +1,4 @@
-"""The sound and video files that a dataset was recorded with."""
+"""Folder of the audio and video stimuli of a dataset."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from hear_brainsoundnet.sound_files import (
     printable,
 )
 
-LONGEST_NAME = 200  # bytes without suffix: files of the dataset add to it, up to 255
+LONGEST_NAME = 200  # bytes without suffix: dataset files append to it, up to 255
 UNREADABLE_NAME = "names that are not UTF-8, which no table or dataset can hold"
 LONG_NAME = f"names of more than {LONGEST_NAME} bytes"
 
 
 class StimulusFolder:
-    """Sound and video files anywhere below a folder, by name without suffix.
+    """Audio and video files in a folder, searched recursively, by name without suffix.
 
-    What :func:`hear_brainsoundnet.sound_files.find_sound_files` leaves out, and files whose names
-    a dataset cannot hold, are findings. Names are equal whichever way their accents are encoded
-    (NFC or NFD).
+    Files left out by :func:`hear_brainsoundnet.sound_files.find_sound_files`, and files with names
+    that a dataset cannot store, are findings. Names are compared after Unicode normalisation (NFC
+    or NFD).
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If it holds no sound or video.
+        If it holds no audio or video.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -80,7 +80,7 @@ class StimulusFolder:
         return paths[0] if paths else None
 
     def findings(self, used: Iterable[str]) -> list[str]:
-        """Files that no run refers to, and those that the search has left out."""
+        """Files that no run refers to, and those left out by the search."""
         findings = []
         if unused := sorted(self.files.keys() - set(used)):
             names = [printable(name) for name in unused]
@@ -88,7 +88,7 @@ class StimulusFolder:
         return findings + self._found.findings()
 
     def _called(self, name: str) -> list[Path]:
-        """Files of this name: as it is encoded here, or else in another normal form."""
+        """Files of this name: exactly, or else in another Unicode normalisation."""
         return self.files.get(name) or self._by_normal_form.get(_normal_form(name), [])
 
     def _inside(self, path: Path) -> Path:
@@ -100,7 +100,7 @@ def _normal_form(name: str) -> str:
 
 
 def _unusable(path: Path) -> str:
-    """Why a dataset cannot hold a stimulus of this path; empty if it can."""
+    """Why a dataset cannot store a stimulus of this path; empty if it can."""
     if not is_text(path):
         return UNREADABLE_NAME
     return LONG_NAME if len(path.stem.encode()) > LONGEST_NAME else ""

@@ -1,4 +1,4 @@
-"""A table that says which stimulus played in which run."""
+"""Table of the stimuli of runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = (*KEYS, "stimulus", "start", "episode", "season")
 
 @dataclass(frozen=True)
 class StimulusRow:
-    """One row: which runs it is for, and what it says of them."""
+    """One row: the runs it applies to, and their stimulus."""
 
     line: int
     key: Mapping[str, str]
@@ -31,16 +31,16 @@ class StimulusRow:
 class StimulusTable:
     """A csv or tsv file with the columns ``stimulus`` and any of the following.
 
-    ``subject``, ``session``, ``task``, ``run`` say which runs a row is for: an empty cell fits
-    all, a leading ``sub-`` or ``ses-`` and leading zeros do not matter. ``start`` is the second of
-    the stimulus at TR 0. ``episode`` and ``season`` come before what the name tells.
+    ``subject``, ``session``, ``task``, ``run`` select the runs of a row: an empty cell matches all;
+    a leading ``sub-`` or ``ses-`` and leading zeros are ignored. ``start`` is the time in seconds
+    of the stimulus at TR 0. ``episode`` and ``season`` override those derived from the name.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If a column is unknown or missing, or a cell is wrong: the message names the line.
+        If a column is unknown or missing, or a cell is wrong; the message gives the line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class StimulusTable:
         self._used: set[int] = set()
 
     def row_for(self, entities: Mapping[str, str]) -> StimulusRow | None:
-        """The row that fits a run.
+        """The row that matches a run.
 
         Raises
         ------
@@ -72,15 +72,15 @@ class StimulusTable:
         if len(fitting) > 1:
             name = "_".join(f"{key}-{value}" for key, value in entities.items())
             raise ValueError(
-                f"{self.path}: lines {fitting[0].line} and {fitting[1].line} both fit the run "
+                f"{self.path}: lines {fitting[0].line} and {fitting[1].line} both match the run "
                 f"{name}; fill in more of {', '.join(KEYS)}"
             )
         return fitting[0] if fitting else None
 
     def findings(self) -> list[str]:
-        """Rows that have fitted no run so far."""
+        """Rows that have matched no run so far."""
         lines = [str(row.line) for row in self.rows if row.line not in self._used]
-        return [f"rows of {self.path} that fit no run: lines {', '.join(lines)}"] if lines else []
+        return [f"rows of {self.path} that match no run: lines {', '.join(lines)}"] if lines else []
 
     def _row(self, line: int, cells: Mapping[str, str]) -> StimulusRow:
         if not cells["stimulus"]:
@@ -91,7 +91,7 @@ class StimulusTable:
         except ValueError:
             start = math.nan
         if start is not None and not math.isfinite(start):
-            raise ValueError(f"{self.path} line {line}: start {text!r} is no number of seconds")
+            raise ValueError(f"{self.path} line {line}: start {text!r} is not a number of seconds")
         key = {
             entity: _plain(cells[column].removeprefix(f"{entity}-"))
             for column, entity in KEYS.items()

@@ -1,4 +1,4 @@
-"""Small tables of text: comma, semicolon or tab between the columns, names in the first line."""
+"""Small text tables: columns separated by commas, semicolons or tabs, names in the first line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from io import StringIO
 from pathlib import Path
 
 DELIMITERS = "\t;,"
-MOST_BYTES = 256 * 2**20  # a table is held in memory
+MOST_BYTES = 256 * 2**20  # tables are read into memory
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # "Unicode text" of Excel
 
 
 def read_text(path: Path) -> str:
-    """A file of text, UTF-8, or UTF-16 where it begins with the mark of it.
+    """Content of a text file, UTF-8, or UTF-16 with a byte order mark.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no text, in another encoding, or too large for a table.
+        If it is not text, in another encoding, or too large for a table.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such table: {path}")
@@ -41,21 +41,21 @@ def read_text(path: Path) -> str:
 
 
 def read_table(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
-    """Read a csv or tsv file as text; the delimiter is the one that the first line has most of.
+    """Read a csv or tsv file as text; the delimiter is the most frequent one in the first line.
 
     Returns
     -------
     columns : list of str
         Names in the first line.
     rows : dict
-        Line number in the file to a row: column name to its text, without surrounding blanks.
+        Line number in the file to a row: column name to its text, stripped.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no text, or a column is named twice or a row has another number of columns.
+        If it is not text, a column is repeated or a row has the wrong number of columns.
     """
     text = read_text(path)
     first_line = text.partition("\n")[0]
@@ -80,7 +80,7 @@ def read_table(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     except csv.Error as error:
         raise ValueError(f"{path} is not a csv or tsv text file ({error})") from error
     if len(set(columns)) != len(columns):
-        raise ValueError(f"{path}: a column is named twice in {', '.join(columns)[:200]}")
+        raise ValueError(f"{path}: a column is repeated in {', '.join(columns)[:200]}")
     if not rows:
         raise ValueError(f"{path} has no rows below its first line")
     return columns, rows

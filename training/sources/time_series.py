@@ -1,9 +1,9 @@
-"""Time courses of regions in plain files: text, npy or npz of shape ``(n_trs, n_targets)``.
+"""Source of time courses in plain files: text, npy or npz of shape ``(n_trs, n_targets)``.
 
-One long recording, a story for example, can be cut into segments. A segment is a run and an
-episode of its own, so that splits by episode, which never cut a run, can hold a part of the story
-out. What one segment hears must not reach into the next: between neighbours there is a gap for the
-delay of the haemodynamic response and for the network's receptive field.
+One long recording, a story for example, can be cut into segments. A segment is a separate run and
+episode, so that splits by episode, which never cut a run, can hold out a part of the story.
+Segments must be independent: between neighbours there is a gap for the delay of the haemodynamic
+response and for the network's receptive field.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from training.sources.source import Collection, Recording, Targets
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.time_series_file import TimeSeriesFile, read_time_series
 
-CLOSEST = 15.0  # seconds: 7 delays of about 1.5 s and the 4 s that a conv7 frame hears
+CLOSEST = 15.0  # seconds: 7 delays of about 1.5 s and conv7's receptive field of 4 s
 GROUPS = ("subject", "run", "stimulus", "session", "episode", "season")
 
 
 class RunFile(Settings):
-    """One file; what is empty follows from the file's name and the source's settings.
+    """One file; empty fields follow from the file's name and the source's settings.
 
     Attributes
     ----------
     file : Path
         The time courses.
     subject : str
-        Who.
+        Subject name.
     run, stimulus, session, episode, season : str
-        As in :class:`training.prepared.Run`; the run is called as its file by default.
+        As in :class:`training.prepared.Run`; the run is named like its file by default.
     start : float, optional
         Onset of TR 0 in seconds of the stimulus.
     """
@@ -57,7 +57,7 @@ class RunFile(Settings):
 
 
 class Segment(Settings):
-    """A part of the stimulus, from `start` to `stop` in its seconds, that becomes a run."""
+    """An interval of the stimulus, from `start` to `stop` in seconds, that becomes a run."""
 
     name: Annotated[str, Field(min_length=1)]
     start: Annotated[float, Field(ge=0)]
@@ -78,31 +78,31 @@ class TimeSeriesSource(Settings):
     tr : float
         Repetition time in seconds.
     stimuli : Path
-        The one stimulus, or a folder of audio or video files; a stimulus is called as its file
+        The only stimulus, or a folder of audio or video files; a stimulus is named like its file
         without the suffix.
     runs : tuple of RunFile
-        Files one by one.
+        Files, listed one by one.
     files, pattern : str
-        Or many at once: a glob (``"6mm/*.txt"``), and a regular expression that is looked for in
-        each path with the groups ``(?P<subject>...)`` and, as needed, ``run``, ``stimulus``,
-        ``session``, ``episode``, ``season``.
+        Or many at once: a glob (``"6mm/*.txt"``), and a regular expression to search in each path,
+        with the groups ``(?P<subject>...)`` and, as needed, ``run``, ``stimulus``, ``session``,
+        ``episode``, ``season``.
     entities : mapping
-        Which of those files are taken, by the entities of their names; see
+        Selection among those files, by the entities of their names; see
         :mod:`training.sources.entities`.
     stimulus : str
-        The stimulus of runs that do not name theirs; their own name by default.
+        The stimulus of runs without one of their own; by default the run's name.
     start : float
         Onset of TR 0 in seconds of the stimulus.
     key : str
         Key of the array in npz files.
     target_names : tuple of str
-        Names of the columns; by default a header's, or numbers.
+        Names of the columns; by default from a header, or numbers.
     segments : tuple of Segment
-        Parts that every recording is cut into. Each is a run with its own start; the name of the
-        segment is its episode, for all subjects, so that a split keeps it on one side. TRs in no
-        segment are left out. All segments share the audio of their stimulus.
+        Segments of every recording. Each is a run with its own start; the name of the segment is
+        its episode, for all subjects, so that a split keeps it on one side. TRs outside all
+        segments are left out. All segments share the audio of their stimulus.
     allow_close : bool
-        Whether segments may be closer than 15 s, so that one hears the other.
+        Whether segments may be closer than 15 s, so that they are not independent.
     """
 
     kind: Literal["time_series"] = "time_series"
@@ -145,21 +145,20 @@ class TimeSeriesSource(Settings):
             if gap < CLOSEST and not self.allow_close:
                 raise ValueError(
                     f"segments {one.name!r} and {other.name!r} are {gap:g} s apart, expected "
-                    f"{CLOSEST:g} s, so that neither hears the other; leave a longer gap, or set "
+                    f"{CLOSEST:g} s, so that they are independent; leave a longer gap, or set "
                     "allow_close: true if they will never be on different sides of a split"
                 )
         return self
 
     def collect(self, exclude: Sequence[str] = ()) -> Collection:
-        """Every file is read once, to see whether it is whole.
+        """Find the runs; every file is read once to verify it.
 
         Raises
         ------
         FileNotFoundError
             If a file or the stimuli are not there.
         ValueError
-            If files contradict each other or cannot be read, a run stands twice, or nothing is
-            left.
+            If files are inconsistent or cannot be read, a run is repeated, or nothing is left.
         """
         findings: list[str] = []
         folder = None if self.stimuli.is_file() else StimulusFolder(self.stimuli)
@@ -199,7 +198,7 @@ class TimeSeriesSource(Settings):
     def _matches(self, findings: list[str]) -> list[RunFile]:
         paths = sorted(glob.glob(self.files, recursive=True))
         if not paths:
-            raise FileNotFoundError(f"no file fits files: {self.files!r}")
+            raise FileNotFoundError(f"no file matches files: {self.files!r}")
         chosen = EntityFilter(self.entities)
         taken = [path for path in paths if chosen.fits(parse_entities(Path(path).name))]
         if not taken:
@@ -209,20 +208,20 @@ class TimeSeriesSource(Settings):
         for path in paths:
             match = re.search(self.pattern, Path(path).as_posix())
             if match is None:
-                findings.append(f"left out, not of the pattern {self.pattern!r}: {path}")
+                findings.append(f"left out, not matched by the pattern {self.pattern!r}: {path}")
                 continue
             named = {group: text or "" for group, text in match.groupdict().items()}
             runs.append(RunFile(file=Path(path), **named))
         return runs
 
     def _stimulus_of(self, run: RunFile, folder: StimulusFolder | None) -> Path | None:
-        """The file that played; the one file where `stimuli` is one."""
+        """The stimulus file of a run; the only file if `stimuli` is one."""
         if folder is None:
             return self.stimuli
         return folder.get(run.stimulus or self.stimulus or run.run or run.file.stem)
 
     def _cut(self, run: RunFile, stimulus: str, n_trs: int) -> tuple[list[Recording], int]:
-        """One run, or one per segment; and the number of TRs that are in none."""
+        """One run, or one per segment; and the number of TRs outside all segments."""
         start = self.start if run.start is None else run.start
         name = run.run or run.file.stem
         load = partial(_load, run.file, self.key)
@@ -249,7 +248,7 @@ class TimeSeriesSource(Settings):
         onsets = start + np.arange(n_trs) * self.tr
         recordings, n_used = [], 0
         for segment in self.segments:
-            slack = 1e-6 * self.tr  # a TR that ends just when the segment does belongs to it
+            slack = 1e-6 * self.tr  # a TR that ends with the segment belongs to it
             inside = (onsets >= segment.start - slack) & (onsets + self.tr <= segment.stop + slack)
             rows = np.flatnonzero(inside)
             if len(rows) == 0:

@@ -1,4 +1,4 @@
-"""One file of time courses, read and checked."""
+"""Reader of one file of time courses, with checks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".1d", ".dat")
 
 @dataclass(frozen=True)
 class TimeSeriesFile:
-    """Values ``(n_trs, n_targets)``, and names of the columns where the file has a header."""
+    """Values ``(n_trs, n_targets)``, and names of the columns if the file has a header."""
 
     values: NDArray[np.float64]
     names: tuple[str, ...] = ()
 
     @property
     def is_constant(self) -> bool:
-        """Whether no column ever changes."""
+        """Whether all columns are constant."""
         return bool(np.all((self.values == self.values[:1]) | np.isnan(self.values)))
 
 
@@ -42,8 +42,8 @@ def read_time_series(path: Path, key: str = "X") -> TimeSeriesFile:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it cannot be read, is not ``(n_trs, n_targets)``, or a column has NaN or infinity in
-        some rows (a column of NaN alone is a target that is missing).
+        If it cannot be read, is not ``(n_trs, n_targets)``, or a column has NaN or infinity in some
+        rows (a column of only NaN is a missing target).
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""When the TRs of an image were measured: header, sidecars and recipe, and who decides.
+"""Timing of the TRs of an image, from header, sidecars and recipe.
 
-The recipe decides. Without a word from it, header and sidecar must agree, where they say anything.
-A header whose value is a thousand times the sidecar's is in milliseconds, whatever unit it names.
+The recipe takes precedence. Without it, header and sidecar must agree if both are given. A header
+value a thousand times the sidecar's is in milliseconds, whatever its unit field.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import numpy as np
 from training.sources.sidecar import Sidecars
 
 TR_TOLERANCE = 1e-3  # seconds
-# Scanners note times of volumes to a few milliseconds. Beyond this, a TR is no longer regular.
+# Scanners record volume times to a few milliseconds. Beyond this, the TR is considered irregular.
 JITTER = 0.01  # seconds
-LONGEST = 100.0  # seconds; a header above it is in other units than it says
+LONGEST = 100.0  # seconds; a larger header value is in other units than stated
 SECONDS_PER_UNIT = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of an image's TRs: TR i stands for ``first + i * tr`` seconds of the acquisition.
+    """Timing of an image: TR i is at ``first + i * tr`` seconds of the acquisition.
 
     Attributes
     ----------
     tr : float
         Repetition time in seconds.
     first : float
-        What TR 0 stands for. After slice-time correction it is the moment that the slices were
-        moved to, the middle of the TR for example.
+        Time of TR 0. After slice-time correction it is the reference time of the slices, for
+        example the middle of the TR.
     notes : tuple of str
-        What is doubtful, in words that are the same for all images of which they are true.
+        Remarks, worded equally for all images concerned.
     files : tuple of Path
-        Sidecars of folders above that this was taken from.
+        Sidecars in folders above that were used.
     n_trs : int or None
-        How many TRs the image has; None where it was not opened.
+        Number of TRs; None if the image was not opened.
     """
 
     tr: float
@@ -52,24 +52,24 @@ class Timing:
 def read_timing(
     image: Any, path: Path, sidecars: Sidecars, tr: float | None, start_time: float | None = None
 ) -> Timing:
-    """Times of the TRs of an image.
+    """Timing of the TRs of an image.
 
     Parameters
     ----------
     image : nibabel.Nifti1Image
-        Its header may say 0 for "not known".
+        Its header may be 0 for "unknown".
     path : Path
         Its file, for messages.
     sidecars : Sidecars
-        Of the image: ``RepetitionTime``, ``VolumeTiming``, ``StartTime`` are looked at.
+        Of the image: ``RepetitionTime``, ``VolumeTiming``, ``StartTime`` are used.
     tr, start_time : float or None
-        What the recipe says of the repetition time and of the moment that TR 0 stands for.
+        Repetition time and time of TR 0 from the recipe.
 
     Raises
     ------
     ValueError
-        If nobody says the repetition time, header and sidecar differ and the recipe does not
-        decide, volumes are not regular, or a sidecar's value is no number.
+        If the repetition time is unknown, header and sidecar differ without a value in the recipe,
+        volumes are irregular, or a sidecar's value is not a number.
     """
     n_trs = int(image.shape[3])
     said, files = _sidecar_trs(sidecars, n_trs)
@@ -87,7 +87,7 @@ def read_timing(
             notes.append(f"tr: {tr:g} s of the recipe is taken, not {', '.join(others)}")
         chosen = tr
     elif not said:
-        raise ValueError(f"{path}: neither header nor sidecar say the repetition time; give tr:")
+        raise ValueError(f"{path}: neither header nor sidecar give the repetition time; give tr:")
     else:
         chosen = next(iter(said.values()))
         if any(_far(value, chosen) for value in said.values()):
@@ -108,7 +108,7 @@ def read_timing(
 
 
 def grouped(notes: Mapping[str, Sequence[str]]) -> list[str]:
-    """Findings of notes and the runs that each is true of, one line for each note."""
+    """Findings of notes and the runs concerned, one line for each note."""
     return [f"{note}: in {len(runs)} runs, {', '.join(runs)}" for note, runs in notes.items()]
 
 
@@ -121,7 +121,7 @@ def _anonymous(who: str) -> str:
 
 
 def _header_tr(image: Any) -> float | None:
-    """In the header's own units turned to seconds; None for "not known"."""
+    """The header's value in seconds; None for "unknown"."""
     try:
         unit = str(image.header.get_xyzt_units()[1])
     except KeyError:
@@ -133,7 +133,7 @@ def _header_tr(image: Any) -> float | None:
 
 
 def _in_seconds(header: float, others: Sequence[float | None]) -> tuple[float, str]:
-    """The header's value, in the unit that makes it the one that others say."""
+    """The header's value, in the unit that agrees with the others."""
     for other in others:
         for factor, unit in ((1e-3, "milliseconds"), (1e3, "seconds")):
             if other is not None and _far(header, other) and not _far(header * factor, other):
@@ -156,7 +156,7 @@ def _sidecar_trs(sidecars: Sidecars, n_trs: int) -> tuple[dict[str, float], list
 
 
 def _regular_step(times: Any, n_trs: int, path: Path) -> float:
-    """The step of volumes that follow each other regularly."""
+    """The interval of regularly spaced volumes."""
     volumes = [_number(time, "VolumeTiming", path) for time in _list(times, "VolumeTiming", path)]
     if len(volumes) != n_trs or n_trs < 2:
         raise ValueError(
@@ -171,7 +171,7 @@ def _regular_step(times: Any, n_trs: int, path: Path) -> float:
         raise ValueError(
             f"{path}: VolumeTiming is not regular: {usual:g} s from volume to volume, "
             f"{volumes[i + 1] - volumes[i]:g} s after volume {i}; responses are modelled at one "
-            "TR: cut the image where it pauses into runs of their own, each with its start in "
+            "TR: cut the image at the pauses into separate runs, each with its start in "
             "match.table, or exclude the run"
         )
     return round(step, 6)
@@ -180,7 +180,7 @@ def _regular_step(times: Any, n_trs: int, path: Path) -> float:
 def _first(
     sidecars: Sidecars, start_time: float | None, tr: float
 ) -> tuple[float, str, Path | None]:
-    """The moment that TR 0 stands for, what is to be said of it, and the sidecar that says it."""
+    """The time of TR 0, remarks, and the sidecar that gives it."""
     said, key, source = 0.0, "", None
     times, path = sidecars.get("VolumeTiming")
     if path is not None:
@@ -210,7 +210,7 @@ def _list(value: Any, key: str, path: Path) -> list[Any]:
 
 
 def _number(value: Any, key: str, path: Path) -> float:
-    """A number, which some programs write as text."""
+    """A number, possibly written as text."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

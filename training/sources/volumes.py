@@ -1,7 +1,7 @@
-"""The volumes of a 4-D image one after the other, each cut to a box.
+"""Sequential volumes of a 4-D image, each cropped to a box.
 
-A whole run never lies in memory: a compressed image is decompressed from front to back, and what is
-outside of the box is dropped at once.
+A whole run is never in memory: a compressed image is decompressed sequentially, and voxels outside
+the box are dropped immediately.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Box:
     Attributes
     ----------
     start, stop : tuple of int
-        First voxel, and the one after the last, of the three axes.
+        First voxel, and the one after the last, along the three axes.
     """
 
     start: tuple[int, int, int]
@@ -47,20 +47,20 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, ...]:
-        """To cut an array of a volume's shape."""
+        """Slices for an array of a volume's shape."""
         return tuple(slice(*ends) for ends in zip(self.start, self.stop, strict=True))
 
 
 @dataclass(frozen=True)
 class Volumes:
-    """The volumes of an image, to be read once.
+    """The volumes of an image, for a single pass.
 
     Attributes
     ----------
     shape : tuple of int
         ``(x, y, z)`` of a whole volume.
     n_trs : int
-        How many there are.
+        Number of volumes.
     affine : ndarray
         From voxel indices to millimetres, ``(4, 4)``.
     """
@@ -72,14 +72,14 @@ class Volumes:
     _image: Any
 
     def within(self, box: Box) -> Iterator[tuple[NDArray[np.float32], float, float]]:
-        """Each volume within the box, and the extremes of the whole of it, NaN and infinity aside.
+        """Each volume within the box, and the finite extremes of the whole volume.
 
         Yields
         ------
         voxels : ndarray
-            float32, of the box's shape, first axis fastest; may be changed.
+            float32, of the box's shape, first axis fastest; may be modified.
         lowest, highest : float
-            Of the finite values of the volume, 0 where there are none.
+            Of the finite values of the volume, 0 if there are none.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Volumes:
                     scaled = apply_read_scaling(whole, slope, inter).astype(np.float32)
                     lowest, highest = _extremes(scaled)
                     yield np.array(scaled[box.slices], order="F"), lowest, highest
-                file.read(1)  # at its end, a compressed file is compared with its checksum
+                file.read(1)  # at its end, the checksum of a compressed file is verified
         except (OSError, EOFError, TypeError, ValueError, zlib.error) as error:
             raise ValueError(
                 f"{self.path} is damaged or cut off ({error}); fetch it again"
@@ -118,7 +118,7 @@ def open_volumes(path: Path) -> Volumes:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If its header cannot be read, or it has another number of dimensions.
+        If its header cannot be read, or it has the wrong number of dimensions.
     """
     image = open_image(path, n_dimensions=4)
     if image.get_data_dtype().kind not in "fiu":
@@ -127,7 +127,7 @@ def open_volumes(path: Path) -> Volumes:
 
 
 def _extremes(volume: NDArray[np.float32]) -> tuple[float, float]:
-    lowest, highest = float(volume.min()), float(volume.max())  # NaN spreads
+    lowest, highest = float(volume.min()), float(volume.max())  # NaN propagates
     if not np.isfinite((lowest, highest)).all():
         finite = volume[np.isfinite(volume)]
         return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)

@@ -1,29 +1,30 @@
-"""What scores are worth: nulls, p values, corrections, noise ceilings, intervals, comparisons.
+"""Inference on prediction scores: nulls, p values, corrections, noise ceilings, intervals,
+comparisons.
 
-Nothing here knows of files or models: a run is a pair ``(measured, predicted)`` of tables
-``(n_trs, n_targets)``.
+Everything here is independent of files and models: a run is a pair ``(measured, predicted)`` of
+tables ``(n_trs, n_targets)``.
 
-Which null asks what
---------------------
-BOLD is slow and so are predictions of it, and two slow signals correlate by chance far more than
-two signals whose TRs are independent. A null has to keep the slowness and break the relation. All
-of these change the prediction within runs and leave BOLD as it was measured.
+Choice of the null
+------------------
+BOLD signals and predictions are autocorrelated, and two autocorrelated signals correlate by chance
+far more than two signals with independent TRs. A null has to preserve the autocorrelation and break
+the relation. All nulls here change the prediction within runs and leave BOLD as measured.
 
-- "circular_shift": is the prediction better in place than at another time of the run? Keeps
-  everything about the prediction but its timing. The one to take for time series.
-- "phase_randomised": is it better than another signal of the same spectrum? Keeps smoothness
-  exactly, but not the shape of events. The one to take for a single run, which has no more shifts
-  than TRs, often too few for a correction over many targets.
-- "block_permutation": is it better in place than with its pieces (a minute each) in another order?
-  Breaks what is slower than a piece, so it is passed too easily where both signals are slow.
-- "shuffle": is it better than with its rows in any order? For responses to separate sounds. For
-  time series it is wrong by a wide margin: never use it there.
+- "circular_shift": is the prediction better in place than at another time of the run? Preserves
+  everything about the prediction except its timing. The default for time series.
+- "phase_randomised": is it better than another signal of the same spectrum? Preserves the spectrum
+  exactly, but not the shape of events. For a single run, which has no more shifts than TRs, often
+  too few for a correction over many targets.
+- "block_permutation": is it better in place than with its blocks (a minute each) in another order?
+  Breaks fluctuations slower than a block, so it is too liberal where both signals are slow.
+- "shuffle": is it better than with its rows in any order? For responses to separate sounds. Invalid
+  for time series.
 
-All of them need BOLD without drift, because a drift's two ends do not meet: remove it first, as
-preparation does. How often each is wrong: benchmarks/calibration/results.md.
+All of them assume BOLD without drift, because a drift's ends do not match: remove it first, as
+preparation does. Measured false positive rates: benchmarks/calibration/results.md.
 
-A null of predictions says that the timing fits, not why. That the sound's loudness alone would do
-as well, or an untrained network, is for a comparison of models (``compare_runs``) to say.
+A significant prediction means that its timing fits, not why. Whether the loudness of the sound or
+an untrained network predicts as well is a question for a comparison of models (``compare_runs``).
 """
 
 from training.statistics.corrections import (

@@ -1,8 +1,8 @@
-"""Block permutation: the prediction is cut into blocks, which come in another order.
+"""Block permutation: the prediction is cut into blocks, which are reordered.
 
-Within blocks it stays as it is, so that autocorrelation up to about the length of a block stays,
-too; what is slower is broken up, and every joint of two blocks is a jump. It asks: is the
-prediction better in place than with its pieces at other times of the same run?
+Blocks stay intact, so that autocorrelation up to about the length of a block is preserved; slower
+fluctuations are broken up, and every joint of two blocks is a jump. It tests whether the prediction
+is better in place than with its blocks at other times of the same run.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class BlockPermutation:
-    """Blocks of `block_trs` TRs; what is left over is a shorter block that moves like the others.
+    """Blocks of `block_trs` TRs; the remainder is a shorter block that is permuted like the others.
 
     Attributes
     ----------
     block_trs : int
-        Length of a block: longer than what resembles itself in both signals, and short enough
-        for many orders.
+        Length of a block: longer than the autocorrelation of both signals, and short enough for
+        many orders.
 
     Examples
     --------
@@ -36,12 +36,12 @@ class BlockPermutation:
     block_trs: int
 
     def n_blocks(self, n_trs: int) -> int:
-        """Number of blocks of a run, the shorter one counted.
+        """Number of blocks of a run, including the shorter one.
 
         Raises
         ------
         ValueError
-            If there are fewer than two whole ones.
+            If there are fewer than two full ones.
         """
         if not 1 <= self.block_trs <= n_trs // 2:
             raise ValueError(
@@ -52,7 +52,7 @@ class BlockPermutation:
         return -(-n_trs // self.block_trs)
 
     def n_possible(self, n_trs: int) -> int:
-        """Number of orders of a run's blocks, that of the prediction itself among them."""
+        """Number of orders of a run's blocks, including the original one."""
         return math.factorial(self.n_blocks(n_trs))
 
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -63,7 +63,7 @@ class BlockPermutation:
     def surrogate(
         self, predicted: NDArray[np.float64], draw: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """The prediction that one draw makes, ``(n_trs, n_targets)``."""
+        """The surrogate of one draw, ``(n_trs, n_targets)``."""
         starts = [block * self.block_trs for block in draw]
         return np.concatenate([predicted[start : start + self.block_trs] for start in starts])
 
@@ -75,16 +75,16 @@ class BlockPermutation:
     ) -> NDArray[np.float64]:
         """``sum_t measured[t] surrogate[t]`` per draw and target, ``(n_draws, n_targets)``.
 
-        A block that comes in slot `s` begins at TR ``s * block_trs``, or, once the shorter block
-        has come before it, ``block_trs - n_left`` TRs earlier. So all that can happen are two
-        tables of products, block by slot, and a draw is a sum over slots.
+        A block in slot `s` begins at TR ``s * block_trs`` or, after the shorter block, ``block_trs
+        - n_left`` TRs earlier. So all possible sums are in two tables of products, block by slot,
+        and a draw is a sum over slots.
         """
         n_trs, n_targets = measured.shape
         n_whole, n_left = divmod(n_trs, self.block_trs)
         blocks = _blocks(predicted[: n_trs - n_left], n_whole)
         early = _blocks(measured[: n_trs - n_left], n_whole)
         n_blocks = n_whole + (n_left > 0)
-        products = np.zeros((2, n_blocks, n_blocks, n_targets))  # late or not, block, slot
+        products = np.zeros((2, n_blocks, n_blocks, n_targets))  # short block passed, block, slot
         products[0, :n_whole, :n_whole] = _block_products(blocks, early)
         if n_left:
             late = _blocks(measured[n_left:], n_whole)

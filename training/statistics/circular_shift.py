@@ -1,14 +1,14 @@
-"""Circular shift: the prediction is turned round within its run, its end continues at its start.
+"""Circular shift: the prediction is rotated within its run.
 
-Everything about the prediction stays (values, spectrum, joint behaviour of all targets) except
-when things happen; BOLD stays untouched. It asks: is the prediction better in place than at another
-time of the same run? There is one joint, where end and start meet.
+Everything about the prediction is preserved (values, spectrum, covariance of targets) except its
+timing; BOLD is unchanged. It tests whether the prediction is better in place than at another time
+of the same run. There is one joint, where end and start meet.
 
-All shifts count, short ones too. It is tempting to leave out those that hardly move the prediction,
-as they score nearly as well as it does. But then the prediction's own place is the only one without
-its neighbours in the comparison, and stands out by chance more often than its p value says: at .05
-in 6 to 8 of 100 targets (benchmarks/calibration/results.md). With several runs, which are shifted
-independently, short shifts cost next to no power; with a single run they cost some at small levels.
+All shifts count, short ones too. It is tempting to exclude short shifts, as they score nearly as
+well as the prediction itself. But then the prediction's own position is the only one without its
+neighbours in the comparison, and is extreme by chance more often than its p value says: at .05 in 6
+to 8 of 100 targets (benchmarks/calibration/results.md). With several runs, which are shifted
+independently, short shifts cost almost no power; with a single run they cost some at small levels.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class CircularShift:
-    """Shifts of at least `min_shift` TRs either way round; see the text of this file.
+    """Shifts of at least `min_shift` TRs in either direction; see the module docstring.
 
     Attributes
     ----------
     min_shift : int
-        In TRs; 1 is right, and more makes p values too small, see above.
+        In TRs; 1 is calibrated, larger values make p values too small, see above.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class CircularShift:
         Raises
         ------
         ValueError
-            If there is none.
+            If there are none.
         """
         shifts = range(self.min_shift, n_trs - self.min_shift + 1)
         if self.min_shift < 1 or not shifts:
@@ -57,7 +57,7 @@ class CircularShift:
         return shifts
 
     def n_possible(self, n_trs: int) -> int:
-        """Number of different surrogates of a run."""
+        """Number of distinct surrogates of a run."""
         return len(self.shifts(n_trs))
 
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ class CircularShift:
     def surrogate(
         self, predicted: NDArray[np.float64], draw: NDArray[np.int64] | np.int64
     ) -> NDArray[np.float64]:
-        """The prediction that one draw makes, ``(n_trs, n_targets)``."""
+        """The surrogate of one draw, ``(n_trs, n_targets)``."""
         return np.roll(predicted, int(draw), axis=0)
 
     def cross_products(

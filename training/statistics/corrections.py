@@ -1,8 +1,9 @@
-"""p values corrected for how many targets were tested.
+"""Multiple-comparison corrections of p values over targets.
 
-Benjamini-Hochberg and Benjamini-Yekutieli bound the false discovery rate, the share of false ones
-among the targets that are called significant; the latter (the paper's) whatever the dependence
-between targets, at the price of power. The family-wise correction bounds the chance of even one.
+Benjamini-Hochberg and Benjamini-Yekutieli bound the false discovery rate, the expected fraction of
+false positives among the significant targets; the latter (used in the paper) under any dependence
+between targets, at the cost of power. The family-wise correction bounds the probability of any
+false positive.
 """
 
 from __future__ import annotations
@@ -20,46 +21,47 @@ Correction = Literal["bh", "by", "fwe", "none"]
 def benjamini_hochberg(p: NDArray[np.floating]) -> NDArray[np.float64]:
     """Adjusted p values (Benjamini and Hochberg 1995), ``(n_targets,)``.
 
-    The i-th smallest of m becomes ``min over j >= i of p_j m / j``. NaN stays and is not counted.
+    The i-th smallest of m becomes ``min over j >= i of p_j m / j``. NaN is kept and not counted.
 
     Examples
     --------
     >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03]))
     array([0.03,  nan, 0.04, 0.04])
     """
-    return _step_up(p, dependent=False)
+    return _adjusted(p, "bh")
 
 
 def benjamini_yekutieli(p: NDArray[np.floating]) -> NDArray[np.float64]:
     """Adjusted p values for any dependence (Benjamini and Yekutieli 2001), ``(n_targets,)``.
 
-    Those of Benjamini and Hochberg times ``1 + 1/2 + ... + 1/m``. NaN stays and is not counted.
+    Those of Benjamini and Hochberg times ``1 + 1/2 + ... + 1/m``. NaN is kept and not counted.
 
     Examples
     --------
     >>> benjamini_yekutieli(np.array([0.01, np.nan, 0.3]))
     array([0.03,  nan, 0.45])
     """
-    return _step_up(p, dependent=True)
+    return _adjusted(p, "by")
 
 
 def family_wise(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDArray[np.float64]:
     """p values corrected by the largest score (Westfall and Young 1993; Nichols and Holmes 2002).
 
-    ``(1 + #{max over targets of null >= observed}) / (1 + n)``. The scores themselves are
-    compared: a target with noisier scores raises the bar for all, which is right but costs power.
+    ``(1 + #{max over targets of null >= observed}) / (1 + n)``. Scores are compared without
+    standardisation: a target with noisier scores raises the threshold for all, which is valid but
+    costs power.
 
     Parameters
     ----------
     observed : ndarray
         Scores, ``(n_targets,)``; NaN gives NaN.
     null : ndarray
-        Scores of surrogates that are the same for all targets, ``(n_permutations, n_targets)``.
+        Scores of surrogates shared by all targets, ``(n_permutations, n_targets)``.
 
     Raises
     ------
     ValueError
-        If shapes do not fit.
+        If shapes are inconsistent.
 
     Examples
     --------
@@ -79,17 +81,15 @@ def harmonic(n_tests: int) -> float:
     return float((1 / np.arange(1, n_tests + 1)).sum())
 
 
-def _step_up(p: NDArray[np.floating], dependent: bool) -> NDArray[np.float64]:
-    p = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    if ((p[known] < 0) | (p[known] > 1)).any():
-        raise ValueError(
-            f"expected p values within 0 to 1, got {p[known].min()} to {p[known].max()}"
-        )
-    n_tests = len(known)
-    order = known[np.argsort(p[known])]
-    factor = n_tests * (harmonic(n_tests) if dependent else 1.0)
-    scaled = p[order] * factor / np.arange(1, n_tests + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+def _adjusted(p: NDArray[np.floating], method: Literal["bh", "by"]) -> NDArray[np.float64]:
+    """By :func:`scipy.stats.false_discovery_control`, which does not support NaN."""
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.array(p, dtype=np.float64)
+    known = ~np.isnan(adjusted)
+    p_known = adjusted[known]
+    if ((p_known < 0) | (p_known > 1)).any():
+        raise ValueError(f"expected p values within 0 to 1, got {p_known.min()} to {p_known.max()}")
+    if known.any():
+        adjusted[known] = false_discovery_control(p_known, method=method)
     return adjusted

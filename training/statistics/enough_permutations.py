@@ -1,4 +1,4 @@
-"""How many surrogates a claim needs, given the correction for many targets."""
+"""Number of surrogates required for significance after a correction over targets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ROUNDING = 1e-9  # numbers that differ by less are equal
 
 
 def permutations_needed(level: float, n_tests: int, correction: Correction) -> int:
-    """How many surrogates let a single target among `n_tests` be significant.
+    """Number of surrogates required for a single target among `n_tests` to be significant.
 
     Parameters
     ----------
     level : float
-        Of false discoveries or errors, for example .05.
+        Level of the false discovery or error rate, for example .05.
     n_tests : int
         Number of targets.
     correction : str
@@ -33,19 +33,19 @@ def permutations_needed(level: float, n_tests: int, correction: Correction) -> i
 def check_permutations(
     n_permutations: int, level: float, n_tests: int, correction: Correction
 ) -> str:
-    """A sentence for the reader where surrogates are too few for a target on its own.
+    """A note for the reader if surrogates are too few for a single target.
 
     Parameters
     ----------
     n_permutations : int
-        How many were, or are to be, made.
+        Number of surrogates.
     level, n_tests, correction
         As in :func:`permutations_needed`.
 
     Returns
     -------
     sentence : str
-        Empty where they are enough.
+        Empty if they suffice.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def check_permutations(
 
 
 def _penalty(n_tests: int, correction: Correction) -> float:
-    """By how much the smallest of `n_tests` p values is multiplied."""
+    """Factor that the correction applies to the smallest of `n_tests` p values."""
     match correction:
         case "bh":
             return float(n_tests)

@@ -1,10 +1,10 @@
-"""Inter-subject correlation: how well each subject agrees with the mean of the others.
+"""Inter-subject correlation: agreement of each subject with the mean of the others.
 
-It is no noise ceiling. Write the responses of two subjects to one stimulus as ``s + e1`` and
-``s + e2`` with equal noise: they correlate by ``rho = var(s) / (var(s) + var(e))``, while a perfect
+It is not a noise ceiling. Write the responses of two subjects to one stimulus as ``s + e1`` and ``s
++ e2`` with equal noise: they correlate by ``rho = var(s) / (var(s) + var(e))``, while a perfect
 model of `s` reaches ``sqrt(rho)`` with either, .62 where they correlate by .38. The mean of more
-subjects comes nearer to that without reaching it, and a model that was fitted to one subject may
-predict what that subject does not share with anybody.
+subjects approaches that without reaching it, and a model fitted to one subject may also predict
+responses specific to that subject.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def inter_subject_correlation(subjects: NDArray[np.floating]) -> Values:
     ----------
     subjects : ndarray
         Responses to the same stimulus, ``(n_subjects, n_trs, n_targets)``, z-scored per subject and
-        target if their scales differ; a column with NaN is a target that the subject lacks.
+        target if their scales differ; a column with NaN is a target missing in the subject.
 
     Raises
     ------
     ValueError
-        If there is one subject only.
+        If there is only one subject.
 
     Examples
     --------

@@ -1,14 +1,14 @@
 """Confidence intervals of a mean over runs, by the studentised bootstrap.
 
-The percentile bootstrap, which most people use, is too narrow for few runs: its spread is that of
-the sample, smaller by ``sqrt((n - 1) / n)``, with normal tails where Student's are needed. The
-studentised ("bootstrap-t") interval resamples runs and looks at ``t* = (mean* - mean) / se*``
-instead (Efron and Tibshirani 1993, chapter 12.5):
+The common percentile bootstrap is too narrow for few runs: its spread is that of the sample,
+smaller by ``sqrt((n - 1) / n)``, with normal tails where Student's are needed. The studentised
+("bootstrap-t") interval instead resamples the distribution of ``t* = (mean* - mean) / se*`` (Efron
+and Tibshirani 1993, chapter 12.5):
 
     [mean - t*_(1 - a/2) se,  mean - t*_(a/2) se]
 
-It needs enough different runs to see the spread of a spread: with fewer than 8, Student's t is used
-(normal scores are assumed), and `method` says so.
+It needs enough distinct runs to estimate the spread of the standard error: with fewer than 8,
+Student's t is used (assuming normal scores), as recorded in `method`.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from numpy.typing import NDArray
 from training.statistics.pooling import Pooling, from_pooled_scale, to_pooled_scale
 
 FEWEST_RUNS = 8  # for the bootstrap; measured in benchmarks/calibration
-VALUES_AT_ONCE = 4_000_000  # resamples times targets, bounds the memory
+VALUES_AT_ONCE = 4_000_000  # resamples times targets, bounds memory
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over runs and where it may lie; ``(n_targets,)`` each.
+    """Confidence interval of a mean over runs; ``(n_targets,)`` each.
 
     Attributes
     ----------
     estimate, low, high : ndarray
-        NaN bounds where there is one run only; NaN where there is none.
+        Bounds are NaN for a single run, all are NaN for none.
     method : ndarray of str
-        {"bootstrap_t", "student_t", "none"}: "none" for fewer than two runs, which say nothing of
+        {"bootstrap_t", "student_t", "none"}: "none" for fewer than two runs, which do not determine
         the spread over runs.
     n_runs : ndarray of int
-        That the target has.
+        Number of runs with the target.
     """
 
     estimate: Values
@@ -60,20 +60,20 @@ def bootstrap_interval(
     Parameters
     ----------
     values : ndarray
-        Scores or differences, ``(n_runs, n_targets)``; a NaN is a run that lacks the target.
+        Scores or differences, ``(n_runs, n_targets)``; NaN for a run without the target.
     level : float
-        Share of intervals that hold the truth.
+        Coverage probability.
     n_resamples : int
         Resamples of the runs, the same for all targets.
     seed : int
-        Of the resamples.
+        Seed of the resamples.
     pooling : str
-        {"mean", "fisher_z"}: the latter means of arctanh, taken back.
+        {"mean", "fisher_z"}: the latter averages arctanh and transforms back.
 
     Raises
     ------
     ValueError
-        If shapes or numbers make no sense.
+        If shapes or values are invalid.
 
     Examples
     --------
@@ -128,8 +128,9 @@ def _bootstrap_t(
 ) -> tuple[Values, Values]:
     """Quantiles of t* per target.
 
-    How often each run is drawn is a row of counts, so that means and means of squares over all
-    resamples are two matrix products. Resamples of equal values have no t* and are left out.
+    The multiplicities of runs in a resample are a row of counts, so that means and mean squares
+    over all resamples are two matrix products. Resamples of equal values have no t* and are left
+    out.
     """
     n_runs = len(values)
     counts = np.random.default_rng(seed).multinomial(
@@ -147,7 +148,7 @@ def _bootstrap_t(
         mean = weights @ own
         variance = weights @ own**2 - mean**2
         error = np.sqrt(np.maximum(variance, 0) / (n_runs - 1))
-        varied = variance > 1e-12  # rounding aside, more than one value was drawn
+        varied = variance > 1e-12  # more than one distinct value was drawn, up to rounding
         t = np.where(varied, mean / np.where(varied, error, 1), np.nan)
         if varied.all():
             quantiles[:, first : first + step] = np.quantile(t, tails, axis=0)

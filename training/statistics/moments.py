@@ -1,13 +1,13 @@
-"""Sums from which r and R² follow, so that a surrogate costs one cross-product and no more.
+"""Sums that determine r and R², so that a surrogate costs only one cross-product.
 
-A surrogate holds the values of a prediction in another order (or with another phase), so its mean
-and its sum of squares stay. With ``C = sum (y - mean y)(p - mean p)`` over a run,
+A surrogate has the values of a prediction in another order (or with other phases), so its mean and
+sum of squares are unchanged. With ``C = sum (y - mean y)(p - mean p)`` over a run,
 
     r  = C / sqrt(S_y S_p)
     R² = 1 - (S_y + S_p - 2 C + n (mean y - mean p)^2) / S_y
 
-and only ``C`` differs from surrogate to surrogate. Over concatenated runs the same holds with the
-sums over all TRs, whose part between runs does not depend on the order within them.
+and only ``C`` differs between surrogates. For concatenated runs the same holds with the sums over
+all TRs, whose between-run part does not depend on the order within runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Moments:
     Attributes
     ----------
     n_trs : ndarray
-        Number of TRs; 0 where the target is missing.
+        Number of TRs; 0 if the target is missing.
     mean_measured, mean_predicted : ndarray
         Over TRs.
     sum_measured, sum_predicted : ndarray
@@ -46,11 +46,11 @@ class Moments:
     sum_predicted: Values
 
     def part(self, targets: slice) -> Moments:
-        """Those of some targets."""
+        """The moments of some targets."""
         return Moments(*(getattr(self, each.name)[targets] for each in fields(self)))
 
     def scores(self, cross: Values, score: ScoreName) -> Values:
-        """Scores that cross-products amount to.
+        """Scores from cross-products.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Moments:
         -------
         scores : ndarray
             Like `cross`; NaN for targets that are missing or constant, r = 0 for a constant
-            prediction: the conventions of :mod:`training.scores`.
+            prediction, as in :mod:`training.scores`.
         """
         y, p = self.sum_measured, self.sum_predicted
         known = (self.n_trs > 0) & (y > 0)
@@ -97,14 +97,14 @@ def centred(run: Run) -> tuple[Moments, Values, Values]:
 def concatenate(runs: Sequence[Moments]) -> tuple[Moments, Values]:
     """Moments over the TRs of all runs, and the part of the cross-product between runs.
 
-    A target counts over the runs that have it.
+    A target is scored over the runs that have it.
 
     Returns
     -------
     moments : Moments
-        Of the runs one after another.
+        Of the concatenated runs.
     between : ndarray
-        What the differences between the runs' means add to the sum of their cross-products,
+        Contribution of the differences between the runs' means to the cross-products,
         ``(n_targets,)``.
     """
     n = np.stack([run.n_trs for run in runs])
@@ -120,12 +120,12 @@ def concatenate(runs: Sequence[Moments]) -> tuple[Moments, Values]:
 
 
 def check_runs(runs: Runs) -> None:
-    """Refuse what cannot be scored together.
+    """Reject runs that cannot be scored together.
 
     Raises
     ------
     ValueError
-        If there is no run, or shapes do not fit together.
+        If there is no run, or shapes are inconsistent.
     """
     if len(runs) == 0:
         raise ValueError("expected at least one run (measured, predicted), got none")

@@ -1,14 +1,14 @@
-"""The best score that any model could have, from repeats of one stimulus.
+"""Noise ceiling: the best possible score of a model, from repeats of a stimulus.
 
-Write a run as ``y = s + e``: what the stimulus does, and noise that differs from repeat to repeat.
+Write a run as ``y = s + e``: the response to the stimulus, and noise independent between repeats.
 The correlation of two repeats is the reliability of a run, ``rho = var(s) / (var(s) + var(e))``.
 Even a perfect model, which predicts `s`, has
 
     r  = sqrt(rho)      R² = rho      for a single run
     r  = sqrt(rho_n)    R² = rho_n    for the mean of n repeats,
 
-with ``rho_n = n rho / (1 + (n - 1) rho)`` (Spearman 1910; Brown 1910). A model is one of the
-stimulus, so noise that repeats itself (a habit of moving at one scene) counts as ceiling.
+with ``rho_n = n rho / (1 + (n - 1) rho)`` (Spearman 1910; Brown 1910). A model depends only on the
+stimulus, so reproducible noise (such as moving at the same scene) counts towards the ceiling.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ Method = Literal["pairs", "split_half"]
 
 @dataclass(frozen=True)
 class Ceiling:
-    """How well repeats of a stimulus agree, and what follows for predictions.
+    """Reliability of repeats of a stimulus, and the resulting ceilings.
 
     Attributes
     ----------
     reliability : ndarray
-        Of one run, ``(n_targets,)``: also the ceiling of R² of a single run. May come out a little
-        below 0 where nothing repeats.
+        Of one run, ``(n_targets,)``: also the ceiling of R² for a single run. Can be slightly
+        negative if nothing is reproducible.
     n_repeats : int
-        Over how many runs means are taken: the fewest repeats of any stimulus.
+        Number of runs averaged: the fewest repeats of any stimulus.
     """
 
     reliability: Values
@@ -48,17 +48,17 @@ class Ceiling:
 
     @property
     def reliability_of_mean(self) -> Values:
-        """Of the mean of `n_repeats` runs: also the ceiling of its R²."""
+        """Reliability of the mean of `n_repeats` runs: also the ceiling of its R²."""
         return spearman_brown(self.reliability, self.n_repeats)
 
     @property
     def ceiling_r(self) -> Values:
-        """Of Pearson's r with a single run; 0 where nothing repeats."""
+        """Ceiling of Pearson's r with a single run; 0 if nothing is reproducible."""
         return np.sqrt(np.maximum(self.reliability, 0))
 
     @property
     def ceiling_r_of_mean(self) -> Values:
-        """Of Pearson's r with the mean of `n_repeats` runs."""
+        """Ceiling of Pearson's r with the mean of `n_repeats` runs."""
         return np.sqrt(np.maximum(self.reliability_of_mean, 0))
 
 
@@ -70,21 +70,21 @@ def repeats_ceiling(
     Parameters
     ----------
     repeats : ndarray, or sequence of them
-        ``(n_repeats, n_trs, n_targets)``, one array for each stimulus. Stimuli count by their TRs
-        times their pairs of repeats. A column with NaN is a target that the repeat lacks.
+        ``(n_repeats, n_trs, n_targets)``, one array for each stimulus. Stimuli are weighted by
+        their TRs times their pairs of repeats. A column with NaN is a target missing in the repeat.
     method : str
         "pairs" is the mean r over all pairs of repeats; "split_half" the mean r between the means
-        of two halves of the repeats (of an odd number one is left out in turn), brought down to one
+        of two halves of the repeats (of an odd number one is left out in turn), converted to one
         run by Spearman-Brown.
     n_splits : int
-        Most halvings that are made; all of them where there are not more.
+        Maximal number of halvings; all of them if there are not more.
     seed : int
-        Of the halvings, where they are drawn.
+        Seed of the halvings, if they are drawn.
 
     Raises
     ------
     ValueError
-        If a stimulus was heard once only: without a repeat there is no ceiling.
+        If a stimulus has no repeats.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def repeats_ceiling(
 
 
 def spearman_brown(reliability: NDArray[np.floating], factor: float) -> Values:
-    """Reliability of a mean over `factor` times as many runs; a factor below 1 brings it down.
+    """Reliability of a mean over `factor` times as many runs; `factor` may be below 1.
 
     Examples
     --------
@@ -136,16 +136,16 @@ def spearman_brown(reliability: NDArray[np.floating], factor: float) -> Values:
 def fraction_of_ceiling(
     score: NDArray[np.floating], ceiling: NDArray[np.floating], floor: float
 ) -> Values:
-    """Scores divided by their ceiling, and NaN where the ceiling is below `floor`.
+    """Scores divided by their ceiling, NaN if the ceiling is below `floor`.
 
-    A ceiling near 0 is mostly its own error, and a fraction of it says nothing.
+    A ceiling near 0 is dominated by its error, and the ratio is meaningless.
 
     Parameters
     ----------
     score, ceiling : ndarray
         Of the same kind: r by ``ceiling_r``, R² by ``reliability``; ``(n_targets,)``.
     floor : float
-        The least ceiling, above 0.
+        The minimal ceiling, above 0.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def _stimuli(repeats: Repeats) -> list[Values]:
 
 
 def _split_half(runs: Values, n_splits: int, seed: int) -> Values:
-    """Reliability of one run from halvings."""
+    """Split-half reliability, converted to one run."""
     n_repeats, half = len(runs), len(runs) // 2
     splits: list[tuple[list[int], list[int]]] = []
     if comb(n_repeats, half) * comb(n_repeats - half, half) // 2 <= n_splits:

@@ -1,8 +1,8 @@
-"""Scores of surrogate predictions: what a prediction without any relation to BOLD would get.
+"""Null distributions: scores of surrogate predictions unrelated to BOLD.
 
-BOLD stays as it was measured; surrogates are made of the prediction within each run, drawn anew for
-every run, and the same for all targets: so the targets' scores go up and down together as they do
-in reality, and the largest over targets has the right distribution (family-wise correction).
+BOLD is unchanged; surrogates are made of the prediction within each run, drawn independently for
+every run, and shared by all targets: so the scores of targets covary as in the data, and the
+maximum over targets has the right distribution (family-wise correction).
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from training.statistics.shuffle import Shuffle
 
 Null = Literal["circular_shift", "block_permutation", "phase_randomised", "shuffle"]
 
-MIN_SHIFT = 1  # TRs; more is not calibrated, see circular_shift.py
+MIN_SHIFT = 1  # TRs; larger values are not calibrated, see circular_shift.py
 BLOCK_TRS = 40  # TRs; a minute
-TARGETS_AT_ONCE = 512  # bounds the memory that one run's surrogates take
+TARGETS_AT_ONCE = 512  # bounds the memory of one run's surrogates
 
 
 class Surrogates(Protocol):
-    """A way to make surrogates of one run's prediction."""
+    """A method of making surrogates of one run's prediction."""
 
     def n_possible(self, n_trs: int) -> float:
-        """How many different ones there are; ValueError if the run is too short for any."""
+        """Number of distinct surrogates; ValueError if the run is too short for any."""
 
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[Any]:
-        """What is random about `n_draws` of them, ``(n_draws, ...)``."""
+        """The random part of `n_draws` surrogates, ``(n_draws, ...)``."""
 
     def surrogate(self, predicted: NDArray[np.float64], draw: Any) -> NDArray[np.float64]:
-        """The plain thing: one surrogate, ``(n_trs, n_targets)``."""
+        """Reference implementation: one surrogate, ``(n_trs, n_targets)``."""
 
     def cross_products(
         self,
@@ -60,7 +60,7 @@ class Surrogates(Protocol):
         predicted: NDArray[np.float64],
         draws: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """The fast thing: sums of measured times surrogate, ``(n_draws, n_targets)``."""
+        """Fast implementation: sums of measured times surrogate, ``(n_draws, n_targets)``."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class NullScores:
     observed : ndarray
         ``(n_targets,)``; NaN for targets without a score.
     null : ndarray
-        ``(n_permutations, n_targets)``. May have fewer rows than were asked for, see
+        ``(n_permutations, n_targets)``. May have fewer rows than requested, see
         :func:`null_scores`.
     n_possible : int or float
-        Number of different surrogates of all runs together; inf where they cannot be counted.
+        Number of distinct surrogates of all runs together; inf if uncountable.
     """
 
     observed: NDArray[np.float64]
@@ -84,7 +84,7 @@ class NullScores:
 
     @property
     def n_permutations(self) -> int:
-        """Number of surrogates that were scored."""
+        """Number of surrogates scored."""
         return len(self.null)
 
 
@@ -105,30 +105,30 @@ def null_scores(
     Parameters
     ----------
     runs : sequence of (measured, predicted)
-        ``(n_trs, n_targets)`` each; a column with NaN is a target that the run lacks.
+        ``(n_trs, n_targets)`` each; a column with NaN is a target missing in the run.
     null : str
         {"circular_shift", "block_permutation", "phase_randomised", "shuffle"}: see
         :mod:`training.statistics`.
     score, pooling : str
         As in :func:`training.statistics.pooled_scores`.
     n_permutations : int
-        How many surrogates. With fewer different circular shifts than that (a single short run)
-        each of them is scored once and `null` has as many rows.
+        Number of surrogates. If there are fewer distinct circular shifts (a single short run), each
+        of them is scored once and `null` has as many rows.
     seed : int
         Equal seeds give equal surrogates.
     min_shift : int
-        TRs by which circular shifts move at least; more than 1 makes p values too small.
+        Minimal circular shift in TRs; more than 1 makes p values too small.
     block_trs : int
-        TRs of a block that is moved as a whole.
+        Length of a block in TRs.
     same_draw : bool
-        One surrogate for all runs instead of one for each: for runs with the same sound and length
-        (several listeners, repeats), whose BOLD goes up and down together.
+        Use one surrogate for all runs: for runs with the same stimulus and length (several
+        listeners, repeats), whose BOLD signals covary.
 
     Raises
     ------
     ValueError
-        If shapes or names are wrong, a run is too short, or block orders or shuffles are fewer than
-        `n_permutations`.
+        If shapes or names are wrong, a run is too short, or there are fewer block orders or
+        shuffles than `n_permutations`.
 
     Examples
     --------
@@ -175,12 +175,12 @@ def null_scores(
 def surrogates_of(
     null: Null, *, min_shift: int = MIN_SHIFT, block_trs: int = BLOCK_TRS
 ) -> Surrogates:
-    """The way of making surrogates that a name stands for.
+    """The surrogates of a null by its name.
 
     Raises
     ------
     ValueError
-        If there is none of this name.
+        If there is no such null.
     """
     match null:
         case "circular_shift":
@@ -195,12 +195,12 @@ def surrogates_of(
 
 
 def count_possible(surrogates: Surrogates, lengths: Sequence[int], same_draw: bool) -> float:
-    """Number of different surrogates of all runs together; inf above what a float can hold.
+    """Number of distinct surrogates of all runs together; inf beyond the range of a float.
 
     Raises
     ------
     ValueError
-        If a run is too short, or one draw is asked for runs of different lengths.
+        If a run is too short, or one draw is requested for runs of different lengths.
     """
     if same_draw and len(set(lengths)) > 1:
         raise ValueError(
@@ -225,7 +225,7 @@ def draw_surrogates(
     Raises
     ------
     ValueError
-        If there are too few different ones and they cannot be listed.
+        If there are too few distinct ones and they cannot be enumerated.
     """
     n_possible = count_possible(surrogates, lengths, same_draw)
     if n_possible <= n_permutations:

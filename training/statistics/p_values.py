@@ -1,9 +1,9 @@
-"""p values from surrogates, and how many surrogates a claim needs.
+"""p values from surrogates, and the smallest p that a number of surrogates allows.
 
     p = (1 + #{null >= observed}) / (1 + n)
 
 (one-sided; the prediction itself counts as one of its surrogates: Phipson and Smyth 2010). It is
-never 0: `n` surrogates cannot show less than ``1 / (1 + n)``, whatever the effect.
+never 0: with `n` surrogates it is at least ``1 / (1 + n)``, whatever the effect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-TIE = 1e-10  # relative: scores that differ by rounding alone are equal
+TIE = 1e-10  # relative: smaller differences are rounding errors
 
 
 def p_values(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -22,13 +22,13 @@ def p_values(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDAr
     observed : ndarray
         Scores, ``(n_targets,)``; NaN gives NaN.
     null : ndarray
-        Scores of surrogates, ``(n_permutations, n_targets)``; what reaches `observed` up to
-        rounding counts.
+        Scores of surrogates, ``(n_permutations, n_targets)``; ties with `observed` up to rounding
+        count.
 
     Raises
     ------
     ValueError
-        If shapes do not fit or there is no surrogate.
+        If shapes are inconsistent or there are no surrogates.
 
     Examples
     --------
@@ -45,12 +45,12 @@ def p_values(observed: NDArray[np.floating], null: NDArray[np.floating]) -> NDAr
 
 
 def just_below(observed: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores less what rounding may have added."""
+    """Scores minus a tolerance for rounding."""
     return np.asarray(observed - TIE * np.maximum(1, np.abs(observed)), dtype=np.float64)
 
 
 def smallest_p(n_permutations: int) -> float:
-    """The smallest p that so many surrogates allow.
+    """The smallest p that this number of surrogates allows.
 
     Examples
     --------

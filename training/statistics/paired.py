@@ -1,4 +1,4 @@
-"""Is one model better than another on the same runs?"""
+"""Paired comparison of two models on the same runs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class PairedComparison:
     difference : ndarray
         Mean over runs.
     low, high : ndarray
-        Bootstrap interval of it, see :mod:`training.statistics.intervals`.
+        Its bootstrap interval, see :mod:`training.statistics.intervals`.
     effect_size : ndarray
         Matched-pairs rank-biserial correlation (Kerby 2014), -1 to 1: the rank sum in favour of `a`
-        minus that in favour of `b`, as a share of both.
+        minus that in favour of `b`, relative to their sum.
     statistic : ndarray
         Wilcoxon's: the smaller of the two rank sums.
     p : ndarray
         Two-sided, of the signed-rank test.
     n_runs : ndarray of int
-        Pairs that the target has.
+        Number of pairs with the target.
     interval_method : ndarray of str
         {"bootstrap_t", "student_t", "none"}.
     """
@@ -55,9 +55,8 @@ def compare_runs(
 ) -> PairedComparison:
     """Wilcoxon signed-rank test over runs, target by target.
 
-    Runs with equal scores say nothing about the sign and are left out of the test (Wilcoxon's own
-    way), not of the mean. The p value is exact where scipy computes it so: up to 50 differing runs
-    without ties.
+    Runs with equal scores are left out of the test (Wilcoxon's method), but not of the mean. The p
+    value is exact where scipy computes it exactly: up to 50 differing runs without ties.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def compare_runs(
         Scores of the two models on the same runs, ``(n_runs, n_targets)``; a pair with a NaN is
         left out, a target without two pairs has NaN.
     level, n_resamples, seed
-        Of the interval.
+        Parameters of the interval.
 
     Raises
     ------

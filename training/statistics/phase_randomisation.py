@@ -1,9 +1,9 @@
-"""Phase randomisation: other noise with the spectrum of the prediction.
+"""Phase randomisation: surrogate noise with the spectrum of the prediction.
 
-Every frequency of the prediction keeps its amplitude and gets a random phase, the same one for all
-targets, so that how targets go together stays (Theiler et al. 1992; Prichard and Theiler 1994). It
-asks: is the prediction better than another signal as smooth as it is? Values become Gaussian, and a
-prediction with rare strong events is not resembled by its surrogates.
+Every frequency of the prediction keeps its amplitude and gets a random phase, shared by all
+targets, so that their covariance is preserved (Theiler et al. 1992; Prichard and Theiler 1994). It
+tests whether the prediction is better than another signal of equal smoothness. Values become
+Gaussian, so surrogates of a prediction with rare strong events do not resemble it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHORTEST = 4  # TRs: below it no frequency is free
 
 @dataclass(frozen=True)
 class PhaseRandomisation:
-    """Surrogates with the amplitude spectrum of the prediction; see the text of this file.
+    """Surrogates with the amplitude spectrum of the prediction; see the module docstring.
 
     Examples
     --------
@@ -29,12 +29,12 @@ class PhaseRandomisation:
     """
 
     def n_possible(self, n_trs: int) -> float:
-        """Without limit.
+        """Unlimited number of surrogates.
 
         Raises
         ------
         ValueError
-            If the run is too short to have a phase.
+            If the run is too short.
         """
         if n_trs < SHORTEST:
             raise ValueError(
@@ -43,10 +43,11 @@ class PhaseRandomisation:
         return math.inf
 
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """Phases in radians that are added, ``(n_draws, n_trs // 2 + 1)``.
+        """Random phases in radians, ``(n_draws, n_trs // 2 + 1)``.
 
         The mean keeps its sign. With an even number of TRs the highest frequency is real, so that
-        it may only turn its sign: half of the time, else its amplitude would change.
+        only its sign can change, with probability one half; any other phase would change its
+        amplitude.
         """
         phases = generator.uniform(0, 2 * np.pi, (n_draws, n_trs // 2 + 1))
         phases[:, 0] = 0
@@ -57,7 +58,7 @@ class PhaseRandomisation:
     def surrogate(
         self, predicted: NDArray[np.float64], draw: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The prediction that one draw makes, ``(n_trs, n_targets)``."""
+        """The surrogate of one draw, ``(n_trs, n_targets)``."""
         spectrum = np.fft.rfft(predicted, axis=0) * np.exp(1j * draw)[:, None]
         return np.asarray(np.fft.irfft(spectrum, len(predicted), axis=0))
 

@@ -1,8 +1,9 @@
-"""One score per target from the scores of many runs. Three ways, which are not the same number.
+"""Pooling of scores over runs to one score per target. The three ways give different numbers.
 
 "mean" is the plain mean over runs, as in the paper. "fisher_z" is ``tanh(mean(arctanh(r)))``: the
-mean on the scale on which the spread of r does not depend on r. "concatenated" is one score over
-the TRs of all runs together: differences between the runs' means count, too, and long runs more.
+mean on the scale on which the variance of r does not depend on r. "concatenated" is one score over
+the TRs of all runs: it includes differences between the runs' means and gives long runs more
+weight.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ SCORES = {"r": pearson_r, "r2": r2_score}
 
 
 def pool(scores: NDArray[np.floating], pooling: Pooling = "mean") -> NDArray[np.float64]:
-    """Pool scores over runs; a target that a run lacks is pooled over the runs that have it.
+    """Pool scores over runs; for each target over the runs that have it.
 
     Parameters
     ----------
     scores : ndarray
-        ``(n_runs, n_targets)``; NaN where a run has no score.
+        ``(n_runs, n_targets)``; NaN if a run has no score.
     pooling : str
         {"mean", "fisher_z"}; "fisher_z" is for Pearson's r only.
 
@@ -39,8 +40,8 @@ def pool(scores: NDArray[np.floating], pooling: Pooling = "mean") -> NDArray[np.
     Raises
     ------
     ValueError
-        If `scores` are no correlations and are to be pooled as such, or from scores of runs alone
-        nothing can be said of the runs concatenated.
+        If `scores` are not correlations and Fisher's z is requested, or if concatenated scores are
+        requested, which cannot be computed from scores of runs.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def pooled_scores(runs: Runs, score: ScoreName, pooling: Pooling) -> NDArray[np.
     Parameters
     ----------
     runs : sequence of (measured, predicted)
-        ``(n_trs, n_targets)`` each; a column with NaN is a target that the run lacks.
+        ``(n_trs, n_targets)`` each; a column with NaN is a target missing in the run.
     score : str
         {"r", "r2"}.
     pooling : str
@@ -73,7 +74,7 @@ def pooled_scores(runs: Runs, score: ScoreName, pooling: Pooling) -> NDArray[np.
     Raises
     ------
     ValueError
-        If shapes do not fit, or R² is to be pooled as Fisher's z.
+        If shapes are inconsistent, or R² is to be pooled by Fisher's z.
 
     Examples
     --------
@@ -87,7 +88,7 @@ def pooled_scores(runs: Runs, score: ScoreName, pooling: Pooling) -> NDArray[np.
     if pooling != "concatenated":
         return pool(np.stack([SCORES[score](*run) for run in runs]), pooling)
     of_runs, cross = [], np.zeros(np.shape(runs[0][0])[1])
-    for run in runs:  # one at a time: about their means they take twice the memory of all runs
+    for run in runs:  # one at a time: all centred runs would take twice the memory
         own, y, p = centred(run)
         of_runs.append(own)
         cross += (y * p).sum(axis=0)
@@ -96,7 +97,7 @@ def pooled_scores(runs: Runs, score: ScoreName, pooling: Pooling) -> NDArray[np.
 
 
 def check_choice(score: ScoreName, pooling: Pooling) -> None:
-    """Refuse unknown names, and R² pooled as Fisher's z.
+    """Reject unknown names, and R² pooled by Fisher's z.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def to_pooled_scale(scores: NDArray[np.floating], pooling: Pooling) -> NDArray[n
     Raises
     ------
     ValueError
-        If they cannot be.
+        If scores are out of range, or `pooling` is "concatenated".
     """
     values = np.asarray(scores, dtype=np.float64)
     if pooling == "mean":
@@ -142,12 +143,12 @@ def to_pooled_scale(scores: NDArray[np.floating], pooling: Pooling) -> NDArray[n
 
 
 def from_pooled_scale(values: NDArray[np.float64], pooling: Pooling) -> NDArray[np.float64]:
-    """Back from the scale of :func:`to_pooled_scale`."""
+    """Inverse of :func:`to_pooled_scale`."""
     return np.tanh(values) if pooling == "fisher_z" else values
 
 
 def mean_over_runs(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis of what is not NaN; NaN, without a warning, where nothing is."""
+    """Mean over the first axis without NaN; NaN, without a warning, if there are no values."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)

@@ -1,8 +1,8 @@
-"""Shuffle: the rows of the prediction come in any order.
+"""Shuffle: random permutation of the rows of the prediction.
 
-Right where rows have no order and are exchangeable, as responses to separate sounds are. Wrong for
-time series: shuffled predictions are white noise, and smooth signals correlate by chance far more
-than white noise does, so that p values are much too small.
+Valid for exchangeable rows, such as responses to separate sounds. Invalid for time series: shuffled
+predictions are white noise, and autocorrelated signals correlate by chance far more than white
+noise, so that p values are much too small.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-TARGETS_AT_ONCE = 64  # so that what is gathered stays in the processor's cache
+TARGETS_AT_ONCE = 64  # keeps gathered data in the CPU cache
 
 
 @dataclass(frozen=True)
 class Shuffle:
-    """All orders of the rows; see the text of this file.
+    """All orders of the rows; see the module docstring.
 
     Examples
     --------
@@ -30,7 +30,7 @@ class Shuffle:
     """
 
     def n_possible(self, n_trs: int) -> int:
-        """Number of orders, that of the prediction itself among them."""
+        """Number of orders, including the original one."""
         return math.factorial(n_trs)
 
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -40,7 +40,7 @@ class Shuffle:
     def surrogate(
         self, predicted: NDArray[np.float64], draw: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """The prediction that one draw makes, ``(n_trs, n_targets)``."""
+        """The surrogate of one draw, ``(n_trs, n_targets)``."""
         return predicted[draw]
 
     def cross_products(

@@ -1,17 +1,16 @@
-"""aiSFX as a teacher, with the HEAR API: 512 values for each 2.3 s of sound, every 1.16 s.
+"""aiSFX as a teacher, with the HEAR API: 512 values per 2.3 s window, every 1.16 s.
 
 The network is X-Sequential-CE of Ma and Lerch (2022), "Representation learning for the automatic
 indexing of sound effects libraries" (ISMIR): a convolutional network on log-mel spectrograms,
-trained on the categories of commercial libraries of sound effects (Pro Sound Effects, Soundly and
-others), some of whose authors are active on Freesound, too: a slight overlap with what ESC-10 was
-drawn from is possible, none is known; none with FSDD, Speech Commands or the 165 natural sounds
-either. The code of the package is under the MIT licence, the weights under CC BY 4.0 (A. B. Ma and
-A. Lerch).
+trained on the categories of commercial sound-effect libraries (Pro Sound Effects, Soundly and
+others), some of whose authors are also active on Freesound: a slight overlap with the source of
+ESC-10 is possible, none is known; nor any with FSDD, Speech Commands or the 165 natural sounds. The
+code of the package is under the MIT licence, the weights under CC BY 4.0 (A. B. Ma and A. Lerch).
 
-Weights are read from the wheel of ``aisfx`` 0.1.2. The spectrogram follows the definition of the
-one that they were trained on, Essentia's ``MelBands``: spectra of 2,048 samples at 44.1 kHz, 96
-triangles that are linear in HTK's mel and sum to 1, ``log10(1 + 10,000 power)``. The network was
-trained on full-band sound: a corpus at 22,050 Hz leaves its upper 18 bands empty.
+Weights are read from the wheel of ``aisfx`` 0.1.2. The spectrogram follows Essentia's ``MelBands``,
+as in training: spectra of 2,048 samples at 44.1 kHz, 96 triangles that are linear in HTK's mel and
+sum to 1, ``log10(1 + 10,000 power)``. The network was trained on full-band audio: a corpus at
+22,050 Hz leaves its upper 18 bands empty.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from hear_brainsoundnet.audio import check_audio
 from training.teachers.sliding_windows import SlidingWindows
 from training.teachers.weight_file import PublishedFile
 
-__version__ = "1"  # of the embeddings: tables of another version are refused
+__version__ = "1"  # of the embeddings: tables of another version are rejected
 
 FILE = PublishedFile(
     "aisfx/models/checkpoint.pth",
@@ -38,11 +37,11 @@ FILE = PublishedFile(
 )
 SAMPLE_RATE = 44_100
 N_FFT, MEL_HOP, N_BANDS = 2048, 1024, 96
-LARGEST_LOG_MEL = 9.457798957824707  # of the training sounds; values are divided by it
+LARGEST_LOG_MEL = 9.457798957824707  # of the training data; values are divided by it
 WINDOWS = SlidingWindows(length=100, hop=50)  # in frames of the spectrogram
 CHANNELS = (1, 64, 128, 256, 512)
 SIZE = CHANNELS[-1]
-MOST_WINDOWS = 16  # that are computed at once
+MOST_WINDOWS = 16  # per batch
 PREFIX = "embedding_net."
 
 
@@ -113,14 +112,14 @@ def mel_triangles() -> Tensor:
 
 
 def load_model(model_file_path: str | Path = "") -> AiSfx:
-    """The network out of the wheel of ``aisfx`` 0.1.2.
+    """Load the network from the wheel of ``aisfx`` 0.1.2.
 
     Raises
     ------
     FileNotFoundError
         If there is no such wheel.
     ValueError
-        If its checkpoint is another one.
+        If its checkpoint is not the published one.
     """
     content = FILE.read_from_wheel(model_file_path)
     named = [(_Ignored, name) for name in ("numpy.core.multiarray.scalar", "numpy.dtype")]
@@ -143,13 +142,13 @@ def get_timestamp_embeddings(audio: Tensor, model: AiSfx) -> tuple[Tensor, Tenso
     """Embeddings ``(n_sounds, n_windows, 512)``, centres in ms ``(n_sounds, n_windows)``."""
     frames = model(audio)
     n_frames = 1 + audio.shape[1] // MEL_HOP
-    # Frame i of the spectrogram is a point in time, where sample i of a sound lasts until i + 1.
+    # Frame i of the spectrogram is a point in time, whereas sample i lasts until i + 1.
     milliseconds = (WINDOWS.centres(n_frames) - 0.5) * (1000 * MEL_HOP / SAMPLE_RATE)
     return frames, milliseconds.float().to(frames.device).repeat(len(frames), 1)
 
 
 class _Ignored:
-    """In place of the numbers of classes beside the weights, which NumPy has written."""
+    """Stub for other values stored with the weights, written by NumPy."""
 
     def __init__(self, *_: Any) -> None:
         pass

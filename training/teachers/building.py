@@ -1,8 +1,8 @@
-"""Making a table: every recording is shown to the teacher once, and what is done is kept.
+"""Building of a table: every recording is embedded once, with resumption.
 
-Frames and times are appended to their files. From time to time, when the disk has them, the number
-of frames of each recording follows; what was appended behind that is cut off when a killed job goes
-on. The table has its ``table.json`` only when all of it is there.
+Frames and times are appended to their files. Periodically, after syncing them to disk, the number
+of frames of each recording is written; anything appended after it is truncated when a killed job
+resumes. ``table.json`` is written only when the table is complete.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def build_table(
     earlier: EarlierTable | None = None,
     progress: bool = False,
 ) -> TeacherTable:
-    """The table of `corpus` and `teacher` in the folder `out`, begun, gone on with, or found whole.
+    """Build the table of `corpus` and `teacher` in the folder `out`, resume it, or open it if
+    complete.
 
     Parameters
     ----------
@@ -64,22 +65,22 @@ def build_table(
     teacher : Teacher
     out : path-like
     kinds : sequence of str
-        Kinds of recordings to take; all by default.
+        Kinds of recordings; all by default.
     shortest : float
-        Seconds; shorter recordings are not taken.
+        Minimal duration of recordings in seconds.
     earlier : EarlierTable, optional
-        Of the same teacher over the first recordings of `corpus`: what it says of them is copied,
-        and the rest is heard. The table is the same as without it.
+        Table of the same teacher over the first recordings of `corpus`: its frames are copied, and
+        only the rest is embedded. The result is the same as without it.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Raises
     ------
     FileExistsError
-        If `out` holds something that is no table.
+        If `out` holds something other than a table.
     ValueError
         If `out` holds the table of another corpus or teacher, the corpus has no recording of a
-        kind, `earlier` is no beginning of the table, or the teacher fails.
+        kind, `earlier` is not a prefix of the table, or the teacher fails.
     OSError
         If it cannot be written.
     """
@@ -115,7 +116,7 @@ def build_table(
 def _begin(out: Path, info: TableInfo) -> None:
     begun = out / BEGUN_FILE
     if begun.exists():
-        info.refuse_others(TableInfo.read(begun), f"the table {out}, which is not whole yet,")
+        info.refuse_others(TableInfo.read(begun), f"the table {out}, which is not complete yet,")
         sweep(out)
     elif contents(out):
         raise FileExistsError(f"{out} is not empty and holds no table; give another --out")
@@ -145,7 +146,7 @@ def _write_frames(
 
 
 class _Rows:
-    """The growing files: frames, times, and the counts that say how much of both is whole."""
+    """The growing files: frames, times, and the counts of valid rows in both."""
 
     def __init__(self, out: Path, size: int) -> None:
         paths = [out / name for name in (FRAMES_FILE, TIMES_FILE, COUNTS_FILE)]
@@ -157,7 +158,7 @@ class _Rows:
         n_rows = min(
             paths[0].stat().st_size // frame_bytes, paths[1].stat().st_size // TIME_TYPE.itemsize
         )
-        # After a power cut there may be fewer rows than were counted.
+        # After a power cut there may be fewer rows than counted.
         counts = counts[np.cumsum(counts) <= n_rows]
         self.counts: list[int] = counts.tolist()
         self._n_written = len(counts)
@@ -169,13 +170,13 @@ class _Rows:
         self._written_at = time.monotonic()
 
     def append(self, frames: NDArray[np.float32], times: NDArray[np.float64]) -> None:
-        """Frames of the recording that is being embedded."""
+        """Append frames of the current recording."""
         self._frames.write(frames.astype(FRAME_TYPE).tobytes())
         self._times.write(times.astype(TIME_TYPE).tobytes())
         self._n_frames += len(frames)
 
     def end_recording(self) -> None:
-        """All frames of it are there."""
+        """Mark the current recording as complete."""
         self.counts.append(self._n_frames)
         self._n_frames = 0
         if time.monotonic() - self._written_at > SECONDS_BETWEEN_STATES:
@@ -194,7 +195,7 @@ class _Rows:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """However it ends: what is whole is kept."""
+        """Complete recordings are kept, also after an error."""
         with self._frames, self._times, self._counts:
             self._write_counts()
 

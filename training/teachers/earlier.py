@@ -1,4 +1,4 @@
-"""A table over the first recordings of a corpus, as the beginning of a table over all of it."""
+"""Reuse of a table over the first recordings of a corpus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.teachers.table_info import TableInfo
 
 @dataclass(frozen=True)
 class EarlierTable:
-    """A whole table and its corpus.
+    """A complete table and its corpus.
 
     Attributes
     ----------
@@ -40,21 +40,21 @@ class EarlierTable:
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no whole table, or it is of another corpus.
+            If there is no complete table, or it is of another corpus.
         """
         return cls(TeacherTable.of_corpus(folder, corpus), corpus)
 
     def refuse_others(self, info: TableInfo, corpus: Corpus) -> None:
-        """See that the table `info` of `corpus` begins with this one.
+        """Check that the table `info` of `corpus` begins with this one.
 
         Raises
         ------
         ValueError
-            If the teachers differ, the corpus begins with other recordings, or others of them are
-            taken.
+            If the teachers differ, the corpus begins with other recordings, or the selections of
+            recordings differ.
         """
         mine = self.table.info
-        # Kinds and lengths may differ as long as the same recordings are taken; see below.
+        # Kinds and lengths may differ if they select the same recordings; see below.
         same = {key: getattr(info, key) for key in ("corpus_sha256", "kinds", "shortest")}
         found = mine.model_copy(update=same)
         info.refuse_others(found, f"the earlier table {self.table.folder}", "leave --from out")
@@ -76,7 +76,7 @@ class EarlierTable:
             )
 
     def copy_to(self, out: Path) -> None:
-        """Begin the table in `out` with the frames of this one, unless it has more already."""
+        """Start the table in `out` with the frames of this one, unless it already has more."""
         counts = out / COUNTS_FILE
         n_bytes = counts.stat().st_size if counts.exists() else 0
         if n_bytes >= len(self.corpus) * COUNT_TYPE.itemsize:

@@ -1,4 +1,4 @@
-"""Which teacher it is: module, version and checkpoint."""
+"""Identity of a teacher: module, version and checkpoint."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from training.checksums import sha256_of
 
 
 class TeacherIdentity(BaseModel):
-    """Two teachers that are equal in this give the same embeddings.
+    """Identity of a teacher; equal identities mean equal embeddings.
 
     Attributes
     ----------
     module : str
         Import name.
     version : str
-        Of the module, or of the distribution it is from; else the beginning of the SHA-256 of its
+        Version of the module, or of its distribution; else the first digits of the SHA-256 of its
         source.
     checkpoint_sha256 : str
-        Of the file of weights; empty without one.
+        Hash of the weight file; empty without one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +35,7 @@ class TeacherIdentity(BaseModel):
 
     @classmethod
     def of(cls, module: str, checkpoint: Path | None = None) -> TeacherIdentity:
-        """That of a module and a file of weights.
+        """Identity of a module and a weight file.
 
         Raises
         ------
@@ -62,11 +62,11 @@ def imported(module: str) -> ModuleType:
     Raises
     ------
     ValueError
-        If it cannot be imported, for whatever reason.
+        If it cannot be imported, for any reason.
     """
     try:
         return importlib.import_module(module)
-    except Exception as error:  # of code that anybody may have written
+    except Exception as error:  # third-party code can raise anything
         raise ValueError(
             f"cannot import the teacher {module!r}: {in_one_line(error)}; name an installed module "
             "with the HEAR API"
@@ -74,7 +74,7 @@ def imported(module: str) -> ModuleType:
 
 
 def in_one_line(error: Exception) -> str:
-    """What an error of foreign code says.
+    """One-line message of an error of third-party code.
 
     Examples
     --------

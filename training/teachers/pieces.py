@@ -1,8 +1,8 @@
-"""Long recordings, piece by piece, so that what a teacher needs of memory does not grow with them.
+"""Long recordings in chunks, for bounded memory.
 
-A teacher hears each piece with some seconds before and behind it, and those of its embeddings are
-kept whose time lies within the piece. Pieces begin at multiples of the teacher's hop: the times of
-a recording are those that it would have as a whole.
+Each chunk is embedded with some seconds of context before and after it, and only embeddings with
+times within the chunk are kept. Chunks begin at multiples of the teacher's hop: the times are those
+of the whole recording.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.teachers.teacher import Frames, Teacher
 
 PIECE_SECONDS = 60.0
-MARGIN_SECONDS = 2.5  # more than half of what an embedding of the teachers at hand hears
+MARGIN_SECONDS = 2.5  # more than half the receptive field of the included teachers
 
 
 def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterator[Frames]:
-    """Embeddings of a recording and their times in seconds, some at a time.
+    """Embeddings of a recording and their times in seconds, in chunks.
 
     Raises
     ------
     ValueError
-        If the teacher fails, with the number of the recording.
+        If the teacher fails; the message gives the number of the recording.
     """
     n_samples = int(corpus.recordings["n_samples"].iloc[recording])
     margin_seconds = max(MARGIN_SECONDS, (teacher.scene_seconds or 0) / 2)
@@ -45,7 +45,7 @@ def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterato
         except ValueError as error:
             raise ValueError(f"recording {recording}, {duration:.1f} s long: {error}") from error
         times = times + first / SAMPLE_RATE
-        # Half a sample aside: times at the joint come out of sums that are rounded differently.
+        # Half a sample of tolerance: times at a joint are sums with different rounding.
         shift = 0.5 / SAMPLE_RATE
         kept = (times >= begin - shift) & (times < end - shift)
         yield frames[kept], np.asarray(times[kept])

@@ -1,4 +1,4 @@
-"""Windows of one length over a sound, and where their centres are."""
+"""Sliding windows of fixed length, and their centres."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from hear_brainsoundnet.padding import between_zeros
 
 @dataclass(frozen=True)
 class SlidingWindows:
-    """Windows for a network that hears exactly `length` samples at a time.
+    """Windows for a network with a fixed input length.
 
-    The first begins with the sound, the last is the last one whose centre lies within it, with
-    silence behind the end of the sound. A sound that is shorter than one window lies in the middle
-    of it.
+    The first begins at 0, the last is the last one whose centre lies within the clip, zero-padded
+    at the end. A clip shorter than one window is centred in it.
 
     Attributes
     ----------
@@ -40,14 +39,14 @@ class SlidingWindows:
     hop: int
 
     def cut(self, audio: Tensor) -> Tensor:
-        """Windows ``(n_sounds, n_windows, length)`` of sounds ``(n_sounds, n_samples)``."""
+        """Windows ``(n_sounds, n_windows, length)`` of clips ``(n_sounds, n_samples)``."""
         n_samples = audio.shape[1]
         before = max(0, (self.length - n_samples) // 2)
         n_needed = (len(self.centres(n_samples)) - 1) * self.hop + self.length
         return between_zeros(audio, before, n_needed).unfold(1, self.length, self.hop)
 
     def centres(self, n_samples: int) -> Tensor:
-        """Centres of the windows of a sound, in samples from its beginning, float64."""
+        """Centres of the windows of a clip, in samples from its beginning, float64."""
         if n_samples < self.length:
             return torch.tensor([n_samples / 2], dtype=torch.float64)
         return torch.arange(self.length / 2, n_samples, self.hop, dtype=torch.float64)

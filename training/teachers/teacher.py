@@ -1,4 +1,4 @@
-"""A teacher: a module with the HEAR API and a checkpoint, and what it says of a sound."""
+"""A teacher: a module with the HEAR API and a checkpoint, with validated output."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from training.teachers.sliding_windows import SlidingWindows
 
 TRIAL_SECONDS = 6.0
 TRIAL_LEVEL = 0.05  # root mean square of the noise, relative to full scale
-LARGEST = float(np.finfo(np.float16).max)  # that a table can hold
-MOST_SCENES = 16  # that are embedded at once
+LARGEST = float(np.finfo(np.float16).max)  # limit of a table
+MOST_SCENES = 16  # per batch
 
 Frames = tuple[NDArray[np.float32], NDArray[np.float64]]
 
 
 class Teacher:
-    """A model that answers to the HEAR API, tried once.
+    """A model with the HEAR API, tested once.
 
     Parameters
     ----------
     module : str
         Import name of a module with ``load_model`` and ``get_timestamp_embeddings``.
     checkpoint : Path, optional
-        What ``load_model`` is given; without it the module's default.
+        Argument of ``load_model``; the module's default without it.
     scene_seconds : float, optional
-        Take scene embeddings, of this many seconds of sound each and every half of it, in place of
-        timestamp embeddings.
+        Use scene embeddings of windows of this many seconds with 50 % overlap, instead of timestamp
+        embeddings.
 
     Attributes
     ----------
     identity : TeacherIdentity
     size : int
-        Of an embedding.
+        Size of an embedding.
     hop : float
         Seconds from one embedding to the next.
 
     Raises
     ------
     ValueError
-        If there is no such module, it lacks the HEAR API, cannot load its model, or what it gives
-        for noise is not what it announces.
+        If there is no such module, it lacks the HEAR API, cannot load its model, or its output for
+        noise is inconsistent with its declared sizes.
 
     Examples
     --------
@@ -90,12 +90,12 @@ class Teacher:
         self.hop = self._try()
 
     def embed(self, samples: NDArray[np.float32]) -> Frames:
-        """Embeddings of a sound.
+        """Embeddings of a clip.
 
         Parameters
         ----------
         samples : ndarray
-            float32 ``(n,)`` at the rate of corpora.
+            float32 ``(n,)`` at the corpus rate.
 
         Returns
         -------
@@ -107,31 +107,33 @@ class Teacher:
         Raises
         ------
         ValueError
-            If the teacher fails, or gives NaN, other sizes or times that do not ascend.
+            If the teacher fails, or returns NaN, wrong sizes or times that do not ascend.
         """
         audio = self._resampler(torch.from_numpy(samples)[None])
         with torch.inference_mode():
             frames, times = self._scenes(audio) if self.scene_seconds else self._timestamps(audio)
         if not (np.abs(frames) <= LARGEST).all():  # false for NaN, too
             what = "NaN" if np.isnan(frames).any() else f"values beyond {LARGEST:g}"
-            raise self._wrong(f"gave {what}; mend the module, or leave such recordings out")
+            raise self._wrong(f"returned {what}; fix the module, or leave such recordings out")
         if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
-            raise self._wrong("gave timestamps that do not ascend; mend the module")
+            raise self._wrong("returned timestamps that do not ascend; fix the module")
         return frames, times
 
     def _timestamps(self, audio: Tensor) -> Frames:
         given = self._asked(self._name, self._embed, audio, self._model)
         if not isinstance(given, tuple | list) or len(given) != 2:
-            raise self._wrong(f"gave {type(given).__name__}, expected embeddings and timestamps")
+            raise self._wrong(
+                f"returned {type(given).__name__}, expected embeddings and timestamps"
+            )
         frames, times = map(self._array, given)
         if frames.ndim != 3 or frames.shape[::2] != (1, self.size):
             raise self._wrong(
-                f"gave shape {frames.shape} for one sound, expected (1, n_frames, {self.size}) as "
-                "its model announces"
+                f"returned shape {frames.shape} for one clip, expected (1, n_frames, {self.size}) "
+                "as its model declares"
             )
         if times.shape != frames.shape[:2]:
             raise self._wrong(
-                f"gave timestamps of shape {times.shape}, expected one for each frame: "
+                f"returned timestamps of shape {times.shape}, expected one for each frame: "
                 f"{frames.shape[:2]}"
             )
         return frames[0].astype(np.float32), times[0].astype(np.float64) / 1000
@@ -145,24 +147,24 @@ class Teacher:
             part = self._array(self._asked(self._name, self._embed, batch, self._model))
             if part.shape != (len(batch), self.size):
                 raise self._wrong(
-                    f"gave shape {part.shape} for {len(batch)} sounds, expected ({len(batch)}, "
-                    f"{self.size}) as its model announces"
+                    f"returned shape {part.shape} for {len(batch)} clips, expected ({len(batch)}, "
+                    f"{self.size}) as its model declares"
                 )
             parts.append(part.astype(np.float32))
         return np.concatenate(parts), windows.centres(audio.shape[1]).numpy() / self._rate
 
     def _try(self) -> float:
-        """Embed noise and see that times are such; returns the seconds between them."""
+        """Embed noise and validate the times; returns the hop in seconds."""
         generator = np.random.default_rng(0)
         noise = TRIAL_LEVEL * generator.standard_normal(round(TRIAL_SECONDS * SAMPLE_RATE))
         _, times = self.embed(noise.astype(np.float32))
         if len(times) == 0:
-            raise self._wrong(f"gave no embedding of {TRIAL_SECONDS:g} s of noise")
+            raise self._wrong(f"returned no embedding of {TRIAL_SECONDS:g} s of noise")
         if len(times) == 1:
             return TRIAL_SECONDS
         if not TRIAL_SECONDS / 4 < times[-1] < TRIAL_SECONDS * 2:
             raise self._wrong(
-                f"gave timestamps up to {1000 * times[-1]:g} for {TRIAL_SECONDS:g} s of sound; "
+                f"returned timestamps up to {1000 * times[-1]:g} for {TRIAL_SECONDS:g} s of audio; "
                 "expected milliseconds"
             )
         return float(np.median(np.diff(times)))
@@ -171,13 +173,13 @@ class Teacher:
         try:
             return np.asarray(torch.as_tensor(given).detach().cpu())
         except (TypeError, ValueError, RuntimeError) as error:
-            raise self._wrong(f"gave {type(given).__name__}, expected a tensor") from error
+            raise self._wrong(f"returned {type(given).__name__}, expected a tensor") from error
 
     def _asked(self, name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of the module returns; whatever it raises becomes one line."""
+        """Call a function of the module; any error is converted to one line."""
         try:
             return function(*arguments)
-        except Exception as error:  # of code that anybody may have written
+        except Exception as error:  # third-party code can raise anything
             raise ValueError(
                 f"{self.identity.module}: {name} failed: {in_one_line(error)}"
             ) from error
@@ -189,5 +191,5 @@ class Teacher:
 def _function(module: ModuleType, name: str) -> Callable[..., Any]:
     function: Callable[..., Any] | None = getattr(module, name, None)
     if function is None or not callable(function):
-        raise ValueError(f"module {module.__name__!r} has no {name}; it is no HEAR module")
+        raise ValueError(f"module {module.__name__!r} has no {name}; it is not a HEAR module")
     return function

@@ -1,4 +1,4 @@
-"""Files that others published, recognised by their hash before anything reads them."""
+"""Published third-party files, verified by hash before reading."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class PublishedFile:
     Attributes
     ----------
     name : str
-        Its name, inside the wheel where it is part of one.
+        Its name, inside the wheel if it is part of one.
     n_bytes : int
     sha256 : str
     origin : str
-        How to come by it, as an instruction.
+        Instruction for obtaining it.
     """
 
     name: str
@@ -28,7 +28,7 @@ class PublishedFile:
     origin: str
 
     def read(self, path: str | Path) -> bytes:
-        """The content of `path`, if it is this file.
+        """The content of `path`, verified to be this file.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class PublishedFile:
         FileNotFoundError
             If there is no such wheel.
         ValueError
-            If it is no wheel, or this file is not in it or another one.
+            If it is not a wheel, or this file is not in it or another one.
         """
         path = self._existing(path)
         try:
@@ -57,13 +57,13 @@ class PublishedFile:
                 return self._checked(file.read(self.n_bytes + 1), path)
         except KeyError as error:
             raise ValueError(f"{path} holds no {self.name}; {self.origin}") from error
-        # What a damaged archive raises, and what one raises that asks for a password.
+        # Errors of a damaged archive, and of a password-protected one.
         except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
-            raise ValueError(f"{path} is no wheel ({error}); {self.origin}") from error
+            raise ValueError(f"{path} is not a wheel ({error}); {self.origin}") from error
 
     def _existing(self, path: str | Path) -> Path:
         if not str(path):
-            raise ValueError(f"no file was named for {self.name}; {self.origin}")
+            raise ValueError(f"no file was given for {self.name}; {self.origin}")
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path} ({self.name}); {self.origin}")

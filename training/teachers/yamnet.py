@@ -1,11 +1,11 @@
-"""YAMNet as a teacher, with the HEAR API: 1024 values for each 0.975 s of sound, every 0.4875 s.
+"""YAMNet as a teacher, with the HEAR API: 1024 values per 0.975 s window, every 0.4875 s.
 
 YAMNet is a MobileNet v1 by Google (M. Plakal, D. Ellis), trained on the 521 classes of AudioSet:
 labelled ten-second clips of YouTube videos. Weights and code are under the Apache License 2.0. No
 overlap of AudioSet with ESC-10, FSDD, Speech Commands or the 165 natural sounds is known.
 
 The file is ``yamnet.tflite``, quantised to 8 bits. Its embedding, the mean over time and frequency
-of the last convolution, is no output of the file but one of its inner tensors. Needs the extra
+of the last convolution, is not an output of the file but one of its inner tensors. Needs the extra
 ``teachers``.
 """
 
@@ -23,13 +23,13 @@ from training.teachers.needs import needed
 from training.teachers.sliding_windows import SlidingWindows
 from training.teachers.weight_file import PublishedFile
 
-__version__ = "1"  # of the embeddings: tables of another version are refused
+__version__ = "1"  # of the embeddings: tables of another version are rejected
 
 FILE = PublishedFile(
     "yamnet.tflite",
     n_bytes=4_126_810,
     sha256="10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de",
-    origin="fetch YAMNet's TensorFlow Lite file (classification, 521 classes) anew",
+    origin="fetch YAMNet's TensorFlow Lite file (classification, 521 classes) again",
 )
 SAMPLE_RATE = 16_000
 WINDOWS = SlidingWindows(length=15_600, hop=7_800)
@@ -38,7 +38,7 @@ EMBEDDING = "tower0/network/layer28/reduce_mean"
 
 
 class Yamnet(nn.Module):
-    """The network, on one thread of the processor.
+    """The network, on one CPU thread.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ class Yamnet(nn.Module):
 
 
 def load_model(model_file_path: str | Path = "") -> Yamnet:
-    """The network out of ``yamnet.tflite``.
+    """Load the network from ``yamnet.tflite``.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is another one, or the extra ``teachers`` is not installed.
+        If it is not the published one, or the extra ``teachers`` is not installed.
     """
     return Yamnet(FILE.read(model_file_path))
 
@@ -101,7 +101,8 @@ def get_timestamp_embeddings(audio: Tensor, model: Yamnet) -> tuple[Tensor, Tens
 def _interpreter(content: bytes) -> Any:
     interpreter = needed("ai_edge_litert.interpreter", to="YAMNet")
     with warnings.catch_warnings():
-        # That inner tensors are for finding faults: there is no other way to the embedding.
+        # TensorFlow Lite exposes inner tensors for debugging only; the embedding has no other
+        # access.
         warnings.filterwarnings("ignore", "Warning: Enabling `experimental_preserve_all_tensors`")
         return interpreter.Interpreter(
             model_content=content, num_threads=1, experimental_preserve_all_tensors=True

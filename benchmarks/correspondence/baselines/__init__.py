@@ -1,1 +1,1 @@
-"""What a network has to beat: features of sound that were not learned."""
+"""Baselines: acoustic features without learning."""

@@ -1,10 +1,11 @@
-"""The cochleagram: how strongly each place of a model cochlea responds over time.
+"""Cochleagram: envelopes of a cochlear filter bank over time.
 
 Filters are half-cosines on the scale of equivalent rectangular bandwidths (Glasberg & Moore 1990),
 50 of them between 50 Hz and 10 kHz side by side, sampled four times as densely: 203, and at each
-end four that take in what lies beyond, 211 in all. Their squared responses add up to one at every
-frequency. Hilbert envelopes of the subbands are brought to 200 Hz and raised to the power 0.3.
-(McDermott & Simoncelli 2011, Neuron 71; the arrangement of pycochleagram's filters, written anew.)
+end four that cover the remaining frequencies, 211 in all. Their squared responses sum to one at
+every frequency. Hilbert envelopes of the subbands are resampled to 200 Hz and raised to the power
+0.3. (McDermott & Simoncelli 2011, Neuron 71; an independent implementation of pycochleagram's
+filter arrangement.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _EAR_Q, _MINIMAL_BANDWIDTH = 9.265, 24.7  # Glasberg & Moore's fit, in Hz
 
 
 def erb_number(hertz: NDArray[np.floating] | float) -> NDArray[np.float64]:
-    """Place on the ERB scale.
+    """Position on the ERB scale.
 
     Examples
     --------
@@ -113,5 +114,5 @@ class Cochleagram:
 
 
 def _rest(band: NDArray[np.float64], beyond: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What a band leaves over on its outer side."""
+    """Complementary gain of a band on its outer side."""
     return np.where(beyond, np.sqrt(np.maximum(1 - np.square(band), 0)), 0.0)

@@ -1,4 +1,4 @@
-"""Log-mel baselines: mean and spread of the bands, and a plain modulation spectrum besides."""
+"""Log-mel baselines: mean and standard deviation of the bands, and a modulation spectrum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLE_RATE = 22_050
 class LogMel:
     """Mean and standard deviation over time of 128 log-mel bands: 256 units.
 
-    The bands are those of the HEAR yardstick :mod:`benchmarks.hear.logmel`.
+    The bands are those of the HEAR baseline :mod:`benchmarks.hear.logmel`.
     """
 
     name = "log-mel"
@@ -38,12 +38,12 @@ class LogMel:
 
 
 class ModulationSpectrum:
-    """:mod:`benchmarks.hear.modulation_spectrum` as a model of one stage: 640 units.
+    """:mod:`benchmarks.hear.modulation_spectrum` as a model with one stage: 640 units.
 
     Parameters
     ----------
     name : str
-        For tables.
+        Name in the tables.
     """
 
     sample_rate = SAMPLE_RATE
@@ -60,5 +60,5 @@ class ModulationSpectrum:
         return {self.stages[0]: modulation_spectrum.get_scene_embeddings(audio, self.model)}
 
     def frames(self, audio: Tensor, stage: str) -> Frames:
-        """It describes a sound as a whole: there are no frames."""
+        """Not available: the features describe a whole sound."""
         raise ValueError(f"{self.name} describes a whole sound and has no frames in time")

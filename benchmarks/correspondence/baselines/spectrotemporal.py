@@ -1,19 +1,19 @@
-"""The SpectroTemporal baseline: power of modulations over time and frequency.
+"""SpectroTemporal baseline: power of modulations over time and frequency.
 
-A cochleagram is filtered by what primary auditory cortex is thought to be tuned to (Chi, Ru &
-Shamma 2005, JASA 118): every pair of a temporal rate (0.5 to 64 Hz) and a spectral scale (0.0625 to
-2 cycles per ERB), moving up or down in frequency, 96 filters; rates and scales alone, 8 and 6; and
+A cochleagram is filtered by a model of the tuning of primary auditory cortex (Chi, Ru & Shamma
+2005, JASA 118): every pair of a temporal rate (0.5 to 64 Hz) and a spectral scale (0.0625 to 2
+cycles per ERB), moving up or down in frequency, 96 filters; rates and scales alone, 8 and 6; and
 the mean. Power is averaged over time for each of the 211 channels: 111 x 211 = 23,421 features, as
 in Tuckute, Feather et al. 2023.
 
-- In time, a rate `r` has the impulse response ``sin(2 pi u) u**2 exp(-3.5 u)`` of ``u = r t``; of
-  its spectrum the largest gain is one. The highest rate lets all faster ones through.
+- In time, a rate `r` has the impulse response ``sin(2 pi u) u**2 exp(-3.5 u)`` with ``u = r t``,
+  normalised to a peak gain of one. The highest rate is a high-pass.
 - In frequency, a scale `s` has the gain ``q exp(1 - q)`` at ``q = (cycles per ERB / s)**2``. The
-  finest scale lets all finer ones through.
-- Rate 0 and scale 0 are the mean over time or channels, silence around the sound included.
+  finest scale is a high-pass.
+- Rate 0 and scale 0 are the mean over time or channels, zero padding included.
 
-Rates, scales, shapes and the number of channels are those of the authors' code, from which nothing
-is taken over; sounds are not cut to its 390 frames.
+Rates, scales, shapes and the number of channels are those of the authors' code, without copying it;
+sounds are not truncated to its 390 frames.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ CHANNELS_PER_ERB = (DENSITY * (N_FILTERS + 1)) / float(
 N_FEATURES = (2 * len(RATES_HZ) * len(SCALES) + len(RATES_HZ) + len(SCALES) + 1) * N_CHANNELS
 STAGE = "modulation power"
 
-# A sound is followed by twice its length of silence, the channels by their number: filters that
-# reach over the end do not come in again at the beginning.
+# A sound is zero-padded by twice its length, the channels by their number, to avoid circular
+# wrap-around of the filters.
 PADDED_TIME, PADDED_CHANNELS = 3, 2
 
 
@@ -59,7 +59,7 @@ def temporal_gain(rate: float, n_frames: int) -> NDArray[np.complex128]:
     rate : float
         In Hz; the highest of :data:`RATES_HZ` is a high-pass.
     n_frames : int
-        Of the cochleagram; the impulse response is as long.
+        Number of frames of the cochleagram; the impulse response is as long.
     """
     u = np.arange(n_frames) / ENVELOPE_RATE * rate
     response = np.sin(2 * np.pi * u) * u**2 * np.exp(-3.5 * u)
@@ -70,7 +70,7 @@ def temporal_gain(rate: float, n_frames: int) -> NDArray[np.complex128]:
     if rate == RATES_HZ[-1]:
         size[size.argmax() :] = 1
     if PADDED_TIME * n_frames % 2 == 0:
-        size[-1] = 0  # the Nyquist frequency moves neither way
+        size[-1] = 0  # the Nyquist frequency has no direction
     return np.asarray(size * phase)
 
 
@@ -94,9 +94,8 @@ def modulation_power(spectrogram: Tensor) -> Tensor:
     """Power of every filter in every channel, ``(211, n_frames)`` to ``(111, 211)``.
 
     Rows: the mean; scales without rate; rates without scale; then rate by rate all scales, first
-    those that move one way, then the other. A filter that moves one way passes one quadrant of
-    temporal and spectral frequencies and the quadrant opposite, which for real responses mirrors
-    it: the response is twice the real part of what the one quadrant gives.
+    one direction, then the other. A directional filter passes one quadrant of temporal and spectral
+    frequencies and its mirror image: the response is twice the real part of that of one quadrant.
     """
     n_frames = spectrogram.shape[1]
     n_time, n_padded = PADDED_TIME * n_frames, PADDED_CHANNELS * N_CHANNELS
@@ -125,7 +124,7 @@ def _scale_operators() -> Tensor:
     """One-sided filters over channels as matrices, ``(12, 211, 211)``, complex64.
 
     The first six pass positive spectral frequencies, the others negative ones; the real part of
-    each is half of the filter without direction.
+    each is half of the non-directional filter.
     """
     n_padded = PADDED_CHANNELS * N_CHANNELS
     impulses = np.fft.fft(np.eye(N_CHANNELS), n_padded, axis=0)
@@ -155,5 +154,5 @@ class SpectroTemporal:
         return {STAGE: torch.stack(power)}
 
     def frames(self, audio: Tensor, stage: str) -> Frames:
-        """Its power is an average over the whole sound: there are no frames."""
+        """Not available: power is averaged over the whole sound."""
         raise ValueError(f"{self.name} averages over the whole sound and has no frames in time")

@@ -1,4 +1,4 @@
-"""What a row of the overview knows of a network, and the model that comes of it."""
+"""Rows of the overview of networks, and the models built from them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Network:
-    """A network that is built, and where its stages are read.
+    """A built network, and its stages.
 
     Attributes
     ----------
     module : nn.Module
-        In its published shape.
+        In its published architecture.
     taps : mapping of str to Tap
-        By the name of the stage, from sound to output.
+        By the name of the stage, from input to output.
     prepare : callable
         From audio ``(n_sounds, n_samples)`` to the module's input.
     batch_size : int
@@ -69,7 +69,7 @@ class ExternalStages(HookedModule):
         Raises
         ------
         ValueError
-            If a stage has another number of units than the overview declares, as happens with the
+            If a stage has another number of units than declared in the overview, as with the
             weights of a smaller or larger model of the same family.
         """
         activations = super().activations(audio)
@@ -92,23 +92,23 @@ class ExternalModel:
     name : str
         As in the paper's figures.
     task : str
-        What it was trained to do.
+        Training task.
     library : str
-        What carries the network; "this project" where it is written here from its description.
+        Library that provides the network; "this project" if it is implemented here.
     sample_rate : int
         Of its input, in Hz.
     normalisation : str
-        What is done with the level of the sound or of its spectrogram.
+        Normalisation of the level of the sound or of its spectrogram.
     n_units : mapping of str to int
-        By stage, from sound to output: how many units it has after averaging over time.
+        Number of units by stage, from input to output, after averaging over time.
     weights : str
-        Which published weights, and the form in which `load` takes them.
+        The published weights, and their format for `load`.
     remarks : str
-        How the stages are read, and what is not certain.
+        Reading of the stages, and uncertainties.
     build : callable
-        Makes the network with weights from a path, or with random ones.
+        Builds the network with weights from a path, or with random ones.
     package : str, optional
-        What has to be installed for it to run.
+        Package required to run it.
     """
 
     name: str
@@ -124,11 +124,11 @@ class ExternalModel:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """From sound to output."""
+        """From input to output."""
         return tuple(self.n_units)
 
     def missing(self) -> str:
-        """What has to be installed before it runs; empty if nothing."""
+        """Requirement that is not installed; empty if nothing is missing."""
         if self.package is None or importlib.util.find_spec(self.package) is not None:
             return ""
         return f"{self.name} needs {self.package}: pip install {self.package}"
@@ -139,17 +139,17 @@ class ExternalModel:
         Parameters
         ----------
         weights : path, optional
-            File or folder, in the form that the row describes. Not given, the weights are random,
-            which is said once in the log.
+            File or folder, in the format described in the row. By default the weights are random,
+            with one log message.
         seed : int
-            Of the random weights.
+            Seed of the random weights.
 
         Raises
         ------
         ValueError
             If its library is not installed, or the weights are not those of this network.
         FileNotFoundError
-            If there is nothing at `weights`.
+            If `weights` does not exist.
         """
         if reason := self.missing():
             raise ValueError(reason)

@@ -54,8 +54,8 @@ class SameConv2d(nn.Conv2d):
 class SamePool(nn.Module):
     """Pooling over 2 channels of frequency and 5 frames, both halved, padded likewise.
 
-    Zeros count in the mean, as in the original; to the maximum of values after a ReLU they add
-    nothing.
+    Padding zeros count in the mean, as in the original; they do not affect the maximum of values
+    after a ReLU.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class CochCNN9(nn.Module):
         super().__init__()
         self.cochleagram = CochleagramInput()
         self.batchnorm0 = nn.BatchNorm2d(1)
-        # Where the authors start the statistics of the cochleagram.
+        # Initial statistics of the cochleagram in the authors' code.
         nn.init.constant_(self.batchnorm0.weight, 0.6180)
         nn.init.constant_(self.batchnorm0.bias, -2.0971)
         self.conv0 = SameConv2d(1, 96, (7, 14), 3)

@@ -1,7 +1,7 @@
-"""The cochleagram as CochCNN9 and CochResNet50 were trained on it.
+"""Cochleagram input of CochCNN9 and CochResNet50.
 
-The filters are those of :mod:`benchmarks.correspondence.baselines.cochleagram`; what follows them
-differs in detail, and trained weights depend on the detail. Settings of jenellefeather/cochdnn
+The filters are those of :mod:`benchmarks.correspondence.baselines.cochleagram`; the subsequent
+steps differ in details on which trained weights depend. Settings of jenellefeather/cochdnn
 ("cochleagram_1") and steps of jenellefeather/chcochleagram.
 """
 
@@ -28,9 +28,9 @@ OFFSET = 1e-8
 class CochleagramInput(nn.Module):
     """From sounds ``(n_sounds, 40000)`` at 20 kHz to ``(n_sounds, 1, 211 filters, 390 frames)``.
 
-    The envelope is the absolute value of the inverse transform of the positive frequencies alone,
-    half the Hilbert envelope. A Kaiser-windowed sinc samples it without padding at the ends, hence
-    390 and not 400 frames.
+    The envelope is the absolute value of the inverse transform of the positive frequencies only,
+    half the Hilbert envelope. A Kaiser-windowed sinc resamples it without padding at the ends,
+    hence 390 and not 400 frames.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class CochleagramInput(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Half a sample off its centre, as in the original.
+        # Half a sample off centre, as in the original.
         taps = np.arange(N_TAPS) - N_TAPS / 2
         low_pass = torch.from_numpy(np.kaiser(N_TAPS, 5) * np.sinc(taps / RATIO) / RATIO)
         filters = torch.from_numpy(filter_bank(N_SAMPLES))
@@ -66,5 +66,5 @@ class CochleagramInput(nn.Module):
 
 
 def at_level(audio: Tensor) -> Tensor:
-    """Each sound as the networks expect it: mean 0 and a root mean square of 0.1."""
+    """Each sound at the networks' input level: mean 0 and a root mean square of 0.1."""
     return to_rms(audio, 0.1)

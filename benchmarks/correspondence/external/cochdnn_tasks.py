@@ -1,8 +1,8 @@
-"""What the two networks trained by the paper's authors have in common: tasks, level, weights."""
+"""Common properties of the two networks trained by the paper's authors: tasks, level, weights."""
 
 from __future__ import annotations
 
-# Variant: what it was trained to do, and its name in the folders of the authors' repository.
+# Variant: training task, and name in the folders of the authors' repository.
 TASKS = {
     "Word": ("word in the middle of speech in noise (794)", "word"),
     "Speaker": ("speaker of speech in noise (433)", "speaker"),
@@ -21,7 +21,7 @@ REMARKS = (
 
 
 def weights_of(architecture: str, folder: str) -> str:
-    """Where the authors keep the weights.
+    """Location of the authors' weights.
 
     Examples
     --------

@@ -38,7 +38,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A GRU that is given the same summary at each word, and a word classifier."""
+    """A GRU with the same summary as input at each word, and a word classifier."""
 
     def __init__(self) -> None:
         super().__init__()

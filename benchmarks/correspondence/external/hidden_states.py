@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 
 class HiddenStates(nn.Module):
-    """Passes each hidden state, and the logits if there are any, through a module of its own.
+    """Wrapper that passes each hidden state, and any logits, through a separate module.
 
-    The library counts the hidden states from the input of the first layer to the output of the
-    last; the first is no submodule's output, so that a hook alone would miss it.
+    The library's hidden states range from the input of the first layer to the output of the last;
+    the first is not the output of a submodule, so that a hook alone would miss it.
 
     Parameters
     ----------
     network : nn.Module
-        Its ``forward`` knows ``output_hidden_states``.
+        Network whose ``forward`` supports ``output_hidden_states``.
     stages : sequence of str
-        Names of the hidden states in their order, then of the logits.
+        Names of the hidden states in order, then of the logits.
     """
 
     def __init__(self, network: nn.Module, stages: Sequence[str]) -> None:
@@ -44,13 +44,13 @@ class HiddenStates(nn.Module):
 
 
 def from_local_folder(kind: Any, folder: Path) -> Any:
-    """A pretrained model of the library, from a folder alone, with all its weights.
+    """A pretrained model of the library, loaded from a local folder, with all its weights.
 
     Raises
     ------
     ValueError
-        If the folder holds no model of this kind, or weights are missing, which the library would
-        fill with random ones.
+        If the folder has no model of this kind, or weights are missing, which the library would
+        initialise randomly.
     """
     if not (folder / "config.json").is_file():
         raise ValueError(

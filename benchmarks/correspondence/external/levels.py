@@ -1,4 +1,4 @@
-"""The level at which a network expects its sounds."""
+"""Input level of networks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def to_rms(audio: Tensor, rms: float) -> Tensor:
 
 
 def refuse_silence(audio: Tensor) -> None:
-    """Raise ValueError if a sound is constant: it has no level that could be changed."""
+    """Raise ValueError if a sound is constant: its level cannot be scaled."""
     constant = (audio == audio[:, :1]).all(dim=1)
     if constant.any():
         number = int(constant.nonzero()[0])

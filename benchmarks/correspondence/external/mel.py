@@ -1,4 +1,4 @@
-"""Mel spectrograms as librosa makes them by default, which two of the networks were trained on."""
+"""Mel spectrograms with librosa's defaults, as in the training of two of the networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def mel_magnitudes(
 ) -> Tensor:
     """Magnitude (not power) spectrogram on a mel axis.
 
-    Hann windows centred on multiples of `hop_length`, the sound mirrored at its ends; triangular
+    Hann windows centred on multiples of `hop_length`, reflection padding at the ends; triangular
     filters of equal area on Slaney's mel scale, up to half the sample rate.
 
     Parameters
@@ -37,7 +37,7 @@ def mel_magnitudes(
     Raises
     ------
     ValueError
-        If the sounds are too short to be mirrored.
+        If the sounds are too short for reflection padding.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The table of the paper's networks, and one of them by name."""
+"""Table of the paper's networks, and look-up by name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def external_model(name: str) -> ExternalModel:
     Raises
     ------
     ValueError
-        If there is none of this name; lists the names.
+        If there is none of this name; the message lists the names.
 
     Examples
     --------
@@ -62,8 +62,8 @@ def overview_rows() -> list[dict[str, str | int]]:
     Returns
     -------
     list of dict
-        One row per network: what it is, its stages, input and weights, and whether it runs here.
-        Trained weights are the user's in every case.
+        One row per network: description, stages, input and weights, and whether it can run here.
+        Trained weights are always provided by the user.
     """
     return [
         {

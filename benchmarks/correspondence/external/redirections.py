@@ -1,8 +1,8 @@
-"""Importing speechbrain without what it leaves behind.
+"""Import of speechbrain without its lazy-import modules.
 
-It puts modules under old names into ``sys.modules`` that import the new ones when they are first
-touched, and raise if these need a library that is not there. Whatever walks over all modules
-(inspectors, test tools) stumbles over them.
+It registers modules under old names in ``sys.modules`` that import the new ones on first access,
+and raise if these need a missing library. Code that walks over all modules (inspectors, test tools)
+fails on them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_redirections() -> Iterator[None]:
-    """Takes redirections out of ``sys.modules`` that were put there inside of the block.
+    """Remove lazy-import modules from ``sys.modules`` that were added inside the block.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 base, tuned to LibriSpeech (Baevski, Zhou, Mohamed & Auli 2020)."""
+"""wav2vec 2.0 base, fine-tuned on LibriSpeech (Baevski, Zhou, Mohamed & Auli 2020)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.correspondence.hooks import Tap
 
 N_LAYERS = 12
 N_LETTERS = 32
-# Seven convolutions together: one frame sees 400 samples, the next starts 320 later.
+# Seven convolutions combined: a receptive field of 400 samples, a hop of 320.
 RECEPTIVE_FIELD, HOP = 400, 320
 TIMES = ((RECEPTIVE_FIELD - 1) / 2 / 16_000, HOP / 16_000)
 

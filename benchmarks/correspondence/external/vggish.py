@@ -46,13 +46,13 @@ class VGGish(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """``(n_patches, 1, 96 frames, 64 bands)`` to ``(n_patches, 128)``."""
-        # The weights come from TensorFlow, which keeps channels last.
+        # The weights come from TensorFlow, with channels last.
         values: Tensor = self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
         return values
 
 
 def mel_filters() -> Tensor:
-    """Triangles that are straight on the mel axis (not in Hz), without weight at 0 Hz.
+    """Triangular filters, linear on the mel axis (not in Hz), with zero weight at 0 Hz.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def build(weights: Path | None) -> Network:
             n_halvings += 1
         if not isinstance(layer, nn.Conv2d):
             hop = HOP * 2**n_halvings
-            # A frame stands in the middle of the spectrogram frames that it covers.
+            # A frame is centred on the spectrogram frames it covers.
             first = (WINDOW - 1) / 2 + (hop - HOP) / 2
             times = (first / SAMPLE_RATE, hop / SAMPLE_RATE)
             stage = tuple(VGGISH.n_units)[len(taps)]

@@ -1,4 +1,4 @@
-"""VQ-VAE of the ZeroSpeech 2020 challenge, its encoder (van Niekerk, Nortje & Kamper 2020)."""
+"""Encoder of the VQ-VAE of the ZeroSpeech 2020 challenge (van Niekerk, Nortje & Kamper 2020)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ N_MELS = 80
 N_CHANNELS = 768
 N_CODE = 64
 RANGE_DB = 80.0
-# Kernel, stride and padding of the five convolutions that have a ReLU.
+# Kernel, stride and padding of the five convolutions with a ReLU.
 CONVOLUTIONS = ((3, 1, 0), (3, 1, 1), (4, 2, 1), (3, 1, 1), (3, 1, 1))
 
 
@@ -45,7 +45,7 @@ class SpeechEncoder(nn.Module):
 
 
 def log_mel(audio: Tensor) -> Tensor:
-    """Log-mel spectrogram of the sound with high frequencies raised, from 0 (quiet) to about 1.
+    """Log-mel spectrogram with pre-emphasis, from 0 (quiet) to about 1.
 
     Parameters
     ----------

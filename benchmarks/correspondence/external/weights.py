@@ -1,4 +1,4 @@
-"""Weights of foreign networks from files, read without running any code that they hold."""
+"""Weights of third-party networks, read without executing code."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ def load_weights(
 ) -> None:
     """Copy the weights of a file into a module.
 
-    Names may stand in the file behind a common prefix, as ``module.model.conv1.weight``.
+    Names in the file may have a common prefix, as ``module.model.conv1.weight``.
 
     Parameters
     ----------
     module : nn.Module
-        Changed in place.
+        Modified in place.
     path : Path
         ``.safetensors``, or a file of ``torch.save``.
     part : str
-        Key of the state in a file that holds several, beside the usual ``state_dict`` and
+        Key of the state in a file that holds several, in addition to the usual ``state_dict`` and
         ``model``.
     ignored : tuple of str
-        Beginnings of names in the file that the module does not need, such as its task's output.
+        Prefixes of names in the file that the module does not need, such as its task's output.
 
     Raises
     ------
     ValueError
-        If the file is not a state of tensors, or does not fit the module.
+        If the file is not a state of tensors, or does not match the module.
     """
     state = read_state(path, part=part)
     own = module.state_dict()
@@ -42,7 +42,7 @@ def load_weights(
     given = {
         name: tensor for name, tensor in beneath.items() if not name.startswith(ignored or ("\0",))
     }
-    # The number of batches that a BatchNorm has seen is not used with fixed statistics.
+    # BatchNorm's number of batches is not used with fixed statistics.
     missing = {name for name in own.keys() - given.keys() if "num_batches_tracked" not in name}
     foreign = {name for name in given.keys() - own.keys() if "num_batches_tracked" not in name}
     other_shape = [
@@ -69,8 +69,8 @@ def read_state(path: Path, *, part: str = "") -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(
-            f"{path} cannot be read as plain tensors: it is no file of torch.save, or holds Python "
-            "objects beside the weights, which are not unpickled here; where you trust the file, "
+            f"{path} cannot be read as plain tensors: it is not a torch.save file, or holds Python "
+            "objects beside the weights, which are not unpickled here; if you trust the file, "
             "open it with its own software and save the state dict as .safetensors"
         ) from error
     for key in (part, "state_dict", "model"):
@@ -82,7 +82,7 @@ def read_state(path: Path, *, part: str = "") -> dict[str, Tensor]:
 
 
 def only_file(path: Path, name: str) -> Path:
-    """A file, given itself or the folder in which it has its usual name.
+    """A file, given directly or by its folder and usual name.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def only_file(path: Path, name: str) -> Path:
 
 
 def _prefix(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    """What stands before the module's names in the file; the shortest, if the state is there twice.
+    """Prefix of the module's names in the file; the shortest, if there are several.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Tasks in the folder layout of HEAR, made from recordings at hand."""
+"""Tasks in the folder layout of HEAR, made from local recordings."""

@@ -1,7 +1,7 @@
-"""Where sound begins and ends in a recording, by its energy.
+"""Detection of acoustic events in a recording by energy.
 
-The energy is taken in frames of 5 ms. A frame sounds if its energy is at most 20 dB below that of
-the recording's loudest frame. Sounding frames that are less than 300 ms apart belong together.
+The energy is computed in frames of 5 ms. A frame is active if its energy is at most 20 dB below
+that of the recording's loudest frame. Active frames less than 300 ms apart are merged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LONGEST_GAP_SECONDS = 0.3
 
 
 def find_acoustic_events(audio: np.ndarray, sample_rate: int) -> list[tuple[int, int]]:
-    """Stretches of a recording that sound.
+    """Active segments of a recording.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def find_acoustic_events(audio: np.ndarray, sample_rate: int) -> list[tuple[int,
     Returns
     -------
     list of tuple of int
-        First sample, and the sample after the last, of each stretch; empty for silence.
+        First sample, and the sample after the last, of each segment; empty for silence.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The recordings of ESC-10 (Piczak 2015) as sources of sound.
+"""Recordings of ESC-10 (Piczak 2015).
 
-Layout: ``NNN - Class name/FOLD-CLIP-TAKE.ogg``. All clips that stem from one original recording
-are in one fold, so folds that differ share no source.
+Layout: ``NNN - Class name/FOLD-CLIP-TAKE.ogg``. All clips of one original recording are in one
+fold, so different folds share no source.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def list_clips(data_folder: Path) -> list[SourceClip]:
 
 
 def read_credits(data_folder: Path) -> dict[str, str]:
-    """What the list of licences in ESC-10's README says of each clip, by file name.
+    """Licence of each clip in ESC-10's README, by file name.
 
-    A file without such a list gives an empty dictionary.
+    Empty if the file has no such list.
     """
     readme = data_folder / FOLDER / "README.md"
     if not readme.is_file():

@@ -1,4 +1,4 @@
-"""ESC-10 (Piczak 2015): ten classes of sounds, in the five folds that it comes with."""
+"""ESC-10 (Piczak 2015): ten sound classes, in its own five folds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ is ESC-10's fold 1.
 
 
 def make_esc10(data_folder: Path, tasks_folder: Path) -> Path:
-    """Make the task from ``audio/esc10``, unless it is there already; returns its folder.
+    """Make the task from ``audio/esc10``, unless it exists; returns its folder.
 
     Raises
     ------

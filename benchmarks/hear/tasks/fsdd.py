@@ -1,10 +1,10 @@
-"""Spoken digits and their speakers, from the Free Spoken Digit Dataset.
+"""Digit and speaker classification on the Free Spoken Digit Dataset.
 
 Six speakers say each of ten digits fifty times: ``DIGIT_SPEAKER_INDEX.wav``. Three tasks:
 
-- which digit, tested on a speaker who was not learned from (a fold for each speaker);
-- which digit, tested on other takes of the same speakers (five folds of ten takes in a row);
-- which speaker, with the same five folds.
+- digits, tested on a speaker not used in training (a fold for each speaker);
+- digits, tested on other takes of the same speakers (five folds of ten consecutive takes);
+- speakers, with the same five folds.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ digit.
 - Licence: CC BY-SA 4.0.
 - Label: the {label}.
 - """
-SECONDS = 1.0  # as HEAR's own task of spoken digits
+SECONDS = 1.0  # as in HEAR's spoken-digit task
 
 
 def make_fsdd(
     data_folder: Path, tasks_folder: Path, label: Label = "digit", folds: Folds = "speaker"
 ) -> Path:
-    """Make one of the tasks from ``audio/fsdd``, unless it is there already; returns its folder.
+    """Make one of the tasks from ``audio/fsdd``, unless it exists; returns its folder.
 
     Parameters
     ----------
     data_folder, tasks_folder : Path
     label : str
-        {"digit", "speaker"}: what is to be told.
+        {"digit", "speaker"}: target of the classification.
     folds : str
-        {"speaker", "index"}: what differs between folds, speakers or takes.
+        {"speaker", "index"}: whether folds differ in speakers or takes.
 
     Raises
     ------
     FileNotFoundError
         If there are no recordings.
     ValueError
-        If speakers are to be told that were not learned from.
+        If speakers are the target and also differ between folds.
     """
     if label == "speaker" and folds == "speaker":
         raise ValueError(
@@ -91,7 +91,7 @@ def list_recordings(data_folder: Path, label: Label, folds: Folds) -> list[Label
     FileNotFoundError
         If there are none.
     ValueError
-        If there are not as many speakers, or more takes, than there are folds for.
+        If the number of speakers is wrong, or there are more takes than folds for them.
     """
     folder = data_folder / FOLDER
     named = [(path, FILE_NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.wav"))]

@@ -1,7 +1,7 @@
 """Categories of the 165 natural sounds of Norman-Haignere, Kanwisher and McDermott 2015.
 
-Eleven categories of 4 to 39 sounds. Each category is dealt out to five folds in an order that a
-seed draws; the dealing goes on where the last category stopped, so that folds are of equal size.
+Eleven categories of 4 to 39 sounds. Each category is distributed over five folds in random order;
+the assignment continues where the previous category stopped, so that folds are of equal size.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ four sounds, so one fold has none of it.
 
 
 def make_natsound165(data_folder: Path, tasks_folder: Path, seed: int = 0) -> Path:
-    """Make the task from ``fmri/natsound165``, unless it is there; returns its folder.
+    """Make the task from ``fmri/natsound165``, unless it exists; returns its folder.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def list_sounds(folder: Path, seed: int) -> list[LabelledClip]:
     with table.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.reader(file) if row]
     if not rows or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{table}: expected rows of a sound and its category; fetch it anew")
+        raise ValueError(f"{table}: expected rows of a sound and its category; fetch it again")
     by_category: dict[str, list[str]] = {}
     for sound, category in rows:
         by_category.setdefault(category, []).append(sound)
@@ -79,7 +79,7 @@ def list_sounds(folder: Path, seed: int) -> list[LabelledClip]:
         for index in generator.permutation(len(by_category[category])):
             path = folder / "sounds" / f"{by_category[category][index]}.wav"
             if not path.is_file():
-                raise FileNotFoundError(f"{path} is missing though {TABLE} names it")
+                raise FileNotFoundError(f"{path} is missing but listed in {TABLE}")
             clips.append(file_clip(path, category, FOLDS[dealt % len(FOLDS)]))
             dealt += 1
     return sorted(clips, key=lambda clip: clip.name)

@@ -1,9 +1,8 @@
-"""An event task with true onsets, composed from real recordings of ESC-10.
+"""Event task with known onsets, composed from real recordings of ESC-10.
 
-Barks, crows, sneezes, cries and ticking clocks are cut out where their energy says that they
-begin and end, and placed at known times over rain or sea waves. Train, valid and test come from
-different folds of ESC-10, that is from different original recordings. Equal seeds give equal
-bytes.
+Barks, crows, sneezes, cries and ticking clocks are cut at the onsets and offsets of their energy,
+and placed at known times over rain or sea waves. Train, valid and test come from different folds of
+ESC-10, that is from different original recordings. Equal seeds give identical files.
 
 The level of an event is set by its signal-to-noise ratio: the power of the event over that of the
 background beneath it, both over the event's own span.
@@ -38,25 +37,25 @@ LABELS = {
 }
 BACKGROUNDS = ("Rain", "Sea waves")
 FOLDS = {"train": (1, 2, 3), "valid": (4,), "test": (5,)}
-N_CLIPS = {"train": 20, "valid": 20, "test": 20}  # heareval's grid takes minutes for so many
+N_CLIPS = {"train": 20, "valid": 20, "test": 20}  # heareval's grid takes minutes for this number
 
 CLIP_SECONDS = (10.0, 11.0)
-EVENT_SECONDS = (0.25, 2.0)  # shorter stretches are not used, longer ones are cut
+EVENT_SECONDS = (0.25, 2.0)  # shorter segments are not used, longer ones are cut
 EVENTS_PER_CLIP = (3, 6)
 PAUSE_SECONDS = 0.5  # at least this long before, between and after events
-FADE_SECONDS = 0.01  # an event's end; its begin is left as it is
+FADE_SECONDS = 0.01  # fade-out only; the onset is unchanged
 CROSSFADE_SECONDS = 0.5
 SNR_DB = (6.0, 12.0, 18.0)
 BACKGROUND_RMS = 0.03
 PEAK = 0.98
 
-# The scores of the task DCASE 2016 task 2 of HEAR; the first one selects the model.
+# The scores of HEAR's DCASE 2016 task 2; the first one selects the model.
 EVALUATION = ("event_onset_200ms_fms", "event_onset_50ms_fms", "segment_1s_er")
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A stretch of a recording: samples `start` to `stop` of `clip`."""
+    """A segment of a recording: samples `start` to `stop` of `clip`."""
 
     clip: SourceClip
     start: int
@@ -65,14 +64,14 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class PlacedEvent:
-    """An excerpt in a composed clip, from sample `onset` on, `snr_db` over the background."""
+    """An excerpt in a composed clip, at sample `onset`, `snr_db` over the background."""
 
     excerpt: Excerpt
     onset: int
     snr_db: float
 
     def as_label(self) -> dict[str, object]:
-        """Begin and end in milliseconds, as HEAR writes them, and where the sound is from."""
+        """Start and end in milliseconds, in HEAR's format, and the source recording."""
         n_samples = self.excerpt.stop - self.excerpt.start
         return {
             "label": LABELS[self.excerpt.clip.category],
@@ -89,23 +88,23 @@ def make_onsets(
     seed: int = 0,
     n_clips: Mapping[str, int] = N_CLIPS,
 ) -> Path:
-    """Compose the task, unless it is there already with that seed.
+    """Compose the task, unless it exists with that seed.
 
     Parameters
     ----------
     data_folder : Path
-        Folder that holds ``audio/esc10``.
+        Folder with ``audio/esc10``.
     tasks_folder : Path
-        Where the task folder is to lie.
+        Parent of the task folder.
     seed : int
-        Chooses recordings, times and levels.
+        Seed of recordings, times and levels.
     n_clips : mapping of str to int
-        How many clips in each split; fewer make a quick trial, not a benchmark.
+        Number of clips in each split; fewer for a quick test, not a benchmark.
 
     Returns
     -------
     Path
-        The task folder; its README.md names seed, sources and licences.
+        The task folder; its README.md documents seed, sources and licences.
 
     Raises
     ------
@@ -119,7 +118,7 @@ def make_onsets(
         found = json.loads((task / "task_metadata.json").read_text())["seed"]
         if found != seed:
             raise ValueError(
-                f"{task} was made with seed {found}, asked for seed {seed}; "
+                f"{task} was made with seed {found}, requested seed {seed}; "
                 "remove that folder or choose another --out"
             )
         return task
@@ -134,7 +133,7 @@ def make_onsets(
 
 
 def find_excerpts(clips: Sequence[SourceClip]) -> dict[str, list[list[Excerpt]]]:
-    """Usable events by class: for each recording that has some, the list of them."""
+    """Usable events by class, one list per recording."""
     shortest, longest = (round(seconds * SAMPLE_RATE) for seconds in EVENT_SECONDS)
     excerpts: dict[str, list[list[Excerpt]]] = {category: [] for category in LABELS}
     for clip in clips:
@@ -153,7 +152,7 @@ def find_excerpts(clips: Sequence[SourceClip]) -> dict[str, list[list[Excerpt]]]
 def _write_split(
     folder: Path, split: str, clips: Sequence[SourceClip], seed: int, n_clips: int
 ) -> set[str]:
-    """Write sounds and labels of one split; the names of the recordings in it are returned."""
+    """Write audio and labels of one split; returns the names of its recordings."""
     audio_folder = folder / str(SAMPLE_RATE) / split
     audio_folder.mkdir(parents=True)
     rng = np.random.default_rng([seed, *FOLDS[split]])
@@ -185,7 +184,7 @@ def _write_split(
 def compose_background(
     clips: Sequence[SourceClip], n_samples: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[SourceClip]]:
-    """Recordings one after the other, each faded into the next at equal power."""
+    """Concatenated recordings with equal-power cross-fades."""
     fade = round(CROSSFADE_SECONDS * SAMPLE_RATE)
     ramp = np.sin(np.linspace(0, np.pi / 2, fade))
     background, sources = np.zeros(0), []
@@ -207,7 +206,7 @@ def compose_background(
 def place_events(
     excerpts: dict[str, list[list[Excerpt]]], n_samples: int, rng: np.random.Generator
 ) -> list[PlacedEvent]:
-    """Draw events that do not overlap; what time is left is shared out at random as pauses."""
+    """Draw events that do not overlap; the remaining time is distributed randomly as pauses."""
     pause = round(PAUSE_SECONDS * SAMPLE_RATE)
     chosen: list[Excerpt] = []
     left = n_samples - pause

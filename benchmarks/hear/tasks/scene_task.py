@@ -1,4 +1,4 @@
-"""A task of one label for each clip, made from recordings that lie in files."""
+"""Task with one label per clip, made from recordings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LabelledClip:
         File name in the task, ending in ``.wav``.
     label, split : str
     read : callable
-        Gives samples ``(n_samples,)`` and their rate in Hz.
+        Returns samples ``(n_samples,)`` and their rate in Hz.
     """
 
     name: str
@@ -44,7 +44,7 @@ class LabelledClip:
 
 @dataclass(frozen=True)
 class SceneTask:
-    """What is said of a task.
+    """Metadata of a task.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class SceneTask:
     splits : tuple of str
         ``fold00``, ...; or ``train``, ``valid``, ``test``.
     seconds : float
-        Of each clip: longer recordings are cut, shorter ones are followed by silence.
+        Duration of each clip: longer recordings are cut, shorter ones zero-padded.
     command : str
-        That makes it.
+        Command that makes it.
     about : str
         Sources, folds and licence, as Markdown.
     sample_rate : int
-        In Hz, of the clips that are written.
+        Of the written clips, in Hz.
     """
 
     name: str
@@ -73,20 +73,20 @@ class SceneTask:
 def make_scene_task(
     task: SceneTask, tasks_folder: Path, clips_of: Callable[[], Sequence[LabelledClip]]
 ) -> Path:
-    """Write the task, unless it is there already; returns its folder.
+    """Write the task, unless it exists; returns its folder.
 
     Parameters
     ----------
     task : SceneTask
     tasks_folder : Path
-        Where the task folder is to lie.
+        Parent of the task folder.
     clips_of : callable
-        Lists the clips; called only if the task is to be made.
+        Lists the clips; called only if the task has to be made.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If recordings are missing or not right.
+        If recordings are missing or invalid.
     """
     folder = tasks_folder / task.name
     if folder.exists():
@@ -99,7 +99,7 @@ def make_scene_task(
         for split in task.splits:
             own = [clip for clip in clips if clip.split == split]
             if not own:
-                raise ValueError(f"{task.name}: no recording for {split}; fetch the data anew")
+                raise ValueError(f"{task.name}: no recording for {split}; fetch the data again")
             audio_folder = temporary / str(task.sample_rate) / split
             audio_folder.mkdir(parents=True)
             for clip in own:

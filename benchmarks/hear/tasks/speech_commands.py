@@ -1,10 +1,9 @@
-"""Speech Commands in small: ten words, other words, and silence.
+"""Small version of Speech Commands: ten words, other words, and silence.
 
-Made from the two small archives of HEAR's open tasks, split as HEAR splits the whole: what
-``validation_list.txt`` names is for validation, what ``testing_list.txt`` names is left out, and
-the test set is the archive of its own, which was balanced by its authors. Silence is cut from the
-background noise. There are so few clips that the task is a trial of the machinery, and of learning
-from very little.
+Made from the two small archives of HEAR's open tasks, with HEAR's split: the files in
+``validation_list.txt`` are for validation, those in ``testing_list.txt`` are left out, and the test
+set is a separate archive, balanced by its authors. Silence is cut from the background noise. With
+so few clips the task tests the pipeline, and learning from very little.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ TESTING = "speech_commands_test_set_v0.02-small.zip"
 WORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 UNKNOWN, SILENCE, NOISE = "_unknown_", "_silence_", "_background_noise_"
 SECONDS = 1.0
-N_SILENT = {"train": 8, "valid": 2}  # seconds of the noise, spread over its length
+N_SILENT = {"train": 8, "valid": 2}  # one-second segments of noise, spread over its length
 
 TASK = SceneTask(
     name="speech_commands_mini-0.0.2-small",
@@ -45,14 +44,14 @@ out, the test set is the archive {TESTING}.
 
 
 def make_speech_commands(data_folder: Path, tasks_folder: Path) -> Path:
-    """Make the task from ``audio/hear_open_small``, unless it is there; returns its folder.
+    """Make the task from ``audio/hear_open_small``, unless it exists; returns its folder.
 
     Raises
     ------
     FileNotFoundError
         If an archive is missing.
     ValueError
-        If an archive cannot be read, or lacks what should be in it.
+        If an archive cannot be read or is incomplete.
     """
     return make_scene_task(
         TASK,
@@ -66,7 +65,7 @@ def _learned_from(folder: Path) -> list[LabelledClip]:
     lists = {}
     for kind in ("validation", "testing"):
         if f"{kind}_list.txt" not in names:
-            raise ValueError(f"{folder / TRAINING} has no {kind}_list.txt; fetch the archive anew")
+            raise ValueError(f"{folder / TRAINING} has no {kind}_list.txt; fetch the archive again")
         lists[kind] = set(_read(folder / TRAINING, f"{kind}_list.txt").decode().split())
     clips = []
     for name in names:
@@ -99,7 +98,7 @@ def _tested_on(folder: Path) -> list[LabelledClip]:
 
 
 def _silences(archive: Path, name: str) -> list[LabelledClip]:
-    """Seconds of noise, far apart: the first ones for training, the last ones for validation."""
+    """One-second segments of noise, far apart: the first for training, the last for validation."""
     noise, rate = _sound(archive, name)()
     n_pieces, length = sum(N_SILENT.values()), round(SECONDS * rate)
     distance = len(noise) // n_pieces
@@ -128,7 +127,7 @@ def _names(archive: Path) -> Sequence[str]:
         with zipfile.ZipFile(archive) as opened:
             return sorted(opened.namelist())
     except zipfile.BadZipFile as error:
-        raise ValueError(f"{archive} cannot be read ({error}); fetch the archive anew") from error
+        raise ValueError(f"{archive} cannot be read ({error}); fetch the archive again") from error
 
 
 def _read(archive: Path, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The small spoken-digit task of HEAR: a ready task folder in an archive.
+"""The small spoken-digit task of HEAR, from an archive.
 
 100 one-second clips of the Free Spoken Digit Dataset at 44.1 kHz in five folds
 (HEAR 2021.0.6, CC BY-SA 4.0).
@@ -16,14 +16,14 @@ TASK_NAME = "spoken_digit-1.0.9-small"
 
 
 def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
-    """Unpack the task, unless it is there already.
+    """Unpack the task, unless it exists.
 
     Parameters
     ----------
     data_folder : Path
-        Folder that holds :data:`ARCHIVE`.
+        Folder with :data:`ARCHIVE`.
     tasks_folder : Path
-        Where the task folder is to lie.
+        Parent of the task folder.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
     Raises
     ------
     FileNotFoundError
-        If the archive is not there.
+        If the archive does not exist.
     ValueError
         If the archive is damaged, unsafe, or holds no such task.
     """
@@ -53,7 +53,7 @@ def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
                 tar.extractall(temporary, filter="data")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ValueError(
-                f"{archive} cannot be unpacked ({error}); fetch the archive anew"
+                f"{archive} cannot be unpacked ({error}); fetch the archive again"
             ) from error
         found = [
             path.parent
@@ -63,7 +63,7 @@ def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
         if len(found) != 1:
             raise ValueError(
                 f"{archive} holds {len(found)} folders {TASK_NAME} with a task_metadata.json, "
-                "expected 1; fetch the archive anew"
+                "expected 1; fetch the archive again"
             )
         shutil.move(found[0], task)
     return task

@@ -1,4 +1,4 @@
-"""Writing a task folder: it appears under its name only when it is whole."""
+"""Atomic writing of a task folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import soundfile
 from numpy.typing import NDArray
 
 METADATA, VOCABULARY, README = "task_metadata.json", "labelvocabulary.csv", "README.md"
-SAMPLE_RATE = 44_100  # Hz; one for all tasks of `benchmarks.hear`, so that a model runs on them all
+SAMPLE_RATE = 44_100  # Hz; the same for all tasks of `benchmarks.hear`, so that a model runs on all
 
 
 @contextmanager
 def new_task_folder(tasks_folder: Path, name: str) -> Iterator[Path]:
-    """A folder to write into; renamed to the task's at the end, removed if something fails."""
+    """A temporary folder, renamed to the task's at the end, or removed on errors."""
     temporary = tasks_folder / f".{name}.{os.getpid()}.tmp"
     temporary.mkdir(parents=True)
     try:
@@ -41,9 +41,9 @@ def write_descriptions(
     name : str
         ``<task>-<version>-<mode>``.
     settings : mapping
-        All of ``task_metadata.json`` but name, version and mode.
+        Content of ``task_metadata.json`` except name, version and mode.
     labels : iterable of str
-        Each one once; their order is that of their names.
+        Labels without duplicates; sorted by name.
     readme : str
     """
     task_name, version, mode = name.rsplit("-", 2)
@@ -70,21 +70,21 @@ def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
     Raises
     ------
     ValueError
-        If the file is no audio file, or has more than one channel.
+        If the file is not audio, or has more than one channel.
     """
     try:
         audio, rate = soundfile.read(path, dtype="float64", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path} is not an audio file; fetch the data anew") from error
+        raise ValueError(f"{path} is not an audio file; fetch the data again") from error
     if audio.shape[1] != 1:
-        raise ValueError(f"{path} has {audio.shape[1]} channels, expected 1; fetch the data anew")
+        raise ValueError(f"{path} has {audio.shape[1]} channels, expected 1; fetch the data again")
     return audio[:, 0], int(rate)
 
 
 def fitted(
     audio: NDArray[np.float64], rate: int, seconds: float, sample_rate: int = SAMPLE_RATE
 ) -> NDArray[np.float64]:
-    """At `sample_rate`, cut or filled with silence at its end, as HEAR does.
+    """Resampled to `sample_rate`, cut or zero-padded, as in HEAR.
 
     Examples
     --------

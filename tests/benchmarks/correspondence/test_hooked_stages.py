@@ -102,7 +102,10 @@ def test_layers_that_are_called_twice_are_refused_or_joined(network):
 @pytest.mark.parametrize(
     ("tap", "message"),
     [
-        (Tap("lstm", time_axis=1), r"gives a tuple of a tensor .*say with Tap\(output=...\)"),
+        (
+            Tap("lstm", time_axis=1),
+            r"gives a tuple of a tensor .*select a part with Tap\(output=...\)",
+        ),
         (Tap("lstm", output="x"), "which has no output 'x'"),
         (Tap("unused"), "was not called in the forward pass"),
         (Tap("conv", time_axis=4), r"has no sounds along axis 0 and time along axis 4"),
@@ -237,7 +240,7 @@ def test_hear_module_has_two_stages_and_times_in_seconds(monkeypatch):
 
 
 def test_a_module_whose_sizes_lie_is_refused(monkeypatch):
-    with pytest.raises(ValueError, match=r"gave shape \(2, 4\) .* the model announces \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"returned shape \(2, 4\) .* the model declares \(2, 3\)"):
         hear_module(monkeypatch, scene_size=4)
 
 

@@ -113,13 +113,13 @@ def test_full_disk_is_one_line(
 
 def test_existing_folder_is_never_written_over(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
-    with pytest.raises(FileExistsError, match="exists already"):
+    with pytest.raises(FileExistsError, match="already exists"):
         build([folder_source(sounds, "any", "CC0-1.0")], tmp_path / "corpus")
 
 
 def test_sources_without_sound_make_no_corpus(sounds: Path, tmp_path: Path) -> None:
     silent = AudioFile(sounds / "e_silent.wav", "e_silent.wav", "any", "CC0-1.0")
-    with pytest.raises(ValueError, match="no recording could be taken"):
+    with pytest.raises(ValueError, match="no recording of the sources could be used"):
         build([Source("silence", (silent,))], tmp_path / "corpus")
 
 
@@ -135,7 +135,7 @@ def test_damaged_corpora_are_refused(corpus: Corpus) -> None:
     folder = corpus.folder
     audio = (folder / AUDIO_FILE).read_bytes()
     (folder / AUDIO_FILE).write_bytes(audio[:-2])
-    with pytest.raises(ValueError, match=r"has 88198 bytes where its table tells of 88200"):
+    with pytest.raises(ValueError, match=r"has 88198 bytes where its table implies 88200"):
         Corpus.open(folder)
     (folder / AUDIO_FILE).write_bytes(audio)
     manifest = json.loads((folder / MANIFEST_FILE).read_text())
@@ -143,7 +143,7 @@ def test_damaged_corpora_are_refused(corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="has format version 99, expected 1"):
         Corpus.open(folder)
     (folder / MANIFEST_FILE).unlink()
-    with pytest.raises(FileNotFoundError, match=r"is no corpus: manifest\.json is missing"):
+    with pytest.raises(FileNotFoundError, match=r"is not a corpus: manifest\.json is missing"):
         Corpus.open(folder)
 
 
@@ -157,7 +157,7 @@ def test_the_command_line_builds_and_shows(
     out = tmp_path / "corpus"
     with pytest.raises(SystemExit, match="0"):
         main(["corpus", "folder", str(sounds), "--out", str(out), "--workers", "1"])
-    assert "no evaluation sounds are kept out" in capsys.readouterr().err
+    assert "no evaluation recordings are excluded" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="0"):
         main(["corpus", "show", str(out)])
     shown = capsys.readouterr().out

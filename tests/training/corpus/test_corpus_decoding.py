@@ -71,7 +71,7 @@ def test_the_manifest_says_what_is_truncated(tmp_path: Path) -> None:
     assert manifest.sources[0].n_recordings == 1
     (left_out,) = manifest.sources[0].left_out
     assert left_out.file == "half.wav"
-    assert left_out.reason.startswith("the file is truncated: its header tells of")
+    assert left_out.reason.startswith("the file is truncated: its header declares")
 
 
 def test_a_file_that_the_system_does_not_give_is_left_out_with_the_reason(

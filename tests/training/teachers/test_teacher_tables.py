@@ -132,7 +132,7 @@ def test_an_interrupted_table_is_not_taken_for_whole_and_goes_on_where_it_was(
     out = tmp_path / "table"
     with pytest.raises(KeyboardInterrupt):
         build_table(corpus, _Interrupted("mean_teacher"), out)
-    with pytest.raises(ValueError, match="not whole yet; the command that began it goes on"):
+    with pytest.raises(ValueError, match="not complete yet; the command that started it resumes"):
         TeacherTable.of_corpus(out, corpus)
     # What a killed job has appended behind the last whole recording.
     with (out / FRAMES_FILE).open("ab") as file:
@@ -209,7 +209,7 @@ def test_a_damaged_table_is_one_line(
     table = build_table(corpus, teacher, tmp_path / "table")
     path = table.folder / (FRAMES_FILE if name == "cut frames" else name)
     path.write_bytes(path.read_bytes()[:-6] if name == "cut frames" else b"?")
-    with pytest.raises(ValueError, match=r"is damaged.* make it anew") as caught:
+    with pytest.raises(ValueError, match=r"is damaged.* rebuild it") as caught:
         TeacherTable(table.folder)
     assert "\n" not in str(caught.value)
 
@@ -220,7 +220,7 @@ def test_a_folder_with_something_else_is_left_alone(
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="not empty and holds no table"):
         build_table(corpus, teacher, tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"no table of embeddings .* training teach"):
+    with pytest.raises(FileNotFoundError, match=r"not a table of embeddings .* training teach"):
         TeacherTable(tmp_path)
 
 
