@@ -107,7 +107,7 @@ def test_what_cannot_be_meant(run, sounds, tmp_path):
         ((tmp_path / "gone.wav", sounds), "no such audio file: "),
         ((query, tmp_path / "gone"), "no such folder: "),
         ((query, tmp_path / "out", "--scene", "conv1"), "is embedded already: leave out"),
-        ((query, tmp_path / "out", "--checkpoint", "untrained"), "was embedded with soundnet-nat"),
+        ((query, tmp_path / "out", "--checkpoint", "untrained"), "was embedded with soundnet-dis"),
         ((query, tmp_path / "frames"), "holds no scene embeddings; embed with --kind scene"),
     ]:
         status, _, error = run("nearest", *arguments)
