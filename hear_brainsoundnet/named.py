@@ -23,7 +23,7 @@ NAMED = {
     # The original after word training and distillation: see benchmarks/default_checkpoint.
     "distilled": Named(
         "soundnet-distilled.safetensors",
-        "479b44a7928eb7e8d0ac41e298d705a8f48e25d23276d37f7f0894d7160fd71d",
+        "609d5b2d8191cff9a6869f49d9c0f48124c5a2a61d60e4918eabfd1063cacc0c",
     ),
     "natural-sounds": Named(
         "soundnet-natural-sounds.safetensors",
