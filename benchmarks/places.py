@@ -16,6 +16,9 @@ from hear_brainsoundnet.command_line import WrongCall
 
 WORKING = Path("benchmark-results")  # in the current folder
 
+Data = Annotated[
+    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
+]
 Results = Annotated[
     Path | None,
     typer.Option(

@@ -8,8 +8,8 @@ import typer
 
 from benchmarks.calibration.page import write_page
 from benchmarks.calibration.sizes import SIZES, SizeName
-from benchmarks.command_line import run_benchmark
-from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.command_line import add_page, run_benchmark
+from benchmarks.places import Committed, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 
@@ -42,14 +42,7 @@ def run(
         typer.echo(write_result(numbers, name, document))
 
 
-@app.command()
-def page(
-    results: Results = None,
-    out: Page = None,
-    committed: Committed = False,
-) -> None:
-    """Write the results page and its plots from the stored numbers."""
-    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
+add_page(app, PLACES, write_page)
 
 
 def main(arguments: list[str] | None = None) -> None:

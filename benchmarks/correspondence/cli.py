@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import run_benchmark
+from benchmarks.command_line import add_page, run_benchmark
 from benchmarks.correspondence.page import SPEED, YARDSTICKS, write_page
-from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.places import Committed, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.features import PRESETS
@@ -92,14 +92,7 @@ def speed(results: Results = None, committed: Committed = False) -> None:
     typer.echo(write_result(numbers, SPEED, speed_document()))
 
 
-@app.command()
-def page(
-    results: Results = None,
-    committed: Committed = False,
-    out: Page = None,
-) -> None:
-    """Write the results page and its plots from the stored numbers."""
-    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
+add_page(app, PLACES, write_page)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import run_benchmark
+from benchmarks.command_line import add_page, run_benchmark
 from benchmarks.encoding.page import write_page
-from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.places import Committed, Data, Places, Results
 from benchmarks.results import write_result
 from hear_brainsoundnet.command_line import new_app
 from hear_brainsoundnet.named import NAMED
@@ -20,9 +20,6 @@ PLACES = Places("encoding")
 
 app = new_app(PROGRAM, "Prediction of responses to held-out sounds, on real and simulated data.")
 
-Data = Annotated[
-    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
-]
 Out = Annotated[
     Path, typer.Option(help="Folder for prepared data and fits; finished fits are reused.")
 ]
@@ -56,8 +53,7 @@ def natsound165(
     from benchmarks.encoding.natsound165 import run_natsound165
 
     name = named_after("natsound165", start)
-    document = run_natsound165(data, out, start=start)
-    typer.echo(write_result(numbers, name, document))
+    typer.echo(write_result(numbers, name, run_natsound165(data, out, start=start)))
 
 
 @app.command()
@@ -73,8 +69,7 @@ def alice(
     from benchmarks.encoding.alice import run_alice
 
     name = named_after("alice", start)
-    document = run_alice(data, out, start=start)
-    typer.echo(write_result(numbers, name, document))
+    typer.echo(write_result(numbers, name, run_alice(data, out, start=start)))
 
 
 @app.command()
@@ -111,14 +106,7 @@ def simulated(
     typer.echo(write_result(numbers, name, document))
 
 
-@app.command()
-def page(
-    results: Results = None,
-    committed: Committed = False,
-    out: Page = None,
-) -> None:
-    """Write the results page and its plots from the stored numbers."""
-    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
+add_page(app, PLACES, write_page)
 
 
 def main(arguments: list[str] | None = None) -> None:

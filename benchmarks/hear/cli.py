@@ -22,7 +22,7 @@ from benchmarks.hear.tasks.natsound165_categories import make_natsound165
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.speech_commands import make_speech_commands
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
-from benchmarks.places import Committed, Page, Places
+from benchmarks.places import Committed, Data, Page, Places
 from hear_brainsoundnet.command_line import WrongCall, new_app, run_program
 
 PROGRAM = "python -m benchmarks.hear"
@@ -34,9 +34,6 @@ app = new_app(
 tasks_app = typer.Typer(help="Make task folders from recordings at hand.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
 
-Data = Annotated[
-    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
-]
 Module = Annotated[str, typer.Argument(help="Module with the HEAR API.")]
 Tasks = Annotated[Path, typer.Option(help="Folder of task folders, or of unpacked archives.")]
 Checkpoint = Annotated[str, typer.Option(help="Weight file, or a name.")]

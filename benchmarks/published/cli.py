@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.command_line import add_page, run_benchmark
+from benchmarks.places import Committed, Data, Places, Results
 from benchmarks.published.page import write_page
 from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import new_app, run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.published"
 PLACES = Places("published")
 
 app = new_app(PROGRAM, "Published figures, recomputed from the authors' published tables.")
-
-Data = Annotated[
-    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
-]
 
 
 @app.command()
@@ -40,16 +34,9 @@ def hear(data: Data, results: Results = None, committed: Committed = False) -> N
     typer.echo(write_result(numbers, "hear", run_hear(data)))
 
 
-@app.command()
-def page(
-    results: Results = None,
-    committed: Committed = False,
-    out: Page = None,
-) -> None:
-    """Write the results page and its plots from the stored numbers."""
-    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
+add_page(app, PLACES, write_page)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; errors are one line and an exit status."""
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.places import Committed, Page, Places, Results
+from benchmarks.command_line import add_page, run_benchmark
+from benchmarks.places import Committed, Data, Places, Results
 from benchmarks.results import write_result
 from benchmarks.speed.documents import (
     embedding_document,
@@ -19,7 +20,7 @@ from benchmarks.speed.documents import (
 )
 from benchmarks.speed.machine import machine
 from benchmarks.speed.page import write_page
-from hear_brainsoundnet.command_line import new_app, run_program
+from hear_brainsoundnet.command_line import new_app
 
 PROGRAM = "python -m benchmarks.speed"
 PLACES = Places("speed")
@@ -27,9 +28,6 @@ PLACES = Places("speed")
 app = new_app(PROGRAM, "Speed relative to straightforward or common implementations.")
 
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
-Data = Annotated[
-    Path, typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings.")
-]
 
 
 @app.command()
@@ -183,16 +181,9 @@ def season(
     typer.echo(numbers / "season.json")
 
 
-@app.command()
-def page(
-    results: Results = None,
-    committed: Committed = False,
-    out: Page = None,
-) -> None:
-    """Write the results page from the stored numbers."""
-    typer.echo(write_page(PLACES.results(results, committed), PLACES.page(out, committed)))
+add_page(app, PLACES, write_page)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; errors are one line and an exit status."""
-    run_program(app, PROGRAM, arguments)
+    run_benchmark(app, PROGRAM, arguments)
