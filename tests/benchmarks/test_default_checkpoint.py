@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from benchmarks.default_checkpoint.page import (
 )
 from benchmarks.hear.model_scores import MeasuredModel, TaskScore
 from hear_brainsoundnet.checkpoint import read_checkpoint
+from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
@@ -234,10 +236,17 @@ def test_probes_of_the_eval_kit_are_told_apart_by_their_checkpoint() -> None:
     assert row["reached"] == "yes"
 
 
+# Of the yardstick that comes with the recordings.
+YARDSTICK_SCENE = "conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv7"
+
+
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_networks_are_compared_as_they_are(data_folder: Path, tmp_path: Path) -> None:
+def test_networks_are_compared_as_they_are(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two networks that cannot be confused: random weights hear less than the original."""
+    monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], scene=YARDSTICK_SCENE))
     named = {"random weights": "untrained", "soundnet": "soundnet"}
     document = measure_natural_sounds(named, data_folder, tmp_path)
     by_model = {row["model"]: row for row in document["rows"]}
