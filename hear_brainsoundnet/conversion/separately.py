@@ -58,8 +58,10 @@ def convert_separately(
         process.wait()
         raise
     finally:
-        for left in target.parent.glob(f".{target.name}.{process.pid}.tmp"):
-            left.unlink(missing_ok=True)
+        # What a killed process leaves: of the file, and of the trial whether it can be written.
+        trial = f".{target.name}.trial"
+        for left in (f".{target.name}.{process.pid}.tmp", trial, f".{trial}.{process.pid}.tmp"):
+            target.with_name(left).unlink(missing_ok=True)
     try:
         answer = json.loads(output)
     except ValueError:

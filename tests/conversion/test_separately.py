@@ -2,7 +2,7 @@
 
 import pytest
 
-from hear_brainsoundnet.conversion import convert
+from hear_brainsoundnet.conversion import convert, separately
 from hear_brainsoundnet.conversion.separately import convert_separately
 from hear_brainsoundnet.named import load_checkpoint
 
@@ -25,3 +25,19 @@ def test_computing_beyond_the_limit_is_ended_by_the_system(state_file, tmp_path)
     with pytest.raises(ValueError, match=r"was ended by the system after 1 s of computing"):
         convert_separately(state_file, tmp_path / "out.safetensors", {}, cpu_seconds=1)
     assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("left", [".out.{}.tmp", ".out.trial", "..out.trial.{}.tmp"])
+def test_what_a_killed_process_leaves_is_removed(tmp_path, monkeypatch, left):
+    """A process that writes one of the files that conversion writes first, and is killed."""
+    killed = tmp_path / "killed.py"
+    killed.write_text(
+        "import os, pathlib, signal, sys\n"
+        f"pathlib.Path({str(tmp_path)!r}, {left!r}.format(os.getpid())).touch()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    monkeypatch.setattr(separately, "PROGRAM", "killed")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ValueError, match="was ended by the system"):
+        convert_separately(tmp_path / "source", tmp_path / "out", {})
+    assert list(tmp_path.glob("*out*")) == []
