@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hear_brainsoundnet.named import CHECKPOINT_FOLDER, NAMED
-from training.untrained import SEED, calibration_sounds, untrained_soundnet, write_untrained
+from training.fitting.untrained import SEED, calibration_sounds, untrained_soundnet, write_untrained
 
 
 @pytest.mark.slow

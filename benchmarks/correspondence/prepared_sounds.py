@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.correspondence.activations import Audio
 from benchmarks.correspondence.data import SoundResponses, refuse_unmatched
 from hear_brainsoundnet.sound_files import shown
-from training.prepared import INT16_SCALE, Prepared
+from training.data.prepared import INT16_SCALE, Prepared
 
 MOST_REGIONS = 20  # maximal number of targets shown individually
 

@@ -17,7 +17,7 @@ from benchmarks.correspondence.splits import N_SPLITS
 from benchmarks.correspondence.stages import StagedModel
 from benchmarks.correspondence.time_series import evaluate_time_series
 from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
-from training.prepared import Prepared
+from training.data.prepared import Prepared
 
 NATSOUND165 = "natsound165"
 ARCHIVE = "archive:"  # prefix for datasets of the voxel archive

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from benchmarks.correspondence.stage_selection import stage_positions
 from benchmarks.correspondence.stages import Frames, StagedModel
 from hear_brainsoundnet.resampling import Resampler
-from training.folds import folds_by_episode
+from training.data.prepared import INT16_SCALE, Prepared, Run
+from training.fitting.folds import folds_by_episode
+from training.fitting.ridge_start import delayed
 from training.partition.banded_ridge import fit_and_predict
-from training.prepared import INT16_SCALE, Prepared, Run
-from training.ridge_start import delayed
 from training.scores import pearson_r
 
 logger = logging.getLogger(__name__)

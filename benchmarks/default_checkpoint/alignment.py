@@ -36,9 +36,9 @@ from benchmarks.encoding.natsound165_models import N_TEST, N_VALIDATION, split_o
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
-from training.averaging import averaged
-from training.prepared import Prepared
-from training.recipe import FitRecipe
+from training.data.prepared import Prepared
+from training.fitting.averaging import averaged
+from training.fitting.recipe import FitRecipe
 
 logger = logging.getLogger(__name__)
 

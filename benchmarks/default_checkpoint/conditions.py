@@ -11,8 +11,8 @@ from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.baselines.spectrotemporal import SpectroTemporal
 from benchmarks.correspondence.natsound165 import components
 from benchmarks.default_checkpoint.sounds import FOLDER, NaturalSounds
-from training.preparation import PrepareRecipe, prepare
-from training.prepared import Prepared
+from training.data.prepared import Prepared
+from training.prepare.preparation import PrepareRecipe, prepare
 
 Condition = Literal["brain", "permuted brain", "SpectroTemporal"]
 CONDITIONS: tuple[Condition, ...] = ("brain", "permuted brain", "SpectroTemporal")

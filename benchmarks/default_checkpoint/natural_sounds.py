@@ -23,7 +23,7 @@ from benchmarks.default_checkpoint.components import (
 from benchmarks.default_checkpoint.sounds import NaturalSounds, natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from hear_brainsoundnet.named import load_checkpoint
-from training.stimuli import DEFAULT_SAMPLE_RATE
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
 
 Scores = dict[str, NDArray[np.float64]]  # by stage or preset, (n_splits, n_components)
 

@@ -15,9 +15,9 @@ from benchmarks.encoding.fits import fitted
 from benchmarks.encoding.natsound165_models import N_VALIDATION
 from hear_brainsoundnet.card import Card, joined_licences
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from training.averaging import averaged
+from training.fitting.averaging import averaged
+from training.fitting.recipe import FitRecipe
 from training.provenance import git_revision, versions
-from training.recipe import FitRecipe
 
 NAMES = {
     "distilled": "soundnet-distilled",

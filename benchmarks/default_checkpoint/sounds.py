@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.encoding.natsound165_models import prepare_sounds
 from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.level import brought_to
-from training.prepared import INT16_SCALE, Prepared
+from training.data.prepared import INT16_SCALE, Prepared
 
 FOLDER = Path("fmri", "natsound165")  # in the folder of the real recordings
 

@@ -34,8 +34,8 @@ from benchmarks.encoding.alice_data import (
 )
 from benchmarks.encoding.fits import Fitted, checkpoint_of, fitted
 from benchmarks.encoding.story import espeak_version
-from training.prepared import Prepared
-from training.recipe import FitRecipe
+from training.data.prepared import Prepared
+from training.fitting.recipe import FitRecipe
 from training.scores import pearson_r
 from training.statistics import null_scores, p_values
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.encoding.alice_data import Courses, Recordings, regressors_of
 from benchmarks.encoding.fits import ridge_predictions
-from training.prepared import INT16_SCALE, Prepared
+from training.data.prepared import INT16_SCALE, Prepared
 
 
 def from_power(prepared: Prepared, sides: Mapping[str, Recordings], n_delays: int) -> Courses:

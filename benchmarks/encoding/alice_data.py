@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.encoding.story import write_story
 from benchmarks.encoding.text_grid import read_tier
-from training.preparation import PrepareRecipe, prepare
-from training.prepared import Prepared, Run
+from training.data.prepared import Prepared, Run
+from training.prepare.preparation import PrepareRecipe, prepare
 
 TR, START_S = 2.0, 20.0
 REGIONS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.assembly import Parts, assemble
-from training.export import export
-from training.fit import fit
-from training.prepared import Run
-from training.recipe import FitRecipe
-from training.ridge_start import delayed, solve_read_out
-from training.run_folder import Epoch, RunFolder
+from training.data.prepared import Run
+from training.fitting.assembly import Parts, assemble
+from training.fitting.export import export
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
+from training.fitting.ridge_start import delayed, solve_read_out
+from training.fitting.run_folder import Epoch, RunFolder
 
 Table = NDArray[np.float32]
 
@@ -66,7 +66,7 @@ def ridge_predictions(
     Parameters
     ----------
     runs, features, responses
-        As for :func:`training.ridge_start.solve_read_out`, of the training runs.
+        As for :func:`training.fitting.ridge_start.solve_read_out`, of the training runs.
     heard : sequence of array
         Features of the runs to predict, ``(n_trs, n_channels)``.
     n_delays : int

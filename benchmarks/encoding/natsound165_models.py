@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from benchmarks.encoding.fits import Fitted, fitted, ridge_predictions
 from benchmarks.hear import logmel
-from training.preparation import PrepareRecipe, prepare
-from training.prepared import INT16_SCALE, Prepared, Run
-from training.recipe import FitRecipe
+from training.data.prepared import INT16_SCALE, Prepared, Run
+from training.data.splits import Split, SplitSettings, split_runs
+from training.fitting.recipe import FitRecipe
+from training.prepare.preparation import PrepareRecipe, prepare
 from training.scores import pearson_r, r2_score
-from training.splits import Split, SplitSettings, split_runs
 
 logger = logging.getLogger(__name__)
 

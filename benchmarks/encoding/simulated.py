@@ -18,12 +18,12 @@ import soundfile
 
 from benchmarks.encoding.fits import Fitted, fitted
 from training.config import read_recipe
-from training.preparation import PrepareRecipe, prepare
-from training.prepared import Prepared
-from training.recipe import FitRecipe
+from training.data.prepared import Prepared
+from training.fitting.recipe import FitRecipe
+from training.fitting.untrained import SAMPLE_RATE, calibration_sounds
+from training.prepare.preparation import PrepareRecipe, prepare
 from training.scores import pearson_r
 from training.simulation import SimulationSettings, Truth, read_truth, simulate
-from training.untrained import SAMPLE_RATE, calibration_sounds
 
 SUBJECTS = ("sub-01", "sub-02")
 SOUNDS_AT_A_TIME = 40

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hear_brainsoundnet.soundnet import BATCHNORM_EPS, Layer, SoundNet
-from training.prepared import INT16_SCALE, Prepared, Run
-from training.windows import Window
+from training.data.prepared import INT16_SCALE, Prepared, Run
+from training.fitting.windows import Window
 
 
 class EarlierNetwork(nn.Module):

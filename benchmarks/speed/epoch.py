@@ -27,19 +27,19 @@ import torch
 
 from benchmarks.speed.earlier_recipe import EarlierData, EarlierNetwork, EarlierTraining
 from benchmarks.speed.turns import Comparison, take_turns
-from training.assembly import Parts, assemble
-from training.dataset_info import INFO_FILE, DatasetInfo, write_info
-from training.fit import loss_of_step
-from training.frozen import FrozenStages
-from training.losses import LOSSES
-from training.predicting import Predictor
-from training.prepared import INT16_SCALE, Run, audio_file, bold_file
-from training.prepared_files import files_of
-from training.prepared_tables import RUN_ATTRIBUTES
-from training.recipe import FitRecipe
-from training.starting_weights import set_training
-from training.stimuli import DEFAULT_SAMPLE_RATE
-from training.windows import Batch, Window, WindowLoader, draw_windows
+from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
+from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
+from training.data.prepared_files import files_of
+from training.data.prepared_tables import RUN_ATTRIBUTES
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
+from training.fitting.assembly import Parts, assemble
+from training.fitting.fit import loss_of_step
+from training.fitting.frozen import FrozenStages
+from training.fitting.losses import LOSSES
+from training.fitting.predicting import Predictor
+from training.fitting.recipe import FitRecipe
+from training.fitting.starting_weights import set_training
+from training.fitting.windows import Batch, Window, WindowLoader, draw_windows
 
 TR = 1.49  # seconds
 SUBJECT = "sub-01"
@@ -160,7 +160,7 @@ def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) ->
 
 
 class OurTraining:
-    """The steps of an epoch as in :func:`training.fit.fit`."""
+    """The steps of an epoch as in :func:`training.fitting.fit.fit`."""
 
     def __init__(self, recipe: FitRecipe) -> None:
         self.parts = assemble(recipe)

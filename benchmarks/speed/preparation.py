@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.turns import Comparison, take_turns
-from training.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
+from training.data.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
 
 FILM_RATE, SOUND_RATE = 48_000, 44_100  # Hz
 _PIECE_S = 10

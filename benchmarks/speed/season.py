@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.machine import machine
-from training.dataset_info import INFO_FILE, DatasetInfo, write_info
-from training.prepared import INT16_SCALE, Run, audio_file, bold_file
-from training.prepared_files import TARGETS_IMAGE, files_of
-from training.prepared_tables import RUN_ATTRIBUTES
-from training.recipe import FitRecipe
-from training.stimuli import DEFAULT_SAMPLE_RATE
+from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
+from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
+from training.data.prepared_files import TARGETS_IMAGE, files_of
+from training.data.prepared_tables import RUN_ATTRIBUTES
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
+from training.fitting.recipe import FitRecipe
 
 TR = 1.49  # seconds
 RUN_TRS = 480
@@ -242,7 +242,7 @@ def ridge_start(size: Size, seed: int = 0) -> None:
     """Solve for the read-out from features of full rank, with conv7's dimensions."""
     import torch
 
-    from training.ridge_start import solve_read_out
+    from training.fitting.ridge_start import solve_read_out
 
     generator = np.random.default_rng(seed)
     n_runs = size.n_trs // RUN_TRS

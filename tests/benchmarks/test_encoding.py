@@ -13,7 +13,7 @@ from benchmarks.encoding.story import place_words, without_silence, words_of
 from benchmarks.encoding.text_grid import Interval, parse_tier, read_tier
 from benchmarks.results import read_result, write_result
 from benchmarks.results_page import format_table
-from training.prepared import Run
+from training.data.prepared import Run
 
 GRID = '''File type = "ooTextFile"
 Object class = "TextGrid"

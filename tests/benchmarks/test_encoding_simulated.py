@@ -13,7 +13,7 @@ from benchmarks.encoding.simulated import (
     ids_of,
     simulated_dataset,
 )
-from training.prepared import Prepared
+from training.data.prepared import Prepared
 from training.simulation import Truth
 
 SMALL = Experiment(

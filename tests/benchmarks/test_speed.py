@@ -19,7 +19,7 @@ from benchmarks.speed.machine import Machine, machine
 from benchmarks.speed.page import PAGE, RESULTS, write_page
 from benchmarks.speed.preparation import PreparationSpeed, measure_preparation
 from benchmarks.speed.turns import Comparison, take_turns
-from training.windows import Window
+from training.fitting.windows import Window
 
 HALF = Comparison((1.0, 3.0), (2.0, 6.0), (1.5, 2.0), (2.0, 2.0))
 IDLE = Machine("Pentium", 2, 0.1)

@@ -17,14 +17,14 @@ from benchmarks.speed.season import (
     recipe,
     write_season,
 )
-from training.prepared import Prepared
-from training.splits import split_runs
+from training.data.prepared import Prepared
+from training.data.splits import split_runs
 
 
 def test_data_of_a_season_are_whole_and_split_by_side(tmp_path: Path):
     import yaml
 
-    from training.recipe import FitRecipe
+    from training.fitting.recipe import FitRecipe
 
     write_season(tmp_path / "season", Size(4800, 3))
     prepared = Prepared(tmp_path / "season")

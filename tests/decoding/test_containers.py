@@ -121,7 +121,7 @@ def test_predict_and_embed_read_the_sound_that_prepare_reads(tmp_path, untrained
     import torch
 
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from training.stimuli import prepare_sound
+    from training.data.stimuli import prepare_sound
 
     path = write_container(tmp_path / "film.mkv", COMMENTARY, PROGRAMME)
     prepared = prepare_sound(path, tmp_path / "film.npy", RATE)

@@ -18,8 +18,8 @@ from hear_brainsoundnet.command_line import UsageProblem
 OTHERS = ("cat", "cd", "find", "ls", "git")  # programs that are not ours
 PLACEHOLDER = re.compile(r"[A-Z_]+|\.\.\.|\[.*\]?")
 RECIPES = {
-    "fit": "training.recipe:FitRecipe",
-    "prepare": "training.preparation:PrepareRecipe",
+    "fit": "training.fitting.recipe:FitRecipe",
+    "prepare": "training.prepare.preparation:PrepareRecipe",
     "pretrain": "training.pretraining.recipe:PretrainRecipe",
 }
 

@@ -156,7 +156,7 @@ def natural_sounds(folder: Path, n_sounds: int = 24) -> None:
 
 def own_module(folder: Path) -> None:
     """``mymodule``, its ``WEIGHTS``, and ``prepared/mine``: responses to twenty sounds."""
-    from training.prepared import Run
+    from training.data.prepared import Run
 
     (folder / "mymodule.py").write_text(MODULE)
     (folder / "WEIGHTS").write_bytes(b"none")

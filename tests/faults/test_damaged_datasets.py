@@ -22,10 +22,10 @@ from mutations import mutations  # noqa: E402
 from small_collections import small_collection  # noqa: E402
 from small_dataset import without_checksums  # noqa: E402
 
-from training import merging, preparation  # noqa: E402
-from training.merging import merge_datasets  # noqa: E402
-from training.preparation import PreparationSettings, prepare_collection  # noqa: E402
-from training.prepared import Prepared  # noqa: E402
+from training.data.prepared import Prepared  # noqa: E402
+from training.prepare import merging, preparation  # noqa: E402
+from training.prepare.merging import merge_datasets  # noqa: E402
+from training.prepare.preparation import PreparationSettings, prepare_collection  # noqa: E402
 
 KINDS = ("dataset.json", "bold/sub-02.h5", "audio/film-1.npy", "audio/film-1.json")
 
@@ -114,7 +114,7 @@ def datasets(folder: Path) -> Path:
 def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
     for module in (preparation, merging):
         no_page(module, monkeypatch)
-    monkeypatch.setattr("training.prepared_tables.SECONDS", 5.0)
+    monkeypatch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
     good = ("refused", "as it was", "other numbers")
     assert not {text: n for text, n in found.items() if not text.endswith(good)}
@@ -125,7 +125,7 @@ if __name__ == "__main__":
     patch = pytest.MonkeyPatch()
     for each in (preparation, merging):
         no_page(each, patch)
-    patch.setattr("training.prepared_tables.SECONDS", 5.0)
+    patch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     with tempfile.TemporaryDirectory() as name:
         made = datasets(Path(name))
         for each in KINDS:

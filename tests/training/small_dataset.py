@@ -11,10 +11,10 @@ import torch
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
-from training.dataset_info import DatasetInfo, write_info
-from training.prepared import Run
-from training.prepared_files import files_of
-from training.prepared_tables import RUN_ATTRIBUTES
+from training.data.dataset_info import DatasetInfo, write_info
+from training.data.prepared import Run
+from training.data.prepared_files import files_of
+from training.data.prepared_tables import RUN_ATTRIBUTES
 
 RATE = 22_050
 

@@ -12,24 +12,31 @@ from kills import contents, killed_everywhere, undisturbed
 from small_collections import small_collection
 
 pytestmark = pytest.mark.slow
-PREPARING = ("training.preparation", "small_collections")
-FITTING = ("training.fit", "training.recipe", "torch.utils.tensorboard", "matplotlib.pyplot")
+PREPARING = ("training.prepare.preparation", "small_collections")
+FITTING = (
+    "training.fitting.fit",
+    "training.fitting.recipe",
+    "torch.utils.tensorboard",
+    "matplotlib.pyplot",
+)
 
 
 def prepare(out: Path, *, source: Path) -> None:
     """Prepare two subjects; the page has tests of its own and takes longest."""
-    import training.preparation
-    from training.preparation import PreparationSettings, prepare_collection
+    import training.prepare.preparation
+    from training.prepare.preparation import PreparationSettings, prepare_collection
 
-    training.preparation.write_summary = lambda dataset, path, *_, **__: path.write_text("page")
+    training.prepare.preparation.write_summary = lambda dataset, path, *_, **__: path.write_text(
+        "page"
+    )
     collection = small_collection(source)
     prepare_collection(collection, PreparationSettings(name="film"), out, progress=False)
 
 
 def fit(out: Path, *, data: Path) -> None:
     """Two epochs of the last stage, as ``fit --resume`` does it."""
-    from training.fit import fit
-    from training.recipe import FitRecipe
+    from training.fitting.fit import fit
+    from training.fitting.recipe import FitRecipe
 
     recipe = FitRecipe(
         data=data,
@@ -45,7 +52,7 @@ def fit(out: Path, *, data: Path) -> None:
 
 def result_of_fit(out: Path) -> dict[str, Any]:
     """What a fit gives: its files by name, tables in full, the state as losses and weights."""
-    from training.run_folder import RunFolder
+    from training.fitting.run_folder import RunFolder
 
     names = [path.name for path in out.iterdir() if path.name != "tensorboard"]
     state = RunFolder(out).read_state()

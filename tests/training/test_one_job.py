@@ -10,16 +10,16 @@ import pandas
 import pytest
 
 from hear_brainsoundnet.lock import LOCK_FILE, locked
+from training.data.prepared_writer import Claim
 from training.evaluation.compare import compare_models
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import ComparisonInfo, read_table, write_table
 from training.evaluation.out_folder import begin_folder
-from training.fit import fit
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
 from training.partition import partition
-from training.preparation import prepare_collection
-from training.prepared_writer import Claim
+from training.prepare.preparation import prepare_collection
 from training.pretraining.loop import pretrain
-from training.recipe import FitRecipe
 from training.recipe_folder import RecipeFolder
 from training.report import write_report
 from training.simulation import simulate

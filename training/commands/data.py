@@ -11,7 +11,7 @@ import typer
 from training.commands.options import Changes
 
 if TYPE_CHECKING:
-    from training.prepared import Prepared
+    from training.data.prepared import Prepared
 
 
 class Layout(StrEnum):
@@ -68,7 +68,7 @@ def prepare(
 ) -> None:
     """Convert recordings to a prepared dataset; finished runs are skipped."""
     from training.config import read_recipe
-    from training.preparation import PrepareRecipe, prepare
+    from training.prepare.preparation import PrepareRecipe, prepare
 
     prepared = prepare(read_recipe(recipe, PrepareRecipe, changes or ()), n_workers=workers)
     typer.echo(_what_there_is(prepared))
@@ -82,7 +82,7 @@ def merge(
     ] = "",
 ) -> None:
     """Merge subjects that were prepared separately into one dataset."""
-    from training.merging import merge_datasets
+    from training.prepare.merging import merge_datasets
 
     typer.echo(_what_there_is(merge_datasets(parts, out, name=name)))
 

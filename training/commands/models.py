@@ -9,7 +9,7 @@ import typer
 
 from hear_brainsoundnet.command_line import Interrupted
 from training.commands.options import Changes, Score, Side
-from training.untrained import SEED, write_untrained
+from training.fitting.untrained import SEED, write_untrained
 
 
 def fit(
@@ -20,8 +20,8 @@ def fit(
 ) -> None:
     """Fit an encoder to a prepared dataset."""
     from training.config import read_recipe
-    from training.fit import fit
-    from training.recipe import FitRecipe
+    from training.fitting.fit import fit
+    from training.fitting.recipe import FitRecipe
 
     settings = read_recipe(recipe, FitRecipe, changes or ())
     try:
@@ -39,7 +39,7 @@ def export(
     name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
     """Write the best weights of a fit as a checkpoint of hear_brainsoundnet."""
-    from training.export import export, what_is_exported
+    from training.fitting.export import export, what_is_exported
 
     digest = export(run, out, name=name)
     typer.echo(f"{out} written, hash {digest}: {what_is_exported(run).sentence()}")
@@ -52,7 +52,7 @@ def map_(
     score: Annotated[Score, typer.Option(help="Pearson's r or R².")] = Score.r,
 ) -> None:
     """Draw the scores of a fit on the brain."""
-    from training.maps import draw_run
+    from training.maps.target_maps import draw_run
 
     draw_run(run, out, side=side.value, score=score.value)
     typer.echo(f"{out} written")
@@ -66,7 +66,7 @@ def average(
     name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
     """Write the weighted mean of two networks, such as before and after fine-tuning."""
-    from training.averaging import write_average
+    from training.fitting.averaging import write_average
 
     digest = write_average(one, other, out, share=share, name=name)
     typer.echo(f"{out} written, hash {digest}")

@@ -34,7 +34,7 @@ from training.corpus.decoding import CONVERSION, Recording, decode
 from training.corpus.held_out import HeldOut
 from training.corpus.manifest import LeftOut, Manifest, SourceEntry
 from training.corpus.source import AudioFile, Source
-from training.prepared import INT16_SCALE
+from training.data.prepared import INT16_SCALE
 
 _log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpus.manifest import Manifest
-from training.prepared import INT16_SCALE
-from training.stimuli import DEFAULT_SAMPLE_RATE
+from training.data.prepared import INT16_SCALE
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
 
 if TYPE_CHECKING:
     import pandas

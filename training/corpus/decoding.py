@@ -20,7 +20,7 @@ from hear_brainsoundnet.decoding import open_sound
 from hear_brainsoundnet.sound_files import printable
 from training.checksums import sha256_of
 from training.corpus.corpus import SAMPLE_RATE, SAMPLE_TYPE
-from training.prepared import INT16_SCALE
+from training.data.prepared import INT16_SCALE
 
 CONVERSION = (
     f"mean of channels, soxr HQ to {SAMPLE_RATE} Hz, rounded to int16 without dither, clipped"

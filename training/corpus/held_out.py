@@ -21,7 +21,7 @@ from training.corpus.decoding import Recording, decode
 from training.corpus.fetch import unzip
 from training.corpus.fingerprints import HOP
 from training.corpus.index import Index
-from training.prepared import INT16_SCALE
+from training.data.prepared import INT16_SCALE
 
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"
 FOLDERS = ("audio", "fmri/natsound165/sounds")  # inside that folder

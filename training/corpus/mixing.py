@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpus.corpus import SAMPLE_RATE, SAMPLE_TYPE, Corpus
-from training.prepared import INT16_SCALE
+from training.data.prepared import INT16_SCALE
 
 Sound = NDArray[np.float32]
 

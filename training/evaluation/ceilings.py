@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.prepared import Run
 from training.evaluation.folders import CeilingInfo
 from training.evaluation.measured import Measured
 from training.evaluation.repeats import repeated
 from training.evaluation.settings import EvaluationSettings
-from training.prepared import Run
 from training.statistics import repeats_ceiling
 
 Values = NDArray[np.float64]

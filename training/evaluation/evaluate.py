@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
+from training.data.prepared import Prepared, Run, targets_image
 from training.evaluation.ceilings import ceilings_of, describe, refuse_missing_repeats
 from training.evaluation.folders import (
     IMAGE_FILE,
@@ -37,7 +38,6 @@ from training.evaluation.scoring import Scoring
 from training.evaluation.selection import Selection, select
 from training.evaluation.settings import EvaluationSettings, command_of
 from training.evaluation.target_scores import INTERVAL
-from training.prepared import Prepared, Run, targets_image
 from training.provenance import git_revision, versions
 from training.statistics import check_permutations, smallest_p
 from training.statistics.pooling import check_choice

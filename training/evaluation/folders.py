@@ -121,7 +121,7 @@ class ModelInfo(_Document):
         Name of the initial weights.
     control : str
         {"none", "untrained", ...}: random weights, or manipulation of the training data, see
-        ``training.recipe``.
+        ``training.fitting.recipe``.
     seed, best_epoch, n_epochs : int
         From its fit.
     recipe : dict

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from training.prepared import Prepared, Run
-from training.splits import SIDES
+from training.data.prepared import Prepared, Run
+from training.data.splits import SIDES
 
 FRESH = "fresh"  # the side of stimuli unrelated to the fit
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.prepared import Prepared, Run
 from training.evaluation.measured import Measured
 from training.evaluation.repeats import common_parts, presentations
 from training.evaluation.settings import EvaluationSettings
-from training.prepared import Prepared, Run
 from training.statistics import Pooling, inter_subject_correlation, pool
 
 Values = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.prepared import Prepared, Run
+from training.data.prepared import Prepared, Run
 
 
 def columns_of(known: Sequence[int], wanted: Sequence[int]) -> list[int]:

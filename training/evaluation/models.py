@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hear_brainsoundnet.encoder import BrainEncoder
-from training.assembly import assemble
 from training.config import write_recipe
+from training.data.prepared import Prepared, Run
+from training.data.splits import SIDES
 from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import Heard
 from training.evaluation.measured import columns_of
-from training.prepared import Prepared, Run
-from training.recipe import FitRecipe
+from training.fitting.assembly import assemble
+from training.fitting.recipe import FitRecipe
+from training.fitting.run_folder import RunFolder
+from training.fitting.starting_weights import build_encoder, load_start
 from training.recipe_folder import CONFIG_FILE
-from training.run_folder import RunFolder
-from training.splits import SIDES
-from training.starting_weights import build_encoder, load_start
 
 METRICS_FILE = "metrics.csv"
 NAME = re.compile(r"[\w+=,@-][\w+=,@. -]*")  # valid for a file, and for a pattern of `compare`

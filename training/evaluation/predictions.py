@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from training.data.prepared import Prepared, Run
+from training.evaluation.h5_writing import writing_h5
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
-from training.evaluation.run_scores import compared_together
-from training.h5_writing import writing_h5
-from training.predicting import Predictor
-from training.prepared import Prepared, Run
+from training.fitting.predicting import Predictor
+from training.fitting.run_scores import compared_together
+from training.fitting.windows import WindowLoader, consecutive_windows
 from training.progress import bar
-from training.windows import WindowLoader, consecutive_windows
 
 Table = NDArray[np.float32]  # (n_trs, n_targets)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.run_scores import compared_together
-from training.prepared import Run
+from training.data.prepared import Run
+from training.fitting.run_scores import compared_together
 
 Presentation = tuple[str, float, int]
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.prepared import Run
 from training.evaluation.folders import PREDICTIONS_FILE, RUN_COLUMNS, SCORE_COLUMNS
 from training.evaluation.measured import Measured
 from training.evaluation.notes import Notes
 from training.evaluation.predictions import read_prediction
 from training.evaluation.repeats import common_parts, repeated
-from training.evaluation.run_scores import compared_together
 from training.evaluation.selection import Selection
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import (
@@ -25,7 +25,7 @@ from training.evaluation.target_scores import (
     scores_of_run,
     target_rows,
 )
-from training.prepared import Run
+from training.fitting.run_scores import compared_together
 from training.progress import bar
 from training.statistics.pooling import mean_over_runs
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from training.data.prepared import DatasetInfo, Prepared, Run
 from training.evaluation.held_out import FRESH
 from training.evaluation.models import Model
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import ALL
-from training.prepared import DatasetInfo, Prepared, Run
 
 
 @dataclass(frozen=True)

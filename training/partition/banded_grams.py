@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.folds import Folds
-from training.gram_ridge import (
+from training.fitting.folds import Folds
+from training.fitting.gram_ridge import (
     ALPHA_SLOPE,
     TARGETS_AT_ONCE,
     Decomposition,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.prepared import Prepared, Run
 from training.evaluation.folders import ModelInfo
 from training.evaluation.models import load_model
-from training.predicting import Predictor
-from training.prepared import Prepared, Run
-from training.windows import WindowLoader
+from training.fitting.predicting import Predictor
+from training.fitting.windows import WindowLoader
 
 
 class FittedModel:

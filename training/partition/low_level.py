@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.prepared import INT16_SCALE, Prepared, Run
 from training.partition.modulation import WINDOW_S, modulation_spectrum
-from training.prepared import INT16_SCALE, Prepared, Run
 
 SPACES = ("envelope", "spectrogram", "modulation")
 FRAMES_PER_SECOND = 100

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.run_scores import compared_together
-from training.folds import folds_by_episode
+from training.data.prepared import Prepared, Run
+from training.fitting.folds import folds_by_episode
+from training.fitting.run_scores import compared_together
 from training.partition.choices import Choices
 from training.partition.fitted_model import FittedModel
 from training.partition.low_level import low_level_features
 from training.partition.spaces import FeatureSpace
 from training.partition.variance import Decomposition, decompose
-from training.prepared import Prepared, Run
 from training.statistics.pooling import Pooling
 
 MODEL = "model"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hear_brainsoundnet.lock import one_job_per_folder
+from training.data.prepared import Prepared, Run
 from training.evaluation.folders import (
     EvaluationInfo,
     PartitionInfo,
@@ -28,7 +29,6 @@ from training.partition.one_subject import (
     SubjectPartition,
     partition_subject,
 )
-from training.prepared import Prepared, Run
 from training.progress import bar
 from training.provenance import git_revision, versions
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 
-from training.stimuli import DEFAULT_SAMPLE_RATE
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
 
 SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 N_FFT, HOP, N_BANDS = 1024, 220, 128

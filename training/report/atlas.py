@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from training.maps import map_picture
+from training.maps.surface_pictures import draw_surfaces
+from training.maps.surfaces import Integers, surface_labels
+from training.maps.target_maps import map_picture
 from training.report import elements
-from training.surface_pictures import draw_surfaces
-from training.surfaces import Integers, surface_labels
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Atlas:
         Parameters
         ----------
         values, label, limit
-            As for :func:`training.surface_pictures.draw_surfaces`.
+            As for :func:`training.maps.surface_pictures.draw_surfaces`.
         description, caption : str
             Alternative text, and visible caption.
         """

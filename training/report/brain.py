@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from training.evaluation.folders import ModelInfo
-from training.maps import colour_limit
+from training.maps.surface_pictures import turning_view
+from training.maps.target_maps import colour_limit
 from training.report import elements
 from training.report.atlas import Atlas
 from training.report.evaluated import Evaluation
 from training.report.results import Results
 from training.report.wording import at_level, brain
-from training.surface_pictures import turning_view
 
 MOST_MAPS = 8
 # A view adds 3 MB to the page, most of it nilearn's drawing library.

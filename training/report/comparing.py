@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.target_scores import ALL
-from training.maps import colour_limit
+from training.maps.target_maps import colour_limit
 from training.report import elements
 from training.report.atlas import Atlas
 from training.report.elements import interval, number, p_value

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.folders import IMAGE_FILE, MODELS_FOLDER, EvaluationInfo, ModelInfo
 from training.evaluation.target_scores import ALL
-from training.maps import SCORES, significant_values
+from training.maps.target_maps import SCORES, significant_values
 
 CURVE_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_r", "validation_r2")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.evaluation.folders import ModelInfo
 from training.evaluation.matrix import matrix as mean_scores
-from training.recipe import TRAIN_FROM
+from training.fitting.recipe import TRAIN_FROM
 from training.report import elements
 from training.report.elements import number
 from training.report.estimates import Estimate, estimate

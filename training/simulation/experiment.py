@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import contents, one_job_per_folder
-from training.prepared import INT16_SCALE
+from training.data.prepared import INT16_SCALE
+from training.fitting.untrained import SAMPLE_RATE
 from training.progress import bar
 from training.simulation import truth
 from training.simulation.brain import Parcel, draw_brains, respond, scale_over_runs
@@ -36,7 +37,6 @@ from training.simulation.parcels import (
 )
 from training.simulation.settings import SimulationSettings
 from training.simulation.stimuli import films, find_recordings, schedule
-from training.untrained import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 

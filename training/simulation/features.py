@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from training.fitting.untrained import SAMPLE_RATE
 from training.simulation.settings import SimulationSettings
-from training.untrained import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from hear_brainsoundnet.checkpoint import Checkpoint
@@ -134,7 +134,7 @@ class Listener:
             self.hidden_hash = checkpoint.hash
             self.networks["soundnet"] = checkpoint.build_soundnet(), checkpoint.card.input_scale
         if "other_soundnet" in self.kinds:
-            from training.untrained import untrained_soundnet
+            from training.fitting.untrained import untrained_soundnet
 
             self.networks["other_soundnet"] = untrained_soundnet(other_seed), 1.0
         for network, _ in self.networks.values():

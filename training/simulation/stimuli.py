@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.sound_files import find_sound_files
-from training.prepared import INT16_SCALE
-from training.untrained import SAMPLE_RATE
+from training.data.prepared import INT16_SCALE
+from training.fitting.untrained import SAMPLE_RATE
 
 logger = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ class Recording:
     Attributes
     ----------
     subject, run, stimulus, session, episode, season, start, tr
-        As in :class:`training.prepared.Run`.
+        As in :class:`training.data.prepared.Run`.
     load : callable
         Returns the responses, ``(n_trs, n_targets)``, columns as in the source's targets, before
         z-scoring; a column of NaN for a target missing in this subject.
@@ -82,7 +82,7 @@ class Collection:
     stimuli : dict
         Name of a stimulus to its audio or video file; exactly those of the recordings.
     findings : list of str
-        Remarks and exclusions, as ``KIND: WHAT`` (see :mod:`training.findings`): a run without
+        Remarks and exclusions, as ``KIND: WHAT`` (see :mod:`training.data.findings`): a run without
         stimulus, a stimulus without run, a repeat.
     """
 

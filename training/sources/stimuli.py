@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hear_brainsoundnet.sound_files import shown
 from training.config import Settings
-from training.findings import shortened
+from training.data.findings import shortened
 from training.sources.source import Recording
 from training.sources.stimulus_folder import StimulusFolder
 from training.sources.stimulus_table import StimulusTable
@@ -24,7 +24,7 @@ SEASON = r"(?i)(?<![a-z0-9])(s\d+)e\d+"
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Stimulus of a run; attributes as in :class:`training.prepared.Run`."""
+    """Stimulus of a run; attributes as in :class:`training.data.prepared.Run`."""
 
     name: str
     path: Path

@@ -41,7 +41,7 @@ class RunFile(Settings):
     subject : str
         Subject name.
     run, stimulus, session, episode, season : str
-        As in :class:`training.prepared.Run`; the run is named like its file by default.
+        As in :class:`training.data.prepared.Run`; the run is named like its file by default.
     start : float, optional
         Onset of TR 0 in seconds of the stimulus.
     """

@@ -14,7 +14,7 @@ from benchmarks.correspondence.prepared_sounds import prepared_sounds
 from benchmarks.correspondence.soundnet_stages import SoundNetStages
 from benchmarks.correspondence.time_series import evaluate_time_series, rows_of_trs
 from benchmarks.correspondence.voxel_archive import N_SOUNDS, read_archive
-from training.prepared import Prepared, Run
+from training.data.prepared import Prepared, Run
 
 SOUNDS = [f"stim{i}_thing" for i in range(N_SOUNDS)]
 

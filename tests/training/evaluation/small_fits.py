@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training.fit import fit
-from training.recipe import FitRecipe
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
 
 SMALL = {
     "start": "untrained",

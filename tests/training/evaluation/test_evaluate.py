@@ -12,16 +12,16 @@ from sklearn.metrics import r2_score
 from small_dataset import change_dataset
 from small_fits import N_PERMUTATIONS, fitted
 
-from training.assembly import assemble
 from training.cli import main
+from training.data.prepared import Prepared
 from training.evaluation import evaluate as evaluate_module
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import EvaluationInfo, read_info, read_table
 from training.evaluation.matrix import matrix
 from training.evaluation.predictions import read_prediction
 from training.evaluation.settings import EvaluationSettings
-from training.prepared import Prepared
-from training.run_folder import RunFolder
+from training.fitting.assembly import assemble
+from training.fitting.run_folder import RunFolder
 from training.statistics.nulls import draw_surrogates, surrogates_of
 
 SUBJECTS = ("sub-01", "sub-02")

@@ -6,12 +6,12 @@ from scipy.stats import pearsonr
 from small_dataset import changing_sound, write_prepared
 from small_fits import fitted
 
+from training.data.prepared import Prepared, Run
 from training.evaluation.compare import compare_models
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import read_table
 from training.evaluation.predictions import read_prediction
 from training.evaluation.settings import EvaluationSettings
-from training.prepared import Prepared, Run
 
 N_SOUNDS = 30
 SPLIT = {"test": {"count": 12}, "validation": {"count": 4}}

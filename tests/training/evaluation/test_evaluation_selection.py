@@ -8,13 +8,13 @@ from small_dataset import change_dataset, changing_sound, write_prepared
 
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.soundnet import SoundNet
+from training.data.prepared import Prepared, Run
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import ModelInfo
 from training.evaluation.held_out import Heard
 from training.evaluation.models import Model, model_names
 from training.evaluation.selection import select
 from training.evaluation.settings import EvaluationSettings
-from training.prepared import Prepared, Run
 
 SOUNDNET = SoundNet()
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from small_dataset import RATE, write_prepared
 
-from training.assembly import assemble
-from training.control import permuted_brain
+from training.data.control import permuted_brain
+from training.data.prepared import Prepared, Run
+from training.data.splits import Split
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import read_table
 from training.evaluation.matrix import matrix
 from training.evaluation.settings import EvaluationSettings
-from training.fit import fit
-from training.prepared import Prepared, Run
-from training.recipe import FitRecipe
-from training.splits import Split
+from training.fitting.assembly import assemble
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
 
 
 def run(name: str, stimulus: str = "", subject: str = "sub-01", n_trs: int = 20) -> Run:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_dataset import RATE, changing_sound, write_prepared
 
+from training.data.prepared import Prepared, Run
 from training.partition.low_level import (
     FRAMES_PER_SECOND,
     LOWEST_HZ,
@@ -12,7 +13,6 @@ from training.partition.low_level import (
     low_level_features,
 )
 from training.partition.modulation import N_CHANNELS, RATES_HZ, modulation_spectrum
-from training.prepared import Prepared, Run
 
 TR = 1.49
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_dataset import changing_sound, known_brain, write_prepared
 
+from training.data.prepared import Run
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import (
     EvaluationInfo,
@@ -14,11 +15,10 @@ from training.evaluation.folders import (
     write_info,
 )
 from training.evaluation.settings import EvaluationSettings
-from training.fit import fit
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
 from training.partition import Decomposition, partition
 from training.partition.one_subject import SubjectPartition
-from training.prepared import Run
-from training.recipe import FitRecipe
 
 
 def frozen(data: Path, out: Path, **changes: Any) -> Path:

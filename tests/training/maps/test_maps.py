@@ -1,0 +1,119 @@
+"""Scores on the brain."""
+
+import csv
+import shutil
+
+import nibabel
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from training.cli import main
+from training.fitting.recipe import FitRecipe
+from training.fitting.run_folder import RunFolder
+from training.maps.target_maps import draw_map, draw_run, map_image, mean_scores, scored_subjects
+
+AFFINE = np.array([[-8.0, 0, 0, 60], [0, 8, 0, -80], [0, 0, 8, -40], [0, 0, 0, 1]])
+ROWS = [
+    ("validation", "sub-01", "run-1", 1, 0.9),
+    ("test", "sub-01", "run-2", 1, 0.25),
+    ("test", "sub-01", "run-3", 1, 0.75),
+    ("test", "sub-01", "run-2", 4, -0.5),
+    ("test", "sub-01", "run-3", 4, "nan"),  # a response that did not vary
+    ("test", "sub-01", "run-2", 3, "nan"),
+]
+
+
+@pytest.fixture
+def targets_image(tmp_path):
+    """Ids 1 to 4, the first in most voxels, in no order."""
+    ids = np.random.default_rng(0).choice([0, 1, 1, 1, 2, 3, 4], (15, 18, 14)).astype(np.int16)
+    path = tmp_path / "targets.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(ids, AFFINE), path)
+    return path
+
+
+@pytest.fixture
+def run_with_scores(tmp_path):
+    """A run that has come to its end; its dataset need not be whole for a map."""
+    run = RunFolder(tmp_path / "run")
+    run.begin(FitRecipe(data=tmp_path / "data"), resume=False)
+    (tmp_path / "data").mkdir()
+    with (run.path / "scores.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["side", "subject", "run", "target_id", "r", "r2"])
+        writer.writerows([(*row, 0) for row in ROWS])
+    return run.path
+
+
+def test_values_stand_where_their_ids_are(targets_image):
+    image = map_image(targets_image, {4: 0.5, 1: -2.0, 3: np.nan})
+    ids = np.asarray(nibabel.load(targets_image).dataobj)
+    expected = np.zeros(ids.shape)
+    expected[ids == 4] = 0.5
+    expected[ids == 1] = -2.0
+    np.testing.assert_array_equal(np.asarray(image.dataobj), expected)
+    np.testing.assert_array_equal(image.affine, AFFINE)
+
+
+def test_ids_of_another_atlas_are_refused(targets_image):
+    with pytest.raises(ValueError, match=r"lacks 2 of 3 target ids, the first is 0; give the im"):
+        map_image(targets_image, {0: 1.0, 1: 1.0, 5: 1.0})
+
+
+def test_scores_are_means_over_the_runs_of_one_side(run_with_scores):
+    path = run_with_scores / "scores.csv"
+    assert mean_scores(path, "test", "r") == ({1: 0.5, 4: -0.5}, 2)
+    assert mean_scores(path, "validation", "r") == ({1: 0.9}, 1)
+    with pytest.raises(ValueError, match="no scores of side 'train'; it has test, validation"):
+        mean_scores(path, "train", "r")
+    assert scored_subjects(path, "test") == ["sub-01"]
+    assert scored_subjects(path, "train") == []
+    with pytest.raises(ValueError, match="score is 'r3', expected one of r, r2"):
+        mean_scores(path, "test", "r3")
+    with pytest.raises(FileNotFoundError, match="is not finished"):
+        mean_scores(path.with_name("none.csv"), "test", "r")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", [{1: 0.4, 2: -0.1}, {}], ids=["values", "nothing"])
+def test_a_map_is_drawn_and_brings_no_window(targets_image, tmp_path, values):
+    from matplotlib import pyplot
+
+    draw_map(targets_image, values, tmp_path / "map.png", "four targets", "Pearson r")
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.slow
+def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
+    run_with_scores, targets_image, tmp_path, monkeypatch
+):
+    from matplotlib.figure import Figure
+
+    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
+    shown = []
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda figure, buffer, **_: shown.extend(
+            text.get_text() for text in figure.findobj(Text) if text.get_text()
+        ),
+    )
+    draw_run(run_with_scores, tmp_path / "map.png")
+    assert "run: sub-01, 2 targets, mean over 2 test runs" in shown
+    assert {"left", "right"} <= set(shown)
+
+
+def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="1"):
+        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
+    assert "its targets have no location in the brain" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_draws_the_scores_of_a_run(run_with_scores, targets_image, tmp_path):
+    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
+    with pytest.raises(SystemExit, match="0"):
+        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
+    assert (tmp_path / "map.png").stat().st_size > 10_000

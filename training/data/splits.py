@@ -1,0 +1,178 @@
+"""Splits of runs into training, validation (early stopping) and test.
+
+The unit of a split is the *episode*: runs that share it, for example the two halves of one episode,
+or one stimulus presented twice or to several subjects, are always on the same side. A split with
+one stimulus on two sides is rejected, because its test score would measure memorisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from training.config import Settings
+from training.data.prepared import Run
+
+SIDES = ("train", "validation", "test")
+
+
+class Selection(Settings):
+    """Runs of one side; unset fields select nothing.
+
+    Attributes
+    ----------
+    seasons, episodes, sessions : tuple of str
+        Runs of these.
+    runs : tuple of str
+        Runs whose name matches one of these patterns (``"ses-0*_task-s04*"``).
+    count : int
+        Number of episodes, drawn at random from the remaining ones.
+    fraction : float
+        Fraction of the remaining episodes, drawn at random, at least one.
+    """
+
+    seasons: tuple[str, ...] = ()
+    episodes: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    count: Annotated[int, Field(ge=0)] = 0
+    fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class SplitSettings(Settings):
+    """The test side is selected first, then validation from the rest; the remaining runs are
+    trained on.
+
+    Attributes
+    ----------
+    test, validation : Selection
+        Selection of held-out runs.
+    seed : int
+        Seed of random selections.
+    """
+
+    test: Selection = Selection()
+    validation: Selection = Selection(fraction=0.25)
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class Split:
+    """The runs on each side, in the order of the dataset."""
+
+    train: tuple[Run, ...]
+    validation: tuple[Run, ...]
+    test: tuple[Run, ...]
+
+    def names(self) -> dict[str, list[str]]:
+        """``subject/run`` on each side, for provenance."""
+        return {
+            side: [f"{run.subject}/{run.name}" for run in getattr(self, side)] for side in SIDES
+        }
+
+
+def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
+    """Assign each run to one side.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        All runs of the selected subjects.
+    settings : SplitSettings
+        Selection of held-out runs.
+
+    Raises
+    ------
+    ValueError
+        If a selection matches no run, a run is on two sides, two sides share a stimulus, or there
+        are no training or validation runs.
+
+    Examples
+    --------
+    >>> def run(name):
+    ...     return Run("sub-01", name, name, "", name[:6], name[:3], 0.0, 1.49, 480)
+    >>> runs = [run(f"s0{s}e0{e}{half}") for s in (1, 2) for e in (1, 2, 3) for half in "ab"]
+    >>> split = split_runs(runs, SplitSettings(test=Selection(seasons=["s02"])))
+    >>> [len(side) for side in (split.train, split.validation, split.test)]
+    [4, 2, 6]
+    """
+    generator = np.random.default_rng(settings.seed)
+    test = _select(runs, settings.test, "test", generator)
+    rest = [run for run in runs if run not in test]
+    validation = _select(rest, settings.validation, "validation", generator)
+    train = [run for run in rest if run not in validation]
+    split = Split(
+        *(tuple(run for run in runs if run in side) for side in (train, validation, test))
+    )
+    if not split.train:
+        raise ValueError("the split leaves nothing to train on; hold out less")
+    if not split.validation:
+        raise ValueError("the split leaves no validation runs, which decide when training stops")
+    _refuse_leaks(split)
+    return split
+
+
+def _select(
+    runs: Sequence[Run], selection: Selection, side: str, generator: np.random.Generator
+) -> list[Run]:
+    chosen: set[Run] = set()
+    for field in ("season", "episode", "session"):
+        for value in getattr(selection, field + "s"):
+            found = [run for run in runs if getattr(run, field) == value]
+            if not found:
+                known = sorted({getattr(run, field) for run in runs} - {""}) or ["none"]
+                raise ValueError(
+                    f"split: no run has {field} {value!r} for {side}; there are {_some(known)}"
+                )
+            chosen.update(found)
+    for pattern in selection.runs:
+        found = [run for run in runs if fnmatchcase(run.name, pattern)]
+        if not found:
+            raise ValueError(
+                f"split: no run matches {pattern!r} for {side}; there are "
+                f"{_some([run.name for run in runs])}"
+            )
+        chosen.update(found)
+    left = sorted({run.episode for run in runs} - {run.episode for run in chosen})
+    count = selection.count
+    if selection.fraction:
+        count += max(1, round(selection.fraction * len(left)))
+    if count > len(left):
+        raise ValueError(f"split: {count} episodes were requested for {side}, {len(left)} are left")
+    drawn = {left[i] for i in generator.permutation(len(left))[:count]}
+    chosen.update(run for run in runs if run.episode in drawn)
+    return [run for run in runs if run in chosen]
+
+
+def _refuse_leaks(split: Split) -> None:
+    """Reject an episode, or a moment of a stimulus, on two sides."""
+    side_of: dict[str, tuple[str, Run]] = {}
+    heard: dict[str, list[tuple[float, float, str, Run]]] = {}
+    for side in SIDES:
+        for run in getattr(split, side):
+            other_side, other = side_of.setdefault(run.episode, (side, run))
+            if other_side != side:
+                raise ValueError(
+                    f"the split would leak: {other.name} ({other.subject}, {other_side}) and "
+                    f"{run.name} ({run.subject}, {side}) belong to the same episode "
+                    f"{run.episode!r}, whose sounds overlap; hold out whole episodes or seasons"
+                )
+            stop = run.start + run.n_trs * run.tr
+            for other_start, other_stop, other_side, other in heard.setdefault(run.stimulus, []):
+                meet = run.tr == 0 or (run.start < other_stop and other_start < stop)
+                if other_side != side and meet:
+                    raise ValueError(
+                        f"the split would leak: {other.name} ({other_side}) and {run.name} "
+                        f"({side}) contain the same part of stimulus {run.stimulus!r}"
+                    )
+            heard[run.stimulus].append((run.start, stop, side, run))
+
+
+def _some(names: Sequence[str], n_shown: int = 1000) -> str:
+    more = f" and {len(names) - n_shown} more" if len(names) > n_shown else ""
+    return ", ".join(names[:n_shown]) + more

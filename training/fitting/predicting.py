@@ -1,0 +1,151 @@
+"""Predictions and features for windows and for whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.fast import FastSoundNet
+from training.data.prepared import Run
+from training.fitting.frozen import deepest_without_gradient, frames_in_pieces
+from training.fitting.starting_weights import head_name
+from training.fitting.windows import Batch, Window, WindowLoader, consecutive_windows
+
+SOUNDS_PER_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted and measured responses of windows of one subject.
+
+    Attributes
+    ----------
+    windows : tuple of Window
+        One per row.
+    predicted, measured : Tensor
+        ``(n_windows, n_trs, n_targets)``; NaN in `measured` where a subject lacks a target.
+    """
+
+    windows: tuple[Window, ...]
+    predicted: Tensor
+    measured: Tensor
+
+    @property
+    def subject(self) -> str:
+        return self.windows[0].run.subject
+
+
+class Predictor:
+    """An encoder with the data to predict.
+
+    Parameters
+    ----------
+    encoder : BrainEncoder
+        The model.
+    loader : WindowLoader
+        Source of audio and responses.
+    n_trs : int
+        Length of the windows used to predict whole runs. It affects only memory, except with
+        ``alignment="crop"``, where windows are independent as in the published models.
+    """
+
+    def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:
+        self.encoder = encoder
+        self.frozen_network = FastSoundNet(encoder.soundnet)
+        self.loader = loader
+        self.n_trs = n_trs
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.encoder.parameters()).device
+
+    def predict(self, windows: Sequence[Window]) -> Iterator[Prediction]:
+        """Predictions of windows, in as few batches as their shapes allow."""
+        for batch in self.loader.batches(windows):
+            features = self.features(batch)
+            name = head_name(self.encoder.read_out, batch.subject)
+            predicted = self.encoder.respond(features, name)[:, batch.context :]
+            yield Prediction(batch.windows, predicted, batch.bold.to(predicted.device))
+
+    def predict_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
+        """Predicted responses of each run, ``(n_trs, n_targets)``, in evaluation mode."""
+
+        def rows(windows: Sequence[Window]) -> Iterator[tuple[Sequence[Window], Tensor]]:
+            for prediction in self.predict(windows):
+                yield prediction.windows, prediction.predicted
+
+        return self._tables(runs, rows)
+
+    def features_of_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
+        """Features of the read-out, ``(n_trs, n_channels)`` each; equal stimuli are computed
+        once."""
+        keys = [(run.stimulus, run.start, run.n_trs) for run in runs]
+        different = dict(zip(keys, runs, strict=True))
+
+        def rows(windows: Sequence[Window]) -> Iterator[tuple[Sequence[Window], Tensor]]:
+            for batch in self.loader.batches(windows):
+                yield batch.windows, self.features(batch)[:, batch.context :]
+
+        tables = self._tables(list(different.values()), rows)
+        heard = dict(zip(different, tables, strict=True))
+        return [heard[key] for key in keys]
+
+    def features(self, batch: Batch) -> Tensor:
+        """Features of the read-out for a batch, including its context."""
+        sound = batch.sound.to(self.device)
+        if self.loader.frozen is not None:
+            stage, frames = self.loader.frozen.stage, sound
+        else:
+            lower = deepest_without_gradient(self.encoder)
+            if lower is None:
+                return self.encoder.features(sound, batch.n_trs, start=batch.start)
+            stage = lower
+            frames = frames_in_pieces(
+                self.frozen_network, lower, sound.shape[1], lambda start, stop: sound[:, start:stop]
+            )
+        return self.encoder.features_from(
+            stage.name, frames, batch.n_samples, batch.n_trs, start=batch.start
+        )
+
+    def _tables(
+        self,
+        runs: Sequence[Run],
+        rows: Callable[[Sequence[Window]], Iterator[tuple[Sequence[Window], Tensor]]],
+    ) -> list[NDArray[np.float32]]:
+        """Concatenated rows of whole runs."""
+        tables: list[NDArray[np.float32]] = []
+        with torch.no_grad(), _evaluation_mode(self.encoder):
+            for some in _together(runs):
+                windows = [consecutive_windows(run, self.n_trs) for run in some]
+                pieces: dict[Window, NDArray[np.float32]] = {}
+                for members, values in rows([window for own in windows for window in own]):
+                    pieces.update(zip(members, values.float().cpu().numpy(), strict=True))
+                tables.extend(np.concatenate([pieces[window] for window in own]) for own in windows)
+        return tables
+
+
+class _evaluation_mode:
+    """Context in evaluation mode; the mode of each module is restored afterwards."""
+
+    def __init__(self, encoder: BrainEncoder) -> None:
+        self.encoder = encoder
+
+    def __enter__(self) -> None:
+        self.was_training = [module for module in self.encoder.modules() if module.training]
+        self.encoder.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for module in self.was_training:
+            module.training = True
+
+
+def _together(runs: Sequence[Run]) -> list[Sequence[Run]]:
+    """Runs one by one, sounds in batches."""
+    size = SOUNDS_PER_BATCH if runs and runs[0].tr == 0 else 1
+    return [runs[first : first + size] for first in range(0, len(runs), size)]

@@ -1,0 +1,1 @@
+"""Maps: values of targets as tables, NIfTI images, surfaces and pictures of them."""
