@@ -28,7 +28,7 @@ from hear_brainsoundnet.masked import held_at, masked_frames
 from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool, pooled
 from hear_brainsoundnet.soundnet import SoundNet
-from hear_brainsoundnet.streaming import segments
+from hear_brainsoundnet.streaming import stream_frames
 
 SAMPLES_PER_PASS = 2**21  # an eighth takes up to twice as long; twice as many are no faster
 
@@ -234,7 +234,6 @@ class EmbeddingModel(nn.Module):
         ----------
         sound : Sound
             For example :class:`hear_brainsoundnet.audio.AudioFile`; it is read once, sequentially.
-            back.
         scene, timestamps : bool
             Kinds to compute.
 
@@ -254,7 +253,7 @@ class EmbeddingModel(nn.Module):
         one_thread_after_fork()
         network, like = self.network, next(self.soundnet.parameters())
         clip = self.padded_clip(sound)
-        heard = self.front_end.heard(sound, like)
+        prepared = self.front_end.prepared(sound, like)
         terms = self.scene_terms if scene else ()
         pools = [ScenePool(term) for term in terms]
         tracks = [
@@ -263,25 +262,25 @@ class EmbeddingModel(nn.Module):
         wanted = {pool.term.stage for pool in pools} | {track.stage.name for track in tracks}
         stages = [stage for name, stage in self.stages.items() if name in wanted]
 
-        for segment in segments(clip.n_padded, stages, self.samples_per_pass):
-            activations = network(heard.read(segment.start, segment.stop), wanted)
-            frames = {name: activations[name][:, :, segment.kept[name]] for name in wanted}
+        for frames in stream_frames(
+            network, stages, clip.n_padded, prepared.read, self.samples_per_pass
+        ):
             for pool in pools:
-                pool.add(frames[pool.term.stage])
+                pool.add(frames[pool.term.stage].values)
             for track in tracks:
-                track.add(frames[track.stage.name], segment.position[track.stage.name])
+                track.add(*frames[track.stage.name])
 
         embeddings = Embeddings()
         if scene:
             pooled = torch.cat([pool.result() for pool in pools], dim=1)
-            embeddings = Embeddings(scene=pooled.float().to(heard.source_device))
+            embeddings = Embeddings(scene=pooled.float().to(prepared.source_device))
         if timestamps:
             centres = self.centres(clip.within.start, clip.within.stop)
             frames_of_time = self._side_by_side(tracks, centres)
-            milliseconds = self.milliseconds(centres).to(heard.source_device)
+            milliseconds = self.milliseconds(centres).to(prepared.source_device)
             embeddings = Embeddings(
                 scene=embeddings.scene,
-                timestamps=frames_of_time.float().to(heard.source_device),
+                timestamps=frames_of_time.float().to(prepared.source_device),
                 timestamps_ms=milliseconds.repeat(sound.n_sounds, 1),
             )
         return embeddings

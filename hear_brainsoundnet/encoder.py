@@ -166,13 +166,14 @@ class BrainEncoder(nn.Module):
             As in :meth:`forward`.
         """
         frames = self.soundnet.continue_from(stage, known, [self.stage.name])[self.stage.name]
-        return self._on_tr_grid(self._transformed(frames), n_samples, n_trs, start).transpose(1, 2)
+        return self._on_tr_grid(self.transformed(frames), n_samples, n_trs, start).transpose(1, 2)
 
     def frames(self, audio: Tensor) -> Tensor:
         """The stage's activations, power transform applied, ``(n_sounds, channels, n_frames)``."""
-        return self._transformed(self.soundnet(audio, [self.stage.name])[self.stage.name])
+        return self.transformed(self.soundnet(audio, [self.stage.name])[self.stage.name])
 
-    def _transformed(self, frames: Tensor) -> Tensor:
+    def transformed(self, frames: Tensor) -> Tensor:
+        """Frames of the stage with the read-out's power transform applied."""
         return frames.sqrt() if self.read_out.power_transform == "sqrt" else frames
 
     def respond(self, features: Tensor, name: str | None = None) -> Tensor:
@@ -180,7 +181,7 @@ class BrainEncoder(nn.Module):
         delayed = F.pad(features.transpose(1, 2), (self.read_out.n_delays - 1, 0))
         return self.heads[name or self.read_out.names[0]](delayed).transpose(1, 2)
 
-    def frames_heard(self, n_samples: int, n_frames: int) -> range:
+    def frames_within(self, n_samples: int, n_frames: int) -> range:
         """The frames that are averaged, of the `n_frames` of a clip of `n_samples`.
 
         Those whose centres lie within the clip; the last one if the clip is too short to have any.
@@ -194,8 +195,8 @@ class BrainEncoder(nn.Module):
         if self.read_out.alignment == "mean":
             if n_trs != 1:
                 raise ValueError(f"sound responses have one row, {n_trs} were requested")
-            heard = self.frames_heard(n_samples, n_frames)
-            return frames[:, :, heard.start : heard.stop].mean(dim=2, keepdim=True)
+            within = self.frames_within(n_samples, n_frames)
+            return frames[:, :, within.start : within.stop].mean(dim=2, keepdim=True)
         if self.read_out.alignment == "crop":
             if n_frames < n_trs:
                 raise ValueError(

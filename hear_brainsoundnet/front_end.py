@@ -117,9 +117,9 @@ class FrontEnd(nn.Module):
             return self.resampler
         return cached_resampler(sound.sample_rate, self.target_rate)
 
-    def heard(self, sound: Sound, like: Tensor) -> HeardSound:
+    def prepared(self, sound: Sound, like: Tensor) -> PreparedSound:
         """The clip preprocessed for a network with weights `like`, to be read sequentially."""
-        return HeardSound(self, sound, like)
+        return PreparedSound(self, sound, like)
 
     def whole(
         self, audio: Tensor, grid: StageGeometry, shortest: int, two_frames: int, like: Tensor
@@ -142,7 +142,7 @@ class FrontEnd(nn.Module):
         Returns
         -------
         audio : Tensor
-            ``(n_sounds, n_longer)``: as from :meth:`HeardSound.read`, with more zeros.
+            ``(n_sounds, n_longer)``: as from :meth:`PreparedSound.read`, with more zeros.
         n_padded : Tensor
             int64 ``(1,)``: number of its samples that belong to the clips.
         """
@@ -167,7 +167,7 @@ class FrontEnd(nn.Module):
         return audio.to(like.dtype), n_padded
 
 
-class HeardSound:
+class PreparedSound:
     """Audio as input to a network: resampled, level-normalised, scaled, zero-padded at the end.
 
     It is read sequentially, like the :class:`Sound` it comes from; overlaps of successive chunks

@@ -13,17 +13,16 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from hear_brainsoundnet.audio import Sound, check_samples
+from hear_brainsoundnet.audio import Sound
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import SAMPLES_PER_PASS
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.front_end import cached_resampler
+from hear_brainsoundnet.front_end import FrontEnd
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at
-from hear_brainsoundnet.streaming import segments
+from hear_brainsoundnet.streaming import stream_frames
 
 
 def build_encoder(checkpoint: Checkpoint) -> BrainEncoder:
@@ -179,22 +178,16 @@ def _features(
 ) -> Tensor:
     """The result of ``encoder.features`` for the whole clip, shape ``(1, n_trs, channels)``."""
     weight = next(encoder.parameters())
-    resampler = cached_resampler(sound.sample_rate, encoder.sample_rate)
-    n_samples = resampler.n_out(sound.n_samples)
-    n_padded = max(n_samples, encoder.stage.shortest_input())
-    rows = _rows(encoder, n_samples, encoder.stage.n_frames(n_padded), n_trs, start)
-
-    def read(begin: int, end: int) -> Tensor:
-        samples = sound.read(begin, end)
-        check_samples(samples)
-        return samples.to(device=weight.device, dtype=weight.dtype)
-
-    for segment in segments(n_padded, [encoder.stage], samples_per_pass):
-        stop = min(segment.stop, n_samples)
-        audio = resampler.slice(read, sound.n_samples, segment.start, stop) * input_scale
-        frames = encoder.frames(F.pad(audio, (0, segment.stop - stop)))
-        name = encoder.stage.name
-        rows.add(frames[:, :, segment.kept[name]].transpose(1, 2), segment.position[name])
+    stage = encoder.stage
+    front_end = FrontEnd(encoder.sample_rate, encoder.sample_rate, input_scale, level=0)
+    prepared = front_end.prepared(sound, weight)
+    n_padded = max(prepared.n_samples, stage.shortest_input())
+    rows = _rows(encoder, prepared.n_samples, stage.n_frames(n_padded), n_trs, start)
+    for found in stream_frames(
+        encoder.soundnet, [stage], n_padded, prepared.read, samples_per_pass
+    ):
+        frames, first = found[stage.name]
+        rows.add(encoder.transformed(frames).transpose(1, 2), first)
     return rows.result().to(weight)
 
 
@@ -204,7 +197,7 @@ def _rows(
     """Accumulator of the features of an alignment, as defined by ``BrainEncoder.features``."""
     stage, read_out = encoder.stage, encoder.read_out
     if read_out.alignment == "mean":
-        return MeanFrame(encoder.frames_heard(n_samples, n_frames))
+        return MeanFrame(encoder.frames_within(n_samples, n_frames))
     steps = torch.arange(n_trs, dtype=torch.float64)
     if read_out.alignment == "crop":
         if n_frames < n_trs:
@@ -266,17 +259,17 @@ class FramesAt:
 class MeanFrame:
     """Mean over a range of frames, summed in float64, independent of the segmentation."""
 
-    def __init__(self, heard: range) -> None:
-        self.heard = heard
+    def __init__(self, averaged: range) -> None:
+        self.averaged = averaged
         self.sum: Tensor | float = 0.0
 
     def add(self, frames: Tensor, position: int) -> None:
         """Add frames ``(n_sounds, n_frames, channels)``, the first one at `position`."""
-        own = slice(max(0, self.heard.start - position), max(0, self.heard.stop - position))
+        own = slice(max(0, self.averaged.start - position), max(0, self.averaged.stop - position))
         self.sum = self.sum + frames[:, own].double().sum(dim=1, keepdim=True)
 
     def result(self) -> Tensor:
         """Shape ``(n_sounds, 1, channels)``, float64."""
-        mean = self.sum / len(self.heard)
+        mean = self.sum / len(self.averaged)
         assert isinstance(mean, Tensor)
         return mean

@@ -1,4 +1,6 @@
-"""Segmentation of a long clip into overlapping segments whose kept frames tile the whole clip's.
+"""Frames of a clip of any length, computed in passes of bounded size: :func:`stream_frames`.
+
+A long clip is divided into overlapping segments whose kept frames tile those of the whole clip.
 
 A segment begins at a multiple of the largest hop, so that its frames coincide with frames of the
 whole clip. Frames near an edge of a segment depend on zero padding where the clip has samples; they
@@ -9,8 +11,11 @@ is also the clip's. Every kept frame therefore equals the frame computed from th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
 
 from hear_brainsoundnet.geometry import StageGeometry
 
@@ -78,3 +83,73 @@ def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> I
             kept[stage.name] = slice(first - offset, last - offset)
             position[stage.name] = first
         yield Segment(start, stop, kept, position)
+
+
+class StageFrames(NamedTuple):
+    """Successive frames of one stage.
+
+    Attributes
+    ----------
+    values : Tensor
+        ``(n_sounds, channels, n_frames)``.
+    first : int
+        Position of the first of them among the frames of the whole clip.
+    """
+
+    values: Tensor
+    first: int
+
+
+class Stages(Protocol):
+    """A network that returns the activations of named stages, such as SoundNet."""
+
+    def __call__(self, audio: Tensor, stages: Collection[str], /) -> dict[str, Tensor]: ...
+
+
+def stream_frames(
+    network: Stages,
+    stages: Sequence[StageGeometry],
+    n_samples: int,
+    read: Callable[[int, int], Tensor],
+    longest: int,
+) -> Iterator[dict[str, StageFrames]]:
+    """Every frame of every stage once, in the order of time, equal to those of the whole clip.
+
+    Parameters
+    ----------
+    network : callable
+        In evaluation mode.
+    stages : sequence of StageGeometry
+        Requested stages, at least one.
+    n_samples : int
+        Length at the network's rate; every stage must yield at least one frame for it.
+    read : callable
+        Samples `start` to `stop` as the network expects them, ``(n_sounds, stop - start)``; starts
+        never decrease.
+    longest : int
+        Upper limit of samples in one pass; see :func:`segments`.
+
+    Yields
+    ------
+    dict of str to StageFrames
+        For each stage the frames of one pass; possibly none of a slow stage.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from hear_brainsoundnet.geometry import stage_geometry
+    >>> from hear_brainsoundnet.soundnet import SoundNet
+    >>> audio, conv5 = torch.zeros(1, 60_000), stage_geometry()["conv5"]
+    >>> passes = stream_frames(
+    ...     SoundNet().eval(), [conv5], 60_000, lambda start, stop: audio[:, start:stop], 40_000
+    ... )
+    >>> [(len(frames["conv5"].values[0, 0]), frames["conv5"].first) for frames in passes]
+    [(14, 0), (14, 14), (3, 28)]
+    """
+    names = [stage.name for stage in stages]
+    for segment in segments(n_samples, stages, longest):
+        activations = network(read(segment.start, segment.stop), names)
+        yield {
+            name: StageFrames(activations[name][:, :, segment.kept[name]], segment.position[name])
+            for name in names
+        }

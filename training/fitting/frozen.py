@@ -20,7 +20,7 @@ from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.fast import FastSoundNet
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
-from hear_brainsoundnet.streaming import segments
+from hear_brainsoundnet.streaming import stream_frames
 from training.data.prepared import INT16_SCALE, Prepared
 
 MOST_KEPT = 4_000_000_000  # bytes: 100 hours from conv4, 12 from conv2
@@ -121,8 +121,5 @@ def frames_in_pieces(
     Tensor
         ``(n_sounds, channels, n_frames)``.
     """
-    pieces = []
-    for segment in segments(n_samples, [stage], SAMPLES_PER_PASS):
-        frames = network(read(segment.start, segment.stop), [stage.name])[stage.name]
-        pieces.append(frames[:, :, segment.kept[stage.name]])
-    return torch.cat(pieces, dim=2)
+    pieces = stream_frames(network, [stage], n_samples, read, SAMPLES_PER_PASS)
+    return torch.cat([frames[stage.name].values for frames in pieces], dim=2)

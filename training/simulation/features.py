@@ -83,17 +83,21 @@ def soundnet_units(
 
     from hear_brainsoundnet.geometry import stage_geometry
     from hear_brainsoundnet.interpolation import frames_at
-    from hear_brainsoundnet.streaming import segments
+    from hear_brainsoundnet.streaming import stream_frames
 
     geometry = stage_geometry(soundnet.layers)[stage]
     sound = torch.from_numpy(audio.astype(np.float32))[None]
-    pieces = []
     with torch.no_grad():
-        for segment in segments(len(audio), [geometry], LONGEST_SEGMENT):
-            output = soundnet(sound[:, segment.start : segment.stop], [stage])[stage]
-            pieces.append(output[0, :, segment.kept[stage]].T)
+        pieces = stream_frames(
+            soundnet,
+            [geometry],
+            len(audio),
+            lambda start, stop: sound[:, start:stop],
+            LONGEST_SEGMENT,
+        )
+        frames = torch.cat([found[stage].values[0].T for found in pieces])
     onsets = torch.arange(n_trs, dtype=torch.float64) * tr * SAMPLE_RATE
-    return np.asarray(frames_at(torch.cat(pieces), geometry, onsets), dtype=np.float64)
+    return np.asarray(frames_at(frames, geometry, onsets), dtype=np.float64)
 
 
 def _frames(audio: NDArray[np.float64], hop: int) -> NDArray[np.float64]:

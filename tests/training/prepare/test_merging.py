@@ -25,8 +25,8 @@ def no_page(monkeypatch):
         path.write_text("page")
 
     for module in ("preparation", "merging"):
-        monkeypatch.setattr(f"training.{module}.write_summary", write)
-        monkeypatch.setattr(f"training.{module}.align_dataset", lambda dataset, progress: {})
+        monkeypatch.setattr(f"training.prepare.{module}.write_summary", write)
+        monkeypatch.setattr(f"training.prepare.{module}.align_dataset", lambda dataset, progress: {})
 
 
 def prepared_alone(tmp_path: Path, subject: str, settings=SETTINGS, exclude=(), **changes) -> Path:
