@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
@@ -13,6 +14,8 @@ from hear_brainsoundnet.command_line import printable
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS, Layer
 
+DEPTH = 2  # levels of the provenance that are shown
+CUT = "[...]"
 STAGE_COLUMNS = ("stage", "width", "hop", "first frame at", "receptive field", "shortest input")
 
 
@@ -47,16 +50,26 @@ def stage_table(layers: Sequence[Layer] = LAYERS, sample_rate: int = 22_050) -> 
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def describe(checkpoint: Checkpoint) -> str:
-    """The card of a checkpoint as text for a terminal, control characters escaped."""
+def describe(checkpoint: Checkpoint, *, full: bool = False) -> str:
+    """The card of a checkpoint as text for a terminal, control characters escaped.
+
+    With `full` nothing is shortened; otherwise long texts are cut after their first line, and the
+    provenance after its second level.
+    """
     card = checkpoint.card
+    depth = sys.maxsize if full else DEPTH
+
+    def text(value: str) -> str:
+        first, _, rest = (value or "not stated").partition("\n")
+        return value if full and rest else first + (f" {CUT}" if rest else "")
+
     lines = [
         f"{card.name}" + ("" if card.trained else "  (UNTRAINED: random weights)"),
         f"hash          {checkpoint.hash}",
         f"sample rate   {card.sample_rate} Hz",
         f"input scale   {card.input_scale:g}",
-        f"licence       {card.licence or 'not stated'}",
-        f"use           {card.use or 'not stated'}",
+        f"licence       {text(card.licence)}",
+        f"use           {text(card.use)}",
     ]
     if card.heads:
         lines.append("heads         " + ", ".join(f"{h.name} ({h.channels})" for h in card.heads))
@@ -73,7 +86,9 @@ def describe(checkpoint: Checkpoint) -> str:
     lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
     for title, values in (("scores", card.scores), ("provenance", card.provenance)):
         lines.append(f"{title}" + ("" if values else "    none"))
-        lines += outline(values)
+        lines += outline(values, depth=depth)
+    if not full and any(CUT in line for line in lines):
+        lines.append(f"{CUT}: shortened; --full shows all, --json for programs")
     return printable("\n".join(lines))
 
 
@@ -82,8 +97,10 @@ def card_as_json(checkpoint: Checkpoint) -> str:
     return json.dumps({"hash": checkpoint.hash, **checkpoint.card.document()}, indent=1)
 
 
-def outline(values: Mapping[str, JsonValue], indent: str = "  ") -> list[str]:
-    """Nested values as indented lines; hashes are truncated.
+def outline(
+    values: Mapping[str, JsonValue], indent: str = "  ", depth: int = sys.maxsize
+) -> list[str]:
+    """Nested values as indented lines, `depth` levels of them; hashes are truncated.
 
     Examples
     --------
@@ -94,11 +111,17 @@ def outline(values: Mapping[str, JsonValue], indent: str = "  ") -> list[str]:
         sources
           - name: voices, hours: 1.25
           - name: games, hours: 2
+    >>> print("\\n".join(outline({"seed": 0, "corpus": {"sources": sources}}, depth=2)))
+      seed: 0
+      corpus
+        sources: 2 [...]
     """
     lines = []
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}{key}", *outline(value, indent + "  ")]
+        if depth == 1 and isinstance(value, Mapping | list) and value:
+            lines.append(f"{indent}{key}: {len(value)} {CUT}")
+        elif isinstance(value, Mapping):
+            lines += [f"{indent}{key}", *outline(value, indent + "  ", depth - 1)]
         elif isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
             lines += [f"{indent}{key}", *(f"{indent}  - {_on_a_line(each)}" for each in value)]
         else:

@@ -35,11 +35,24 @@ class Neighbour:
     stop: float | None = None
 
 
+def z_scored(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """`queries` with each dimension z-scored over the rows of `scene`.
+
+    (Fewer than three rows give no spread: they are left as they are. Dimensions that are constant
+    over the rows are only shifted.)
+    """
+    if len(scene) < FEWEST:
+        return queries
+    mean, spread = scene.mean(axis=0), scene.std(axis=0)
+    found: np.ndarray = (queries - mean) / np.where(spread > 0, spread, 1)
+    return found
+
+
 def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """Cosine similarity of embeddings whose dimensions were z-scored over the rows of `scene`.
 
-    Without z-scoring, components shared by all recordings dominate the similarity. (Fewer than
-    three rows are not z-scored.)
+    Without z-scoring, components shared by all recordings dominate the similarity; see
+    :func:`z_scored`.
 
     Parameters
     ----------
@@ -59,11 +72,12 @@ def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
     >>> similarities(scene, np.array([[2.0, 0.0]])).round(2)
     array([[ 1.  ,  0.  , -0.71]])
     """
-    if len(scene) >= FEWEST:
-        mean, spread = scene.mean(axis=0), scene.std(axis=0)
-        spread = np.where(spread > 0, spread, 1)
-        scene, queries = (scene - mean) / spread, (queries - mean) / spread
-    found: np.ndarray = _directions(queries) @ _directions(scene).T
+    return cosines(z_scored(scene, queries), z_scored(scene, scene))
+
+
+def cosines(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Cosine of the angle between each query and each row, ``(n_queries, n_rows)``."""
+    found: np.ndarray = _directions(queries) @ _directions(rows).T
     return found.clip(-1, 1)
 
 

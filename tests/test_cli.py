@@ -128,6 +128,16 @@ def test_info_prints_the_card(run):
     assert re.search(r"hash +[0-9a-f]{64}", output)
 
 
+def test_info_in_full_names_every_source_of_the_training_data(run):
+    short, full = run("info")[1], run("info", "--full")[1]
+    assert len(short.splitlines()) < 100 < len(full.splitlines())
+    for source in load_checkpoint().card.provenance["corpus"]["sources"]:
+        assert f"name: {source['name']}" in full
+        assert f"name: {source['name']}" not in short
+    assert "Permission is hereby granted" in full  # the licence of the original
+    assert "--full shows all" in short
+
+
 def test_info_as_json_is_the_whole_card(run):
     status, output, _ = run("info", "--json")
     assert status == 0
@@ -155,11 +165,11 @@ def test_info_prints_no_control_characters_of_a_file(run, tmp_path):
         use=f"two\nlines {ESCAPES}",
     )
     write_checkpoint(path, card, SoundNet(card.layers))
-    for option in ((), ("--json",), ("--markdown",)):
+    for option in ((), ("--full",), ("--json",), ("--markdown",)):
         status, output, error = run("info", path, *option)
         assert (status, error) == (0, "")
         assert all(each.isprintable() or each == "\n" for each in output)
-    assert r"two" in run("info", path)[1].splitlines()[5]
+    assert "two [...]" in run("info", path)[1].splitlines()[5]
     assert r"\x1b[2J\x1b]0;title\x07\r\x9b1m\u202egnp\udc80" in run("info", path)[1]
 
 

@@ -26,7 +26,9 @@ def no_page(monkeypatch):
 
     for module in ("preparation", "merging"):
         monkeypatch.setattr(f"training.prepare.{module}.write_summary", write)
-        monkeypatch.setattr(f"training.prepare.{module}.align_dataset", lambda dataset, progress: {})
+        monkeypatch.setattr(
+            f"training.prepare.{module}.align_dataset", lambda dataset, progress: {}
+        )
 
 
 def prepared_alone(tmp_path: Path, subject: str, settings=SETTINGS, exclude=(), **changes) -> Path:

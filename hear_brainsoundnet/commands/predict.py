@@ -1,0 +1,149 @@
+"""The command ``predict``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, say
+from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
+
+if TYPE_CHECKING:
+    from hear_brainsoundnet.prediction_files import TargetImage
+
+
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PRED.h5")],
+    checkpoint: Annotated[str, typer.Option(help="A file or a name.")] = "default",
+    map_: Annotated[
+        bool, typer.Option("--map", help="Write PRED.NAME.nii.gz for each file, too.")
+    ] = False,
+    atlas: Annotated[
+        Path | None,
+        typer.Option(
+            help="Image of target ids for --map; by default CHECKPOINT.targets.nii.gz beside the "
+            "checkpoint."
+        ),
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="Read-out to use; by default all.")] = None,
+    start: Annotated[float, typer.Option(help="Onset of TR 0 in seconds of the audio.")] = 0.0,
+    n_trs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of TRs; by default those that begin within the audio."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite earlier predictions.")] = False,
+) -> None:
+    """Predict the fMRI responses to audio files with the read-out of a checkpoint.
+
+    PRED.h5 has one group per file and in it one dataset NAME/READ-OUT/prediction (n_trs, n_targets)
+    per read-out; target_ids and target_names label the columns. Maps are 0 where nothing is
+    predicted. The output is written completely or not at all.
+    """
+    from tqdm import tqdm
+
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.prediction import build_encoder, check_timing, predict_responses
+    from hear_brainsoundnet.prediction_files import (
+        PredictionFiles,
+        SoundInfo,
+        find_sounds,
+        map_path,
+    )
+
+    place = find_device(device)
+    try:
+        sounds = find_sounds(paths)
+        loaded = load_checkpoint(checkpoint)
+    except (ValueError, FileNotFoundError) as error:
+        raise WrongCall(str(error)) from error
+    encoder = build_encoder(loaded).to(place)
+    read_out = encoder.read_out
+    try:
+        check_timing(read_out, n_trs, start)
+    except ValueError as error:
+        raise WrongCall(str(error)) from error
+    if subject is not None:
+        check_choice("--subject", subject, read_out.names)
+    names = read_out.names if subject is None else (subject,)
+    if out.suffix != ".h5" or out.is_dir():
+        raise WrongCall(f"--out must be the name of a file that ends in .h5, got {out}")
+    for path in (out, *(map_path(out, sound.name) for sound in sounds if map_)):
+        if path.exists() and not force:
+            raise WrongCall(f"{path} exists; use --force to overwrite")
+    image = _find_target_image(checkpoint, atlas, read_out.target_ids, names) if map_ else None
+    if atlas is not None and not map_:
+        raise WrongCall("--atlas is the image of --map, which was not asked for")
+
+    n_done = n_failed = 0
+    bar = tqdm(total=len(sounds), unit="file", disable=None, file=sys.stderr)
+    try:
+        with bar, PredictionFiles(out, loaded.card, loaded.hash, image) as files:
+            for sound in sounds:
+                try:
+                    with AudioFile(sound.path) as audio:
+                        predictions = predict_responses(
+                            encoder,
+                            audio,
+                            input_scale=loaded.card.input_scale,
+                            names=names,
+                            n_trs=n_trs,
+                            start=start,
+                        )
+                except (ValueError, OSError) as error:
+                    n_failed += 1
+                    reason = " ".join(str(error).split())
+                    bar.write(f"{PROGRAM}: {sound.path.name}: {reason}", file=sys.stderr)
+                else:
+                    for finding in audio.findings():
+                        bar.write(f"{PROGRAM}: {sound.path.name}: {finding}", file=sys.stderr)
+                    info = SoundInfo(
+                        sound.name, str(sound.path), audio.sample_rate, audio.n_samples, start
+                    )
+                    files.add(info, {name: rows.numpy() for name, rows in predictions.items()})
+                n_done += 1
+                bar.update()
+    except OSError as error:
+        raise OSError(
+            f"cannot write predictions to {out}: {error.strerror or error}; nothing was kept"
+        ) from error
+    except KeyboardInterrupt:
+        bar.close()
+        raise Interrupted(f" after {n_done} of {len(sounds)} files; nothing was kept") from None
+    if n_failed < len(sounds):
+        typer.echo(
+            f"{len(sounds) - n_failed} of {len(sounds)} files predicted with {loaded.card.name} "
+            f"[{loaded.hash[:12]}], read-out {', '.join(names)}, on {place}: {out}"
+        )
+    if n_failed:
+        written = "" if n_failed < len(sounds) else f"; {out} was not written"
+        say(PROGRAM, f"{n_failed} of {len(sounds)} files could not be predicted{written}")
+        raise typer.Exit(1)
+
+
+def _find_target_image(
+    checkpoint: str, atlas: Path | None, target_ids: Sequence[int], names: Sequence[str]
+) -> TargetImage:
+    from hear_brainsoundnet.prediction_files import TargetImage, targets_path
+
+    if len(names) > 1:
+        raise WrongCall(
+            f"--map shows one read-out and the checkpoint has {', '.join(names)}; choose one with "
+            "--subject"
+        )
+    path = targets_path(Path(checkpoint)) if atlas is None else atlas
+    if atlas is None and not path.exists():
+        raise WrongCall(
+            f"--map needs an image whose voxel values are target ids: put it beside the checkpoint "
+            f"as {path} (python -m training export writes it there), or give it with --atlas FILE"
+        )
+    try:
+        return TargetImage(path, target_ids)
+    except FileNotFoundError as error:
+        raise WrongCall(str(error)) from error
