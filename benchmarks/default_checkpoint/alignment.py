@@ -189,7 +189,7 @@ def _document(
         )
     return {
         "title": "Alignment with responses to 165 natural sounds",
-        "command": "python -m benchmarks.default_checkpoint align --pretrained FILE --data DATA "
+        "command": "python -m benchmarks default-checkpoint align --pretrained FILE --data DATA "
         "--out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
         "rows": rows,

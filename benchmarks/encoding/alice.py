@@ -147,7 +147,7 @@ def run_alice(
     n_shifts = n_trs - 1
     return {
         "title": f"alice from {start}: six regions of {n_heard} listeners to a story",
-        "command": f"python -m benchmarks.encoding alice --start {start} --data DATA --out WORK",
+        "command": f"python -m benchmarks encoding alice --start {start} --data DATA --out WORK",
         "seeds": {"fits": [0]},
         "settings": {
             "start": start,

@@ -109,7 +109,7 @@ def run_alice_commands(data: Path, out: Path, *, n_listeners: int | None = None)
     )
     return {
         "title": f"alice by the command line: {len(prepared.subjects)} listeners",
-        "command": "python -m benchmarks.encoding alice-commands --data DATA --out WORK",
+        "command": "python -m benchmarks encoding alice-commands --data DATA --out WORK",
         "seeds": {"fits": [0], "permutations": [0]},
         "rows": [*_rows(evaluation), *_left_out_rows(left_out)],
         "tables": [
@@ -180,7 +180,7 @@ def run_natsound165_commands(
     commands.run(*("report", evaluation, comparison, "--out", report), makes=report / "index.html")
     return {
         "title": "natsound165 by the command line: six components, ten splits",
-        "command": "python -m benchmarks.encoding natsound165-commands --data DATA --out WORK",
+        "command": "python -m benchmarks encoding natsound165-commands --data DATA --out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
         "rows": _split_rows(evaluation, tuple(models)),
         "tables": [

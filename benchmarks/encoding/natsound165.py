@@ -154,7 +154,7 @@ def run_natsound165(
     control = permuted_control(prepared, features[stages[0]], splits, n_permutations)
     return {
         "title": f"natsound165 from {start}: six components of the responses to 165 natural sounds",
-        "command": f"python -m benchmarks.encoding natsound165 --start {start} --data DATA "
+        "command": f"python -m benchmarks encoding natsound165 --start {start} --data DATA "
         "--out WORK",
         "seeds": {"splits": list(seeds), "fits": list(seeds), "shuffles": [0]},
         "settings": {

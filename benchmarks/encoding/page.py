@@ -26,11 +26,11 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.encoding",
+        program="python -m benchmarks encoding",
         heading=[
             "# Brain encoding",
             "",
-            "Written by `python -m benchmarks.encoding page`; not to be edited. All numbers: the "
+            "Written by `python -m benchmarks encoding page`; not to be edited. All numbers: the "
             "JSON files in the folder `results`.",
         ],
         names=EXPERIMENTS,

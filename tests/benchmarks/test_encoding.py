@@ -149,7 +149,7 @@ def test_estimate_is_the_median_over_splits_then_the_mean_over_components():
 
 DOCUMENT = {
     "title": "simulated: a brain whose truth is known",
-    "command": "python -m benchmarks.encoding simulated --out WORK",
+    "command": "python -m benchmarks encoding simulated --out WORK",
     "rows": [{"model": "frozen", "r": 0.12345}, {"model": "tuned", "r": float("nan"), "n": 3}],
     "notes": ["Made up."],
 }

@@ -44,7 +44,7 @@ RULES = (
         HOURS + "two steps of it",
         "schedule.steps=2 schedule.calibration_steps=1 crops.recordings_per_step=3 crops.seconds=1",
     ),
-    Rule("README", r".*benchmarks\.hear run", "five seeds", "--seeds 1"),
+    Rule("README", r".*benchmarks hear run", "five seeds", "--seeds 1"),
     Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
     Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
