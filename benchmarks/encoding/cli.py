@@ -35,35 +35,19 @@ def named_after(experiment: str, start: str) -> str:
 
 
 @benchmark.experiment
-def natsound165(data: Data, out: Out, start: Start = UNTRAINED) -> Named:
-    """Six response components to 165 natural sounds."""
+def natsound165(data: Data, out: Out) -> Named:
+    """Six response components to 165 natural sounds: a frozen and a fine-tuned network."""
     from benchmarks.encoding.natsound165 import run_natsound165
 
-    yield named_after("natsound165", start), run_natsound165(data, out, start=start)
+    yield "natsound165", run_natsound165(data, out)
 
 
 @benchmark.experiment
-def alice(data: Data, out: Out, start: Start = UNTRAINED) -> Named:
-    """Six regions of 27 listeners to a story."""
+def alice(data: Data, out: Out) -> Named:
+    """Six regions of 27 subjects who listened to a story."""
     from benchmarks.encoding.alice import run_alice
 
-    yield named_after("alice", start), run_alice(data, out, start=start)
-
-
-@benchmark.experiment
-def alice_commands(data: Data, out: Out) -> Named:
-    """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` only."""
-    from benchmarks.encoding.evaluated import run_alice_commands
-
-    yield "alice-commands", run_alice_commands(data, out)
-
-
-@benchmark.experiment
-def natsound165_commands(data: Data, out: Out) -> Named:
-    """The natural sounds by the same commands, frozen and fine-tuned over ten splits."""
-    from benchmarks.encoding.evaluated import run_natsound165_commands
-
-    yield "natsound165-commands", run_natsound165_commands(data, out)
+    yield "alice", run_alice(data, out)
 
 
 @benchmark.experiment

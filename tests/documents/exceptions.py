@@ -52,8 +52,8 @@ RULES = (
          "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
     Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
-    Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few listeners, "
-         "sounds and epochs"),
+    Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few subjects, "
+         "splits and epochs"),
     Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "the README's lines run the same "
          "commands on a small task"),
     Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "
