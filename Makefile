@@ -33,11 +33,11 @@ AUDIO ?=
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
-	$(BIN)/python -m benchmarks.demo --out demo $(if $(AUDIO),--audio "$(AUDIO)")
+	$(BIN)/python -m benchmarks demo nearest --out demo $(if $(AUDIO),--audio "$(AUDIO)")
 
 train-demo: $(VENV)/.with-training $(if $(AUDIO),,espeak)
 	rm -rf train-demo
-	$(BIN)/python -m benchmarks.demo.train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
+	$(BIN)/python -m benchmarks demo train --out train-demo $(if $(AUDIO),--audio "$(AUDIO)")
 
 # One thread for each of several processes: more would take turns.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -84,7 +84,7 @@ UNALIGNED := "random weights=untrained" "pretrained=$(PRETRAINED)" soundnet=soun
   "default=$(MIXED)"
 CONTENDERS := $(UNALIGNED) "natural-sounds=$(DEFAULT)/aligned.safetensors"
 TRAINING := $(BIN)/python -m training
-MADE := $(BIN)/python -m benchmarks.default_checkpoint
+MADE := $(BIN)/python -m benchmarks default-checkpoint
 SHARE ?= 0.5
 COMMITTED ?=
 NUMBERS := $(if $(COMMITTED),--committed,--results $(DEFAULT)/results)
@@ -115,10 +115,10 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \
 	  make-speech-commands; do \
-	  $(BIN)/python -m benchmarks.hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
+	  $(BIN)/python -m benchmarks hear tasks $$task --out $(DEFAULT)/tasks || exit 1; done
 	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) $(CONTENDERS)
 	$(MADE) natural-sounds --out $(DEFAULT) $(NUMBERS) $(UNALIGNED)
-	$(BIN)/python -m benchmarks.hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
+	$(BIN)/python -m benchmarks hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
 	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
 	  --out $(DEFAULT)/ablation $(NUMBERS)
 	$(MADE) ship pretrained $(PRETRAINED) $(NUMBERS)

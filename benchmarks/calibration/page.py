@@ -17,11 +17,11 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.calibration",
+        program="python -m benchmarks calibration",
         heading=[
             "# Calibration of the statistics",
             "",
-            "Written by `python -m benchmarks.calibration page`; not to be edited. All numbers: "
+            "Written by `python -m benchmarks calibration page`; not to be edited. All numbers: "
             "the JSON files in the folder `results`.",
         ],
         names=EXPERIMENTS,

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.correspondence run MODEL``, then ``page``."""
+"""Models against responses, yardsticks, speed, and their page."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import add_page, run_benchmark
 from benchmarks.correspondence.page import SPEED, YARDSTICKS, write_page
-from benchmarks.places import Committed, Places, Results
-from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import new_app
+from benchmarks.program import Benchmark, Named
 from hear_brainsoundnet.features import PRESETS
 
-PROGRAM = "python -m benchmarks.correspondence"
-PLACES = Places("correspondence")
-
-app = new_app(PROGRAM, "Prediction of brain responses from the stages of a network.")
+benchmark = Benchmark("correspondence", write_page)
+app = benchmark.app
 
 Data = Annotated[
     Path | None,
@@ -26,7 +21,7 @@ Data = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder for cached activations.")]
 
 
-@app.command()
+@benchmark.experiment
 def run(
     models: Annotated[
         list[str],
@@ -57,44 +52,28 @@ def run(
             f"({PRESETS['default'].level:g}); 0 disables it."
         ),
     ] = 0.0,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """Measure models against responses to sounds, or against time series."""
-    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.runs import run_model
 
     for model in models:
-        name, document = run_model(model, checkpoint, on, data, archive, out, splits, level)
-        typer.echo(write_result(numbers, name, document))
+        yield run_model(model, checkpoint, on, data, archive, out, splits, level)
 
 
-@app.command()
-def yardsticks(
-    out: Out, data: Data = None, results: Results = None, committed: Committed = False
-) -> None:
+@benchmark.experiment
+def yardsticks(out: Out, data: Data = None) -> Named:
     """Remeasure the published simple baselines."""
-    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.runs import SOUNDS
     from benchmarks.correspondence.yardsticks import yardstick_document
 
     if data is None:
         raise ValueError("yardsticks need the sounds; give --data or set BRAINSOUNDNET_DATA")
-    typer.echo(write_result(numbers, YARDSTICKS, yardstick_document(data / SOUNDS, out)))
+    yield YARDSTICKS, yardstick_document(data / SOUNDS, out)
 
 
-@app.command()
-def speed(results: Results = None, committed: Committed = False) -> None:
+@benchmark.experiment
+def speed() -> Named:
     """Time 5,000 voxels here and with scikit-learn, jointly and one by one; takes a minute."""
-    numbers = PLACES.results(results, committed)
     from benchmarks.correspondence.speed import speed_document
 
-    typer.echo(write_result(numbers, SPEED, speed_document()))
-
-
-add_page(app, PLACES, write_page)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; errors are one line and an exit status."""
-    run_benchmark(app, PROGRAM, arguments)
+    yield SPEED, speed_document()

@@ -17,7 +17,7 @@ YARDSTICKS, SPEED = "yardsticks", "speed"
 HEADING = [
     "# Model-brain correspondence",
     "",
-    "Written by `python -m benchmarks.correspondence page`; not to be edited. All numbers: the "
+    "Written by `python -m benchmarks correspondence page`; not to be edited. All numbers: the "
     "JSON files in the folder `results`. The method is that of Tuckute, Feather, Boebinger & "
     "McDermott 2023 (PLoS Biology 21, e3002366).",
 ]
@@ -66,7 +66,7 @@ def write_page(results: Path, page: Path) -> Path:
     documents = {name: document for name, document in read.items() if document is not None}
     if not documents:
         raise FileNotFoundError(
-            f"no results in {results}; run first: python -m benchmarks.correspondence --help"
+            f"no results in {results}; run first: python -m benchmarks correspondence --help"
         )
     lines = list(HEADING)
     models = [each for each in documents.values() if "on" in each.get("details", {})]

@@ -23,7 +23,7 @@ it selects 1e-17 where explicit refitting without each sound does not. Here such
 as zero, the limit in exact arithmetic. And penalties far above the largest or far below the
 smallest eigenvalue have errors that agree to the last digits: scikit-learn's selection depends on
 rounding; here the first in the given order of those equal to 12 digits is selected. Otherwise the
-selections are the same; ``python -m benchmarks.correspondence speed`` counts how often.
+selections are the same; ``python -m benchmarks correspondence speed`` counts how often.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def run_model(
     where = on if prepared is None else prepared.info.name
     document: dict[str, Any] = {
         "title": f"{model.name} on {where}",
-        "command": f"python -m benchmarks.correspondence run {name} "
+        "command": f"python -m benchmarks correspondence run {name} "
         + (f"--checkpoint {Path(checkpoint).name} " if checkpoint else "")
         + (f"--level {level:g} " if level else "")
         + f"--on {_shown(on, prepared)} --data DATA --out WORK",

@@ -101,7 +101,7 @@ def yardstick_document(folder: Path, cache: Path | None) -> dict[str, Any]:
     """The document for the results page."""
     return {
         "title": "Yardsticks of natsound165, measured again",
-        "command": "python -m benchmarks.correspondence yardsticks --data DATA --out WORK",
+        "command": "python -m benchmarks correspondence yardsticks --data DATA --out WORK",
         "seeds": {"splits": [0]},
         "rows": measure_yardsticks(folder, cache),
         "notes": [

@@ -96,7 +96,7 @@ def measure_ablation(
         rows.append(row)
     return {
         "title": "What each part of the pretraining brings",
-        "command": "python -m benchmarks.default_checkpoint ablation --corpus CORPUS --data DATA "
+        "command": "python -m benchmarks default-checkpoint ablation --corpus CORPUS --data DATA "
         "--tasks TASKS --out WORK",
         "seeds": {"pretraining": list(seeds), "splits": [0]},
         "rows": rows,

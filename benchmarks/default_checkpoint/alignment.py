@@ -32,11 +32,12 @@ from benchmarks.default_checkpoint.natural_sounds import estimate, scene_embeddi
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.encoding.fits import Fitted, fitted
-from benchmarks.encoding.natsound165_models import N_TEST, N_VALIDATION, split_of, split_settings
+from benchmarks.encoding.natsound165 import N_TEST, N_VALIDATION
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.data.prepared import Prepared
+from training.data.splits import SplitSettings, split_runs
 from training.fitting.averaging import averaged
 from training.fitting.recipe import FitRecipe
 
@@ -73,6 +74,11 @@ def alignment_recipe(prepared: Prepared, condition: Condition, start: Path, seed
             "seed": seed,
         }
     )
+
+
+def split_settings(seed: int) -> dict[str, Any]:
+    """One of the splits; the test sounds depend only on the seed."""
+    return {"test": {"count": N_TEST}, "validation": {"count": N_VALIDATION}, "seed": seed}
 
 
 def aligned_soundnet(run: Fitted) -> SoundNet:
@@ -147,7 +153,7 @@ def measure_alignment(
 
 def halves(prepared: Prepared, seed: int) -> Split:
     """Indices of the training sounds (validation included), and of the test sounds."""
-    split = split_of(prepared, seed)
+    split = split_runs(prepared.runs, SplitSettings.model_validate(split_settings(seed)))
     places = {run: place for place, run in enumerate(prepared.runs)}
     learned = sorted(places[run] for run in (*split.train, *split.validation))
     return Split(np.array(learned), np.array(sorted(places[run] for run in split.test)))
@@ -189,7 +195,7 @@ def _document(
         )
     return {
         "title": "Alignment with responses to 165 natural sounds",
-        "command": "python -m benchmarks.default_checkpoint align --pretrained FILE --data DATA "
+        "command": "python -m benchmarks default-checkpoint align --pretrained FILE --data DATA "
         "--out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
         "rows": rows,

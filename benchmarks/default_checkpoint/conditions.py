@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.baselines.spectrotemporal import SpectroTemporal
 from benchmarks.correspondence.natsound165 import components
-from benchmarks.default_checkpoint.sounds import FOLDER, NaturalSounds
+from benchmarks.default_checkpoint.sounds import NaturalSounds
+from benchmarks.encoding.natsound165 import FOLDER
 from training.data.prepared import Prepared
 from training.prepare.preparation import PrepareRecipe, prepare
 

@@ -78,7 +78,7 @@ def measure_natural_sounds(
     words = shlex.join(f"{name}=CHECKPOINT" for name in hashes)
     return {
         "title": "Responses to 165 natural sounds",
-        "command": "python -m benchmarks.default_checkpoint natural-sounds --data DATA --out WORK "
+        "command": "python -m benchmarks default-checkpoint natural-sounds --data DATA --out WORK "
         f"{words}",
         "seeds": {"splits": list(range(len(random_splits(len(sounds.audio)))))},
         "rows": rows,

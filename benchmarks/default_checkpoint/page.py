@@ -52,11 +52,11 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.default_checkpoint",
+        program="python -m benchmarks default-checkpoint",
         heading=[
             "# The default checkpoint",
             "",
-            "Written by `python -m benchmarks.default_checkpoint page`; not to be edited, but for "
+            "Written by `python -m benchmarks default-checkpoint page`; not to be edited, but for "
             f"[{TRIED.name}]({TRIED.name}). All numbers: the JSON files in the folder "
             "`results`. `make default-checkpoint` makes corpus, pretraining, alignment, controls, "
             "tables and files anew.",

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from benchmarks.default_checkpoint.alignment import SETTINGS, aligned_soundnet
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.encoding.fits import fitted
-from benchmarks.encoding.natsound165_models import N_VALIDATION
+from benchmarks.encoding.natsound165 import N_VALIDATION
 from hear_brainsoundnet.card import Card, joined_licences
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from training.fitting.averaging import averaged

@@ -13,12 +13,10 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.encoding.natsound165_models import prepare_sounds
+from benchmarks.encoding.natsound165 import FOLDER, prepare_sounds
 from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.level import brought_to
 from training.data.prepared import INT16_SCALE, Prepared
-
-FOLDER = Path("fmri", "natsound165")  # in the folder of the real recordings
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def measure_tasks(
     presets : sequence of str
         Scene expressions of the package, or names of presets.
     tasks_folder : Path
-        Folder of tasks made by ``python -m benchmarks.hear tasks``.
+        Folder of tasks made by ``python -m benchmarks hear tasks``.
     work : Path
         Folder for embeddings.
     """
@@ -138,4 +138,4 @@ def _command(names: Sequence[str], presets: Sequence[str]) -> str:
     words = ["--tasks", "TASKS", "--out", "WORK"]
     words += [word for preset in presets for word in ("--scene", preset)]
     words += [f"{name}=CHECKPOINT" for name in names]
-    return f"python -m benchmarks.default_checkpoint tasks {shlex.join(words)}"
+    return f"python -m benchmarks default-checkpoint tasks {shlex.join(words)}"

@@ -1,7 +1,4 @@
-"""``python -m benchmarks.demo.train``: from simulated fMRI to a checkpoint.
-
-Runs the same commands as for real data, one after the other, and prints each with its duration.
-"""
+"""From simulated fMRI to a checkpoint, by the same commands as for real data."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -29,13 +25,18 @@ BRAIN = (
 )
 
 
-def demo(
-    audio: Annotated[
-        Path | None, typer.Option(help="Folder of recordings; by default synthetic.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Output folder, new or empty.")] = Path("train-demo"),
-) -> None:
-    """Simulate a brain's responses, fit an encoder to them, export and use it."""
+def train_on_simulation(audio: Path | None, out: Path) -> None:
+    """Simulate a brain's responses, fit an encoder to them, export and use it.
+
+    Prints each command with its duration.
+
+    Parameters
+    ----------
+    audio : Path, optional
+        Folder of recordings; by default synthetic ones made in ``out/sounds``.
+    out : Path
+        Output folder, new or empty.
+    """
     if out.exists() and any(out.iterdir()):
         typer.echo(f"{out} is not empty; remove it or choose another --out", err=True)
         raise typer.Exit(2)
@@ -82,7 +83,3 @@ def _in_this_python(words: list[str]) -> list[str]:
     if words[0] == PLUGIN:
         return [sys.executable, "-m", "hear_brainsoundnet", *words[1:]]
     return [sys.executable, *words[1:]]
-
-
-if __name__ == "__main__":
-    typer.run(demo)

@@ -3,7 +3,7 @@
 Selecting a preset on the tasks of a results page would bias that page. These tasks are of the same
 kinds (sound classes, speakers, short words, instruments, notes, onsets) and share no recording,
 vocabulary or class list with them; they are made from a pretraining corpus and from free
-synthesisers. ``python -m benchmarks.development tasks`` makes them, ``measure`` compares
+synthesisers. ``python -m benchmarks development tasks`` makes them, ``measure`` compares
 checkpoints and scene expressions.
 
 Most of the clips are cut from recordings of the networks' pretraining corpus, without labels. Their

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.development tasks | measure``."""
+"""Making the development tasks, and measuring candidates on them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import run_benchmark
-from benchmarks.places import Committed, Places, Results
-from hear_brainsoundnet.command_line import WrongCall, new_app
+from benchmarks.program import Benchmark, Named, named_checkpoints
+from hear_brainsoundnet.command_line import WrongCall
 
-PROGRAM = "python -m benchmarks.development"
-PLACES = Places("default_checkpoint")  # whose page has the table
+benchmark = Benchmark("development", folder="default_checkpoint")  # whose page has the table
+app = benchmark.app
 PRESETS_LEVEL = "preset"
-app = new_app(PROGRAM, "Development tasks for selecting presets, recipes and checkpoints.")
 
 
 @app.command()
@@ -33,7 +31,7 @@ def tasks(
         typer.echo(folder)
 
 
-@app.command()
+@benchmark.experiment
 def measure(
     checkpoints: Annotated[list[str], typer.Argument(help="NAME=FILE each; FILE may be a name.")],
     tasks: Annotated[Path, typer.Option(help="Folder of the tasks.")],
@@ -48,28 +46,21 @@ def measure(
     task: Annotated[
         list[str] | None, typer.Option(help="Only this task of scenes, such as kind; repeat it.")
     ] = None,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """Compare checkpoints and scene expressions; each is compared with the first."""
-    numbers = PLACES.results(results, committed)
     from benchmarks.development.embeddings import Candidate
     from benchmarks.development.measure import measure as measure_all
-    from benchmarks.results import write_result
     from benchmarks.results_page import format_table
 
-    if wrong := [each for each in checkpoints if "=" not in each]:
-        raise WrongCall(f"expected NAME=FILE, got {wrong[0]!r}")
-    named = [each.split("=", 1) for each in checkpoints]
     candidates = [
         Candidate(name, path, expression, _level(text))
         for (name, path), text, expression in product(
-            named, level or [PRESETS_LEVEL], scene or ["default"]
+            named_checkpoints(checkpoints).items(), level or [PRESETS_LEVEL], scene or ["default"]
         )
     ]
     document = measure_all(candidates, tasks, out / "embeddings", task or ())
     typer.echo("\n".join(format_table(document["rows"])))
-    typer.echo(write_result(numbers, "development", document))
+    yield "development", document
 
 
 def _level(text: str) -> float | None:
@@ -79,8 +70,3 @@ def _level(text: str) -> float | None:
         return float(text)
     except ValueError as error:
         raise WrongCall(f"--level: expected a number or {PRESETS_LEVEL}, got {text!r}") from error
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; errors are one line and an exit status."""
-    run_benchmark(app, PROGRAM, arguments)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.hear.tasks.scene_task import SceneTask
 from training.corpus.corpus import SAMPLE_RATE
 
-COMMAND = "python -m benchmarks.development tasks"
+COMMAND = "python -m benchmarks development tasks"
 SCENES, FRAMES = "tasks", "frames"  # folders of tasks
 PREFIX, SUFFIX = "development_", "-1.0.0-full"
 

@@ -48,7 +48,7 @@ def measure(
     ----------
     candidates : sequence of Candidate
     tasks_folder : Path
-        Output of ``python -m benchmarks.development tasks``.
+        Output of ``python -m benchmarks development tasks``.
     cache : Path
         Folder for cached embeddings, so that another expression costs only its regressions.
     task_names : sequence of str
@@ -169,4 +169,4 @@ def command(candidates: Sequence[Candidate]) -> str:
         for word in ("--level", "preset" if level is None else f"{level:g}")
     ]
     words += [f"{name}=CHECKPOINT" for name in dict.fromkeys(each.name for each in candidates)]
-    return f"python -m benchmarks.development measure {shlex.join(words)}"
+    return f"python -m benchmarks development measure {shlex.join(words)}"

@@ -1,299 +1,249 @@
-"""Twelve minutes of *Alice in Wonderland*, 27 listeners, six regions (Brennan et al. 2016).
+"""Twelve minutes of *Alice in Wonderland*, 27 subjects, six regions (Brennan et al. 2016).
 
 The story's audio is not available. The stimulus is a stand-in: each word synthesised by espeak-ng
-at its onset in the published TextGrid, see :mod:`benchmarks.encoding.story`. Scores are limited by
-that stand-in.
-
-TR 0 of the files is 20 s into the padded story. The network's read-out is trained on the first six
-minutes, its stage is selected on the next one and a half, and the last four are predicted.
+at its onset in the published TextGrid, see :mod:`benchmarks.encoding.story`; scores are limited by
+that. TR 0 of the files is 20 s into the padded story.
 """
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import yaml
 
-from benchmarks.encoding.alice_baselines import from_others, from_power, from_regressors
-from benchmarks.encoding.alice_data import (
-    HIGH_PASS_S,
-    REGIONS,
-    SEGMENTS,
-    START_S,
-    TR,
-    Courses,
-    list_files,
-    prepare_story,
-    recordings,
-    speak_story,
-    without_drifts,
-)
-from benchmarks.encoding.fits import Fitted, checkpoint_of, fitted
-from benchmarks.encoding.story import espeak_version
+from benchmarks.encoding.commands import EVERYBODY, Commands, comparison_rows
+from benchmarks.encoding.story import read_tier, write_story
 from training.data.prepared import Prepared
-from training.fitting.recipe import FitRecipe
-from training.scores import pearson_r
-from training.statistics import null_scores, p_values
+from training.evaluation.folders import EvaluationInfo, PartitionInfo, read_info, read_table
+from training.prepare.preparation import PrepareRecipe, prepare
 
-logger = logging.getLogger(__name__)
+TR, START_S = 2.0, 20.0
+REGIONS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
+# Seconds of the padded story; at least 15 s apart for delays and receptive fields.
+SEGMENTS = {"train": (20.0, 390.0), "validation": (405.0, 500.0), "test": (515.0, 744.0)}
+HIGH_PASS_S = 128.0
+RECIPE = {
+    "start": "untrained",
+    "train_from": "none",
+    "read_out": {"stage": "pool5", "n_delays": 5, "initial": "ridge"},  # ten seconds
+    "windows": {"n_trs": 60},
+    "split": {"test": {"episodes": ["test"]}, "validation": {"episodes": ["validation"]}},
+    "optimiser": {"max_epochs": 0},
+}
 
-CORRUPT = "s33"
-STAGES = ("conv4", "conv5", "pool5", "conv7")
-N_DELAYS = 5  # ten seconds: past the peak of the haemodynamic response
-START = "untrained"
-SAME = 1e-4  # smaller differences of correlations are ties
-CHOSEN, FROZEN = "frozen SoundNet, stage by validation", "frozen SoundNet"
-FINE_TUNED, POWER = "fine-tuned from conv6", "power of the story as spoken"
-REGRESSORS, OTHERS = "published sound power and word rate", "mean of the other listeners"
-TUNED = {"train_from": "conv6", "learning_rate": 1e-5, "read_out_learning_rate": 1e-6}
-TUNED_STAGE = "conv7"
-TUNED_EPOCHS, TUNED_WINDOW_TRS, TUNED_WINDOWS_PER_STEP = 3, 60, 9
 
-
-def run_alice(
-    data: Path,
-    out: Path,
-    *,
-    start: str = START,
-    stages: Sequence[str] = STAGES,
-    n_listeners: int | None = None,
-    tuned_epochs: int = TUNED_EPOCHS,
-) -> dict[str, Any]:
-    """From text files to the document of :mod:`benchmarks.encoding.results`.
+def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[str, Any]:
+    """Group, multi-subject and leave-one-subject-out models of the story.
 
     Parameters
     ----------
     data : Path
         Folder of the real recordings.
     out : Path
-        Folder for the story, the prepared data and the fits; finished fits are reused.
-    start : str
-        The initial checkpoint of fits.
-    stages : sequence of str
-        Candidates for selection by validation.
-    n_listeners : int, optional
+        Folder for the output of all commands; existing output is reused.
+    n_subjects : int, optional
         Use only the first ones.
-    tuned_epochs : int
-        Epochs of fine-tuning; 0 for none.
     """
-    folder = data / "fmri" / "alice"
-    story = out / "story" / "alice.flac"
-    cut_short = speak_story(folder, story)
-    published = list_files(folder, n_listeners)
-    steady = [without_drifts(file, out / "courses" / file.name) for file in published]
-    rows: list[dict[str, Any]] = []
-    differences: list[dict[str, Any]] = []
-    validation: list[dict[str, Any]] = []
-    details: dict[str, Any] = {"findings": {}}
-    for bold, files in (("as published", published), ("drifts removed", steady)):
-        slug = bold.replace(" ", "-")
-        prepared = prepare_story(files, story, out / f"prepared-{slug}")
-        details["findings"][bold] = [
-            finding.replace(str(data), "DATA").replace(str(out), "WORK")
-            for finding in prepared.info.findings
-        ]
-        sides = {side: recordings(prepared, side) for side in SEGMENTS}
-        models, chosen = fit_models(
-            prepared,
-            start,
-            out / start / slug,
-            stages,
-            tuned_epochs if bold == "as published" else 0,
+    folder, story = data / "fmri" / "alice", out / "story" / "alice.flac"
+    speak_story(folder, story)
+    files = [without_drifts(file, out / "bold" / file.name) for file in list_files(folder)]
+    prepared = prepare_story(files[:n_subjects], story, out / "prepared")
+    recipe = out / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump({"data": str(prepared.folder), **RECIPE}))
+    commands = Commands({"DATA": data, "WORK": out})
+
+    def fit(name: str, *changes: str) -> Path:
+        run = out / "runs" / name
+        commands.run("fit", recipe, *changes, "--out", run, "--resume", makes=run / "scores.csv")
+        return run
+
+    models = [fit("group", "model=group"), fit("multi-subject", "model=multi_subject")]
+    evaluation = out / "eval"
+    commands.run(
+        *("evaluate", *models, "--untrained", "1", "--inter-subject"),
+        *("--permutations", "1000", "--out", evaluation),
+        makes=evaluation / "evaluation.json",
+    )
+    left_out = []
+    for subject in prepared.subjects:
+        others = ",".join(name for name in prepared.subjects if name != subject)
+        run = fit(f"without-{subject}", "model=group", f"subjects=[{others}]")
+        folder_of = out / "eval-left-out" / subject
+        commands.run(
+            *("evaluate", run, "--subject", subject, "--name", "leave-one-out"),
+            *("--out", folder_of),
+            makes=folder_of / "evaluation.json",
         )
-        validation += [
-            {
-                "BOLD": bold,
-                "model": name,
-                "stage": stage,
-                "validation r": run.validation_r,
-                "epoch kept": run.best_epoch,
-            }
-            for (name, stage), run in models.items()
-        ]
-        predicted = {
-            (CHOSEN, chosen.recipe.read_out.stage): predictions_of(chosen),
-            **{
-                model: predictions_of(run)
-                for model, run in models.items()
-                if tuned_epochs and bold == "as published" and model[1] == TUNED_STAGE
-            },
-            (POWER, "-"): from_power(prepared, sides, N_DELAYS),
-            (REGRESSORS, "-"): from_regressors(folder, sides),
-            (OTHERS, "-"): from_others(sides["test"].measured),
-        }
-        of_listeners: dict[str, NDArray[np.float64]] = {}
-        for (model, stage), courses in predicted.items():
-            row, numbers = score(sides["test"].measured, courses)
-            rows.append({"BOLD": bold, "model": model, "stage": stage, **row})
-            details[f"{bold}: {model}"] = numbers
-            of_listeners[model] = np.mean(numbers["r"], axis=1)
-        differences += [
-            {
-                "BOLD": bold,
-                "comparison": f"{one} - {other}",
-                **_difference(of_listeners[one] - of_listeners[other]),
-            }
-            for one, other in ((FINE_TUNED, FROZEN), (CHOSEN, POWER))
-            if one in of_listeners
-        ]
-        if "checkpoint" not in details:
-            path = out / "alice.safetensors"
-            details["checkpoint"] = checkpoint_of(chosen, path, "alice")
-    n_heard, n_trs, _ = sides["test"].measured.shape
-    n_shifts = n_trs - 1
+        left_out.append(folder_of)
+    comparisons = []
+    for a, b in (("multi-subject", "group"), ("group", "untrained-0")):
+        folder_of = out / f"compare-{a}-{b}"
+        commands.run(
+            *("compare", f"{evaluation}:{a}", f"{evaluation}:{b}", "--out", folder_of),
+            makes=folder_of / "comparison.json",
+        )
+        comparisons.append(folder_of)
+    partition = out / "partition"
+    commands.run(
+        *("partition", evaluation, "--model", "group", "--out", partition),
+        makes=partition / "partition.json",
+    )
+    report = out / "report"
+    commands.run(
+        *("report", evaluation, *comparisons, partition, "--out", report),
+        makes=report / "index.html",
+    )
     return {
-        "title": f"alice from {start}: six regions of {n_heard} listeners to a story",
-        "command": f"python -m benchmarks.encoding alice --start {start} --data DATA --out WORK",
-        "seeds": {"fits": [0]},
-        "settings": {
-            "start": start,
-            "stages": list(stages),
-            "segments_s": {name: list(segment) for name, segment in SEGMENTS.items()},
-            "tr": TR,
-            "start_s": START_S,
-            "n_delays": N_DELAYS,
-            "high_pass_s": HIGH_PASS_S,
-            "fine_tuning": {
-                **TUNED,
-                "epochs": tuned_epochs,
-                "window_trs": TUNED_WINDOW_TRS,
-                "windows_per_step": TUNED_WINDOWS_PER_STEP,
-            },
-            "listeners": n_heard,
-            "words_cut_short": cut_short,
-        },
-        "versions": {"espeak-ng": espeak_version()},
-        "rows": rows,
+        "title": f"A story: six regions of {len(prepared.subjects)} subjects",
+        "command": "python -m benchmarks encoding alice --data DATA --out WORK",
+        "seeds": {"fits": [0], "permutations": [0]},
+        "rows": [*_rows(evaluation), *_left_out_rows(left_out)],
         "tables": [
-            {"title": "Differences, paired over listeners", "rows": differences},
-            {"title": "Validation, by which the stage is chosen", "rows": validation},
-        ],
-        "notes": _notes(start, n_heard, n_trs, n_shifts, cut_short, tuned_epochs),
-        "details": details,
-    }
-
-
-def fit_models(
-    prepared: Prepared, start: str, out: Path, stages: Sequence[str], tuned_epochs: int
-) -> tuple[dict[tuple[str, str], Fitted], Fitted]:
-    """All fits by name and stage, and the frozen one selected by validation."""
-    frozen = {stage: fit_story(prepared, start, stage, out / stage) for stage in stages}
-    models = {(FROZEN, stage): run for stage, run in frozen.items()}
-    if tuned_epochs:
-        baseline = models.get((FROZEN, TUNED_STAGE))
-        models[FROZEN, TUNED_STAGE] = baseline or fit_story(
-            prepared, start, TUNED_STAGE, out / TUNED_STAGE
-        )
-        models[FINE_TUNED, TUNED_STAGE] = fit_story(
-            prepared, start, TUNED_STAGE, out / "tuned", epochs=tuned_epochs
-        )
-    return models, max(frozen.values(), key=lambda run: run.validation_r)
-
-
-def fit_story(prepared: Prepared, start: str, stage: str, out: Path, *, epochs: int = 0) -> Fitted:
-    """One network with a read-out for each listener; `epochs` of training both from conv6 on."""
-    optimiser: dict[str, Any] = {"max_epochs": epochs}
-    if epochs:
-        for name in ("learning_rate", "read_out_learning_rate"):
-            optimiser[name] = TUNED[name]
-    recipe = FitRecipe.model_validate(
-        {
-            "data": prepared.folder,
-            "model": "multi_subject",
-            "start": start,
-            "train_from": TUNED["train_from"] if epochs else "none",
-            "read_out": {"stage": stage, "n_delays": N_DELAYS, "initial": "ridge"},
-            "windows": {"n_trs": TUNED_WINDOW_TRS, "batch_size": TUNED_WINDOWS_PER_STEP},
-            "split": {
-                "test": {"episodes": ["test"]},
-                "validation": {"episodes": ["validation"]},
+            {"title": "Comparisons, over subjects", "rows": comparison_rows(comparisons)},
+            {
+                "title": "Beyond sound level, spectrogram and modulation spectrum",
+                "rows": _partition_rows(partition),
             },
-            "optimiser": optimiser,
-            "seed": 0,
-        }
-    )
-    logger.info("%s, %s, %d epochs", prepared.folder.name, stage, epochs)
-    return fitted(recipe, out)
+        ],
+        "notes": [
+            "Six regions of subjects who listened to twelve minutes of Alice in Wonderland "
+            "(Brennan et al. 2016), predicted from a frozen untrained SoundNet by a ridge read- "
+            "out of pool5 over five TRs. Group: one read-out for all subjects. Multi-subject: "
+            "one for each. Leave-one-out: a group model of all other subjects. All are scored "
+            "on the last four minutes of the story, on which no model was trained.",
+            "The story's audio is not at hand: each word was synthesised by espeak-ng at its "
+            "published onset, which limits all scores. BOLD without drifts: cosines slower than "
+            "128 s are regressed out of each part separately.",
+            "r: mean over subjects with a bootstrap interval over them; p: all 113 circular "
+            "shifts of the prediction, the same one for all subjects. Inter-subject r: of a "
+            "subject with the mean of the others; no noise ceiling.",
+            "untrained-0: a network of the same shape whose read-out is random as well.",
+            *(f"Excluded: {each}" for each in read_info(evaluation, EvaluationInfo).excluded),
+        ],
+        "details": {"commands": commands.shortened()},
+    }
 
 
-def predictions_of(run: Fitted) -> Courses:
-    """Predictions for all listeners, in the order of the dataset."""
-    parts = run.parts()
-    return np.stack(parts.predictor.predict_runs(parts.split.test)).astype(np.float64)
+def speak_story(folder: Path, path: Path) -> None:
+    """Write the stand-in for the story's audio."""
+    (grid,) = sorted((folder / "alice_stim_shared").glob("*.TextGrid"))
+    write_story(read_tier(grid, "word"), path, progress=False)
 
 
-def score(measured: Courses, predicted: Courses) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A row of the table, and its details.
+def list_files(folder: Path) -> list[Path]:
+    """Time courses, one file per subject.
 
-    Regions are averaged within each listener, then listeners; the null uses the same means for
-    predictions shifted equally for all listeners.
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
     """
-    r = np.stack([pearson_r(y, p) for y, p in zip(measured, predicted, strict=True)])
-    scores = null_scores(
-        list(zip(measured, predicted, strict=True)), null="circular_shift", same_draw=True
-    )
-    of_listeners, null_mean = r.mean(axis=1), scores.null.mean(axis=1)
-    mean = of_listeners.mean(keepdims=True)
-    deviation = float(of_listeners.std(ddof=1)) if len(r) > 1 else None
-    p_regions = p_values(scores.observed, scores.null).tolist()
-    row = {
-        "r": float(of_listeners.mean()),
-        "± over listeners": deviation,
-        "p": float(p_values(mean, null_mean[:, None])[0]),
-        "shifted r": float(null_mean.mean()),
-        "± over shifts": float(null_mean.std(ddof=1)),
-        **{
-            name: f"{value:.3f} (p {p:.3f})"
-            for name, value, p in zip(REGIONS, scores.observed, p_regions, strict=True)
-        },
-    }
-    numbers = {
-        "n_trs": measured.shape[1],
-        "r": r.tolist(),
-        "p_of_regions": p_regions,
-        "null": null_mean.tolist(),
-        "null_of_regions": scores.null.tolist(),
-    }
-    return row, numbers
+    files = sorted((folder / "alice_data_shared" / "6mm").glob("s*-timecourses.txt"))
+    if not files:
+        raise FileNotFoundError(f"no time courses in {folder / 'alice_data_shared' / '6mm'}")
+    return files
 
 
-def _difference(of_listeners: NDArray[np.float64]) -> dict[str, Any]:
-    n = len(of_listeners)
-    return {
-        "r difference": float(of_listeners.mean()),
-        "± over listeners": float(of_listeners.std(ddof=1)) if n > 1 else None,
-        "listeners above 0": f"{int((of_listeners > SAME).sum())} of {n}",
-    }
+def without_drifts(file: Path, out: Path) -> Path:
+    """A high-pass filtered copy (128 s), each segment separately.
+
+    Within each segment the cosines below the cutoff are regressed out, like SPM's high-pass filter,
+    so that the test segment does not affect the others.
+    """
+    values = np.loadtxt(file)
+    if not np.ptp(values):
+        return file  # corrupt: left to the source's error
+    onsets = START_S + np.arange(len(values)) * TR
+    for start, stop in SEGMENTS.values():
+        inside = (onsets >= start) & (onsets + TR <= stop)
+        n = int(inside.sum())
+        n_cosines = int(2 * n * TR / HIGH_PASS_S)
+        phase = np.pi * (np.arange(n) + 0.5) / n
+        cosines = np.cos(phase[:, None] * np.arange(1, n_cosines + 1))
+        part = values[inside]
+        mean = part.mean(axis=0)
+        fit, *_ = np.linalg.lstsq(cosines, part - mean, rcond=None)
+        values[inside] = part - cosines @ fit
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(out, values)
+    return out
 
 
-def _notes(
-    start: str, n_listeners: int, n_trs: int, n_shifts: int, cut_short: float, tuned_epochs: int
-) -> list[str]:
-    return [
-        "The story's audio is not at hand. Every word was spoken by espeak-ng at its published "
-        f"onset ({cut_short:.0%} of the words are cut short, where the next one begins); this "
-        "stands in for the recording that was heard, with another voice and no prosody.",
-        f"{n_listeners} listeners; {CORRUPT}, whose file is constant, is left out by the source, "
-        "which says so in the dataset's findings.",
-        f"Scores are of the last four minutes ({n_trs} TRs of {TR:g} s); the read-outs were solved "
-        "for on the first six (20 to 390 s), the stage was chosen by 405 to 500 s. Time courses "
-        "are of 6 mm spheres, z-scored within each part.",
-        "r is averaged over regions within each listener, then over listeners. p compares it with "
-        f"all {n_shifts} circular shifts of the prediction, the same shift for all listeners: "
-        "p = (1 + shifts that reach it) / (1 + "
-        f"{n_shifts}), so at least {1 / (1 + n_shifts):.4f}. It asks whether this prediction fits "
-        "this stretch of the story, not whether it would fit another story. No correction over "
-        "rows or regions.",
-        "Drifts removed: cosines slower than 128 s regressed out of each part by itself. The "
-        "published courses carry 30 to 45 % of their variance there.",
-        "The mean of the other listeners is no model: it shows what a perfect model of what "
-        "listeners share could reach about.",
-        f"Fine-tuned: conv6 and conv7 with all read-outs, {tuned_epochs} epochs; the rate of "
-        f"{TUNED['learning_rate']:g} was chosen because at 1e-4 the validation loss rose at once. "
-        "Epoch 0, the frozen model, is kept where validation finds none better.",
-        f"Fits start from the checkpoint {start!r} of the package.",
+def prepare_story(files: Sequence[Path], story: Path, out: Path) -> Prepared:
+    """All subjects, each cut into the three segments."""
+    segments = [
+        {"name": name, "start": start, "stop": stop} for name, (start, stop) in SEGMENTS.items()
     ]
+    runs = [{"file": file, "subject": subject_of(file)} for file in files]
+    source = {
+        "kind": "time_series",
+        "tr": TR,
+        "start": START_S,
+        "stimuli": story,
+        "runs": runs,
+        "target_names": REGIONS,
+        "segments": segments,
+    }
+    recipe = {"name": "alice", "out": out, "source": source}
+    return prepare(PrepareRecipe.model_validate(recipe), progress=False)
+
+
+def subject_of(file: Path) -> str:
+    """``s17-timecourses.txt`` is of subject ``s17``."""
+    match = re.match(r"s\d+", file.name)
+    if match is None:
+        raise ValueError(f"{file} does not begin with a subject's number such as s17")
+    return match.group()
+
+
+def _rows(evaluation: Path) -> list[dict[str, Any]]:
+    """One row per model and region, all subjects together."""
+    table = read_table(evaluation, "targets")
+    table = table[table.subject == EVERYBODY]
+    return [
+        {
+            "model": row.model,
+            "region": row.target_name,
+            "r": row.r,
+            "from": row.r_low,
+            "to": row.r_high,
+            "p": row.p,
+            "p (BY)": row.p_by,
+            "inter-subject r": row.inter_subject_r,
+        }
+        for row in table.itertuples()
+    ]
+
+
+def _left_out_rows(evaluations: Sequence[Path]) -> list[dict[str, Any]]:
+    """Scores of each subject by the model of the others: mean over subjects."""
+    from training.statistics import bootstrap_interval
+
+    tables = [
+        read_table(folder, "targets").set_index("target_id").sort_index() for folder in evaluations
+    ]
+    names = tables[0].target_name
+    r = np.stack([table.r.reindex(names.index).to_numpy() for table in tables])
+    interval = bootstrap_interval(r)
+    return [
+        {
+            "model": "leave-one-out",
+            "region": name,
+            "r": interval.estimate[i],
+            "from": interval.low[i],
+            "to": interval.high[i],
+        }
+        for i, name in enumerate(names)
+    ]
+
+
+def _partition_rows(folder: Path) -> list[dict[str, Any]]:
+    """Means over subjects."""
+    info, table = read_info(folder, PartitionInfo), read_table(folder, "targets")
+    columns = ["r2_full", *(f"unique_{space}" for space in info.spaces), "shared"]
+    means = table.groupby("target_name", sort=False)[columns].mean()
+    return [{"region": name, **row} for name, row in means.to_dict("index").items()]

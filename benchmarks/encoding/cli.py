@@ -1,24 +1,18 @@
-"""The command line: ``python -m benchmarks.encoding EXPERIMENT``, then ``page``."""
+"""Experiments of brain encoding, and their page."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import add_page, run_benchmark
 from benchmarks.encoding.page import write_page
-from benchmarks.places import Committed, Data, Places, Results
-from benchmarks.results import write_result
-from hear_brainsoundnet.command_line import new_app
+from benchmarks.program import Benchmark, Data, Named
 from hear_brainsoundnet.named import NAMED
 
-PROGRAM = "python -m benchmarks.encoding"
-PLACES = Places("encoding")
-
-app = new_app(PROGRAM, "Prediction of responses to held-out sounds, on real and simulated data.")
+benchmark = Benchmark("encoding", write_page)
+app = benchmark.app
 
 Out = Annotated[
     Path, typer.Option(help="Folder for prepared data and fits; finished fits are reused.")
@@ -40,75 +34,26 @@ def named_after(experiment: str, start: str) -> str:
     return experiment if start == UNTRAINED else f"{experiment}-{start}"
 
 
-@app.command()
-def natsound165(
-    data: Data,
-    out: Out,
-    start: Start = UNTRAINED,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
-    """Six response components to 165 natural sounds."""
-    numbers = PLACES.results(results, committed)
+@benchmark.experiment
+def natsound165(data: Data, out: Out) -> Named:
+    """Six response components to 165 natural sounds: a frozen and a fine-tuned network."""
     from benchmarks.encoding.natsound165 import run_natsound165
 
-    name = named_after("natsound165", start)
-    typer.echo(write_result(numbers, name, run_natsound165(data, out, start=start)))
+    yield "natsound165", run_natsound165(data, out)
 
 
-@app.command()
-def alice(
-    data: Data,
-    out: Out,
-    start: Start = UNTRAINED,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
-    """Six regions of 27 listeners to a story."""
-    numbers = PLACES.results(results, committed)
+@benchmark.experiment
+def alice(data: Data, out: Out) -> Named:
+    """Six regions of 27 subjects who listened to a story."""
     from benchmarks.encoding.alice import run_alice
 
-    name = named_after("alice", start)
-    typer.echo(write_result(numbers, name, run_alice(data, out, start=start)))
+    yield "alice", run_alice(data, out)
 
 
-@app.command()
-def alice_commands(
-    data: Data, out: Out, results: Results = None, committed: Committed = False
-) -> None:
-    """The story by `training fit`, `evaluate`, `compare`, `partition` and `report` only."""
-    numbers = PLACES.results(results, committed)
-    from benchmarks.encoding.evaluated import run_alice_commands
-
-    typer.echo(write_result(numbers, "alice-commands", run_alice_commands(data, out)))
-
-
-@app.command()
-def natsound165_commands(
-    data: Data, out: Out, results: Results = None, committed: Committed = False
-) -> None:
-    """The natural sounds by the same commands, frozen and fine-tuned over ten splits."""
-    numbers = PLACES.results(results, committed)
-    from benchmarks.encoding.evaluated import run_natsound165_commands
-
-    typer.echo(write_result(numbers, "natsound165-commands", run_natsound165_commands(data, out)))
-
-
-@app.command()
-def simulated(
-    out: Out, start: Start = UNTRAINED, results: Results = None, committed: Committed = False
-) -> None:
+@benchmark.experiment
+def simulated(out: Out, start: Start = UNTRAINED) -> Named:
     """A simulated brain with known ground truth."""
-    numbers = PLACES.results(results, committed)
     name = named_after("simulated", start)
-    module = import_module("benchmarks.encoding.simulated")
-    document = module.run_simulated(out, module.Experiment(start=start))
-    typer.echo(write_result(numbers, name, document))
+    from benchmarks.encoding.simulated import Experiment, run_simulated
 
-
-add_page(app, PLACES, write_page)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; errors are one line and an exit status."""
-    run_benchmark(app, PROGRAM, arguments)
+    yield name, run_simulated(out, Experiment(start=start))

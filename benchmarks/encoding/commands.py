@@ -1,14 +1,19 @@
-"""Commands of ``python -m training``, run as by a user and recorded for the page."""
+"""Commands of ``python -m training``, run as by a user, recorded for the page, and their tables."""
 
 from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from training.cli import app
 from training.commands.options import PROGRAM
+from training.evaluation.folders import ComparisonInfo, read_info, read_table
 
+EVERYBODY = "all"  # all subjects together, in the tables
+N_SHOWN = 6
 logger = logging.getLogger(__name__)
 
 
@@ -48,3 +53,33 @@ class Commands:
         for name, folder in self.names.items():
             text = text.replace(str(folder), name)
         return text
+
+    def shortened(self) -> list[str]:
+        """The first and last recorded commands; those between are similar."""
+        if len(self.done) <= 2 * N_SHOWN:
+            return list(self.done)
+        return [*self.done[:N_SHOWN], "...", *self.done[-N_SHOWN:]]
+
+
+def comparison_rows(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Rows of the tables of ``compare``, all subjects together where there are several."""
+    rows = []
+    for folder in folders:
+        info, table = read_info(folder, ComparisonInfo), read_table(folder, "targets")
+        if EVERYBODY in set(table.subject):
+            table = table[table.subject == EVERYBODY]
+        rows += [
+            {
+                "comparison": f"{info.a} - {info.b}",
+                "target": row.target_name,
+                "r difference": row.difference,
+                "from": row.low,
+                "to": row.high,
+                "effect size": row.effect_size,
+                "p": row.p,
+                "p (BY)": row.p_by,
+                "n": row.n_runs,
+            }
+            for row in table.itertuples()
+        ]
+    return rows

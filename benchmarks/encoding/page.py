@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.encoding.pictures import PICTURES
 from benchmarks.results_page import write_results_page
 
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
-EXPERIMENTS = (
-    "natsound165",
-    "natsound165-pretrained",
-    "natsound165-commands",
-    "alice",
-    "alice-natural-sounds",
-    "alice-commands",
-    "simulated",
-    "simulated-natural-sounds",
-)
+EXPERIMENTS = ("natsound165", "alice", "simulated", "simulated-natural-sounds")
 
 
 def write_page(results: Path, page: Path) -> Path:
@@ -26,14 +16,13 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.encoding",
+        program="python -m benchmarks encoding",
         heading=[
             "# Brain encoding",
             "",
-            "Written by `python -m benchmarks.encoding page`; not to be edited. All numbers: the "
+            "Written by `python -m benchmarks encoding page`; not to be edited. All numbers: the "
             "JSON files in the folder `results`.",
         ],
         names=EXPERIMENTS,
         missing="Not run yet",
-        pictures=PICTURES,
     )

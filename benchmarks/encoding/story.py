@@ -1,14 +1,16 @@
 """Stand-in for a story without audio: each word synthesised by espeak-ng at its onset.
 
 Onsets are those of the original recording; voice, prosody and loudness are not. The stand-in
-preserves the rhythm of words and their coarse spectrum.
+preserves the rhythm of words and their coarse spectrum. Onsets are read from Praat's TextGrid, long
+text form.
 """
 
 from __future__ import annotations
 
-import subprocess
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import espeak
-from benchmarks.encoding.text_grid import Interval
 
 RATE = 22_050
 PAUSE = "sp"  # the aligner's label of a pause
@@ -26,7 +27,75 @@ WORDS_PER_MINUTE = 250  # the median word then lasts as long as its median inter
 FADE_S = 0.01
 SILENCE = 0.003  # of full scale: the ends of a word below it are cut off
 
+_NAME = re.compile(r'name = "((?:[^"]|"")*)"')
+_COUNT = re.compile(r"intervals: size = (\d+)")
+_INTERVAL = re.compile(
+    r"intervals \[\d+\]:\s*xmin = (\S+)\s*xmax = (\S+)\s*text = " + r'"((?:[^"]|"")*)"'
+)
+
 Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Label of a tier from `start` to `stop`, in seconds."""
+
+    start: float
+    stop: float
+    text: str
+
+
+def read_tier(path: Path, tier: str) -> list[Interval]:
+    """All intervals of a tier, the empty ones included.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a TextGrid, has no such tier, or the tier is incomplete.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such TextGrid: {path}")
+    try:
+        return parse_tier(path.read_text(encoding="utf-8-sig"), tier)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def parse_tier(text: str, tier: str) -> list[Interval]:
+    """As :func:`read_tier`, from the content of the file.
+
+    Examples
+    --------
+    >>> parse_tier('''"ooTextFile" "TextGrid"
+    ...     name = "word"
+    ...     intervals: size = 1
+    ...     intervals [1]:
+    ...         xmin = 20.5
+    ...         xmax = 21
+    ...         text = "Alice" ''', "word")
+    [Interval(start=20.5, stop=21.0, text='Alice')]
+    """
+    if "TextGrid" not in text[:200]:
+        raise ValueError("no TextGrid in the long text form; save it from Praat as text file")
+    _, *pieces = _NAME.split(text)
+    tiers = dict(zip(pieces[::2], pieces[1::2], strict=True))
+    if tier not in tiers:
+        raise ValueError(f"no tier {tier!r}, it has {', '.join(tiers) or 'none'}")
+    content = tiers[tier]
+    intervals = [
+        Interval(float(start), float(stop), label.replace('""', '"').strip())
+        for start, stop, label in _INTERVAL.findall(content)
+    ]
+    count = _COUNT.search(content)
+    if count is None or int(count[1]) != len(intervals):
+        announced = count[1] if count else "no number of"
+        raise ValueError(
+            f"tier {tier!r} declares {announced} intervals and has {len(intervals)}; is the file "
+            "complete?"
+        )
+    return intervals
 
 
 def words_of(intervals: Sequence[Interval]) -> list[Interval]:
@@ -98,22 +167,13 @@ def place_words(
     return story
 
 
-def write_story(intervals: Sequence[Interval], path: Path, *, progress: bool = True) -> float:
-    """Synthesise a story to a FLAC file; returns the fraction of truncated words."""
+def write_story(intervals: Sequence[Interval], path: Path, *, progress: bool = True) -> None:
+    """Synthesise a story to a FLAC file."""
     words = words_of(intervals)
     spoken = speak([word.text for word in words], progress=progress)
     story = place_words(words, spoken, intervals[-1].stop)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, story, RATE, subtype="PCM_16")
-    onsets = np.array([*(word.start for word in words), intervals[-1].stop])
-    lengths = np.array([len(spoken[word.text]) / RATE for word in words])
-    return float(np.mean(lengths > np.diff(onsets)))
-
-
-def espeak_version() -> str:
-    """Version of espeak-ng."""
-    run = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True)
-    return run.stdout.partition("Data at")[0].strip()
 
 
 def _read(path: Path) -> Samples:

@@ -1,10 +1,8 @@
-"""The command line: ``python -m benchmarks.hear run | few-shot | compare | tasks | page``."""
+"""Making HEAR tasks, running models on them, comparing them, and the pages."""
 
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,15 +20,11 @@ from benchmarks.hear.tasks.natsound165_categories import make_natsound165
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.speech_commands import make_speech_commands
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
-from benchmarks.places import Committed, Data, Page, Places
-from hear_brainsoundnet.command_line import WrongCall, new_app, run_program
+from benchmarks.program import Benchmark, Committed, Data, Page
+from hear_brainsoundnet.command_line import WrongCall
 
-PROGRAM = "python -m benchmarks.hear"
-PLACES = Places("hear")
-
-app = new_app(
-    PROGRAM, "HEAR tasks, run with the real HEAR eval kit; models compared with published ones."
-)
+benchmark = Benchmark("hear")
+app = benchmark.app
 tasks_app = typer.Typer(help="Make task folders from recordings at hand.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
 
@@ -131,7 +125,7 @@ def page(
     committed: Committed = False,
 ) -> None:
     """Write the results page, and its raw scores beside it."""
-    typer.echo(write_page(results, PLACES.page(out, committed)))
+    typer.echo(write_page(results, benchmark.page(out, committed)))
 
 
 @app.command(name="all")
@@ -146,7 +140,7 @@ def everything(
     keep: Keep = False,
 ) -> None:
     """Make the tasks, run all models on them, write the page."""
-    written = PLACES.page(page, committed) if page or committed else out / "page.md"
+    written = benchmark.page(page, committed) if page or committed else out / "page.md"
     typer.echo(run_suite(data, out, written, n_seeds=seeds, keep=keep))
 
 
@@ -243,9 +237,3 @@ def parse_options(preset: str, model_options: str) -> dict[str, Any]:
             'write for example \'{"preset": "paper"}\''
         )
     return options
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; errors are one line and an exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    run_program(app, PROGRAM, arguments)

@@ -27,7 +27,7 @@ def task_commands(documents: Sequence[Document], few_shot: Sequence[Document]) -
     tasks = {run["task"] for document in documents for run in document["runs"]}
     tasks |= {task["task"] for document in few_shot for task in document["tasks"]}
     return [
-        f"python -m benchmarks.hear tasks {how} --data DATA --out TASKS"
+        f"python -m benchmarks hear tasks {how} --data DATA --out TASKS"
         for task, how in MAKE.items()
         if task in tasks
     ]
@@ -44,7 +44,7 @@ def run_commands(document: Document) -> list[str]:
         seeds.setdefault(run["task"], set()).add(run["seed"])
     commands = []
     for n_seeds in sorted({len(own) for own in seeds.values()}):
-        words = ["python", "-m", "benchmarks.hear", "run", model["module"]]
+        words = ["python", "-m", "benchmarks", "hear", "run", model["module"]]
         if checkpoint:
             words += ["--checkpoint", checkpoint]
         words += ["--model-options", json.dumps(options)]
@@ -67,7 +67,7 @@ def few_shot_commands(document: Document) -> list[str]:
         groups.setdefault((numbers, task["draws"], task["seed"]), []).append(task["task"])
     commands = []
     for (numbers, draws, seed), names in sorted(groups.items()):
-        words = ["python", "-m", "benchmarks.hear", "few-shot", model["module"]]
+        words = ["python", "-m", "benchmarks", "hear", "few-shot", model["module"]]
         words += ["--checkpoint", checkpoint] if checkpoint else []
         words += ["--model-options", json.dumps(options)]
         for name in sorted(names):

@@ -46,7 +46,7 @@ def write_comparison(
     published = read_leaderboard(leaderboard)
     models = read_models(results)
     chosen = choose_baseline(models, baseline)
-    words = ["python", "-m", "benchmarks.hear", "compare", *(place.name for place in results)]
+    words = ["python", "-m", "benchmarks", "hear", "compare", *(place.name for place in results)]
     words += ["--leaderboard", leaderboard.name, "--out", page.name]
     words += ["--baseline", baseline] if baseline else []
     command = {"command": shlex.join(words)}
@@ -63,11 +63,11 @@ def write_comparison(
     return write_results_page(
         numbers,
         page,
-        program="python -m benchmarks.hear",
+        program="python -m benchmarks hear",
         heading=[
             "# Models compared on HEAR tasks",
             "",
-            "Written by `python -m benchmarks.hear compare`; not to be edited. All numbers: the "
+            "Written by `python -m benchmarks hear compare`; not to be edited. All numbers: the "
             f"JSON files in the folder `{numbers.name}`.",
         ],
         names=tuple(PICTURES),

@@ -1,4 +1,4 @@
-"""The HEAR tools in a separate process: ``python -m benchmarks.hear.heareval_process``.
+"""The HEAR tools in a separate process, which runs this module.
 
 The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``, followed by the arguments of
 ``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run unmodified inside

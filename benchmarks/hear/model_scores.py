@@ -23,7 +23,7 @@ from benchmarks.hear.scores import COLLECTED, FEW_SHOT, column_head, read_json
 logger = logging.getLogger(__name__)
 
 RUN_FIRST = (
-    "name an output folder of python -m benchmarks.hear run, or the folder of raw scores beside a "
+    "name an output folder of python -m benchmarks hear run, or the folder of raw scores beside a "
     "results page"
 )
 

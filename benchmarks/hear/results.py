@@ -48,7 +48,7 @@ def write_page(results_folder: Path, page: Path) -> Path:
     )
     if not found and not few_shot:
         raise FileNotFoundError(
-            f"no {COLLECTED} in {results_folder}; run first: python -m benchmarks.hear run --help"
+            f"no {COLLECTED} in {results_folder}; run first: python -m benchmarks hear run --help"
         )
     return write_page_of(found, few_shot, page)
 
@@ -85,7 +85,7 @@ def format_page(
     lines = [
         "# HEAR tasks",
         "",
-        "Written by `python -m benchmarks.hear page`; not to be edited. Raw scores: the JSON files "
+        "Written by `python -m benchmarks hear page`; not to be edited. Raw scores: the JSON files "
         "in the folder of this page's name.",
         "",
         f"Mean ± sample standard deviation over seeds ({', '.join(map(str, seeds))}; "
@@ -113,7 +113,7 @@ def format_page(
         *task_commands(documents, few_shot),
         *[command for document in documents for command in run_commands(document)],
         *[command for document in few_shot for command in few_shot_commands(document)],
-        "python -m benchmarks.hear page OUT --out page.md",
+        "python -m benchmarks hear page OUT --out page.md",
         "```",
     ]
     notes = _notes(documents)

@@ -24,7 +24,7 @@ from typing import Any
 import soundfile
 
 METADATA, VOCABULARY = "task_metadata.json", "labelvocabulary.csv"
-MAKE_SOME = "make some: python -m benchmarks.hear tasks --help"
+MAKE_SOME = "make some: python -m benchmarks hear tasks --help"
 REQUIRED = (
     "task_name",
     "version",

@@ -213,7 +213,7 @@ def run_encoding(data: Path) -> dict[str, Any]:
     runs = at_final_settings(read_runs(data / "hear_results" / TABLE))
     return {
         "title": "Brain encoding: baseline against conv4",
-        "command": "python -m benchmarks.published encoding --data DATA",
+        "command": "python -m benchmarks published encoding --data DATA",
         "rows": gains(runs, "mean"),
         "tables": [
             {"title": "The best of the repeated runs", "rows": gains(runs, "best")},

@@ -61,7 +61,7 @@ def run_hear(data: Path) -> dict[str, Any]:
     gains = rank_gains(models, leaderboard)
     return {
         "title": "HEAR: brain-aligned against not",
-        "command": "python -m benchmarks.published hear --data DATA",
+        "command": "python -m benchmarks published hear --data DATA",
         "rows": [row for row in listed if row["figure"] in AUTHORS],
         "tables": [
             {"title": "Task by task", "rows": task_rows(models, leaderboard)},

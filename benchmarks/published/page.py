@@ -22,11 +22,11 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.published",
+        program="python -m benchmarks published",
         heading=[
             "# Published figures, redone",
             "",
-            "Written by `python -m benchmarks.published page`; not to be edited. All numbers: the "
+            "Written by `python -m benchmarks published page`; not to be edited. All numbers: the "
             "JSON files in the folder `results`.",
         ],
         names=FIGURES,

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.speed embedding | long | folder | ... | page``."""
+"""Measurements of speed and memory, and their page."""
 
 from __future__ import annotations
 
@@ -7,36 +7,24 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.command_line import add_page, run_benchmark
-from benchmarks.places import Committed, Data, Places, Results
-from benchmarks.results import write_result
-from benchmarks.speed.documents import (
-    embedding_document,
-    epoch_document,
-    folder_document,
-    long_document,
-    preparation_document,
-    season_document,
-)
-from benchmarks.speed.machine import machine
+from benchmarks.program import Benchmark, Committed, Data, Named, Results
 from benchmarks.speed.page import write_page
-from hear_brainsoundnet.command_line import new_app
 
-PROGRAM = "python -m benchmarks.speed"
-PLACES = Places("speed")
-
-app = new_app(PROGRAM, "Speed relative to straightforward or common implementations.")
+PROGRAM = "python -m benchmarks speed"
+benchmark = Benchmark("speed", write_page)
+app = benchmark.app
 
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
 
 
-@app.command()
-def embedding(rounds: Rounds = 5, results: Results = None, committed: Committed = False) -> None:
+@benchmark.experiment
+def embedding(rounds: Rounds = 5) -> Named:
     """Clips of several lengths, alone and in batches, against the earlier public recipe."""
-    numbers = PLACES.results(results, committed)
     import torch
 
+    from benchmarks.speed.documents import embedding_document
     from benchmarks.speed.embedding import BATCHES, DURATIONS, KINDS, measure_clips
+    from benchmarks.speed.machine import machine
 
     at_work = machine()
     speeds = [
@@ -46,40 +34,38 @@ def embedding(rounds: Rounds = 5, results: Results = None, committed: Committed 
         for n_clips in BATCHES
     ]
     command = f"{PROGRAM} embedding --rounds {rounds}"
-    document = embedding_document(speeds, torch.get_num_threads(), command, at_work)
-    typer.echo(write_result(numbers, "embedding", document))
+    yield "embedding", embedding_document(speeds, torch.get_num_threads(), command, at_work)
 
 
-@app.command("long")
-def long_(rounds: Rounds = 3, results: Results = None, committed: Committed = False) -> None:
+@benchmark.experiment
+def long_(rounds: Rounds = 3) -> Named:
     """Twenty minutes and two hours, and growth of memory with length and number of clips."""
-    numbers = PLACES.results(results, committed)
     import torch
 
+    from benchmarks.speed.documents import long_document
     from benchmarks.speed.embedding import KINDS
     from benchmarks.speed.long_sounds import measure_long, measure_memories
+    from benchmarks.speed.machine import machine
 
     at_work, n_threads = machine(), torch.get_num_threads()
     memories = measure_memories(n_threads)
     speeds = [measure_long(kind, rounds) for kind in KINDS]
     command = f"{PROGRAM} long --rounds {rounds}"
-    document = long_document(speeds, memories, n_threads, command, at_work)
-    typer.echo(write_result(numbers, "long", document))
+    yield "long", long_document(speeds, memories, n_threads, command, at_work)
 
 
-@app.command()
+@benchmark.experiment
 def folder(
     data: Data,
     rounds: Rounds = 3,
     files: Annotated[
         int | None, typer.Option(min=1, help="Files of each set; by default all.")
     ] = None,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """``hear-brainsoundnet embed`` on real recordings, against plain loops."""
-    numbers = PLACES.results(results, committed)
+    from benchmarks.speed.documents import folder_document
     from benchmarks.speed.folders import SETS, measure_folder, measure_start, recordings
+    from benchmarks.speed.machine import machine
 
     at_work = machine()
     sets = {name: recordings(data, name)[:files] for name in SETS}
@@ -87,10 +73,10 @@ def folder(
     speeds = [measure_folder(name, paths, rounds) for name, paths in sets.items()]
     command = f"{PROGRAM} folder --rounds {rounds}"
     command += "" if files is None else f" --files {files}"
-    typer.echo(write_result(numbers, "folder", folder_document(speeds, starts, command, at_work)))
+    yield "folder", folder_document(speeds, starts, command, at_work)
 
 
-@app.command()
+@benchmark.experiment
 def epoch(
     threads: Annotated[
         list[int] | None,
@@ -101,14 +87,13 @@ def epoch(
     runs: Annotated[int, typer.Option(min=1, help="Training runs.")] = 2,
     minutes: Annotated[float, typer.Option(help="Length of a run.")] = 5.0,
     rounds: Rounds = 5,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """An epoch of fine-tuning from conv4, against the earlier public recipe."""
-    numbers = PLACES.results(results, committed)
     import torch
 
+    from benchmarks.speed.documents import epoch_document
     from benchmarks.speed.epoch import measure_epoch
+    from benchmarks.speed.machine import machine
 
     at_work = machine()
     speeds = [
@@ -117,24 +102,23 @@ def epoch(
     ]
     options = "".join(f" --threads {speed.n_threads}" for speed in speeds)
     command = f"{PROGRAM} epoch{options} --runs {runs} --minutes {minutes:g} --rounds {rounds}"
-    typer.echo(write_result(numbers, "epoch", epoch_document(speeds, command, at_work)))
+    yield "epoch", epoch_document(speeds, command, at_work)
 
 
-@app.command()
+@benchmark.experiment
 def preparation(
     minutes: Annotated[float, typer.Option(help="Length of the files.")] = 20.0,
     rounds: Rounds = 5,
-    results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """Preparing a film and a WAV file, against decoding and resampling them."""
-    numbers = PLACES.results(results, committed)
+    from benchmarks.speed.documents import preparation_document
+    from benchmarks.speed.machine import machine
     from benchmarks.speed.preparation import measure_preparation
 
     at_work = machine()
     speed = measure_preparation(minutes, rounds)
     command = f"{PROGRAM} preparation --minutes {minutes:g} --rounds {rounds}"
-    typer.echo(write_result(numbers, "preparation", preparation_document(speed, command, at_work)))
+    yield "preparation", preparation_document(speed, command, at_work)
 
 
 @app.command()
@@ -155,7 +139,9 @@ def season(
     """
     import tempfile
 
-    from benchmarks.results import read_result
+    from benchmarks.results import read_result, write_result
+    from benchmarks.speed.documents import season_document
+    from benchmarks.speed.machine import machine
     from benchmarks.speed.season import (
         COMMANDS,
         FILMS,
@@ -166,24 +152,15 @@ def season(
         merged,
     )
 
-    numbers = PLACES.results(results, committed)
+    numbers = benchmark.results(results, committed)
     sizes = [Size(*map(int, each.split("x"))) for each in size or ()] or [SEASON, FILMS]
     commands = tuple(only or COMMANDS)
     at_work, command = machine(), f"{PROGRAM} season"
     command += "".join(f" --size {each}" for each in size or ())
     for each in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            for use in measure_season(each, Path(folder), commands):
+        with tempfile.TemporaryDirectory() as place:
+            for use in measure_season(each, Path(place), commands):
                 typer.echo(use.row(), err=True)
                 uses = merged(known_uses(read_result(numbers, "season")), [use])
-                document = season_document(uses, command, at_work)
-                write_result(numbers, "season", document)
+                write_result(numbers, "season", season_document(uses, command, at_work))
     typer.echo(numbers / "season.json")
-
-
-add_page(app, PLACES, write_page)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command; errors are one line and an exit status."""
-    run_benchmark(app, PROGRAM, arguments)

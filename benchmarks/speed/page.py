@@ -17,7 +17,7 @@ MEASUREMENTS = ("embedding", "long", "folder", "epoch", "preparation", "season")
 def write_page(results: Path, page: Path) -> Path:
     """Write the page; see :func:`write_results_page`.
 
-    The results of ``python -m benchmarks.correspondence speed`` are read from their location in the
+    The results of ``python -m benchmarks correspondence speed`` are read from their location in the
     same folder of results.
     """
     documents = {name: read_result(results, name) for name in MEASUREMENTS}
@@ -26,19 +26,19 @@ def write_page(results: Path, page: Path) -> Path:
     return write_results_page(
         results,
         page,
-        program="python -m benchmarks.speed",
+        program="python -m benchmarks speed",
         heading=[
             "# Speed",
             "",
-            "Written by `python -m benchmarks.speed page`; not to be edited. The times of all "
+            "Written by `python -m benchmarks speed page`; not to be edited. The times of all "
             "rounds: the JSON files in the folder `results`.",
             "",
             "## Goals",
             "",
             *goals,
             "",
-            "Two CPU cores, float32. The ridge regression is measured by `python -m "
-            "benchmarks.correspondence speed`. The GPU part was not measured: there the same code "
+            "Two CPU cores, float32. The ridge regression is measured by `python -m benchmarks "
+            "correspondence speed`. The GPU part was not measured: there the same code "
             "runs, and its paths are tested on the CPU alone.",
         ],
         names=MEASUREMENTS,

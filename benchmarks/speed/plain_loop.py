@@ -1,8 +1,7 @@
 """Plain loop over a folder: read a file, embed it, save the result.
 
-``python -m benchmarks.speed.plain_loop earlier|own FOLDER OUT``, in a separate process like the
-command it is compared with. "earlier" embeds like the earlier public recipe, "own" with this
-package's model, one call per file.
+This module runs in a separate process, like the command it is compared with. "earlier" embeds like
+the earlier public recipe, "own" with this package's model, one call per file.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration.ceilings import ceilings_document
-from benchmarks.calibration.cli import main
 from benchmarks.calibration.discoveries import discoveries_document
 from benchmarks.calibration.intervals import intervals_document
 from benchmarks.calibration.nulls import calibration, nulls_document
 from benchmarks.calibration.page import EXPERIMENTS, PAGE, RESULTS, write_page
 from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
 from benchmarks.calibration.sizes import SIZES
+from benchmarks.cli import main
 from benchmarks.results import read_result, write_result
 from training.simulation.noise import slow_cosines
 
@@ -112,7 +112,7 @@ def test_the_page_is_that_of_the_numbers(tmp_path: Path):
     for name in EXPERIMENTS:
         document = read_result(RESULTS, name)
         assert document is not None
-        assert document["command"] == "python -m benchmarks.calibration run --size full"
+        assert document["command"] == "python -m benchmarks calibration run --size full"
     page = write_page(RESULTS, tmp_path / PAGE.name)
     assert page.read_text() == PAGE.read_text()
     assert len(list(tmp_path.glob("*.png"))) == len(list(PAGE.parent.glob("*.png"))) == 4
@@ -120,13 +120,15 @@ def test_the_page_is_that_of_the_numbers(tmp_path: Path):
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as exit_:
-        main(["page", "--results", str(tmp_path)])
+        main(["calibration", "page", "--results", str(tmp_path)])
     assert exit_.value.code == 1
     assert "no results in" in capsys.readouterr().err
     row = {"scores": "normal", "runs": 8, "coverage": 0.95, "±": 0.01, "percentile bootstrap": 0.9}
     document = {"title": "Coverage", "command": "run", "rows": [row], "notes": []}
     write_result(tmp_path, "intervals", document)
     with pytest.raises(SystemExit) as exit_:
-        main(["page", "--results", str(tmp_path), "--out", str(tmp_path / "page.md")])
+        main(
+            ["calibration", "page", "--results", str(tmp_path), "--out", str(tmp_path / "page.md")]
+        )
     assert exit_.value.code == 0
     assert "| normal | 8 | 0.950 |" in (tmp_path / "page.md").read_text()

@@ -162,7 +162,7 @@ def test_shipping_without_scores_is_refused(tmp_path: Path) -> None:
     arguments = ["ship", "distilled", "a", "--folder", str(tmp_path), "--results", str(tmp_path)]
     failed = CliRunner().invoke(app, arguments)
     assert isinstance(failed.exception, FileNotFoundError)
-    expected = "run python -m benchmarks.default_checkpoint natural-sounds first"
+    expected = "run python -m benchmarks default-checkpoint natural-sounds first"
     assert expected in str(failed.exception)
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from task_folders import write_task
 
-from benchmarks.hear.cli import main, parse_examples, parse_options
+from benchmarks.cli import main
+from benchmarks.hear.cli import parse_examples, parse_options
 from hear_brainsoundnet.command_line import WrongCall
 
 
 def _fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
     with pytest.raises(SystemExit) as exit_info:
-        main(arguments)
+        main(["hear", *arguments])
     return exit_info.value.code, capsys.readouterr().err.strip()
 
 
@@ -21,7 +22,7 @@ def test_wrong_tasks_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     arguments = ["run", "benchmarks.hear.logmel", "--out", str(tmp_path / "out"), "--tasks"]
     status, message = _fails([*arguments, str(tmp_path / "nowhere")], capsys)
     assert status == 1
-    assert message.startswith("python -m benchmarks.hear: no folder of tasks")
+    assert message.startswith("python -m benchmarks hear: no folder of tasks")
     assert len(message.splitlines()) == 1
 
 
@@ -39,7 +40,7 @@ def test_page_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     page = tmp_path / "page.md"
     status, message = _fails(["page", str(tmp_path), "--out", str(page)], capsys)
     assert (status, page.exists()) == (1, False)
-    assert "run first: python -m benchmarks.hear run --help" in message
+    assert "run first: python -m benchmarks hear run --help" in message
 
 
 def test_data_folder_without_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

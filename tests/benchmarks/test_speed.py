@@ -55,7 +55,7 @@ def test_time_of_the_processor_is_not_time_of_waiting():
 
 def test_the_page_says_what_was_measured_and_where(tmp_path: Path):
     speed = EpochSpeed(2, 6, 70, 210, 1, 5.0, HALF, HALF, HALF)
-    document = epoch_document([speed], "python -m benchmarks.speed epoch", IDLE)
+    document = epoch_document([speed], "python -m benchmarks speed epoch", IDLE)
     write_result(tmp_path, "epoch", document)
     text = write_page(tmp_path, tmp_path / "page.md").read_text()
     assert "| 1 | first epoch | 2.000 | 4.000 | 0.500 | 0.500 | 0.500 | 1.750 |" in text

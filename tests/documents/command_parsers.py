@@ -62,10 +62,12 @@ def check(words: Sequence[str], *, is_whole: bool) -> None:
 
 def command_of(module: str) -> Any:
     """The click command of ``python -m MODULE``; None if it is another kind of program."""
-    if module == "benchmarks.demo" or module == "benchmarks.demo.train":
+    if module == "benchmarks":
+        from benchmarks.cli import BENCHMARKS, app_of
+
         app = typer.Typer(rich_markup_mode=None)
-        name = f"{module}.__main__" if module == "benchmarks.demo" else module
-        app.command()(importlib.import_module(name).demo)
+        for name in BENCHMARKS:
+            app.add_typer(app_of(name), name=name)
         return typer.main.get_command(app)
     try:
         return typer.main.get_command(importlib.import_module(f"{module}.cli").app)

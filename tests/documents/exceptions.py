@@ -44,7 +44,7 @@ RULES = (
         HOURS + "two steps of it",
         "schedule.steps=2 schedule.calibration_steps=1 crops.recordings_per_step=3 crops.seconds=1",
     ),
-    Rule("README", r".*benchmarks\.hear run", "five seeds", "--seeds 1"),
+    Rule("README", r".*benchmarks hear run", "five seeds", "--seeds 1"),
     Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
     Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
@@ -52,8 +52,8 @@ RULES = (
          "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
     Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
-    Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few listeners, "
-         "sounds and epochs"),
+    Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few subjects, "
+         "splits and epochs"),
     Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "the README's lines run the same "
          "commands on a small task"),
     Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "

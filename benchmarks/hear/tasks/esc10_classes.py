@@ -8,7 +8,7 @@ from benchmarks.hear.tasks.esc10 import list_clips
 from benchmarks.hear.tasks.scene_task import SceneTask, file_clip, make_scene_task
 from benchmarks.hear.tasks.task_writer import fold_names
 
-COMMAND = "python -m benchmarks.hear tasks make-esc10"
+COMMAND = "python -m benchmarks hear tasks make-esc10"
 FOLDS = fold_names(5)
 TASK = SceneTask(
     name="esc10-1.0.0-full",

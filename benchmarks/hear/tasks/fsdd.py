@@ -62,7 +62,7 @@ def make_fsdd(
         name=task_name(label, folds),
         splits=tuple(_splits(folds)),
         seconds=SECONDS,
-        command=f"python -m benchmarks.hear tasks make-fsdd --label {label} --folds {folds}",
+        command=f"python -m benchmarks hear tasks make-fsdd --label {label} --folds {folds}",
         about=ABOUT.format(label=label) + _about_folds(folds),
     )
     return make_scene_task(

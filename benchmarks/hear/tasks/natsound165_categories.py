@@ -18,7 +18,7 @@ from benchmarks.hear.tasks.task_writer import fold_names
 FOLDER = Path("fmri/natsound165")
 TABLE = "category_labels.csv"
 FOLDS = fold_names(5)
-COMMAND = "python -m benchmarks.hear tasks make-natsound165"
+COMMAND = "python -m benchmarks hear tasks make-natsound165"
 TASK = SceneTask(
     name="natsound165_categories-1.0.0-full",
     splits=tuple(FOLDS),

@@ -263,7 +263,7 @@ def _write_descriptions(
 {sum(n_clips[split] for split in FOLDS)} composed clips of {CLIP_SECONDS[0]:g} to \
 {CLIP_SECONDS[1]:g} s at {SAMPLE_RATE} Hz: {", ".join(LABELS.values())} over rain or sea waves.
 
-Written by `python -m benchmarks.hear tasks make-onsets --seed {seed}`; not to be edited.
+Written by `python -m benchmarks hear tasks make-onsets --seed {seed}`; not to be edited.
 
 - Sources: ESC-10 (K. J. Piczak, ESC: Dataset for Environmental Sound Classification, ACM \
 Multimedia 2015). Folds of ESC-10 in each split: {folds}. No original recording is in two splits.

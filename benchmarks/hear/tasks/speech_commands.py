@@ -32,7 +32,7 @@ TASK = SceneTask(
     name="speech_commands_mini-0.0.2-small",
     splits=("train", "valid", "test"),
     seconds=SECONDS,
-    command="python -m benchmarks.hear tasks make-speech-commands",
+    command="python -m benchmarks hear tasks make-speech-commands",
     about=f"""
 - Source: Speech Commands 0.02 (P. Warden 2018), the small archives of HEAR's open tasks, 16 kHz.
 - Labels: ten words; every other word is {UNKNOWN}; {SILENCE} is background noise.

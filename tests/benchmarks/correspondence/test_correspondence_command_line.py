@@ -6,14 +6,14 @@ import re
 import pytest
 from test_correspondence_data import sound_dataset
 
-from benchmarks.correspondence.cli import main
+from benchmarks.cli import main
 from benchmarks.correspondence.page import write_page
 from benchmarks.correspondence.yardsticks import MEASURED, TOLERANCE, measure_yardsticks
 
 
 def call(capsys, *arguments):
     with pytest.raises(SystemExit) as exit_:
-        main([str(argument) for argument in arguments])
+        main(["correspondence", *map(str, arguments)])
     captured = capsys.readouterr()
     return exit_.value.code, captured.out, captured.err
 
