@@ -76,6 +76,20 @@ class ReadOut:
     atlas: str = ""
     subjects: tuple[str, ...] = ()
 
+    def head_for(self, subject: str) -> str | None:
+        """The weights that predict a subject: its own, else the only ones; None if neither exist.
+
+        Examples
+        --------
+        >>> group = ReadOut("conv7", 5, 1.49, "crop", (1,), names=("group",))
+        >>> both = ReadOut("conv7", 5, 1.49, "crop", (1,), names=("sub-01", "sub-02"))
+        >>> group.head_for("sub-02"), both.head_for("sub-02"), both.head_for("sub-03")
+        ('group', 'sub-02', None)
+        """
+        if subject in self.names:
+            return subject
+        return self.names[0] if len(self.names) == 1 else None
+
 
 class BrainEncoder(nn.Module):
     """Encoding model: predicts fMRI responses from audio.

@@ -8,12 +8,16 @@ process would consider itself the only one, and all would write the same folder;
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import InitProcessGroupKwargs, broadcast
+from torch import nn
+
+ItemT = TypeVar("ItemT")
 
 COUNTS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 WAIT = timedelta(hours=6)  # others wait while the first process solves for the read-out
@@ -71,3 +75,34 @@ def count_in_words(accelerator: Accelerator) -> str:
     """Text for the first line of a fit: "2 processes on cpu"."""
     n = accelerator.num_processes
     return f"{n} process{'es' if n > 1 else ''} on {accelerator.device.type}"
+
+
+def share_of_steps(
+    items: Sequence[ItemT], per_step: int, accelerator: Accelerator
+) -> list[Sequence[ItemT]]:
+    """This process's steps of `per_step` items; all processes have equally many.
+
+    The first steps are repeated where they do not divide evenly.
+    """
+    steps = [items[first : first + per_step] for first in range(0, len(items), per_step)]
+    steps += [steps[i % len(steps)] for i in range(-len(steps) % accelerator.num_processes)]
+    return steps[accelerator.process_index :: accelerator.num_processes]
+
+
+def agree_on_weights(module: nn.Module, accelerator: Accelerator) -> None:
+    """Give all processes the weights of the first one."""
+    if accelerator.num_processes > 1:
+        with torch.no_grad():
+            for tensor in module.state_dict().values():
+                tensor.copy_(broadcast(tensor))
+
+
+def average_gradients(module: nn.Module, accelerator: Accelerator) -> None:
+    """Average gradients over processes; one that is None in some of them counts as zero there."""
+    if accelerator.num_processes == 1:
+        return
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            parameter.grad = accelerator.reduce(parameter.grad, reduction="mean")

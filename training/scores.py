@@ -1,13 +1,17 @@
-"""Prediction scores per target: Pearson's r and R², which are different measures.
+"""Prediction scores per target, Pearson's r and R², and the losses that training minimises.
 
-``r2_score = 1 - sum (y - p)^2 / sum (y - mean y)^2`` depends on scale and offset and may be
-negative; ``pearson_r`` does not, and its square is not R².
+The two scores are different measures: ``r2_score = 1 - sum (y - p)^2 / sum (y - mean y)^2`` depends
+on scale and offset and may be negative; ``pearson_r`` does not, and its square is not R².
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Table = NDArray[np.floating]  # (n_trs, n_targets)
 
@@ -49,3 +53,47 @@ def r2_score(measured: Table, predicted: Table) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = 1 - ((y - p) ** 2).sum(axis=0) / total
     return np.where(total > 0, r2, np.nan)
+
+
+def mean_squared_error(predicted: Tensor, measured: Tensor) -> Tensor:
+    """Mean over all measured values of ``(predicted - measured)^2``; NaN is ignored.
+
+    Both have shape ``(..., n_targets)``.
+
+    Examples
+    --------
+    >>> mean_squared_error(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, torch.nan]]))
+    tensor(1.)
+    """
+    there = measured.isfinite()
+    difference = torch.where(there, predicted - measured.nan_to_num(), 0.0)
+    return difference.square().sum() / there.sum().clamp(min=1)
+
+
+def one_minus_correlation(predicted: Tensor, measured: Tensor) -> Tensor:
+    """``1 - r``, with Pearson's r over all rows, averaged over the measured targets.
+
+    Shape ``(..., n_targets)``: windows and TRs together are the rows.
+
+    Examples
+    --------
+    >>> measured = torch.tensor([[0.0], [1.0], [2.0]])
+    >>> one_minus_correlation(3 * measured + 1, measured).abs() < 1e-6
+    tensor(True)
+    """
+    predicted = predicted.flatten(0, -2)
+    measured = measured.flatten(0, -2)
+    there = measured.isfinite().all(dim=0)
+    if not bool(there.any()):
+        return predicted.sum() * 0
+    x = predicted[:, there] - predicted[:, there].mean(dim=0)
+    y = measured[:, there] - measured[:, there].mean(dim=0)
+    norms = x.square().sum(dim=0).sqrt() * y.square().sum(dim=0).sqrt()
+    r = (x * y).sum(dim=0) / norms.clamp(min=1e-8)
+    return (1 - r).mean()
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": mean_squared_error,
+    "correlation": one_minus_correlation,
+}

@@ -19,8 +19,7 @@ from benchmarks.correspondence.stage_selection import stage_positions
 from benchmarks.correspondence.stages import Frames, StagedModel
 from hear_brainsoundnet.resampling import Resampler
 from training.data.prepared import INT16_SCALE, Prepared, Run
-from training.fitting.folds import folds_by_episode
-from training.fitting.ridge_start import delayed
+from training.fitting.ridge import delayed, folds_by_episode
 from training.partition.banded_ridge import fit_and_predict
 from training.scores import pearson_r
 

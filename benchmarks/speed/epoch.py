@@ -32,14 +32,13 @@ from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
 from training.data.prepared_files import files_of
 from training.data.prepared_tables import RUN_ATTRIBUTES
 from training.data.stimuli import DEFAULT_SAMPLE_RATE
-from training.fitting.assembly import Parts, assemble
+from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.fit import loss_of_step
 from training.fitting.frozen import FrozenStages
-from training.fitting.losses import LOSSES
 from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
-from training.fitting.starting_weights import set_training
 from training.fitting.windows import Batch, Window, WindowLoader, draw_windows
+from training.scores import LOSSES
 
 TR = 1.49  # seconds
 SUBJECT = "sub-01"

@@ -242,7 +242,7 @@ def ridge_start(size: Size, seed: int = 0) -> None:
     """Solve for the read-out from features of full rank, with conv7's dimensions."""
     import torch
 
-    from training.fitting.ridge_start import solve_read_out
+    from training.fitting.ridge import solve_read_out
 
     generator = np.random.default_rng(seed)
     n_runs = size.n_trs // RUN_TRS

@@ -39,10 +39,12 @@ def export(
     name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
     """Write the best weights of a fit as a checkpoint of hear_brainsoundnet."""
-    from training.fitting.export import export, what_is_exported
+    from training.fitting.export import export
+    from training.fitting.run_folder import OUTCOME_FILE, RunFolder
 
     digest = export(run, out, name=name)
-    typer.echo(f"{out} written, hash {digest}: {what_is_exported(run).sentence()}")
+    summary = RunFolder(run).read_document(OUTCOME_FILE)["summary"]
+    typer.echo(f"{out} written, hash {digest}: {summary}")
 
 
 def map_(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.config import write_recipe
 from training.data.prepared import Prepared, Run
@@ -14,10 +15,9 @@ from training.data.splits import SIDES
 from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import Heard
 from training.evaluation.measured import columns_of
-from training.fitting.assembly import assemble
+from training.fitting.assembly import build_encoder, load_start
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import RunFolder
-from training.fitting.starting_weights import build_encoder, load_start
+from training.fitting.run_folder import OUTCOME_FILE, RunFolder
 from training.recipe_folder import CONFIG_FILE
 
 METRICS_FILE = "metrics.csv"
@@ -58,13 +58,6 @@ class Model:
     def name(self) -> str:
         return self.info.name
 
-    def head_for(self, subject: str) -> str | None:
-        """The weights for a subject: its own, or the shared ones; None if there are neither."""
-        names = self.encoder.read_out.names
-        if subject in names:
-            return subject
-        return names[0] if len(names) == 1 else None
-
 
 def load_model(run: str | Path, name: str) -> Model:
     """Load a finished fit.
@@ -84,47 +77,35 @@ def load_model(run: str | Path, name: str) -> Model:
         If it is not finished, or its dataset has changed.
     """
     folder = RunFolder(run)
-    recipe = folder.recipe()
-    state = folder.read_state()
-    if state is None or not state.finished:
-        raise ValueError(
-            f"{folder.path} is not finished; run python -m training fit with --resume first"
-        )
-    origin = folder.read_document("origin.json")
+    checkpoint, recipe = read_checkpoint(folder.model_path()), folder.recipe()
+    origin, outcome = (folder.read_document(each) for each in ("origin.json", OUTCOME_FILE))
     try:
-        parts = assemble(recipe)
-        heard = Heard(_sides(parts.prepared, origin), parts.prepared)
-        parts.encoder.load_state_dict(state.best)
+        prepared = Prepared(recipe.data)
+        heard = Heard(_sides(prepared, origin), prepared)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{folder.path}: {error}") from error
-    except (RuntimeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{folder.path} does not fit its dataset {recipe.data}: {' '.join(str(error).split())}"
         ) from error
+    encoder = checkpoint.build_encoder().requires_grad_(False)
     info = ModelInfo(
         name=name,
         run=str(folder.path),
         kind=recipe.model,
-        subjects=parts.encoder.read_out.subjects,
+        subjects=encoder.read_out.subjects,
         train_from=recipe.train_from,
         stage=recipe.read_out.stage,
-        start=parts.start.card.name,
+        start=outcome["start"],
         control=recipe.control,
         seed=recipe.seed,
-        best_epoch=state.best_epoch,
-        n_epochs=len(state.history) - 1,
+        best_epoch=outcome["kept_epoch"],
+        n_epochs=outcome["n_epochs"],
         recipe=recipe.model_dump(mode="json"),
     )
     files = {each: (folder.path / each).read_bytes() for each in (CONFIG_FILE, METRICS_FILE)}
-    return Model(
-        info,
-        parts.encoder.eval(),
-        parts.start.card.input_scale,
-        recipe.windows.n_trs,
-        parts.prepared,
-        heard,
-        files,
-    )
+    scale, n_trs = checkpoint.card.input_scale, recipe.windows.n_trs
+    return Model(info, encoder, scale, n_trs, prepared, heard, files)
 
 
 def untrained_like(model: Model, name: str, seed: int) -> Model:
@@ -157,7 +138,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
     files = {CONFIG_FILE: write_recipe(recipe).encode()}
     return Model(
         info,
-        encoder.eval(),
+        encoder.eval().requires_grad_(False),
         start.card.input_scale,
         model.window_trs,
         model.data,

@@ -18,8 +18,7 @@ from training.data.prepared import Prepared, Run
 from training.evaluation.h5_writing import writing_h5
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
-from training.fitting.predicting import Predictor
-from training.fitting.run_scores import compared_together
+from training.fitting.predicting import Predictor, compared_together
 from training.fitting.windows import WindowLoader, consecutive_windows
 from training.progress import bar
 
@@ -128,6 +127,6 @@ def _predicted(model: Model, run: Run, features: Table, device: torch.device) ->
 @torch.no_grad()
 def _answer(model: Model, subject: str, features: Table, device: torch.device) -> Table:
     """``(n_sounds, n_trs, n_channels)`` to ``(n_sounds, n_trs, n_targets)``."""
-    head = model.head_for(subject)
+    head = model.encoder.read_out.head_for(subject)
     predicted = model.encoder.respond(torch.from_numpy(features).to(device), head)
     return np.asarray(predicted.float().cpu().numpy())

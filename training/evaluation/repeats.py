@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.prepared import Run
-from training.fitting.run_scores import compared_together
+from training.fitting.predicting import compared_together
 
 Presentation = tuple[str, float, int]
 

@@ -25,7 +25,7 @@ from training.evaluation.target_scores import (
     scores_of_run,
     target_rows,
 )
-from training.fitting.run_scores import compared_together
+from training.fitting.predicting import compared_together
 from training.progress import bar
 from training.statistics.pooling import mean_over_runs
 

@@ -62,7 +62,7 @@ def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSett
         chosen[model.name] = {}
         for subject in subjects:
             own = [run for run in held_out[model.name] if run.subject == subject]
-            if model.head_for(subject) is None:
+            if model.encoder.read_out.head_for(subject) is None:
                 excluded.append(
                     f"{model.name} is not scored on {subject}, for whom it has no read-out."
                 )

@@ -5,31 +5,38 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from hear_brainsoundnet.encoder import BrainEncoder
+from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import SoundNet
 from training.data.control import Donor, permuted_brain
-from training.data.prepared import Prepared, Run
+from training.data.prepared import DatasetInfo, Prepared, Run
 from training.data.splits import Split, split_runs
-from training.fitting.frozen import FrozenStages, frames_fit
+from training.fitting.frozen import FrozenStages, deepest_frozen_stage, frames_fit
 from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
-from training.fitting.starting_weights import (
-    Start,
-    build_encoder,
-    deepest_frozen_stage,
-    freeze,
-    head_name,
-    load_start,
-    select_columns,
-    select_subjects,
-)
+from training.fitting.untrained import untrained_soundnet
 from training.fitting.windows import WindowLoader, refuse_short_runs
 
 logger = logging.getLogger(__name__)
+
+GROUP = "group"  # name of the weights that subjects share
+
+
+@dataclass(frozen=True)
+class Start:
+    """Initial network of a fit: its weights, card and hash."""
+
+    soundnet: SoundNet
+    card: Card
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -72,13 +79,150 @@ def assemble(recipe: FitRecipe) -> Parts:
     scale = start.card.input_scale
     lower = None
     if encoder.read_out.alignment != "crop":  # there, frames depend on the start of a window
-        stage = deepest_frozen_stage(encoder, recipe.train_from)
-        heard = [run.stimulus for run in (*split.train, *split.validation)]
-        if stage and frames_fit(encoder, stage, prepared, heard):
-            lower = FrozenStages(encoder, stage, prepared, scale)
+        stage = deepest_frozen_stage(encoder)
+        stimuli = [run.stimulus for run in (*split.train, *split.validation)]
+        if stage and frames_fit(stage, prepared, stimuli):
+            lower = FrozenStages(encoder, stage.name, prepared, scale)
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower, donors)
     predictor = Predictor(encoder, loader, recipe.windows.n_trs)
     return Parts(recipe, prepared, split, start, encoder, loader, predictor)
+
+
+def load_start(recipe: FitRecipe) -> Start:
+    """A checkpoint by name or path, or random weights drawn from the recipe's seed."""
+    if recipe.start == "random":
+        card = Card(name="random", trained=False, input_scale=1.0)
+        return Start(untrained_soundnet(recipe.seed), card, f"random, seed {recipe.seed}")
+    checkpoint = load_checkpoint(recipe.start)
+    return Start(checkpoint.build_soundnet(), checkpoint.card, checkpoint.hash)
+
+
+def select_subjects(recipe: FitRecipe, prepared: Prepared) -> tuple[str, ...]:
+    """Subjects to fit.
+
+    Raises
+    ------
+    ValueError
+        If a subject is not in the dataset, or an individual model is given several.
+    """
+    unknown = sorted(set(recipe.subjects) - set(prepared.subjects))
+    if unknown:
+        raise ValueError(
+            f"subjects {', '.join(unknown)} are not in {prepared.folder}, which has "
+            f"{', '.join(prepared.subjects)}"
+        )
+    subjects = recipe.subjects or tuple(prepared.subjects)
+    if recipe.model == "individual" and len(subjects) > 1:
+        raise ValueError(
+            f"an individual model has one subject, got {', '.join(subjects)}; set "
+            f"subjects=[{subjects[0]}], or model=group or model=multi_subject"
+        )
+    return subjects
+
+
+def select_columns(targets: Sequence[int | str], info: DatasetInfo) -> list[int]:
+    """Columns of the targets requested by id or by a pattern of names; all if empty.
+
+    Raises
+    ------
+    ValueError
+        If one of them matches nothing.
+
+    Examples
+    --------
+    >>> info = DatasetInfo(name="a", kind="time_series", tr=2, sample_rate=22050,
+    ...                    target_ids=(3, 5, 9), target_names=("L_A1", "R_A1", "V1"))
+    >>> select_columns([9, "*_A1"], info), select_columns([], info)
+    ([0, 1, 2], [0, 1, 2])
+    """
+    if not targets:
+        return list(range(len(info.target_ids)))
+    chosen: set[int] = set()
+    for wanted in targets:
+        found = [
+            column
+            for column, (number, name) in enumerate(
+                zip(info.target_ids, info.target_names, strict=True)
+            )
+            if number == wanted or (isinstance(wanted, str) and fnmatchcase(name, wanted))
+        ]
+        if not found:
+            raise ValueError(
+                f"no target matches {wanted!r}; ids go from {info.target_ids[0]} to "
+                f"{info.target_ids[-1]}, names are like {', '.join(info.target_names[:5])}"
+            )
+        chosen.update(found)
+    return sorted(chosen)
+
+
+def build_encoder(
+    recipe: FitRecipe,
+    info: DatasetInfo,
+    subjects: Sequence[str],
+    columns: Sequence[int],
+    start: Start,
+) -> BrainEncoder:
+    """The network with a new read-out, with random weights drawn from the recipe's seed.
+
+    Raises
+    ------
+    ValueError
+        If the network expects another rate than that of the prepared audio.
+    """
+    if start.card.sample_rate != info.sample_rate:
+        raise ValueError(
+            f"the checkpoint expects {start.card.sample_rate} Hz, the audio was prepared at "
+            f"{info.sample_rate} Hz; prepare it with sample_rate: {start.card.sample_rate}"
+        )
+    is_table = info.kind == "sound_responses"
+    read_out = ReadOut(
+        stage=recipe.read_out.stage,
+        n_delays=1 if is_table else recipe.read_out.n_delays,
+        tr=info.tr,
+        alignment="mean" if is_table else recipe.read_out.alignment,
+        target_ids=tuple(info.target_ids[column] for column in columns),
+        names=(GROUP,) if recipe.model == "group" else tuple(subjects),
+        power_transform=recipe.read_out.power_transform,
+        target_names=tuple(info.target_names[column] for column in columns),
+        atlas=info.atlas,
+        subjects=tuple(subjects),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        encoder = BrainEncoder(start.soundnet, read_out, start.card.sample_rate)
+    if recipe.read_out.initial == "zero":
+        for head in encoder.heads.values():
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
+    return encoder
+
+
+def freeze(encoder: BrainEncoder, train_from: str) -> None:
+    """Train the network from a stage upwards; parameters below it have no gradient."""
+    learns = False
+    for layer in encoder.soundnet.layers:
+        learns = learns or layer.name == train_from
+        encoder.soundnet.block(layer.name).requires_grad_(learns)
+    encoder.soundnet.heads.requires_grad_(False)
+
+
+def set_training(encoder: BrainEncoder, batchnorm: str) -> None:
+    """Set training mode, with fixed statistics in frozen stages.
+
+    Parameters
+    ----------
+    encoder : BrainEncoder
+        After :func:`freeze`.
+    batchnorm : str
+        {"frozen", "batch"}: with "batch", trained stages normalise by the batch and update their
+        running statistics.
+    """
+    encoder.eval()
+    encoder.heads.train()
+    for layer in encoder.soundnet.layers:
+        block = encoder.soundnet.block(layer.name)
+        learns = block.conv.weight.requires_grad
+        block.train(learns and batchnorm == "batch")
 
 
 def _measured(prepared: Prepared, runs: Sequence[Run]) -> dict[str, NDArray[np.bool_]]:
@@ -109,11 +253,8 @@ def _silence_missing(
     encoder: BrainEncoder, measured: Mapping[str, NDArray[np.bool_]], columns: Sequence[int]
 ) -> None:
     """Make heads predict zero, not random values, for targets missing in their subject."""
-    for subject, there in measured.items():
-        name = head_name(encoder.read_out, subject)
-        if name == subject:
-            rows = torch.from_numpy(~there[list(columns)])
-            head = encoder.heads[name]
-            with torch.no_grad():
-                for parameter in head.parameters():
-                    parameter[rows] = 0
+    for subject in measured.keys() & set(encoder.read_out.names):
+        rows = torch.from_numpy(~measured[subject][list(columns)])
+        with torch.no_grad():
+            for parameter in encoder.heads[subject].parameters():
+                parameter[rows] = 0

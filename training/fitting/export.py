@@ -1,4 +1,4 @@
-"""Export of a fit to a checkpoint: network and read-out with provenance and scores."""
+"""Checkpoint of a fit: written into its folder at its end, and exported under a name."""
 
 from __future__ import annotations
 
@@ -11,28 +11,34 @@ import numpy as np
 from pydantic import JsonValue, ValidationError
 
 from hear_brainsoundnet.card import Card, joined_licences
-from hear_brainsoundnet.checkpoint import check_module, check_target, write_checkpoint
+from hear_brainsoundnet.checkpoint import (
+    check_module,
+    check_target,
+    read_checkpoint,
+    write_checkpoint,
+)
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.prediction_files import targets_path
 from training.config import describe
 from training.data.prepared import targets_image
-from training.fitting.assembly import Parts, assemble
-from training.fitting.run_folder import Outcome, RunFolder, State, outcome_of
+from training.fitting.assembly import Parts
+from training.fitting.run_folder import MODEL_FILE, Outcome, RunFolder, State
 
 USE = (
     "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
-    "listeners named in its provenance, and no other; it is no medical product."
+    "subjects named in its provenance, and no other; it is no medical product."
 )
 
 
 def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
-    """Write the best weights of a fit as a checkpoint.
+    """Copy the checkpoint of a fit, under a name of its own.
 
     Parameters
     ----------
     run : path-like
         Folder of a finished fit.
     out : path-like
-        The ``.safetensors`` file. If the dataset has an image of its targets, it is copied to
+        The ``.safetensors`` file. If the fit has an image of its targets, it is copied to
         ``OUT.targets.nii.gz`` beside it, for maps.
     name : str
         Name of the checkpoint; by default that of the fit's folder.
@@ -45,91 +51,103 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     Raises
     ------
     FileNotFoundError
-        If there is no fit, or its dataset is missing.
+        If there is no fit.
     ValueError
         If the fit is not finished.
     """
     folder, out = RunFolder(run), Path(out)
-    recipe = folder.recipe()
-    state = _finished(folder)
+    checkpoint = read_checkpoint(folder.model_path())
     check_target(out)
-    parts = assemble(recipe)
-    parts.encoder.load_state_dict(state.best)
+    card = _valid_card(checkpoint.card, name=name or folder.path.resolve().name)
+    digest = write_checkpoint(out, card, checkpoint.build_encoder())
+    image = targets_path(folder.model_path())
+    if image.exists():
+        shutil.copyfile(image, targets_path(out))
+    return digest
+
+
+def check_exportable(parts: Parts) -> None:
+    """Check before the first step that a checkpoint of the fit can be written.
+
+    Raises
+    ------
+    ValueError
+        If it cannot, for example if a subject's name is not valid.
+    """
+    check_module(_card(parts, "fit"), parts.encoder)
+
+
+def write_model(parts: Parts, folder: RunFolder, state: State, outcome: Outcome) -> None:
+    """Write ``model.safetensors``, and the image of the targets if the dataset has one.
+
+    Parameters
+    ----------
+    parts : Parts
+        With the best weights in the encoder.
+    folder : RunFolder
+        Its provenance and ``scores.csv`` enter the card.
+    state : State
+        The last one.
+    outcome : Outcome
+        Of the fit.
+    """
     best = state.history[state.best_epoch]
     card = _card(
         parts,
-        name or folder.path.resolve().name,
+        folder.path.resolve().name,
         provenance={
             **folder.read_document("origin.json"),
-            "recipe": recipe.model_dump(mode="json"),
-            "seed": recipe.seed,
+            "recipe": parts.recipe.model_dump(mode="json"),
+            "seed": parts.recipe.seed,
             "epoch": state.best_epoch,
-            "outcome": outcome_of(state, recipe, parts.start.card.name).sentence(),
-            "command": "python -m training export",
+            "outcome": outcome.sentence(),
+            "command": "python -m training fit",
         },
         scores={
             "validation_loss": best.validation_loss,
             **_mean_scores(folder.path / "scores.csv"),
         },
     )
-    digest = write_checkpoint(out, card, parts.encoder)
+    path = folder.path / MODEL_FILE
     image = targets_image(parts.prepared.folder)
     if image is not None:
-        shutil.copyfile(image, targets_path(out))
-    return digest
+        write_atomically(targets_path(path), image.read_bytes())
+    write_checkpoint(path, card, parts.encoder)
 
 
-def rehearse(parts: Parts) -> None:
-    """Check before the first step that a fit can be exported.
+def _card(
+    parts: Parts,
+    name: str,
+    provenance: dict[str, JsonValue] | None = None,
+    scores: dict[str, JsonValue] | None = None,
+) -> Card:
+    return _valid_card(
+        parts.start.card,
+        name=name,
+        trained=True,
+        read_out=parts.encoder.read_out,
+        provenance=provenance or {},
+        scores=scores or {},
+        # Licence terms of the initial weights, such as a notice to keep, carry over.
+        licence=joined_licences(parts.recipe.licence, parts.start.card.licence),
+        use=parts.recipe.use or USE,
+    )
+
+
+def _valid_card(card: Card, **changes: object) -> Card:
+    """A card with other values.
 
     Raises
     ------
     ValueError
-        If it cannot be stored in a checkpoint, for example if a subject's name is not valid.
+        If one of them is not valid.
     """
-    check_module(_card(parts, "fit", provenance={}, scores={}), parts.encoder)
-
-
-def _card(
-    parts: Parts, name: str, provenance: dict[str, JsonValue], scores: dict[str, JsonValue]
-) -> Card:
-    before = parts.start.card
     try:
-        return Card(
-            name=name,
-            trained=True,
-            input_scale=before.input_scale,
-            sample_rate=before.sample_rate,
-            layers=before.layers,
-            heads=before.heads,
-            labels=before.labels,
-            read_out=parts.encoder.read_out,
-            provenance=provenance,
-            scores=scores,
-            # Licence terms of the initial weights, such as a notice to keep, carry over.
-            licence=joined_licences(parts.recipe.licence, before.licence),
-            use=parts.recipe.use or USE,
-        )
+        return Card.model_validate({**dict(card), **changes})
     except ValidationError as error:
         raise ValueError(
             f"the checkpoint of this fit would be invalid: {describe(error)}"
         ) from error
-
-
-def what_is_exported(run: str | Path) -> Outcome:
-    """Selected epoch of a finished fit, exported in its checkpoint."""
-    folder = RunFolder(run)
-    start = folder.read_document("origin.json")["start"]["name"]
-    return outcome_of(_finished(folder), folder.recipe(), start)
-
-
-def _finished(folder: RunFolder) -> State:
-    state = folder.read_state()
-    if state is None or not state.finished:
-        raise ValueError(
-            f"{folder.path} is not finished; run python -m training fit with --resume first"
-        )
-    return state
 
 
 def _mean_scores(path: Path) -> dict[str, JsonValue]:

@@ -21,27 +21,30 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, gather_object
+from accelerate.utils import gather_object
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.splits import SIDES
-from training.fitting.assembly import Parts, assemble
-from training.fitting.export import rehearse
-from training.fitting.losses import LOSSES
+from training.fitting.assembly import Parts, assemble, set_training
+from training.fitting.export import check_exportable, write_model
 from training.fitting.monitoring import Monitor
-from training.fitting.predicting import Predictor
+from training.fitting.predicting import Predictor, compare, compared_together, score_runs
 from training.fitting.recipe import FitRecipe
-from training.fitting.ridge_start import solve_read_out
-from training.fitting.run_folder import Epoch, Outcome, RunFolder, State, outcome_of
-from training.fitting.run_scores import compare, compared_together, score_runs
-from training.fitting.starting_weights import head_name, set_training
+from training.fitting.ridge import solve_read_out
+from training.fitting.run_folder import MODEL_FILE, Epoch, Outcome, RunFolder, State, outcome_of
 from training.fitting.windows import Window, draw_windows
-from training.processes import count_in_words, join_processes
+from training.processes import (
+    agree_on_weights,
+    average_gradients,
+    count_in_words,
+    join_processes,
+    share_of_steps,
+)
 from training.provenance import git_revision, versions
-from training.scores import pearson_r, r2_score
+from training.scores import LOSSES, pearson_r, r2_score
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +87,7 @@ def fit(
         print(f"fit: {count_in_words(accelerator)}", file=sys.stderr)
     torch.use_deterministic_algorithms(True, warn_only=True)
     parts = assemble(recipe)
-    rehearse(parts)
+    check_exportable(parts)
     folder = RunFolder(out)
     if accelerator.is_main_process:
         folder.begin(recipe, resume=resume)
@@ -116,7 +119,7 @@ def fit(
     if state is None:
         if recipe.read_out.initial == "ridge" and accelerator.is_main_process:
             _solve_read_outs(parts)
-        _agree_on_weights(encoder, accelerator)
+        agree_on_weights(encoder, accelerator)
         state = State()
         row = _validate(parts, accelerator, loss, epoch=0, train_loss=math.nan, learning_rate=0.0)
         state.history.append(row)
@@ -141,11 +144,12 @@ def fit(
             )
             set_training(encoder, recipe.batchnorm)
             losses = []
-            for step in monitor.steps(_steps(windows, recipe, accelerator), epoch):
+            steps = share_of_steps(windows, recipe.windows.batch_size, accelerator)
+            for step in monitor.steps(steps, epoch):
                 with accelerator.autocast():
                     step_loss = loss_of_step(predictor, step, loss)
                 accelerator.backward(step_loss)
-                _average_gradients(encoder, accelerator)
+                average_gradients(encoder, accelerator)
                 if settings.gradient_clip is not None:
                     accelerator.clip_grad_norm_(encoder.parameters(), settings.gradient_clip)
                 optimiser.step()
@@ -166,15 +170,19 @@ def fit(
         monitor.close()
 
     encoder.load_state_dict(state.best)
+    outcome = outcome_of(state, recipe, parts.start.card.name)
     if is_main and not state.finished:
-        scores: list[dict[str, object]] = []
-        for side in ("validation", "test"):
-            runs = getattr(parts.split, side)
-            scores.extend(score.row() for score in score_runs(predictor, runs, side))
+        scores = [
+            row
+            for side in ("validation", "test")
+            for row in score_runs(predictor, getattr(parts.split, side), side)
+        ]
         folder.write_table("scores.csv", scores)
-        folder.finish(state, outcome_of(state, recipe, parts.start.card.name))
+        folder.finish(state, outcome)
+    if is_main and not (folder.path / MODEL_FILE).exists():  # last: a fit without it is unfinished
+        write_model(parts, folder, state, outcome)
     accelerator.wait_for_everyone()
-    return outcome_of(state, recipe, parts.start.card.name)
+    return outcome
 
 
 def loss_of_step(predictor: Predictor, windows: Sequence[Window], loss: Loss) -> Tensor:
@@ -223,36 +231,6 @@ def _validate(
     )
 
 
-def _steps(
-    windows: Sequence[Window], recipe: FitRecipe, accelerator: Accelerator
-) -> list[Sequence[Window]]:
-    """This process's steps; all processes have equally many (the first ones are repeated)."""
-    size, n_processes = recipe.windows.batch_size, accelerator.num_processes
-    steps = [windows[first : first + size] for first in range(0, len(windows), size)]
-    steps += [steps[i % len(steps)] for i in range(-len(steps) % n_processes)]
-    return steps[accelerator.process_index :: n_processes]
-
-
-def _agree_on_weights(encoder: BrainEncoder, accelerator: Accelerator) -> None:
-    """Start all processes with the weights of the first one."""
-    if accelerator.num_processes > 1:
-        with torch.no_grad():
-            for tensor in encoder.state_dict().values():
-                tensor.copy_(broadcast(tensor))
-
-
-def _average_gradients(encoder: BrainEncoder, accelerator: Accelerator) -> None:
-    """Average gradients over processes; a head without windows in any process keeps gradient
-    None."""
-    if accelerator.num_processes == 1:
-        return
-    for parameter in encoder.parameters():
-        if parameter.requires_grad:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            parameter.grad = accelerator.reduce(parameter.grad, reduction="mean")
-
-
 def _is_over(state: State, recipe: FitRecipe) -> bool:
     epoch = state.history[-1].epoch
     settings = recipe.optimiser
@@ -287,7 +265,7 @@ def _solve_read_outs(parts: Parts) -> None:
         mine = [
             (run, table)
             for run, table in zip(train, features, strict=True)
-            if head_name(parts.encoder.read_out, run.subject) == name
+            if parts.encoder.read_out.head_for(run.subject) == name
         ]
         if not mine:
             raise ValueError(f"the split leaves no training runs of {name}")

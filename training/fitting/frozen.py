@@ -69,22 +69,30 @@ class FrozenStages:
         return frames_in_pieces(self.soundnet, self.stage, n_samples, read)[0].cpu()
 
 
-def frames_fit(
-    encoder: BrainEncoder, stage: str, prepared: Prepared, stimuli: Iterable[str]
-) -> bool:
-    """Whether the frames of all these stimuli fit in the memory limit."""
-    geometry = stage_geometry(encoder.soundnet.layers)[stage]
+def frames_fit(stage: StageGeometry, prepared: Prepared, stimuli: Iterable[str]) -> bool:
+    """Whether a stage's frames of all these stimuli fit in the memory limit."""
     n_samples = sum(len(prepared.audio(stimulus)) for stimulus in set(stimuli))
-    return 4 * geometry.channels * n_samples / geometry.hop <= MOST_KEPT
+    return 4 * stage.channels * n_samples / stage.hop <= MOST_KEPT
 
 
-def deepest_without_gradient(encoder: BrainEncoder) -> StageGeometry | None:
-    """The deepest stage, up to the read-out's, with no trained parameters up to it; None if there
-    is none."""
-    soundnet = encoder.soundnet
+def deepest_frozen_stage(encoder: BrainEncoder) -> StageGeometry | None:
+    """The deepest stage, up to the read-out's, without trained parameters in it or below it.
+
+    None if conv1 is trained.
+
+    Examples
+    --------
+    >>> from hear_brainsoundnet.encoder import ReadOut
+    >>> encoder = BrainEncoder(SoundNet(), ReadOut("conv7", 1, 1.0, "crop", (1,), ("group",)))
+    >>> deepest_frozen_stage(encoder)
+    >>> for name in ("conv1", "conv2"):
+    ...     _ = encoder.soundnet.block(name).requires_grad_(False)
+    >>> deepest_frozen_stage(encoder).name
+    'pool2'
+    """
     deepest = None
-    for name, stage in stage_geometry(soundnet.layers).items():
-        block = soundnet.block(name.replace("pool", "conv"))
+    for name, stage in stage_geometry(encoder.soundnet.layers).items():
+        block = encoder.soundnet.block(name.replace("pool", "conv"))
         if any(parameter.requires_grad for parameter in block.parameters()):
             break
         deepest = stage

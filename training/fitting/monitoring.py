@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
-from training.fitting.curves import draw_curves
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import RunFolder, State
+from training.fitting.run_folder import Epoch, RunFolder, State
 from training.progress import bar
 
 StepT = TypeVar("StepT")
@@ -100,6 +100,30 @@ class Monitor:
             self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
+
+
+def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
+    """PNG of losses and validation scores over epochs, with the selected epoch marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    epochs = [row.epoch for row in history]
+    losses.plot(epochs[1:], [row.train_loss for row in history[1:]], label="training")
+    losses.plot(epochs, [row.validation_loss for row in history], label="validation")
+    losses.set_ylabel("loss")
+    scores.plot(epochs, [row.validation_r for row in history], label="Pearson r")
+    scores.plot(epochs, [row.validation_r2 for row in history], label="R²")
+    scores.set_ylabel("validation, mean over runs and targets")
+    for axes in (losses, scores):
+        axes.axvline(best_epoch, color="0.6", linestyle=":", label=f"kept: epoch {best_epoch}")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
 
 
 def _tensorboard(folder: RunFolder, n_epochs_done: int) -> Any:

@@ -1,4 +1,4 @@
-"""Predictions and features for windows and for whole runs."""
+"""Predictions, features and scores of windows and of whole runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from torch import Tensor
 from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.fast import FastSoundNet
 from training.data.prepared import Run
-from training.fitting.frozen import deepest_without_gradient, frames_in_pieces
-from training.fitting.starting_weights import head_name
+from training.fitting.frozen import deepest_frozen_stage, frames_in_pieces
 from training.fitting.windows import Batch, Window, WindowLoader, consecutive_windows
+from training.scores import pearson_r, r2_score
 
 SOUNDS_PER_BATCH = 16
+SOUNDS = "sounds"  # name of the one comparison of all sounds without a time axis
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class Predictor:
         """Predictions of windows, in as few batches as their shapes allow."""
         for batch in self.loader.batches(windows):
             features = self.features(batch)
-            name = head_name(self.encoder.read_out, batch.subject)
-            predicted = self.encoder.respond(features, name)[:, batch.context :]
+            head = self.encoder.read_out.head_for(batch.subject)
+            predicted = self.encoder.respond(features, head)[:, batch.context :]
             yield Prediction(batch.windows, predicted, batch.bold.to(predicted.device))
 
     def predict_runs(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
@@ -102,7 +103,7 @@ class Predictor:
         if self.loader.frozen is not None:
             stage, frames = self.loader.frozen.stage, sound
         else:
-            lower = deepest_without_gradient(self.encoder)
+            lower = deepest_frozen_stage(self.encoder)
             if lower is None:
                 return self.encoder.features(sound, batch.n_trs, start=batch.start)
             stage = lower
@@ -149,3 +150,63 @@ def _together(runs: Sequence[Run]) -> list[Sequence[Run]]:
     """Runs one by one, sounds in batches."""
     size = SOUNDS_PER_BATCH if runs and runs[0].tr == 0 else 1
     return [runs[first : first + size] for first in range(0, len(runs), size)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Measured and predicted responses scored together: a run, or all sounds of a subject;
+    ``(n_trs, n_targets)`` each."""
+
+    subject: str
+    run: str
+    measured: NDArray[np.float32]
+    predicted: NDArray[np.float32]
+
+
+def compare(predictor: Predictor, runs: Sequence[Run]) -> Iterator[Comparison]:
+    """Predict and pair with the measured responses, one comparison at a time."""
+    for subject, name, together in compared_together(runs):
+        yield Comparison(
+            subject,
+            name,
+            np.concatenate([predictor.loader.bold(run) for run in together]),
+            np.concatenate(predictor.predict_runs(together)),
+        )
+
+
+def compared_together(runs: Sequence[Run]) -> list[tuple[str, str, list[Run]]]:
+    """Subject, name and runs of each comparison: every run, or all sounds of a subject."""
+    sounds: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.tr == 0:
+            sounds.setdefault(run.subject, []).append(run)
+    each = [(run.subject, run.name, [run]) for run in runs if run.tr > 0]
+    return each + [(subject, SOUNDS, together) for subject, together in sounds.items()]
+
+
+def score_runs(predictor: Predictor, runs: Sequence[Run], side: str) -> list[dict[str, object]]:
+    """Scores of each run and target: rows of ``scores.csv``.
+
+    Columns: `side`, `subject`, `run` ("sounds" for sound responses: one score over all sounds of
+    the side), `target_id`, `target_name`, `n_trs` (rows compared), `r` and `r2`.
+    """
+    read_out = predictor.encoder.read_out
+    names = read_out.target_names or tuple(map(str, read_out.target_ids))
+    rows: list[dict[str, object]] = []
+    for comparison in compare(predictor, runs):
+        r = pearson_r(comparison.measured, comparison.predicted)
+        r2 = r2_score(comparison.measured, comparison.predicted)
+        rows += [
+            {
+                "side": side,
+                "subject": comparison.subject,
+                "run": comparison.run,
+                "target_id": target_id,
+                "target_name": name,
+                "n_trs": len(comparison.measured),
+                "r": float(r[column]),
+                "r2": float(r2[column]),
+            }
+            for column, (target_id, name) in enumerate(zip(read_out.target_ids, names, strict=True))
+        ]
+    return rows

@@ -1,6 +1,6 @@
-"""Folder of a fit: recipe, provenance, metrics and last state.
+"""Folder of a fit: recipe, provenance, metrics, last state, and at its end its checkpoint.
 
-    RUN/
+    FIT/
         config.yaml       the validated recipe, defaults included
         origin.json       split, starting weights, git revision, versions
         metrics.csv       one row per epoch; epoch 0 is before any training
@@ -8,6 +8,9 @@
         curves.png        losses and scores over epochs
         scores.csv        at the end: scores of the best weights, per run and target
         outcome.json      at the end: the selected epoch, and the stopping criterion
+        model.targets.nii.gz   at the end: image of the targets, if the dataset has one
+        model.safetensors last of all: the checkpoint of the best weights; a fit is finished if
+                          and only if it is there
         tensorboard/      event files, if TensorBoard is installed
 
 A state is written after every epoch if that is quick; if it takes long (half a gigabyte with 10,000
@@ -28,10 +31,11 @@ from typing import Any
 from torch import Tensor
 
 from training.fitting.recipe import FitRecipe
-from training.recipe_folder import RecipeFolder
+from training.recipe_folder import CONFIG_FILE, RecipeFolder
 
 STATE_FILE = "state.pt"
 OUTCOME_FILE = "outcome.json"
+MODEL_FILE = "model.safetensors"
 
 QUICK_S = 0.5  # writing time up to which every epoch is written
 LARGEST_SHARE = 0.05  # of the time, for writing states
@@ -143,6 +147,26 @@ class RunFolder(RecipeFolder[FitRecipe]):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path, FitRecipe)
         self._written_at, self._seconds = -float("inf"), 0.0
+
+    def model_path(self) -> Path:
+        """The checkpoint of a finished fit.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no fit.
+        ValueError
+            If it is not finished.
+        """
+        config, path = self.path / CONFIG_FILE, self.path / MODEL_FILE
+        if not config.exists():
+            raise FileNotFoundError(f"{self.path} holds no run (no {CONFIG_FILE})")
+        if not path.exists():
+            raise ValueError(
+                f"{self.path} is not finished (no {MODEL_FILE}); finish it: python -m training "
+                f"fit {config} --out {self.path} --resume"
+            )
+        return path
 
     def read_state(self) -> State | None:
         """The last state, or None before the first one was written.

@@ -14,8 +14,7 @@ import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
-from training.data.prepared import targets_image
-from training.data.prepared_files import TARGETS_IMAGE
+from hear_brainsoundnet.prediction_files import targets_path
 from training.fitting.run_folder import RunFolder
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
@@ -198,7 +197,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
     Parameters
     ----------
     run : path-like
-        Folder of a finished fit, whose dataset has an image of its targets.
+        Folder of a finished fit to a dataset with an image of its targets.
     out : path-like
         The PNG.
     side : str
@@ -214,12 +213,11 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
         If nothing was scored on that side.
     """
     folder = RunFolder(run)
-    data = folder.recipe().data
-    image = targets_image(data)
-    if image is None:
+    image = targets_path(folder.model_path())
+    if not image.exists():
         raise FileNotFoundError(
-            f"{data} has no {TARGETS_IMAGE}: its targets have no location in the brain, or labels "
-            "were not given when it was prepared"
+            f"{folder.path} has no {image.name}: the targets of its dataset have no location in "
+            "the brain, or labels were not given when it was prepared"
         )
     scores = folder.path / "scores.csv"
     values, n_runs = mean_scores(scores, side, score)

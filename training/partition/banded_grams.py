@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fitting.folds import Folds
 from training.fitting.gram_ridge import (
     ALPHA_SLOPE,
     TARGETS_AT_ONCE,
@@ -23,6 +22,7 @@ from training.fitting.gram_ridge import (
     Table,
     gram_matrices,
 )
+from training.fitting.ridge import Folds
 
 ROWS_AT_ONCE = 4096
 

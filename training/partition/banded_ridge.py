@@ -23,7 +23,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fitting.folds import Folds
+from training.fitting.ridge import Folds
 from training.partition.banded_grams import BandedGrams, Columns, Mixture
 
 STRENGTHS = np.logspace(-5, 2, 15)  # alpha per row, for spaces of total variance 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from training.fitting.folds import N_FOLDS
+from training.fitting.ridge import N_FOLDS
 from training.partition.banded_ridge import N_MIXTURES, STRENGTHS
 from training.partition.low_level import FRAMES_PER_SECOND, N_BANDS, SPACES
 from training.partition.modulation import N_CHANNELS, RATES_HZ, WINDOW_S

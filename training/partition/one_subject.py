@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.prepared import Prepared, Run
-from training.fitting.folds import folds_by_episode
-from training.fitting.run_scores import compared_together
+from training.fitting.predicting import compared_together
+from training.fitting.ridge import folds_by_episode
 from training.partition.choices import Choices
 from training.partition.fitted_model import FittedModel
 from training.partition.low_level import low_level_features

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fitting.ridge_start import delayed
+from training.fitting.ridge import delayed
 
 Features = NDArray[np.floating]  # (n_trs, n_channels) of one run
 NO_VARIANCE = 1e-12

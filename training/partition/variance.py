@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fitting.folds import Folds
+from training.fitting.ridge import Folds
 from training.partition.banded_grams import Columns
 from training.partition.banded_ridge import N_MIXTURES, BandedRidge
 from training.statistics.pooling import Pooling, pooled_scores
@@ -85,7 +85,7 @@ def decompose(
     held_out : sequence of (ndarray, mapping)
         For each scored run its responses ``(n_trs, n_targets)`` and its spaces.
     folds : list of (ndarray, ndarray)
-        See :func:`training.fitting.folds.folds_by_episode`.
+        See :func:`training.fitting.ridge.folds_by_episode`.
     pooling : str
         {"mean", "fisher_z", "concatenated"}: pooling of scores over runs; with "fisher_z", R² is
         averaged instead.

@@ -13,12 +13,11 @@ import torch
 from small_dataset import RATE, write_prepared
 
 from training.data.prepared import Run
-from training.fitting.assembly import Parts, assemble
+from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.fit import loss_of_step
-from training.fitting.losses import LOSSES
 from training.fitting.recipe import FitRecipe
-from training.fitting.starting_weights import set_training
 from training.fitting.windows import Batch, Window, WindowLoader, draw_windows
+from training.scores import LOSSES
 
 N_TARGETS, TR = 210, 1.49
 N_ATTEMPTS = 3

@@ -306,9 +306,9 @@ def test_unfinished_and_missing_runs_are_refused(fits: dict[str, Path], tmp_path
     begun = tmp_path / "begun"
     begun.mkdir()
     (begun / "config.yaml").write_bytes((fits["one"] / "config.yaml").read_bytes())
-    with pytest.raises(ValueError, match="is not finished; run python -m training fit"):
+    with pytest.raises(ValueError, match=r"begun is not finished .*finish it: python -m tr"):
         evaluate([begun], tmp_path / "eval")
-    for name in ("state.pt", "metrics.csv"):
+    for name in ("model.safetensors", "outcome.json", "metrics.csv"):
         (begun / name).write_bytes((fits["one"] / name).read_bytes())
     origin = json.loads((fits["one"] / "origin.json").read_text())
     origin["split"]["train"][0] = "sub-01/gone"

@@ -119,11 +119,6 @@ def test_a_subject_cannot_be_called_all(data: Prepared, tmp_path: Path):
         select([model_of(data)], Prepared(tmp_path / "copy"), EvaluationSettings())
 
 
-def test_a_group_read_out_answers_for_everybody(data: Prepared):
-    model = model_of(data, heads=("group",))
-    assert [model.head_for(subject) for subject in ("sub-01", "sub-99")] == ["group", "group"]
-
-
 def test_targets_are_aligned_by_id(data: Prepared):
     models = [model_of(data, "a", target_ids=(2, 4, 7)), model_of(data, "b", target_ids=(1, 2, 4))]
     chosen = select(models, data, EvaluationSettings())

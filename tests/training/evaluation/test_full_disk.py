@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from small_dataset import change_dataset
 from small_fits import SMALL
 
 from hear_brainsoundnet.cli import main as plugin
@@ -64,19 +63,13 @@ def commands(
 
 @pytest.fixture(scope="module")
 def mapped(fits: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose dataset has an image of its targets."""
-    folder = tmp_path_factory.mktemp("mapped")
-    config = yaml.safe_load((fits["one"] / "config.yaml").read_text())
-    shutil.copytree(config["data"], folder / "data")
+    """A fit with an image of its targets."""
+    folder = tmp_path_factory.mktemp("mapped") / "run"
+    shutil.copytree(fits["one"], folder)
     ids = np.zeros((4, 4, 4), dtype=np.int16)
     ids.flat[:4] = range(1, 5)
-    nibabel.save(nibabel.Nifti1Image(ids, np.eye(4)), folder / "data" / "targets.nii.gz")
-    change_dataset(folder / "data")
-    shutil.copytree(fits["one"], folder / "run")
-    (folder / "run" / "config.yaml").write_text(
-        yaml.safe_dump({**config, "data": str(folder / "data")})
-    )
-    return folder / "run"
+    nibabel.save(nibabel.Nifti1Image(ids, np.eye(4)), folder / "model.targets.nii.gz")
+    return folder
 
 
 @pytest.fixture

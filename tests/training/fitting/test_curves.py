@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from training.fitting.curves import draw_curves
+from training.fitting.monitoring import draw_curves
 from training.fitting.run_folder import Epoch
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ from hear_brainsoundnet.named import load_checkpoint
 from training.config import write_recipe
 from training.data.prepared import Prepared
 from training.fitting.assembly import Parts, assemble
+from training.fitting.export import export
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
 from training.fitting.run_folder import Epoch, RunFolder, State
@@ -251,6 +253,7 @@ def test_all_files_of_a_run_are_there(two_listeners: Path, tmp_path: Path):
     fitted(two_listeners, tmp_path / "run", train_from="none")
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names >= {"config.yaml", "origin.json", "metrics.csv", "curves.png", "scores.csv"}
+    assert names >= {"outcome.json", "model.safetensors"}
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     origin = RunFolder(tmp_path / "run").read_document("origin.json")
     assert origin["start"]["hash"] == load_checkpoint("untrained").hash
@@ -415,9 +418,14 @@ def test_a_state_that_takes_long_to_write_is_written_seldom(
 
 @pytest.mark.slow
 def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path: Path):
-    from training.fitting.export import export
-
-    state = fitted(two_listeners, tmp_path / "run", train_from="conv6", licence="of my own")
+    """Although the dataset of the fit is gone."""
+    data = tmp_path / "data"
+    shutil.copytree(two_listeners, data)
+    image = nibabel.Nifti1Image(np.arange(5, dtype=np.int16).reshape(5, 1, 1), np.eye(4))
+    nibabel.save(image, data / "targets.nii.gz")
+    change_dataset(data)
+    state = fitted(data, tmp_path / "run", train_from="conv6", licence="of my own")
+    shutil.rmtree(data)
     digest = export(tmp_path / "run", tmp_path / "out.safetensors", name="mine")
     checkpoint = read_checkpoint(tmp_path / "out.safetensors")
     assert checkpoint.hash == digest
@@ -431,6 +439,8 @@ def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path
     for name, tensor in encoder.state_dict().items():
         assert torch.equal(tensor, state.best[name]) or name.endswith("num_batches_tracked")
     assert 0 < checkpoint.card.scores["test"]["mean_r"] < 1
+    image = nibabel.load(tmp_path / "out.targets.nii.gz")
+    assert image.get_fdata().ravel().tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
@@ -452,11 +462,17 @@ def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
 
 
 def test_a_run_that_has_not_ended_is_not_exported(two_listeners: Path, tmp_path: Path):
-    from training.fitting.export import export
-
-    folder = RunFolder(tmp_path / "run")
-    folder.begin(recipe(two_listeners), resume=False)
-    with pytest.raises(ValueError, match="is not finished"):
+    """A fit without its checkpoint is unfinished, and resuming it writes the same one."""
+    fitted(two_listeners, tmp_path / "run", train_from="none", optimiser={"max_epochs": 0})
+    model = tmp_path / "run" / "model.safetensors"
+    whole = model.read_bytes()
+    model.unlink()
+    with pytest.raises(ValueError, match=r"is not finished \(no model.safetensors\); finish it:"):
         export(tmp_path / "run", tmp_path / "out.safetensors")
+    scores = (tmp_path / "run" / "scores.csv").read_bytes()
+    settings = recipe(two_listeners, train_from="none", optimiser={"max_epochs": 0})
+    fit(settings, tmp_path / "run", resume=True, progress=False)
+    assert model.read_bytes() == whole
+    assert (tmp_path / "run" / "scores.csv").read_bytes() == scores
     with pytest.raises(FileNotFoundError, match="holds no run"):
         export(tmp_path / "nowhere", tmp_path / "out.safetensors")

@@ -6,8 +6,8 @@ import pytest
 from himalaya.kernel_ridge import KernelRidgeCV
 from himalaya.ridge import RidgeCV
 
-from training.fitting.folds import folds_by_episode
 from training.fitting.gram_ridge import Rows, Shape, Source, solve_ridge
+from training.fitting.ridge import folds_by_episode
 
 ALPHAS = np.logspace(-3, 5, 17)
 

@@ -4,8 +4,7 @@ import scipy.stats
 import sklearn.metrics
 import torch
 
-from training.fitting.losses import mean_squared_error, one_minus_correlation
-from training.scores import pearson_r, r2_score
+from training.scores import mean_squared_error, one_minus_correlation, pearson_r, r2_score
 
 
 @pytest.fixture

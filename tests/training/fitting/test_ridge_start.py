@@ -7,8 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
 from training.data.prepared import Run
-from training.fitting.folds import N_FOLDS
-from training.fitting.ridge_start import STRENGTHS, delayed, solve_read_out
+from training.fitting.ridge import N_FOLDS, STRENGTHS, delayed, solve_read_out
 
 
 def runs_with_data(n_trs: int, n_channels: int, n_targets: int):

@@ -9,9 +9,9 @@ from rounding import assert_same, network_rounding
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
 from training.data.prepared import Prepared, Run
+from training.fitting.assembly import freeze
 from training.fitting.frozen import SAMPLES_PER_PASS, FrozenStages
 from training.fitting.predicting import Predictor
-from training.fitting.starting_weights import freeze
 from training.fitting.windows import (
     Window,
     WindowLoader,

@@ -35,10 +35,10 @@ def targets_image(tmp_path):
 
 @pytest.fixture
 def run_with_scores(tmp_path):
-    """A run that has come to its end; its dataset need not be whole for a map."""
+    """A finished fit; its dataset and its weights are not needed for a map."""
     run = RunFolder(tmp_path / "run")
     run.begin(FitRecipe(data=tmp_path / "data"), resume=False)
-    (tmp_path / "data").mkdir()
+    (run.path / "model.safetensors").touch()
     with (run.path / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["side", "subject", "run", "target_id", "r", "r2"])
@@ -91,7 +91,7 @@ def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
 ):
     from matplotlib.figure import Figure
 
-    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
+    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
     shown = []
     monkeypatch.setattr(
         Figure,
@@ -108,12 +108,12 @@ def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
 def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
         main(["map", str(run_with_scores), str(tmp_path / "map.png")])
-    assert "its targets have no location in the brain" in capsys.readouterr().err
+    assert "model.targets.nii.gz: the targets of its dataset have no loc" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_the_command_draws_the_scores_of_a_run(run_with_scores, targets_image, tmp_path):
-    shutil.copy(targets_image, tmp_path / "data" / "targets.nii.gz")
+    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
     with pytest.raises(SystemExit, match="0"):
         main(["map", str(run_with_scores), str(tmp_path / "map.png")])
     assert (tmp_path / "map.png").stat().st_size > 10_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from training.fitting.folds import folds_by_episode
+from training.fitting.ridge import folds_by_episode
 from training.partition.banded_ridge import STRENGTHS, BandedRidge, fit_and_predict, mixtures
 
 

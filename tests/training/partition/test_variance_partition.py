@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
-from training.fitting.folds import folds_by_episode
+from training.fitting.ridge import folds_by_episode
 from training.partition.variance import Decomposition, decompose, needed_models
 
 SHARES = {"envelope": 0.2, "spectrogram": 0.1, "model": 0.3}  # of the variance of the target
