@@ -56,15 +56,24 @@ def stage_summaries(
     return {name: torch.cat(tables).numpy() for name, tables in batches.items()}
 
 
+def unit_scales(units: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Standard deviation of each unit over sounds, at least a tenth of that of all together.
+
+    Nearly silent units would otherwise be scaled up, and the few sounds they respond to dominate.
+    """
+    deviation = np.asarray(units, np.float64).std(axis=0)
+    deviation = np.maximum(deviation, QUIETEST * np.sqrt(np.mean(np.square(deviation))))
+    return np.where(deviation > 0, deviation, 1.0)
+
+
 def squared_correlations(
     units: NDArray[np.floating], responses: NDArray[np.floating], split: Split
 ) -> NDArray[np.float64]:
     """Squared correlation of predicted and measured responses to the test sounds, by component.
 
     Ridge regression as in :mod:`benchmarks.correspondence.ridge`, on units scaled to equal variance
-    over the training sounds, except that the scale of nearly silent units stays small, because
-    otherwise the few test sounds they respond to would dominate. The penalty of each component is
-    selected without test sounds.
+    over the training sounds (:func:`unit_scales`). The penalty of each component is selected
+    without test sounds.
 
     Parameters
     ----------
@@ -82,10 +91,7 @@ def squared_correlations(
     >>> squared_correlations(x, x[:, :1] * 2 + 1, split).round(4).tolist()
     [1.0]
     """
-    deviation = units[split.train].std(axis=0)
-    least = QUIETEST * np.sqrt(np.mean(np.square(deviation)))
-    deviation = np.maximum(deviation, least)
-    standard = np.asarray(units, np.float64) / np.where(deviation > 0, deviation, 1.0)
+    standard = np.asarray(units, np.float64) / unit_scales(units[split.train])
     fit = fit_ridge(compact_units(standard), responses, split)
     measured = responses[split.test]
     return np.array(

@@ -1,0 +1,290 @@
+"""Accuracy with few examples from six brain components and their controls; see design.md."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.correspondence.natsound165 import components
+from benchmarks.few_labels.representations import (
+    permutations,
+    predicted_components,
+    principal_components,
+)
+from benchmarks.hear.few_shot import (
+    available_examples,
+    draw_order,
+    labels_of,
+    learned_examples,
+    probe_answers,
+    tested_splits,
+)
+from benchmarks.hear.model_identity import identify
+from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.scene_embeddings import scene_embeddings
+from benchmarks.hear.task_folder import find_tasks
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path("fmri") / "natsound165"
+EXAMPLES = (1, 2, 5, 10, 20)
+N_DRAWS = 10
+N_PERMUTATIONS = 199
+SEED = 0
+BRAIN, COMPONENTS, WHOLE = "brain", "components", "whole"
+NULLS = ("permuted", "permuted within categories")
+KINDS = {"EngSpeech": "speech", "ForSpeech": "speech", "Music": "music", "Song": "music"}
+NATURAL = "speech, music or neither"
+BY_SPEAKER = "fsdd_digit_by_speaker"  # its folds are speakers
+N_BOOTSTRAPS = 10_000
+
+Table = NDArray[np.float64]
+
+
+@dataclass
+class Brain:
+    """The 165 sounds: scene embeddings, responses, and categories, in one order."""
+
+    scene: Table
+    responses: Table
+    categories: list[str]
+
+    def half(self, rows: NDArray[np.intp]) -> Brain:
+        """Some of the sounds."""
+        return Brain(self.scene[rows], self.responses[rows], [self.categories[i] for i in rows])
+
+    def representations(self, clips: Table, n_permutations: int, seed: int) -> dict[str, Table]:
+        """Each representation of clips, ``(n_clips, size)``; for nulls ``(n, n_clips, 6)``."""
+        n_sounds, n_components = self.responses.shape
+        tables = [self.responses]
+        for groups in (None, self.categories):
+            generator = np.random.default_rng(seed)
+            orders = permutations(n_sounds, generator, n_permutations, groups)
+            tables += [self.responses[order] for order in orders]
+        predicted = predicted_components(self.scene, np.concatenate(tables, axis=1), clips)
+        each = predicted.reshape(len(clips), len(tables), n_components).transpose(1, 0, 2)
+        return {
+            BRAIN: each[0],
+            COMPONENTS: principal_components(self.scene, clips, n_components),
+            WHOLE: clips,
+            NULLS[0]: each[1 : 1 + n_permutations],
+            NULLS[1]: each[1 + n_permutations :],
+        }
+
+
+@dataclass
+class Answers:
+    """Accuracies of one task.
+
+    Attributes
+    ----------
+    accuracy : dict
+        By representation and number of examples, a list over draws; for nulls an array
+        ``(n_permutations,)`` each.
+    correct : dict
+        By representation, test unit (clip or speaker), a list of correctness over draws and
+        numbers of examples.
+    """
+
+    accuracy: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    correct: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    def add(
+        self,
+        n: int,
+        features: Mapping[str, Table],
+        learned: NDArray[np.intp],
+        tested: NDArray[np.intp],
+        labels: NDArray[np.str_],
+        units: Sequence[str],
+    ) -> None:
+        """Train each representation on rows `learned`, test it on rows `tested`."""
+        for name, table in features.items():
+            if name in NULLS:
+                scores = [
+                    probe_answers(one[learned], labels[learned], one[tested], labels[tested]).mean()
+                    for one in table
+                ]
+                self.accuracy.setdefault((name, n), []).append(np.array(scores))
+                continue
+            found = probe_answers(table[learned], labels[learned], table[tested], labels[tested])
+            self.accuracy.setdefault((name, n), []).append(float(found.mean()))
+            of_units = self.correct.setdefault(name, {})
+            for row, answer in zip(tested, found, strict=True):
+                of_units.setdefault(units[row], []).append(float(answer))
+
+    def mean(self, name: str) -> Any:
+        """Mean over draws and numbers of examples, each number with equal weight."""
+        return np.mean(
+            [np.mean(v, axis=0) for (own, _), v in self.accuracy.items() if own == name], axis=0
+        )
+
+    def of_units(self, name: str) -> Table:
+        """Mean correctness of each test unit, in order of their names."""
+        return np.array([np.mean(own) for _, own in sorted(self.correct[name].items())])
+
+
+def measure(
+    checkpoint: str,
+    tasks_folder: Path,
+    data: Path,
+    work: Path,
+    *,
+    examples: Sequence[int] = EXAMPLES,
+    n_draws: int = N_DRAWS,
+    n_permutations: int = N_PERMUTATIONS,
+) -> dict[str, Answers]:
+    """Answers of one checkpoint by task.
+
+    Parameters
+    ----------
+    checkpoint : str
+        A name or file.
+    tasks_folder : Path
+        HEAR tasks of scenes with one label each.
+    data : Path
+        Folder of the real recordings.
+    work : Path
+        For embeddings of the tasks; existing ones are reused.
+    examples, n_draws, n_permutations
+        See design.md.
+    """
+    tasks = find_tasks(tasks_folder, ())
+    identity = identify(
+        "hear_brainsoundnet", checkpoint, {"sample_rate": common_sample_rate(tasks)}
+    )
+    brain = read_brain(checkpoint, data)
+    found = {NATURAL: _natural(brain, examples, n_draws, n_permutations)}
+    for task in tasks:
+        if task.metadata["embedding_type"] != "scene":
+            continue
+        logger.info("%s: %s", checkpoint, task.name)
+        place = work / identity.folder / "scene" / f"{task.name}.npz"
+        scenes = scene_embeddings(identity, task, place)
+        labels = labels_of(task)
+        names = {split: list(task.labels[split]) for split in labels}
+        found[task.name] = _of_task(
+            brain, scenes, labels, names, available_examples(task, examples),
+            n_draws, n_permutations, by_fold=task.name.startswith(BY_SPEAKER),
+        )  # fmt: skip
+    return found
+
+
+def read_brain(checkpoint: str, data: Path) -> Brain:
+    """The 165 sounds, embedded by a checkpoint with the default preset."""
+    import hear_brainsoundnet
+
+    folder = data / FOLDER
+    responses = components(folder)
+    with (folder / "category_labels.csv").open(newline="") as file:
+        categories = dict(csv.reader(file))
+    model = hear_brainsoundnet.load_model(checkpoint)
+    scenes = []
+    for name in responses.sounds:
+        found = hear_brainsoundnet.embed_file(
+            folder / "sounds" / f"{name}.wav", model, timestamps=False
+        )
+        assert found.scene is not None
+        scenes.append(found.scene.numpy())
+    return Brain(
+        np.stack(scenes).astype(np.float64),
+        np.asarray(responses.responses[0], dtype=np.float64),
+        [categories[name] for name in responses.sounds],
+    )
+
+
+def _of_task(
+    brain: Brain,
+    scenes: Mapping[str, NDArray[np.floating]],
+    labels: Mapping[str, Sequence[str]],
+    names: Mapping[str, Sequence[str]],
+    examples: Sequence[int],
+    n_draws: int,
+    n_permutations: int,
+    *,
+    by_fold: bool,
+) -> Answers:
+    splits = list(labels)
+    clips = np.concatenate([scenes[split] for split in splits]).astype(np.float64)
+    features = brain.representations(clips, n_permutations, SEED)
+    split_of = np.array([split for split in splits for _ in labels[split]])
+    label_of = np.array([label for split in splits for label in labels[split]])
+    units = [split if by_fold else f"{split}/{n}" for split in splits for n in names[split]]
+    answers, tests = Answers(), tested_splits(labels)
+    for draw in tqdm(range(n_draws), desc="draws", leave=False):
+        number = draw % len(tests)
+        rows = {split: np.flatnonzero(split_of == split)[:, None] for split in splits}
+        learned, y = learned_examples(rows, labels, tests[number])
+        order = draw_order(y, np.random.default_rng([SEED, draw, number]))
+        for n in examples:
+            chosen = learned[np.concatenate([own[:n] for own in order.values()]), 0]
+            tested = rows[tests[number]][:, 0]
+            answers.add(n, features, chosen, tested, label_of, units)
+    return answers
+
+
+def _natural(brain: Brain, examples: Sequence[int], n_draws: int, n_permutations: int) -> Answers:
+    """Speech, music or neither among the sounds of one half, by the responses to the other."""
+    answers, n_sounds = Answers(), len(brain.responses)
+    kinds = np.array([KINDS.get(category, "neither") for category in brain.categories])
+    names = [str(i) for i in range(n_sounds)]
+    for draw in tqdm(range(n_draws), desc=NATURAL, leave=False):
+        generator = np.random.default_rng([SEED, draw])
+        order = generator.permutation(n_sounds)
+        known, others = order[: n_sounds // 2], order[n_sounds // 2 :]
+        features = brain.half(known).representations(brain.scene, n_permutations, SEED)
+        drawn = draw_order(kinds[others], generator)
+        fewest = min(len(own) for own in drawn.values()) // 2  # the others are tested
+        for n in sorted({min(n, fewest) for n in examples}):
+            learned = others[np.concatenate([own[:n] for own in drawn.values()])]
+            tested = others[np.concatenate([own[fewest:] for own in drawn.values()])]
+            answers.add(n, features, learned, tested, kinds, names)
+    return answers
+
+
+def summary(name: str, found: Mapping[str, Answers]) -> Iterator[dict[str, Any]]:
+    """Rows of one checkpoint: a row per task, and all of them together."""
+    generator = np.random.default_rng(SEED)
+    differences: dict[str, list[Table]] = {COMPONENTS: [], WHOLE: []}
+    for task, answers in found.items():
+        row: dict[str, Any] = {"checkpoint": name, "task": task}
+        row |= {each: float(answers.mean(each)) for each in (BRAIN, COMPONENTS, WHOLE)}
+        row |= _ranks(answers.mean(BRAIN), {null: answers.mean(null) for null in NULLS})
+        for other, own in differences.items():
+            values = answers.of_units(BRAIN) - answers.of_units(other)
+            picks = generator.integers(len(values), size=(N_BOOTSTRAPS, len(values)))
+            own.append(values[picks].mean(axis=1))
+            row |= _interval(other, row[BRAIN] - row[other], own[-1])
+        yield row
+    together: dict[str, Any] = {"checkpoint": name, "task": "all, equal weight"}
+    means = {
+        each: np.mean([answers.mean(each) for answers in found.values()], axis=0)
+        for each in (BRAIN, COMPONENTS, WHOLE, *NULLS)
+    }
+    together |= {each: float(means[each]) for each in (BRAIN, COMPONENTS, WHOLE)}
+    together |= _ranks(means[BRAIN], {null: means[null] for null in NULLS})
+    for other, own in differences.items():
+        difference = together[BRAIN] - together[other]
+        together |= _interval(other, difference, np.mean(own, axis=0))
+    yield together
+
+
+def _ranks(value: float, nulls: Mapping[str, Table]) -> dict[str, float]:
+    found = {}
+    for name, draws in nulls.items():
+        found[name] = float(draws.mean())
+        found[f"p against {name}"] = float((1 + np.sum(draws >= value)) / (1 + len(draws)))
+    return found
+
+
+def _interval(other: str, difference: float, draws: Table) -> dict[str, str]:
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return {f"brain - {other}": f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"}
