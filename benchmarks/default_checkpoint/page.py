@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.default_checkpoint.goals import CONTENDERS, goal_rows
+from benchmarks.default_checkpoint.contenders import contender_rows
 from benchmarks.hear.model_scores import read_models
 from benchmarks.results import read_result
 from benchmarks.results_page import format_table, write_results_page
@@ -13,20 +13,14 @@ from hear_brainsoundnet.files import write_atomically
 RESULTS = Path(__file__).with_name("results")
 PAGE = Path(__file__).with_name("results.md")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
-TRIED = PAGE.with_name("tried.md")
 README = PAGE.parents[2] / "README.md"
 BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # markers of the table in the README
 
 
-def goals_of(results: Path) -> list[dict[str, str]]:
-    """Goals and measured scores, from the stored numbers."""
-    sounds, tasks = (read_result(results, name) for name in ("natural_sounds", "tasks"))
-    return goal_rows(sounds, tasks, read_models([HEAR_RESULTS]))
-
-
 def brief_table(results: Path) -> str:
-    """The scores of all contenders, without the goals, as in the README."""
-    rows = [{name: row[name] for name in ("measure", *CONTENDERS)} for row in goals_of(results)]
+    """The scores of all contenders, from the stored numbers."""
+    sounds, tasks = (read_result(results, name) for name in ("natural_sounds", "tasks"))
+    rows = contender_rows(sounds, tasks, read_models([HEAR_RESULTS]))
     return "\n".join(format_table(rows))
 
 
@@ -48,7 +42,7 @@ def write_brief_table(results: Path, readme: Path) -> Path:
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page from the stored numbers and the notes on experiments."""
+    """Write the page from the stored numbers."""
     return write_results_page(
         results,
         page,
@@ -56,20 +50,18 @@ def write_page(results: Path, page: Path) -> Path:
         heading=[
             "# The default checkpoint",
             "",
-            "Written by `python -m benchmarks default-checkpoint page`; not to be edited, but for "
-            f"[{TRIED.name}]({TRIED.name}). All numbers: the JSON files in the folder "
-            "`results`. `make default-checkpoint` makes corpus, pretraining, alignment, controls, "
-            "tables and files anew.",
+            "Written by `python -m benchmarks default-checkpoint page`; not to be edited. All "
+            "numbers: the JSON files in the folder `results`. `make default-checkpoint` rebuilds "
+            "corpus, pretraining, alignment, controls, tables and files. What was learned on the "
+            "way: [design notes](../design_notes.md).",
             "",
-            "## Goals",
+            "## The default beside its controls",
             "",
-            *format_table(goals_of(results)),
+            *brief_table(results).splitlines(),
             "",
             "Others with the best scene embedding that was tried, the default with its own preset "
             "and the 95 % interval (components: standard deviation over splits, which share "
             "sounds). The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
-            "",
-            *TRIED.read_text().strip().splitlines(),
         ],
         names=("natural_sounds", "development", "tasks", "alignment", "ablation"),
         missing="Not run yet",

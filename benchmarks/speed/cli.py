@@ -22,8 +22,13 @@ def embedding(rounds: Rounds = 5) -> Named:
     """Clips of several lengths, alone and in batches, against the earlier public recipe."""
     import torch
 
-    from benchmarks.speed.documents import embedding_document
-    from benchmarks.speed.embedding import BATCHES, DURATIONS, KINDS, measure_clips
+    from benchmarks.speed.embedding import (
+        BATCHES,
+        DURATIONS,
+        KINDS,
+        embedding_document,
+        measure_clips,
+    )
     from benchmarks.speed.machine import machine
 
     at_work = machine()
@@ -42,9 +47,8 @@ def long_(rounds: Rounds = 3) -> Named:
     """Twenty minutes and two hours, and growth of memory with length and number of clips."""
     import torch
 
-    from benchmarks.speed.documents import long_document
     from benchmarks.speed.embedding import KINDS
-    from benchmarks.speed.long_sounds import measure_long, measure_memories
+    from benchmarks.speed.long_sounds import long_document, measure_long, measure_memories
     from benchmarks.speed.machine import machine
 
     at_work, n_threads = machine(), torch.get_num_threads()
@@ -63,8 +67,13 @@ def folder(
     ] = None,
 ) -> Named:
     """``hear-brainsoundnet embed`` on real recordings, against plain loops."""
-    from benchmarks.speed.documents import folder_document
-    from benchmarks.speed.folders import SETS, measure_folder, measure_start, recordings
+    from benchmarks.speed.folders import (
+        SETS,
+        folder_document,
+        measure_folder,
+        measure_start,
+        recordings,
+    )
     from benchmarks.speed.machine import machine
 
     at_work = machine()
@@ -91,8 +100,7 @@ def epoch(
     """An epoch of fine-tuning from conv4, against the earlier public recipe."""
     import torch
 
-    from benchmarks.speed.documents import epoch_document
-    from benchmarks.speed.epoch import measure_epoch
+    from benchmarks.speed.epoch import epoch_document, measure_epoch
     from benchmarks.speed.machine import machine
 
     at_work = machine()
@@ -111,9 +119,8 @@ def preparation(
     rounds: Rounds = 5,
 ) -> Named:
     """Preparing a film and a WAV file, against decoding and resampling them."""
-    from benchmarks.speed.documents import preparation_document
     from benchmarks.speed.machine import machine
-    from benchmarks.speed.preparation import measure_preparation
+    from benchmarks.speed.preparation import measure_preparation, preparation_document
 
     at_work = machine()
     speed = measure_preparation(minutes, rounds)
@@ -140,7 +147,6 @@ def season(
     import tempfile
 
     from benchmarks.results import read_result, write_result
-    from benchmarks.speed.documents import season_document
     from benchmarks.speed.machine import machine
     from benchmarks.speed.season import (
         COMMANDS,
@@ -150,6 +156,7 @@ def season(
         known_uses,
         measure_season,
         merged,
+        season_document,
     )
 
     numbers = benchmark.results(results, committed)

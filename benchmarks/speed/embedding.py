@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import geometric_mean, median
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.speed.earlier_embedding import EarlierEmbedding
-from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
+from benchmarks.speed.limits import (
+    MATRIX_SIZE,
+    MatrixProduct,
+    flop_of_product,
+    flop_per_second_of_audio,
+)
+from benchmarks.speed.machine import Machine
 from benchmarks.speed.turns import Comparison, take_turns
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.named import load_checkpoint
@@ -31,7 +37,7 @@ DEEPEST = {"scene": "conv7", "timestamps": "conv4"}  # of the preset "paper"
 DURATIONS = (1.0, 4.0, 10.0, 60.0)  # s
 BATCHES = (1, 16)
 AUDIO_PER_TURN = 60.0  # s; short clips are repeated up to this duration
-LONG = 10.0  # s; from here on the fraction of the matrix rate has a goal
+LONG = 10.0  # s; from here on the notes give the fraction of the matrix rate
 EQUAL = 1e-5  # of the range of the embeddings
 
 
@@ -101,38 +107,6 @@ class ClipSpeed:
         }
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Quantities that the goals refer to.
-
-    Attributes
-    ----------
-    mean, smallest : float
-        Speed-up over the earlier recipe: geometric mean and minimum over all cases.
-    share : float or None
-        Smallest fraction of the matrix rate at 10 s and longer; None if no such clip was measured.
-    difference : float
-        Maximal difference from the plain network, relative to the range.
-    """
-
-    mean: float
-    smallest: float
-    share: float | None
-    difference: float
-
-
-def summarise(speeds: Sequence[ClipSpeed]) -> Summary:
-    """Mean and extremes over all cases."""
-    times = [speed.fast.speedup for speed in speeds]
-    shares = [speed.share for speed in speeds if speed.duration >= LONG]
-    return Summary(
-        geometric_mean(times),
-        min(times),
-        min(shares, default=None),
-        max(speed.difference for speed in speeds),
-    )
-
-
 def measure_clips(
     kind: Kind, duration: float, n_clips: int, n_rounds: int = 5, seed: int = 0
 ) -> ClipSpeed:
@@ -194,6 +168,40 @@ def measure_clips(
         matrix_seconds=seconds,
         difference=difference,
     )
+
+
+def embedding_document(
+    speeds: Sequence[ClipSpeed], n_threads: int, command: str, machine: Machine
+) -> dict[str, Any]:
+    """One row for each length, size of batch and kind of embedding."""
+    times = [speed.fast.speedup for speed in speeds]
+    rates = [flop_of_product() / each for speed in speeds for each in speed.matrix_seconds]
+    long = [speed.share for speed in speeds if speed.duration >= LONG]
+    share = f"; from {LONG:g} s on at least {min(long):.0%} of the machine's rate of products"
+    return {
+        "title": "Embedding clips",
+        "command": command,
+        "rows": [speed.row() for speed in speeds],
+        "notes": [
+            f"Geometric mean over all rows: {geometric_mean(times):.2f} times the earlier recipe, "
+            f"the smallest {min(times):.2f}{share if long else ''}.",
+            "Clips of noise from 48 kHz tensors in float32. Earlier: `earlier_embedding.py`. All "
+            f"took turns in one process on {n_threads} threads; medians over "
+            f"{len(speeds[0].fast.seconds)} rounds, times faster in the same round. The other "
+            "columns are seconds of audio per second: the fast way, the earlier recipe, the plain "
+            'network of this package (these three give the same: preset "paper"), and the fast '
+            "way with the default preset, which also takes spreads over time.",
+            f"A product of {MATRIX_SIZE} x {MATRIX_SIZE} matrices took its turn in every round: "
+            f"{median(rates) / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to "
+            f"{max(rates) / 1e9:.0f}). The share counts the convolutions alone, "
+            f"{flop_per_second_of_audio('conv7') / 1e6:.0f} MFLOP per second of audio up to conv7, "
+            f"{flop_per_second_of_audio('conv4') / 1e6:.0f} up to conv4, and not resampling.",
+            "Difference: largest one between the fast way and the plain network, as a share of the "
+            f"range of the embeddings, of both presets; a run with more than {EQUAL} fails.",
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {"machine": asdict(machine), "speeds": [asdict(speed) for speed in speeds]},
+    }
 
 
 def noise(n_clips: int, duration: float, seed: int) -> Tensor:

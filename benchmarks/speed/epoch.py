@@ -16,9 +16,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from unittest import mock
 
 import h5py
@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.speed.earlier_recipe import EarlierData, EarlierNetwork, EarlierTraining
+from benchmarks.speed.machine import Machine
 from benchmarks.speed.turns import Comparison, take_turns
 from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
 from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
@@ -42,6 +43,11 @@ from training.scores import LOSSES
 
 TR = 1.49  # seconds
 SUBJECT = "sub-01"
+EPOCHS = {
+    "first": "first epoch",
+    "later": "every later epoch",
+    "crop": "any epoch with alignment crop",
+}
 HELD_OUT = "held-out"  # the validation run, required by a fit
 
 
@@ -208,6 +214,42 @@ def earlier_training(parts: Parts) -> EarlierTraining:
     data = EarlierData(parts.prepared, parts.split.train)
     optimiser = settings.optimiser
     return EarlierTraining(network, data, optimiser.learning_rate, optimiser.weight_decay)
+
+
+def epoch_document(speeds: Sequence[EpochSpeed], command: str, machine: Machine) -> dict[str, Any]:
+    """One row for each kind of epoch and number of threads."""
+    rows = [
+        {"threads": speed.n_threads, **getattr(speed, name).row(words)}
+        for speed in speeds
+        for name, words in EPOCHS.items()
+    ]
+    one = speeds[0]
+    shares = [speed.loading for speed in speeds if speed.loading is not None]
+    loading = (
+        f"The loader takes {max(shares, default=0):.1%} of a later epoch at most. It works in "
+        "the thread that learns, so that this is how long the arithmetic waits."
+    )
+    n_rounds = len(one.first.ratios)
+    return {
+        "title": "An epoch of fine-tuning from conv4",
+        "command": command,
+        "rows": rows,
+        "notes": [
+            f"{one.n_runs} runs of {one.minutes:g} minutes, {one.n_windows} windows of {one.n_trs} "
+            f"TRs, one per step, {one.n_targets} targets, 5 delays, AdamW; training steps only.",
+            "Plain: the earlier public recipe (`earlier_recipe.py`) on the same windows. Both took "
+            f"turns in one process; medians over {n_rounds} rounds, ratios of the times of one "
+            "round. Below 1 this package is faster.",
+            "In the first epoch the frames of the frozen stages are computed once and kept; with "
+            "alignment crop they cannot be kept, because each window begins anew.",
+            "Several threads wait for each other after every operation. Where other work takes "
+            "part of the cores this waiting, and not the work, decides the times, and ratios above "
+            "1 come up; the rows of one thread are then the ones to read.",
+            *([loading] if shares else []),
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {"machine": asdict(machine), "speeds": [asdict(speed) for speed in speeds]},
+    }
 
 
 def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, seed: int) -> None:

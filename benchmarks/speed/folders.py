@@ -9,10 +9,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from benchmarks.speed.machine import Machine
 from benchmarks.speed.plain_loop import SUFFIXES, WAYS
 from benchmarks.speed.processes import run_module
 from benchmarks.speed.turns import Comparison, take_turns
@@ -111,6 +113,32 @@ def measure_start(path: Path, n_rounds: int = 5) -> list[float]:
             command()
             seconds.append(time.perf_counter() - began)
     return seconds
+
+
+def folder_document(
+    speeds: Sequence[FolderSpeed], starts: Sequence[float], command: str, machine: Machine
+) -> dict[str, Any]:
+    """Two rows for each folder: against either plain loop."""
+    return {
+        "title": "Folders of files by the command line",
+        "command": command,
+        "rows": [row for speed in speeds for row in speed.rows()],
+        "notes": [
+            "`hear-brainsoundnet embed`, default preset, scenes and timestamps, against a loop "
+            "that reads, embeds and saves one file after another (`plain_loop.py`). All are "
+            "processes from start to end and took turns; medians over "
+            f"{len(speeds[0].own.seconds)} rounds.",
+            f"Start-up: the command with one short file takes {median(starts):.2f} s from start to "
+            f"end ({min(starts):.2f} to {max(starts):.2f}, {len(starts)} times), most of which is "
+            "`import torch`.",
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {
+            "machine": asdict(machine),
+            "speeds": [asdict(speed) for speed in speeds],
+            "starts": list(starts),
+        },
+    }
 
 
 class _Results:

@@ -6,14 +6,16 @@ speed at two hours is assumed to be that at twenty minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
 import torch
 
 from benchmarks.speed.earlier_embedding import EarlierEmbedding
 from benchmarks.speed.embedding import RATE, Kind, embed, long_noise
+from benchmarks.speed.machine import Machine
 from benchmarks.speed.memory import Memory, Task, measure_memory
 from benchmarks.speed.turns import Comparison, take_turns
 from hear_brainsoundnet.embedding import EmbeddingModel
@@ -112,3 +114,34 @@ def memory_tasks(n_threads: int) -> list[Task]:
 def measure_memories(n_threads: int) -> list[Memory]:
     """All of :func:`memory_tasks`, each in a separate process."""
     return [measure_memory(task) for task in memory_tasks(n_threads)]
+
+
+def long_document(
+    speeds: Sequence[LongSpeed],
+    memories: Sequence[Memory],
+    n_threads: int,
+    command: str,
+    machine: Machine,
+) -> dict[str, Any]:
+    """Speed in one table, memory in another."""
+    return {
+        "title": "Long sounds, and memory",
+        "command": command,
+        "rows": [row for speed in speeds for row in speed.rows()],
+        "tables": [{"title": "Memory above the model", "rows": [each.row() for each in memories]}],
+        "notes": [
+            "Sounds of noise from 48 kHz tensors. The earlier recipe takes a sound as a whole, "
+            f"which two hours do not allow: its speed there is that of {MINUTES / 60:g} minutes. "
+            f"All took turns in one process on {n_threads} threads; medians over "
+            f"{len(speeds[0].at_shorter.seconds)} rounds.",
+            "Memory: each line a process of its own; the highest use while embedding, above what "
+            "there was when the model, the sounds and a first second were done with. Fast: the "
+            "default preset. Timestamp embeddings are themselves as long as the sound.",
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {
+            "machine": asdict(machine),
+            "speeds": [asdict(speed) for speed in speeds],
+            "memories": [asdict(each) for each in memories],
+        },
+    }

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.machine import machine
+from benchmarks.speed.machine import Machine, machine
 from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
 from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
 from training.data.prepared_files import TARGETS_IMAGE, files_of
@@ -174,6 +174,28 @@ def known_uses(document: Mapping[str, Any] | None) -> list[Use]:
     """Measurements of an earlier document."""
     rows = document["details"]["uses"] if document else []
     return [Use(**{**row, "size": Size(**row["size"])}) for row in rows]
+
+
+def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict[str, Any]:
+    """One row for each command and size."""
+    return {
+        "title": "Training at the size of a season",
+        "command": command,
+        "rows": [use.row() for use in uses],
+        "notes": [
+            "Each command in a process of its own, with its usual settings; time by the clock and "
+            "of all cores together, and the most memory that the process had in use, libraries "
+            "and data included.",
+            "Data are noise. Ridge start: the cross-validated solution for the read-out, 5,120 "
+            "features (conv7 with 5 delays) of full rank, all TRs for training. Fit: one epoch of "
+            "conv7 and the read-out, from zero weights, and all scores. Runs share a few stretches "
+            "of sound, so that computing frames hardly counts: see the epoch above for that.",
+            "Load: processes that wanted a core when the command began; where they are more than "
+            "the cores, the time by the clock is not the command's own.",
+            f"Machine: {machine.note()}.",
+        ],
+        "details": {"machine": asdict(machine), "uses": [asdict(use) for use in uses]},
+    }
 
 
 def recipe(data: Path) -> str:

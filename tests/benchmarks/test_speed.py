@@ -1,14 +1,10 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.results import write_result
-from benchmarks.speed.documents import epoch_document, preparation_document
 from benchmarks.speed.epoch import (
-    EpochSpeed,
     OurTraining,
     earlier_training,
     measure_epoch,
@@ -16,13 +12,9 @@ from benchmarks.speed.epoch import (
     write_dataset,
 )
 from benchmarks.speed.machine import Machine, machine
-from benchmarks.speed.page import PAGE, RESULTS, write_page
-from benchmarks.speed.preparation import PreparationSpeed, measure_preparation
+from benchmarks.speed.preparation import measure_preparation
 from benchmarks.speed.turns import Comparison, take_turns
 from training.fitting.windows import Window
-
-HALF = Comparison((1.0, 3.0), (2.0, 6.0), (1.5, 2.0), (2.0, 2.0))
-IDLE = Machine("Pentium", 2, 0.1)
 
 
 def test_ratios_are_those_of_one_round():
@@ -51,33 +43,6 @@ def test_time_of_the_processor_is_not_time_of_waiting():
 
     wait = take_turns(lambda: time.sleep(0.02), {"wait": lambda: time.sleep(0.04)}, 1)["wait"]
     assert wait.seconds[0] >= 0.04 > 0.02 > wait.cpu_seconds[0]
-
-
-def test_the_page_says_what_was_measured_and_where(tmp_path: Path):
-    speed = EpochSpeed(2, 6, 70, 210, 1, 5.0, HALF, HALF, HALF)
-    document = epoch_document([speed], "python -m benchmarks speed epoch", IDLE)
-    write_result(tmp_path, "epoch", document)
-    text = write_page(tmp_path, tmp_path / "page.md").read_text()
-    assert "| 1 | first epoch | 2.000 | 4.000 | 0.500 | 0.500 | 0.500 | 1.750 |" in text
-    assert "2 runs of 5 minutes, 6 windows of 70 TRs" in text
-    assert "Machine: 2 cores (Pentium); load average 0.1 at the beginning.\n" in text
-    assert "Not measured yet: no `preparation.json`." in text
-    prepared = preparation_document(PreparationSpeed(20.0, HALF, HALF), "command", IDLE)
-    write_result(tmp_path, "preparation", prepared)
-    text = write_page(tmp_path, tmp_path / "page.md").read_text()
-    assert "| 16-bit WAV file | 2.000 | 4.000 | 0.500 |" in text
-    assert text == write_page(tmp_path, tmp_path / "again.md").read_text()
-    rounds = json.loads((tmp_path / "epoch.json").read_text())["details"]["speeds"][0]["later"]
-    assert rounds["seconds"] == [1.0, 3.0]
-
-
-def test_the_page_in_the_repository_is_that_of_its_numbers(tmp_path: Path):
-    assert write_page(RESULTS, tmp_path / "page.md").read_text() == PAGE.read_text()
-
-
-def test_a_page_without_results(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"no results in .*run first: python -m benchmark"):
-        write_page(tmp_path, tmp_path / "page.md")
 
 
 def test_the_machine_is_known():

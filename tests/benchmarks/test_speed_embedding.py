@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +10,18 @@ import soundfile
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.results import write_result
-from benchmarks.speed import documents, embedding, folders
+from benchmarks.speed import embedding, folders
 from benchmarks.speed.earlier_embedding import EarlierEmbedding
-from benchmarks.speed.embedding import ClipSpeed, measure_clips, noise, summarise
-from benchmarks.speed.folders import FolderSpeed, measure_folder, measure_start, recordings
-from benchmarks.speed.goals import goal_rows, numbers
+from benchmarks.speed.embedding import ClipSpeed, measure_clips, noise
+from benchmarks.speed.folders import measure_folder, measure_start, recordings
 from benchmarks.speed.limits import MatrixProduct, flop_of_product, flop_per_second_of_audio
 from benchmarks.speed.long_sounds import LongSpeed, measure_long, memory_tasks
-from benchmarks.speed.machine import Machine
-from benchmarks.speed.memory import Memory, Task, measure_memory
-from benchmarks.speed.page import write_page
+from benchmarks.speed.memory import Task, measure_memory
 from benchmarks.speed.plain_loop import embed_folder
 from benchmarks.speed.turns import Comparison
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.soundnet import SoundNet
-
-IDLE = Machine("Pentium", 2, 0.1)
 
 
 def comparison(seconds: float, plain_seconds: float) -> Comparison:
@@ -68,16 +61,12 @@ def test_times_faster_is_one_over_the_ratio() -> None:
     assert each.speedup_cells() == {"times faster": 2.0, "from": 1.0, "to": 4.0}
 
 
-def test_summary_and_share_by_hand() -> None:
-    speeds = [clip_speed(1.0, 2.0), clip_speed(1.0, 8.0, duration=1.0)]
-    summary = summarise(speeds)
-    assert summary.mean == pytest.approx(4.0)  # the root of 2 x 8
-    assert summary.smallest == 2.0
-    # 60 s of audio in a second, and a product in 0.1 s; clips of 1 s do not count
+def test_share_of_the_matrix_rate_by_hand() -> None:
+    speed = clip_speed(1.0, 2.0)
+    # 60 s of audio in a second, and a product in 0.1 s
     share = flop_per_second_of_audio("conv7") * 60 / (flop_of_product() / 0.1)
-    assert summary.share == pytest.approx(share)
-    assert speeds[0].throughput(speeds[0].fast.seconds) == 60.0
-    assert summarise(speeds[1:]).share is None
+    assert speed.share == pytest.approx(share)
+    assert speed.throughput(speed.fast.seconds) == 60.0
 
 
 def test_two_hours_are_compared_by_second_of_audio() -> None:
@@ -178,45 +167,3 @@ def test_recordings_that_are_not_there(tmp_path: Path) -> None:
 def test_the_sets_are_complete(data_folder: Path) -> None:
     assert len(recordings(data_folder, "FSDD")) == 3000
     assert len(recordings(data_folder, "ESC-10")) == 400
-
-
-def test_goals_stand_beside_what_was_measured(tmp_path: Path) -> None:
-    results = tmp_path / "speed" / "results"
-    speeds = [clip_speed(1.0, 2.0), clip_speed(1.0, 8.0, duration=1.0)]
-    long = LongSpeed("scene", 1200.0, 7200.0, comparison(1.0, 5.0), comparison(6.0, 3.0))
-    memories = [Memory(Task("fast", "scene", 7200.0, 1, 2), 150_000_000, 100)]
-    folder = FolderSpeed("FSDD", 3000, comparison(1.0, 3.5), comparison(1.0, 2.0))
-    for name, document in {
-        "embedding": documents.embedding_document(speeds, 2, "command", IDLE),
-        "long": documents.long_document([long], memories, 2, "command", IDLE),
-        "folder": documents.folder_document([folder], [2.1, 2.0, 2.3], "command", IDLE),
-    }.items():
-        write_result(results, name, document)
-    write_result(
-        tmp_path / "correspondence" / "results",
-        "speed",
-        {"title": "t", "command": "c", "rows": [{"times faster": 31.0}], "notes": []},
-    )
-    text = write_page(results, tmp_path / "page.md").read_text()
-    for line in (
-        "| 2.5 times the earlier recipe, geometric mean | 4.00 times | yes |",
-        "| 4 times the earlier recipe | 3.00 times | no |",
-        "| below 200 MB | 150 MB | yes |",
-        "| 3 times a plain loop with the earlier recipe | 3.50 times | yes |",
-        "| 3 times a plain loop with our own model | 2.00 times | no |",
-        "| below 2.5 s | 2.10 s | yes |",
-        "| 20 times one RidgeCV per voxel | 31 times | yes |",
-        "| 2 times the earlier recipe | not measured |  |",
-        "The GPU part was not measured",
-        "Not measured yet: no `epoch.json`.",
-    ):
-        assert line in text
-    details = json.loads((results / "embedding.json").read_text())["details"]["speeds"][0]
-    assert details["fast"]["seconds"] == [1.0, 1.0, 1.0]
-
-
-def test_the_slowest_row_decides() -> None:
-    rows = [{"ratio": 0.1}, {"ratio": 0.5}]
-    assert numbers("epoch", {"rows": rows})["epoch"] == 2.0
-    assert numbers("preparation", {"rows": rows})["preparation"] == 0.5
-    assert {row["measured"] for row in goal_rows({"epoch": None})} == {"not measured"}
