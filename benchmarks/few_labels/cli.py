@@ -48,10 +48,11 @@ def run(
             "tables": [{"title": "By task", "rows": rows}],
             "notes": [
                 "Accuracy of a logistic regression with "
-                f"{', '.join(map(str, EXAMPLES[:-1]))} and {EXAMPLES[-1]} examples of each class (or "
-                f"as many as there are), mean over these numbers and {draws} draws.",
-                f"p: one-sided rank among {permutations} permuted brains. Differences: 95 % interval "
-                "by bootstrap over test clips (over speakers for digits by held-out speaker).",
+                f"{', '.join(map(str, EXAMPLES[:-1]))} and {EXAMPLES[-1]} examples of each class "
+                f"(or as many as there are), mean over these numbers and {draws} draws.",
+                f"p: one-sided rank among {permutations} permuted brains. Differences: 95 % "
+                "interval by bootstrap over test clips (over speakers for digits by held-out "
+                "speaker).",
                 "Components of all listeners together: nothing is said about single listeners or "
                 "about other brains.",
             ],

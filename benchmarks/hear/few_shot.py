@@ -166,7 +166,7 @@ def probe_accuracy(
     x: NDArray[np.floating],
     y: NDArray[np.str_],
     x_test: NDArray[np.floating],
-    y_test: Sequence[str],
+    y_test: Sequence[str] | NDArray[np.str_],
 ) -> float:
     """Accuracy of a logistic regression; features standardised by the training set."""
     return float(np.mean(probe_answers(x, y, x_test, y_test)))
@@ -176,7 +176,7 @@ def probe_answers(
     x: NDArray[np.floating],
     y: NDArray[np.str_],
     x_test: NDArray[np.floating],
-    y_test: Sequence[str],
+    y_test: Sequence[str] | NDArray[np.str_],
 ) -> NDArray[np.bool_]:
     """Correctness of that regression for each test clip, ``(n_clips,)``."""
     from sklearn.linear_model import LogisticRegression
@@ -268,9 +268,10 @@ def learned_splits(labels: Mapping[str, Sequence[str]], test: str) -> list[str]:
 
 
 def learned_examples(
-    embeddings: Mapping[str, NDArray[np.floating]], labels: Mapping[str, Sequence[str]], test: str
-) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
-    """Embeddings and labels of the training splits when `test` is tested."""
+    embeddings: Mapping[str, NDArray[Any]], labels: Mapping[str, Sequence[str]], test: str
+) -> tuple[NDArray[Any], NDArray[np.str_]]:
+    """Embeddings, or other rows of clips, and labels of the training splits when `test` is
+    tested."""
     learned = learned_splits(labels, test)
     x = np.concatenate([embeddings[split] for split in learned])
     return x, np.array([label for split in learned for label in labels[split]])
