@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,10 @@ from benchmarks.correspondence.splits import N_SPLITS
 from benchmarks.correspondence.stages import StagedModel
 from benchmarks.correspondence.time_series import evaluate_time_series
 from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
+from training.data.fitted_to import records_of
 from training.data.prepared import Prepared
+
+logger = logging.getLogger(__name__)
 
 NATSOUND165 = "natsound165"
 ARCHIVE = "archive:"  # prefix for datasets of the voxel archive
@@ -82,6 +86,10 @@ def run_model(
     else:
         measured = evaluate(model, _targets(on, prepared, data, archive), cache, n_splits=n_splits)
         document |= {"rows": _rows(measured), "notes": [_position_note(model)]}
+    notes = _overlap_notes(model, where, on)
+    for note in notes:
+        logger.warning(note)
+    document["notes"] = [*notes, *document["notes"]]
     details = {"model": model.name, "on": where, "identity": model.identity, **measured}
     return f"{_slug(where)}--{_slug(model.name)}", {**document, "details": details}
 
@@ -89,6 +97,21 @@ def run_model(
 TIME_SERIES_NOTE = (
     "Pearson's r of held-out episodes: mean over runs, median over targets, mean over subjects."
 )
+
+
+def _overlap_notes(model: StagedModel, where: str, on: str) -> list[str]:
+    """A sentence if the checkpoint was itself fitted to responses to sounds of this dataset."""
+    checkpoint = getattr(getattr(model, "model", model), "checkpoint", None)  # its own with AtLevel
+    if checkpoint is None:
+        return []
+    known = {each.dataset for each in records_of(checkpoint.card.provenance, checkpoint.hash)}
+    sounds = NATSOUND165 if _is_known(on) else where  # the archive has the same sounds
+    if sounds not in known:
+        return []
+    return [
+        f"{checkpoint.card.name} was itself fitted to responses to these sounds ({sounds}): its "
+        "scores are not of held-out sounds and cannot be compared with those of other models."
+    ]
 
 
 def _is_known(on: str) -> bool:

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from training.data.fitted_to import FittedTo, overlap
 from training.data.prepared import Prepared, Run
 from training.data.splits import SIDES
 
 FRESH = "fresh"  # the side of stimuli unrelated to the fit
+START = "start"  # of stimuli that the network was fitted to before
 
 
 class Heard:
@@ -26,6 +28,8 @@ class Heard:
         Runs by side, {"train", "validation", "test"}.
     prepared : Prepared, optional
         Dataset with the stimuli; None for a model without training stimuli.
+    start : sequence of FittedTo
+        What the network was fitted to before the fit.
 
     Examples
     --------
@@ -38,15 +42,27 @@ class Heard:
     """
 
     def __init__(
-        self, sides: Mapping[str, Sequence[Run]], prepared: Prepared | None = None
+        self,
+        sides: Mapping[str, Sequence[Run]],
+        prepared: Prepared | None = None,
+        start: Sequence[FittedTo] = (),
     ) -> None:
         self.prepared = prepared
+        self.start = start
         self._episodes: dict[str, dict[str, None]] = {side: {} for side in SIDES}
         self._stretches: dict[str, dict[str, list[tuple[float, float]]]] = {s: {} for s in SIDES}
         for side, runs in sides.items():
             for run in runs:
                 self._episodes[side][run.episode] = None
                 self._stretches[side].setdefault(run.stimulus, []).append(_stretch(run))
+
+    def sides_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
+        """The side of each run of a dataset; :data:`START` if it would be held out, but the start
+        was fitted to its stimulus."""
+        names = self.known_as(prepared, runs)
+        sides = {run: self.side_of(run, names.get(run.stimulus)) for run in runs}
+        held_out = [run for run in runs if sides[run] in ("test", FRESH)]
+        return sides | dict.fromkeys(overlap(self.start, prepared, held_out), START)
 
     def side_of(self, run: Run, stimulus: str | None = None) -> str:
         """The side that a run overlaps with, "train" before "validation" before "test", or "fresh".

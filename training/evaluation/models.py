@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder
 from training.config import write_recipe
+from training.data.fitted_to import KEY, FittedTo, records_of
 from training.data.prepared import Prepared, Run
 from training.data.splits import SIDES
 from training.evaluation.folders import UNTRAINED, ModelInfo
@@ -81,7 +83,7 @@ def load_model(run: str | Path, name: str) -> Model:
     origin, outcome = (folder.read_document(each) for each in ("origin.json", OUTCOME_FILE))
     try:
         prepared = Prepared(recipe.data)
-        heard = Heard(_sides(prepared, origin), prepared)
+        heard = Heard(_sides(prepared, origin), prepared, _start_records(origin))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{folder.path}: {error}") from error
     except ValueError as error:
@@ -194,6 +196,12 @@ def _sides(prepared: Prepared, origin: dict[str, object]) -> dict[str, list[Run]
             "fitted to, or refit it"
         )
     return {side: [runs[name] for name in split[side]] for side in SIDES}
+
+
+def _start_records(origin: dict[str, Any]) -> list[FittedTo]:
+    """What the start was fitted to; the first record is that of the fit itself."""
+    records = origin.get(KEY, [])
+    return records_of({KEY: records[1:]}) if isinstance(records, list) else []
 
 
 def _mapping(value: object) -> dict[str, list[str]]:

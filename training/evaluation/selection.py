@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.data.prepared import DatasetInfo, Prepared, Run
-from training.evaluation.held_out import FRESH
+from training.evaluation.held_out import FRESH, START
 from training.evaluation.models import Model
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import ALL
@@ -162,10 +162,10 @@ def _held_out(
     held_out: dict[str, list[Run]] = {}
     reasons: dict[str, list[str]] = {}  # exclusions with reasons, and their models
     for model in models:
-        names = model.heard.known_as(prepared, runs)
-        sides = {run: model.heard.side_of(run, names.get(run.stimulus)) for run in runs}
+        sides = model.heard.sides_of(prepared, runs)
         held_out[model.name] = [run for run in runs if sides[run] in allowed]
         for side, meaning in (
+            (START, "whose sound the network that it started from was fitted to"),
             ("train", "whose sound the model was trained on"),
             ("validation", "whose sound decided when its training stopped"),
             ("test", "whose sound is of its test side"),

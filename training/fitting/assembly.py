@@ -17,6 +17,7 @@ from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.data.control import Donor, permuted_brain
+from training.data.fitted_to import FittedTo, overlap, records_of
 from training.data.prepared import DatasetInfo, Prepared, Run
 from training.data.splits import Split, split_runs
 from training.fitting.frozen import FrozenStages, deepest_frozen_stage, frames_fit
@@ -37,6 +38,10 @@ class Start:
     soundnet: SoundNet
     card: Card
     hash: str
+
+    def fitted_to(self) -> list[FittedTo]:
+        """What it was fitted to itself, its own parents included."""
+        return records_of(self.card.provenance, self.hash)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ def assemble(recipe: FitRecipe) -> Parts:
     measured = _measured(prepared, split.train)
     columns = _with_responses(columns, prepared, measured)
     start = load_start(recipe)
+    if recipe.start_overlap == "refuse":
+        _refuse_overlap(start, prepared, split.test)
     encoder = build_encoder(recipe, prepared.info, subjects, columns, start)
     _silence_missing(encoder, measured, columns)
     freeze(encoder, recipe.train_from)
@@ -95,6 +102,18 @@ def load_start(recipe: FitRecipe) -> Start:
         return Start(untrained_soundnet(recipe.seed), card, f"random, seed {recipe.seed}")
     checkpoint = load_checkpoint(recipe.start)
     return Start(checkpoint.build_soundnet(), checkpoint.card, checkpoint.hash)
+
+
+def _refuse_overlap(start: Start, prepared: Prepared, test: Sequence[Run]) -> None:
+    known = overlap(start.fitted_to(), prepared, test)
+    if known:
+        names = ", ".join(sorted({run.stimulus for run in known})[:3])
+        raise ValueError(
+            f"the start {start.card.name} was itself fitted to stimuli of {len(known)} of the "
+            f"{len(test)} test runs ({names}, of {', '.join(sorted(set(known.values())))}): scores "
+            "on them would not be of held-out stimuli; choose another start or other test runs, or "
+            "set start_overlap=allow (evaluate then leaves these runs out)"
+        )
 
 
 def select_subjects(recipe: FitRecipe, prepared: Prepared) -> tuple[str, ...]:

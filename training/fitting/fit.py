@@ -27,6 +27,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.lock import one_job_per_folder
+from training.data.fitted_to import KEY, overlap, record
 from training.data.splits import SIDES
 from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.export import check_exportable, write_model
@@ -279,17 +280,27 @@ def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:
 
 
 def _doubts(parts: Parts) -> list[str]:
-    """Findings of the preparation that affect this fit's data."""
-    return parts.prepared.doubts(run for side in SIDES for run in getattr(parts.split, side))
+    """Findings of the preparation that affect this fit's data, and validation stimuli that the
+    start was fitted to."""
+    doubts = parts.prepared.doubts(run for side in SIDES for run in getattr(parts.split, side))
+    known = overlap(parts.start.fitted_to(), parts.prepared, parts.split.validation)
+    if known:
+        doubts.append(
+            f"the start {parts.start.card.name} was itself fitted to stimuli of {len(known)} "
+            "validation runs: early stopping may come too late"
+        )
+    return doubts
 
 
 def _origin(parts: Parts) -> dict[str, object]:
+    own = record(parts.prepared, (*parts.split.train, *parts.split.validation))
     return {
         "dataset": parts.prepared.info.name,
         "subjects": list(parts.encoder.read_out.subjects),
         "split": parts.split.names(),
         "doubts": _doubts(parts),
         "start": {"name": parts.start.card.name, "hash": parts.start.hash},
+        KEY: [each.model_dump(mode="json") for each in (own, *parts.start.fitted_to())],
         "git_revision": git_revision(),
         "versions": versions(),
     }

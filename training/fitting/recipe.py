@@ -106,6 +106,9 @@ class FitRecipe(Settings):
         Ids, or patterns of names; empty for all.
     start : str
         Name or path of the checkpoint to start from, or "random" for weights drawn from the seed.
+    start_overlap : str
+        {"refuse", "allow"}: whether the start may have been fitted to stimuli of the test runs, so
+        that scores on these are not of held-out stimuli; see :mod:`training.data.fitted_to`.
     train_from : str
         {"none", "conv1", ..., "conv7"}: the first trained stage; "none" trains only the read-out,
         on a frozen network.
@@ -134,6 +137,7 @@ class FitRecipe(Settings):
     subjects: tuple[str, ...] = ()
     targets: tuple[int | str, ...] = ()
     start: str = "default"
+    start_overlap: Literal["refuse", "allow"] = "refuse"
     train_from: str = "conv4"
     batchnorm: Literal["frozen", "batch"] = "frozen"
     read_out: ReadOutSettings = ReadOutSettings()

@@ -40,11 +40,11 @@ class FittedModel:
             raise ValueError(f"{info.run} was refitted after it was evaluated; evaluate it again")
         read_out = model.encoder.read_out
         loader = WindowLoader(prepared, read_out, model.encoder.stage, model.input_scale)
-        self.name, self.prepared, self.sides = info.name, prepared, model.heard
+        self.name, self.prepared = info.name, prepared
         self.n_delays = read_out.n_delays
         self.predictor = Predictor(model.encoder, loader, model.window_trs)
         self._heard: dict[tuple[str, float, int], NDArray[np.float32]] = {}
-        self._known = model.heard.known_as(prepared, prepared.runs)
+        self._sides = model.heard.sides_of(prepared, prepared.runs)
 
     def runs_of(self, subject: str, side: str) -> list[Run]:
         """A subject's runs whose stimuli are on a side of the model's split.
@@ -53,10 +53,7 @@ class FittedModel:
         runs with the same stimuli.
         """
         return [
-            run
-            for run in self.prepared.runs
-            if run.subject == subject
-            and self.sides.side_of(run, self._known.get(run.stimulus)) == side
+            run for run in self.prepared.runs if run.subject == subject and self._sides[run] == side
         ]
 
     def features(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
