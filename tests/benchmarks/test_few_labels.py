@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 
+from benchmarks.few_labels import probes
 from benchmarks.few_labels.measure import (
     BRAIN,
     COMPONENTS,
@@ -20,6 +21,7 @@ from benchmarks.few_labels.representations import (
     predicted_components,
     principal_components,
 )
+from benchmarks.hear.few_shot import probe_answers
 
 CATEGORIES = ("EngSpeech", "Music", "Nature")
 
@@ -48,6 +50,21 @@ def test_components_are_those_of_scikit_learn():
     expected = PCA(3).fit(known).transform(clips)
     found = principal_components(known, clips, 3)
     assert np.allclose(np.abs(found), np.abs(expected))
+
+
+@pytest.mark.parametrize(("n_classes", "n_examples"), [(2, 2), (3, 30), (10, 10), (10, 200)])
+def test_many_regressions_at_once_answer_as_scikit_learn_does(n_classes, n_examples):
+    generator = np.random.default_rng(n_examples)
+    y = np.array([f"class {i % n_classes}" for i in range(n_examples)])
+    y_test = np.array([f"class {i % n_classes}" for i in range(100)])
+    shift = generator.standard_normal((n_classes, 6))
+    x, x_test = (
+        generator.standard_normal((8, len(labels), 6)) + shift[np.arange(len(labels)) % n_classes]
+        for labels in (y, y_test)
+    )
+    found = probes.answers(x, y, x_test, y_test)
+    one_by_one = [probe_answers(x[i], y, x_test[i], y_test) for i in range(8)]
+    assert np.mean(found == np.stack(one_by_one)) > 0.998  # ties at a border apart
 
 
 def test_permutations_keep_to_their_groups():
