@@ -6,10 +6,15 @@ from the relation between stimulus and response (number of parameters, early sto
 of BOLD, correlations of targets). The test side is not permuted, so that the score shows the
 contribution of these factors.
 
+The control must be trained as long as the model it is compared with. Early stopping on permuted
+validation responses often keeps the initial weights, and such a control equals the model before any
+fit: it shows nothing. So set `optimiser.max_epochs` to the epoch that the model has kept,
+``optimiser.keep: last``, and `optimiser.plateau_patience` above it.
+
 Two caveats. Components shared by all runs, such as the response to their onset, are kept and
 learned. And one control is a single draw: where one property of the audio, such as its level,
 drives most of the brain, a model of permuted responses follows it with a random sign and scores
-well above or below 0 in all targets at once. Fit several (``seed``).
+well above or below 0 in all targets at once. Fit several, each with another ``seed``.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def fit(
             schedule.step(row.validation_loss)
             best_loss = state.history[state.best_epoch].validation_loss
             state.history.append(row)
-            if row.validation_loss < best_loss - settings.delta:
+            if settings.keep == "last" or row.validation_loss < best_loss - settings.delta:
                 state.best_epoch = epoch
             remember(state)
             monitor.epoch(state)

@@ -73,6 +73,10 @@ class OptimiserSettings(Settings):
     patience, delta : int, float
         Training stops when the validation loss has not fallen by more than `delta` for `patience`
         epochs; the best weights are restored.
+    keep : str
+        {"best", "last"}: weights of the best epoch, or of the last one, in which case training
+        takes exactly `max_epochs`. For a control that is trained as long as the model it is
+        compared with, see :mod:`training.data.control`.
     plateau_patience, plateau_factor : int, float
         The learning rates are multiplied by the factor after this many epochs without progress.
     gradient_clip : float or None
@@ -85,6 +89,7 @@ class OptimiserSettings(Settings):
     max_epochs: Annotated[int, Field(ge=0)] = 200
     patience: Annotated[int, Field(ge=1)] = 15
     delta: Annotated[float, Field(ge=0)] = 0.0
+    keep: Literal["best", "last"] = "best"
     plateau_patience: Annotated[int, Field(ge=0)] = 5
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     gradient_clip: Annotated[float, Field(gt=0)] | None = None

@@ -95,6 +95,8 @@ class Outcome:
         Name of the network's initial weights.
     initial : str
         Initial weights of the read-out, as in the recipe.
+    keep : str
+        {"best", "last"}, as in the recipe.
     """
 
     kept_epoch: int
@@ -102,6 +104,7 @@ class Outcome:
     ended_by: str
     start: str
     initial: str
+    keep: str = "best"
 
     def sentence(self) -> str:
         """Human-readable summary.
@@ -116,6 +119,8 @@ class Outcome:
         weights = f"the network of {self.start} unchanged, with its {self.initial} read-out"
         if self.n_epochs == 0:
             return f"nothing was trained (optimiser.max_epochs is 0): {weights}"
+        if self.keep == "last":
+            return f"epoch {self.kept_epoch}, the last, is kept (optimiser.keep is last)"
         if self.kept_epoch == 0:
             return (
                 f"no epoch of {self.n_epochs} was better than the start on the validation runs; "
@@ -131,8 +136,11 @@ class Outcome:
 def outcome_of(state: State, recipe: FitRecipe, start: str) -> Outcome:
     """Outcome of a finished fit."""
     n_epochs = state.history[-1].epoch
-    ended_by = "max_epochs" if n_epochs >= recipe.optimiser.max_epochs else "patience"
-    return Outcome(state.best_epoch, n_epochs, ended_by, start, recipe.read_out.initial)
+    settings = recipe.optimiser
+    ended_by = "max_epochs" if n_epochs >= settings.max_epochs else "patience"
+    return Outcome(
+        state.best_epoch, n_epochs, ended_by, start, recipe.read_out.initial, settings.keep
+    )
 
 
 class RunFolder(RecipeFolder[FitRecipe]):

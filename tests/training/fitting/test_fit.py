@@ -25,7 +25,7 @@ from training.fitting.assembly import Parts, assemble
 from training.fitting.export import export
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import Epoch, RunFolder, State
+from training.fitting.run_folder import OUTCOME_FILE, Epoch, RunFolder, State
 
 SMALL = {
     "start": "untrained",
@@ -51,6 +51,24 @@ def assert_same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
     assert one.keys() == other.keys()
     for name in one:
         assert torch.equal(one[name], other[name]), name
+
+
+def test_a_control_is_trained_as_long_as_its_model(two_listeners: Path, tmp_path: Path):
+    """Even where the permuted validation responses would keep the first weights."""
+    optimiser = {"max_epochs": 3, "learning_rate": 1e-2, "patience": 1}
+    shared = {"control": "permuted_brain", "train_from": "conv7"}
+    stopped = fitted(two_listeners, tmp_path / "stopped", optimiser=optimiser, **shared)
+    matched = fitted(
+        two_listeners, tmp_path / "matched", optimiser={**optimiser, "keep": "last"}, **shared
+    )
+    assert stopped.best_epoch == 0
+    assert (matched.best_epoch, matched.history[-1].epoch) == (3, 3)
+    assert_same_weights(matched.best, matched.model)
+    assert not torch.equal(
+        matched.best["soundnet.conv7.conv.weight"], stopped.best["soundnet.conv7.conv.weight"]
+    )
+    origin = json.loads((tmp_path / "matched" / OUTCOME_FILE).read_text())
+    assert origin["keep"] == "last"
 
 
 @pytest.mark.slow
