@@ -1,0 +1,66 @@
+"""Sphinx settings; `make docs` builds build/docs."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# The examples import the checkout, and start commands of it.
+sys.path.insert(0, str(ROOT))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+
+setup_cfg = configparser.ConfigParser()
+setup_cfg.read(ROOT / "setup.cfg")
+
+project = "hear_brainsoundnet"
+version = release = setup_cfg["metadata"]["version"]
+copyright = "the authors of hear_brainsoundnet, MIT licence"
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["examples/*", "gallery/sg_execution_times.rst", "sg_execution_times.rst"]
+highlight_language = "none"
+
+html_theme = "furo"
+html_title = f"hear_brainsoundnet {version}"
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
+html_copy_source = False
+html_show_sourcelink = False
+
+myst_enable_extensions = ["attrs_inline", "colon_fence"]
+myst_heading_anchors = 3
+suppress_warnings = ["myst.header"]  # tried.md is a part of a page, and begins below its title
+numpydoc_show_class_members = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # numpydoc's sections have the types
+
+sphinx_gallery_conf = {
+    "examples_dirs": ["examples"],
+    "gallery_dirs": ["gallery"],
+    "filename_pattern": "/",  # run all
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "min_reported_time": 10**6,
+    "show_memory": False,
+    "show_signature": False,
+    "plot_gallery": True,
+    "remove_config_comments": True,
+}
+
+# The results pages lie beside the benchmarks that write them; links between them are relative.
+for page in ROOT.glob("benchmarks/*/*.md"):
+    for path in [page, *page.parent.glob("results*.png")]:
+        copy = ROOT / "docs" / "results" / path.relative_to(ROOT / "benchmarks")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
