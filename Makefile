@@ -10,6 +10,7 @@
 # make test-numeric    tests of computations on the instruction sets of older processors
 # make test-plugin     the plugin's tests alone, without the HEAR tools (for another Python:
 #                      PYTHON=python3.13 VENV=.venv-3.13)
+# make docs            the documentation, its examples run: open build/docs/index.html
 # make lint            style, types and import layers
 # make wheel-check     build the wheel, install it into an empty environment, use it
 #
@@ -29,7 +30,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
 .PHONY: demo train-demo picture test test-all test-untimed test-timing test-numeric test-plugin \
-  lint wheel-check espeak chromium fluidsynth flite default-checkpoint clean
+  lint docs wheel-check espeak chromium fluidsynth flite default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -135,6 +136,9 @@ lint: $(VENV)/.with-tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.with-docs espeak
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+
 wheel-check: $(VENV)/.with-tests
 	rm -rf dist build/empty
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
@@ -186,8 +190,12 @@ $(VENV)/.with-plugin-tests: $(VENV)/.with-training
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
 $(VENV)/.with-tests: $(VENV)/.with-training
-	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,teachers,test]"
+	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,teachers,docs,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
+	touch $@
+
+$(VENV)/.with-docs: $(VENV)/.with-training
+	$(PIP) --no-build-isolation -e ".[demo,training,docs]"
 	touch $@
 
 clean:

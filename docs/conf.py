@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -40,7 +41,6 @@ html_show_sourcelink = False
 
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # tried.md is a part of a page, and begins below its title
 numpydoc_show_class_members = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections have the types
@@ -58,9 +58,19 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
 }
 
-# The results pages lie beside the benchmarks that write them; links between them are relative.
-for page in ROOT.glob("benchmarks/*/*.md"):
-    for path in [page, *page.parent.glob("results*.png")]:
-        copy = ROOT / "docs" / "results" / path.relative_to(ROOT / "benchmarks")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, copy)
+# The results pages lie beside the benchmarks that write them. Links to what is no page are words.
+BENCHMARKS, RESULTS = ROOT / "benchmarks", ROOT / "docs" / "results"
+pages = [*BENCHMARKS.glob("*/results.md"), *BENCHMARKS.glob("*.md")]
+shutil.rmtree(RESULTS, ignore_errors=True)
+for page in pages:
+    copy = RESULTS / page.relative_to(BENCHMARKS)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    for picture in page.parent.glob("results*.png"):
+        shutil.copy(picture, copy.parent)
+    copy.write_text(
+        re.sub(
+            r"\[([^]]+)\]\(([^)]+\.md)\)",
+            lambda link: link[0] if (page.parent / link[2]).resolve() in pages else link[1],
+            page.read_text(),
+        )
+    )

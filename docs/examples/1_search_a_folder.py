@@ -27,8 +27,8 @@ sounds, results = folder / "sounds", folder / "embeddings"
 make_sounds(sounds, n_variants=6)
 
 # %%
-# The command line embeds every file, several at a time, and resumes where it was interrupted. In a
-# shell this is ``hear-brainsoundnet embed sounds -o embeddings --kind scene``.
+# The command line embeds every file, several at a time, and resumes where it was interrupted. In
+# a shell this is ``hear-brainsoundnet embed sounds -o embeddings --kind scene``.
 
 command = ["embed", sounds, "-o", results, "--kind", "scene", "--quiet"]
 subprocess.run([sys.executable, "-m", "hear_brainsoundnet", *command], check=True)

@@ -19,8 +19,8 @@ from benchmarks.espeak import speak
 from hear_brainsoundnet.estimator import SceneEmbedding
 
 # %%
-# Ten words by twelve voices. Synthetic voices are alike in how they say a word, so this is easier than
-# with people.
+# Ten words by twelve voices. Synthetic voices are alike in how they say a word, so this is easier
+# than with people.
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 VOICES = [
@@ -40,8 +40,8 @@ for number, voice in enumerate(VOICES):
 labels, speakers = np.array(labels), np.array(speakers)
 
 # %%
-# :class:`~hear_brainsoundnet.estimator.SceneEmbedding` is a scikit-learn transformer. Nothing in it
-# is fitted, so the sounds are embedded once, by each of three checkpoints.
+# :class:`~hear_brainsoundnet.estimator.SceneEmbedding` is a scikit-learn transformer. Nothing in
+# it is fitted, so the sounds are embedded once, by each of three checkpoints.
 
 CHECKPOINTS = {"default": "default", "original SoundNet": "soundnet", "random weights": "untrained"}
 embeddings = {
@@ -75,7 +75,9 @@ scores = {
 
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 for name, table in scores.items():
-    axes.errorbar(N_EXAMPLES, table.mean(axis=1), table.std(axis=1), marker="o", capsize=3, label=name)
+    axes.errorbar(
+        N_EXAMPLES, table.mean(axis=1), table.std(axis=1), marker="o", capsize=3, label=name
+    )
 axes.axhline(1 / len(WORDS), color="0.6", linestyle=":", label="chance")
 axes.set_xscale("log", base=2)
 axes.set_xticks(N_EXAMPLES, N_EXAMPLES)

@@ -37,8 +37,8 @@ for word, onset in ONSETS.items():
     ends[word] = onset + len(samples) / RATE
 
 # %%
-# Every frame is labelled with the centre of its receptive field. The first and the last ones see the
-# zeros before and after the sound, which are an edge and no event: they are left out.
+# Every frame is labelled with the centre of its receptive field. The first and the last ones see
+# the zeros before and after the sound, which are an edge and no event: they are left out.
 
 model = hear_brainsoundnet.load_model()
 embeddings = hear_brainsoundnet.embed_array(audio, RATE, model, scene=False)
@@ -47,7 +47,9 @@ seconds = embeddings.timestamps_ms.numpy() / 1000
 half = model.stages["conv4"].receptive_field / model.card.sample_rate / 2
 inside = (seconds > half) & (seconds < DURATION - half)
 frames, seconds = frames[inside], seconds[inside]
-print(f"{len(frames)} frames of {frames.shape[1]} numbers, {1000 * np.diff(seconds)[0]:.1f} ms apart")
+print(
+    f"{len(frames)} frames of {frames.shape[1]} numbers, {1000 * np.diff(seconds)[0]:.1f} ms apart"
+)
 
 # %%
 # How far is each frame from the background? The background is the median frame, and distances are

@@ -45,8 +45,8 @@ backwards = [sound[::-1].copy() for sound in forwards]
 other_voice = [spoken(sentence, "en+m3")[0] for sentence in SENTENCES]
 
 # %%
-# Cosine similarities, after z-scoring over all sounds, in the embedding of the default preset and in
-# the mean and the standard deviation of single stages.
+# Cosine similarities, after z-scoring over all sounds, in the embedding of the default preset and
+# in the mean and the standard deviation of single stages.
 
 STAGES = ["conv2", "conv3", "conv4", "conv5", "conv6"]
 SCENES = {"default": None} | {stage: f"{stage}:mean,std" for stage in STAGES}
@@ -72,12 +72,12 @@ def similarities(scene):
 found = {name: similarities(scene) for name, scene in SCENES.items()}
 
 # %%
-# To conv2, whose frames see a few hundredths of a second, a sentence and itself played backwards are
-# nearly one sound. The more of it a frame sees, the better the two are told apart; in conv5 and
-# conv6 the words count more than the spectrum. The default preset pools conv2 to conv5, and to it a
-# sentence is about as similar to itself backwards as to the same sentence by another voice. Where the
-# order of sounds matters, take ``scene="conv5:mean,std+conv6:mean,std"``, or compare the frames of
-# timestamp embeddings in their order.
+# To conv2, whose frames see a few hundredths of a second, a sentence and itself played backwards
+# are nearly one sound. The more of it a frame sees, the better the two are told apart; in conv5
+# and conv6 the words count more than the spectrum. The default preset pools conv2 to conv5, and
+# to it a sentence is about as similar to itself backwards as to the same sentence by another
+# voice. Where the order of sounds matters, take ``scene="conv5:mean,std+conv6:mean,std"``, or
+# compare the frames of timestamp embeddings in their order.
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 4), layout="constrained", gridspec_kw={"width_ratios": [1, 1.7]}
@@ -85,7 +85,9 @@ figure, (left, right) = plt.subplots(
 pair = np.concatenate([forwards[0], backwards[0]])
 left.specgram(pair, NFFT=512, noverlap=384, Fs=rate, cmap="magma", vmin=-120)
 left.axvline(len(forwards[0]) / rate, color="w")
-left.set(ylim=(0, 6000), xlabel="time (s)", ylabel="frequency (Hz)", title="a sentence, and backwards")
+left.set(
+    ylim=(0, 6000), xlabel="time (s)", ylabel="frequency (Hz)", title="a sentence, and backwards"
+)
 names = ["itself backwards", "other voice, same sentence", "same voice, other sentence"]
 for offset, (name, colour) in enumerate(zip(names, ["tab:red", "tab:blue", "0.6"], strict=True)):
     means = [found[scene][offset].mean() for scene in SCENES]
