@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.calibration.page import write_page
+from benchmarks.calibration.page import PAGE
 from benchmarks.calibration.sizes import SIZES, SizeName
 from benchmarks.program import Benchmark, Named
 
-benchmark = Benchmark("calibration", write_page)
+benchmark = Benchmark("calibration", PAGE.write)
 app = benchmark.app
 
 

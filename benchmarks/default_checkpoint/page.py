@@ -1,20 +1,48 @@
-"""The page of the default checkpoint."""
+"""The page of the default checkpoint, and the table of scores in the README."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from benchmarks import page as pages
 from benchmarks.default_checkpoint.contenders import contender_rows
+from benchmarks.figures import bars_of, draw_bars
 from benchmarks.hear.model_scores import read_models
+from benchmarks.page import Picture, Section, format_table, written_by
 from benchmarks.results import read_result
-from benchmarks.results_page import format_table, write_results_page
 from hear_brainsoundnet.files import write_atomically
 
 RESULTS = Path(__file__).with_name("results")
-PAGE = Path(__file__).with_name("results.md")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
-README = PAGE.parents[2] / "README.md"
+README = RESULTS.parents[2] / "README.md"
 BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # markers of the table in the README
+
+
+def draw_models(document: Mapping[str, Any]) -> bytes:
+    """Squared correlation of the default preset's scene embedding, by model."""
+    rows = document["tables"][0]["rows"]
+    bars = bars_of(rows, "model", "r²", spread="± over splits")
+    axis = "squared test correlation, mean over six components (line: ± SD over splits)"
+    return draw_bars(list(bars), {"": bars}, axis)
+
+
+def draw_gains(document: Mapping[str, Any]) -> bytes:
+    """Gain of aligned networks over the network before, by target of the alignment."""
+    rows = [row for row in document["tables"][0]["rows"] if "share" in row["model"]]
+    bars = bars_of(rows, "model", "gain over pretrained", spread="± over splits")
+    axis = "gain in squared test correlation over the network before (line: ± SD over splits)"
+    return draw_bars(list(bars), {"": bars}, axis)
+
+
+EXPERIMENTS: Mapping[str, list[Picture]] = {
+    "natural_sounds": [("Responses to natural sounds predicted by every model", draw_models)],
+    "development": [],
+    "tasks": [],
+    "alignment": [("Gain by alignment with the brain, and with its controls", draw_gains)],
+    "ablation": [],
+}
 
 
 def brief_table(results: Path) -> str:
@@ -42,27 +70,32 @@ def write_brief_table(results: Path, readme: Path) -> Path:
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page from the stored numbers."""
-    return write_results_page(
-        results,
-        page,
-        program="python -m benchmarks default-checkpoint",
-        heading=[
-            "# The default checkpoint",
-            "",
-            "Written by `python -m benchmarks default-checkpoint page`; not to be edited. All "
-            "numbers: the JSON files in the folder `results`. `make default-checkpoint` rebuilds "
-            "corpus, pretraining, alignment, controls, tables and files. What was learned on the "
-            "way: [design notes](../design_notes.md).",
-            "",
-            "## The default beside its controls",
-            "",
-            *brief_table(results).splitlines(),
-            "",
-            "Others with the best scene embedding that was tried, the default with its own preset "
-            "and the 95 % interval (components: standard deviation over splits, which share "
-            "sounds). The HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
-        ],
-        names=("natural_sounds", "development", "tasks", "alignment", "ablation"),
-        missing="Not run yet",
-    )
+    """Write the page from the stored numbers.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no results.
+    """
+    read = {name: read_result(results, name) for name in EXPERIMENTS}
+    documents = {name: document for name, document in read.items() if document is not None}
+    if not documents:
+        raise FileNotFoundError(
+            f"no results in {results}; run first: python -m benchmarks default-checkpoint --help"
+        )
+    intro = [
+        "`make default-checkpoint` rebuilds corpus, pretraining, alignment, controls, tables and "
+        "files. What was learned on the way: [design notes](../design_notes.md).",
+        "",
+        written_by("default-checkpoint page"),
+        "",
+        "## The default beside its controls",
+        "",
+        *brief_table(results).splitlines(),
+        "",
+        "Others with the best scene embedding that was tried, the default with its own preset and "
+        "the 95 % interval (components: standard deviation over splits, which share sounds). The "
+        "HEAR eval kit's own probes are in [HEAR tasks](../hear/results.md).",
+    ]
+    sections = [Section(name, each, EXPERIMENTS[name]) for name, each in documents.items()]
+    return pages.write_page(page, "The default checkpoint", intro, sections)

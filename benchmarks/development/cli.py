@@ -50,7 +50,7 @@ def measure(
     """Compare checkpoints and scene expressions; each is compared with the first."""
     from benchmarks.development.embeddings import Candidate
     from benchmarks.development.measure import measure as measure_all
-    from benchmarks.results_page import format_table
+    from benchmarks.page import format_table
 
     candidates = [
         Candidate(name, path, expression, _level(text))

@@ -28,7 +28,7 @@ from benchmarks.development.summary import FIELDS, difference, overall
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.run import common_sample_rate
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
-from benchmarks.results_page import format_cell
+from benchmarks.page import format_cell
 
 logger = logging.getLogger(__name__)
 

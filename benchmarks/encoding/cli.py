@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.encoding.page import write_page
+from benchmarks.encoding.page import PAGE
 from benchmarks.program import Benchmark, Data, Named
 from hear_brainsoundnet.named import NAMED
 
-benchmark = Benchmark("encoding", write_page)
+benchmark = Benchmark("encoding", PAGE.write)
 app = benchmark.app
 
 Out = Annotated[

@@ -1,28 +1,45 @@
-"""The page of the encoding experiments."""
+"""The page of the encoding experiments, and its pictures."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from benchmarks.results_page import write_results_page
-
-RESULTS = Path(__file__).with_name("results")
-PAGE = Path(__file__).with_name("results.md")
-EXPERIMENTS = ("natsound165", "alice", "simulated", "simulated-natural-sounds")
+from benchmarks.figures import bars_of, draw_bars
+from benchmarks.page import ResultsPage
 
 
-def write_page(results: Path, page: Path) -> Path:
-    """Write the page and its plots; see :func:`write_results_page`."""
-    return write_results_page(
-        results,
-        page,
-        program="python -m benchmarks encoding",
-        heading=[
-            "# Brain encoding",
-            "",
-            "Written by `python -m benchmarks encoding page`; not to be edited. All numbers: the "
-            "JSON files in the folder `results`.",
-        ],
-        names=EXPERIMENTS,
-        missing="Not run yet",
-    )
+def draw_models(document: Mapping[str, Any]) -> bytes:
+    """Correlation of each model with each region or component, and its interval or spread."""
+    rows = document["rows"]
+    label = "region" if "region" in rows[0] else "component"
+    spread = {"ends": ("from", "to")} if "from" in rows[0] else {"spread": "± over splits"}
+    models = {
+        model: bars_of([row for row in rows if row["model"] == model], label, "r", **spread)
+        for model in dict.fromkeys(row["model"] for row in rows)
+    }
+    return draw_bars(list(next(iter(models.values()))), models, "Pearson's r")
+
+
+def draw_parcels(document: Mapping[str, Any]) -> bytes:
+    """Correlation of the model with simulated parcels beside the best possible one."""
+    rows = document["rows"]
+    columns = {"best possible": "best r", "frozen network, ridge": "frozen, ridge: r"}
+    series = {name: bars_of(rows, "parcels", column) for name, column in columns.items()}
+    return draw_bars([row["parcels"] for row in rows], series, "Pearson's r, held-out episodes")
+
+
+MODELS = ("Correlation of every model with the responses", draw_models)
+PARCELS = ("Correlation with simulated parcels, and the best possible one", draw_parcels)
+PAGE = ResultsPage(
+    "encoding",
+    "Brain encoding",
+    "Predicted responses to sounds that were held out, on published recordings and on simulated "
+    "brains whose truth is known, all by the commands of `python -m training`.",
+    {
+        "natsound165": [MODELS],
+        "alice": [MODELS],
+        "simulated": [PARCELS],
+        "simulated-natural-sounds": [PARCELS],
+    },
+)

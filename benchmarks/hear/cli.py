@@ -10,7 +10,7 @@ import typer
 
 from benchmarks.hear.compare_page import write_comparison
 from benchmarks.hear.few_shot import DRAWS, EXAMPLES, run_few_shot
-from benchmarks.hear.results import write_page
+from benchmarks.hear.page import write_page
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table
 from benchmarks.hear.suite import run_suite

@@ -67,22 +67,27 @@ def scores_document(models: Sequence[MeasuredModel]) -> dict[str, Any]:
             "one task, where p cannot be below 2 / 2^n with n folds. q: Benjamini-Hochberg over "
             "the rows of the table. Folds share training sounds: read q with care.",
         ],
-        "details": {
-            "tasks": tasks,
-            "models": {
-                model.name: {
-                    task: {
-                        "mean": score.mean,
-                        "low": score.low,
-                        "high": score.high,
-                        "values": score.values.tolist(),
-                        "folds": list(score.folds),
-                        "n_seeds": score.n_seeds,
-                    }
-                    for task, score in model.scores.items()
+        "details": scores_details(models),
+    }
+
+
+def scores_details(models: Sequence[MeasuredModel]) -> dict[str, Any]:
+    """All values of all models, for the picture and for other analyses."""
+    return {
+        "tasks": all_tasks(models),
+        "models": {
+            model.name: {
+                task: {
+                    "mean": score.mean,
+                    "low": score.low,
+                    "high": score.high,
+                    "values": score.values.tolist(),
+                    "folds": list(score.folds),
+                    "n_seeds": score.n_seeds,
                 }
-                for model in models
-            },
+                for task, score in model.scores.items()
+            }
+            for model in models
         },
     }
 

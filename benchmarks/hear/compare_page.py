@@ -1,4 +1,4 @@
-"""Page of a comparison: ``PAGE.md``, its plots, and its numbers in the folder ``PAGE``."""
+"""Page of a comparison: ``PAGE.md``, its pictures, and its numbers in the folder ``PAGE``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmarks.hear.compare_ranks import ranks_document, sizes_document
 from benchmarks.hear.leaderboard import read_leaderboard
 from benchmarks.hear.model_scores import read_models
 from benchmarks.hear.pictures import draw_rank_changes, draw_scores, draw_sizes
-from benchmarks.results import write_result
-from benchmarks.results_page import Picture, page_path, write_results_page
+from benchmarks.page import Picture, Section, page_path, write_page, written_by
+from benchmarks.results import read_result, write_result
 
 PICTURES: dict[str, Picture] = {
     "scores": ("Scores with their intervals", draw_scores),
@@ -33,7 +33,7 @@ def write_comparison(
     leaderboard : Path
         See :func:`benchmarks.hear.leaderboard.read_leaderboard`.
     page : Path
-        For example ``comparison.md``; see :func:`~benchmarks.results_page.page_path`.
+        For example ``comparison.md``; see :func:`~benchmarks.page.page_path`.
     baseline : str
         Name, or start of the checkpoint's hash, of the model without alignment; "" for the first.
 
@@ -49,28 +49,21 @@ def write_comparison(
     words = ["python", "-m", "benchmarks", "hear", "compare", *(place.name for place in results)]
     words += ["--leaderboard", leaderboard.name, "--out", page.name]
     words += ["--baseline", baseline] if baseline else []
-    command = {"command": shlex.join(words)}
-    numbers = page.with_suffix("")
     documents = {
         "scores": scores_document(models),
         "ranks": ranks_document(models, published, chosen),
         "sizes": sizes_document(models, published, chosen),
     }
+    numbers = page.with_suffix("")
+    sections = []
     for name, document in documents.items():
         (numbers / f"{name}.json").unlink(missing_ok=True)  # from an earlier comparison
         if document["rows"]:
-            write_result(numbers, name, {**document, **command})
-    return write_results_page(
-        numbers,
-        page,
-        program="python -m benchmarks hear",
-        heading=[
-            "# Models compared on HEAR tasks",
-            "",
-            "Written by `python -m benchmarks hear compare`; not to be edited. All numbers: the "
-            f"JSON files in the folder `{numbers.name}`.",
-        ],
-        names=tuple(PICTURES),
-        missing="None of the measured tasks has what this needs",
-        pictures=PICTURES,
-    )
+            write_result(numbers, name, {**document, "command": shlex.join(words)})
+            written = read_result(numbers, name)
+            assert written is not None
+            sections.append(Section(name, written, [PICTURES[name]]))
+    absent = [document["title"] for document in documents.values() if not document["rows"]]
+    more = ["", f"No measured task has what this needs: {', '.join(absent)}."] if absent else []
+    intro = [written_by("hear compare", numbers.name)]
+    return write_page(page, "Models compared on HEAR tasks", intro, sections, more)

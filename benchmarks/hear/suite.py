@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmarks.hear.few_shot import run_few_shot
-from benchmarks.hear.results import write_page_of
+from benchmarks.hear.page import write_page_of
 from benchmarks.hear.run import run_model
 from benchmarks.hear.tasks.esc10_classes import make_esc10
 from benchmarks.hear.tasks.onsets import make_onsets
@@ -48,7 +48,7 @@ def run_suite(
     out : Path
         Tasks are written to ``out/tasks``, results to ``out/results``; existing ones are reused.
     page : Path
-        The page to write; see :func:`benchmarks.hear.results.write_page`.
+        The page to write; see :func:`benchmarks.hear.page.write_page`.
     n_seeds, keep
         See :func:`benchmarks.hear.run.run_model`.
 

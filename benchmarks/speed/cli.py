@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from benchmarks.program import Benchmark, Committed, Data, Named, Results
-from benchmarks.speed.page import write_page
+from benchmarks.speed.page import PAGE
 
 PROGRAM = "python -m benchmarks speed"
-benchmark = Benchmark("speed", write_page)
+benchmark = Benchmark("speed", PAGE.write)
 app = benchmark.app
 
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]

@@ -1,6 +1,5 @@
 """The claims of benchmarks/calibration/results.md at small size."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,8 @@ from benchmarks.calibration.ceilings import ceilings_document
 from benchmarks.calibration.discoveries import discoveries_document
 from benchmarks.calibration.intervals import intervals_document
 from benchmarks.calibration.nulls import calibration, nulls_document
-from benchmarks.calibration.page import EXPERIMENTS, PAGE, RESULTS, write_page
 from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
 from benchmarks.calibration.sizes import SIZES
-from benchmarks.cli import main
-from benchmarks.results import read_result, write_result
 from training.simulation.noise import slow_cosines
 
 SMALL = SIZES["small"]
@@ -106,29 +102,3 @@ def test_drift_is_there_and_is_removed():
     explained = np.square(slow.T @ measured).sum(axis=0) / np.square(measured).sum(axis=0)
     assert (explained > 0.5).all()
     np.testing.assert_allclose(slow.T @ without_drift(measured), 0, atol=1e-9)
-
-
-def test_the_page_is_that_of_the_numbers(tmp_path: Path):
-    for name in EXPERIMENTS:
-        document = read_result(RESULTS, name)
-        assert document is not None
-        assert document["command"] == "python -m benchmarks calibration run --size full"
-    page = write_page(RESULTS, tmp_path / PAGE.name)
-    assert page.read_text() == PAGE.read_text()
-    assert len(list(tmp_path.glob("*.png"))) == len(list(PAGE.parent.glob("*.png"))) == 4
-
-
-def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as exit_:
-        main(["calibration", "page", "--results", str(tmp_path)])
-    assert exit_.value.code == 1
-    assert "no results in" in capsys.readouterr().err
-    row = {"scores": "normal", "runs": 8, "coverage": 0.95, "±": 0.01, "percentile bootstrap": 0.9}
-    document = {"title": "Coverage", "command": "run", "rows": [row], "notes": []}
-    write_result(tmp_path, "intervals", document)
-    with pytest.raises(SystemExit) as exit_:
-        main(
-            ["calibration", "page", "--results", str(tmp_path), "--out", str(tmp_path / "page.md")]
-        )
-    assert exit_.value.code == 0
-    assert "| normal | 8 | 0.950 |" in (tmp_path / "page.md").read_text()

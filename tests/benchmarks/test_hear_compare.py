@@ -175,4 +175,4 @@ def test_the_page_has_its_pictures_and_leaves_out_what_there_is_no_data_for(
     document = scores_document("plain", {"own-1-full": [[0.1]]})
     write_json(own / "scores.json", document)
     text = write_comparison([own], leaderboard, tmp_path / "page.md").read_text()
-    assert "None of the measured tasks has what this needs: no `ranks.json`" in text
+    assert "No measured task has what this needs: Ranks among published models" in text

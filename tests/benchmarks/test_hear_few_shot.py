@@ -18,8 +18,7 @@ from benchmarks.hear.few_shot import (
     probe_accuracy,
     run_few_shot,
 )
-from benchmarks.hear.few_shot_page import accuracy_rows, pair_rows
-from benchmarks.hear.results import write_page
+from benchmarks.hear.page import accuracy_rows, pair_rows, write_page
 from benchmarks.hear.scores import read_json
 from benchmarks.hear.task_folder import read_task
 

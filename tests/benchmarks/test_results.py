@@ -1,12 +1,17 @@
 """Results files and the pages written from them."""
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.encoding.page import write_page
+from benchmarks.cli import BENCHMARKS, main
+from benchmarks.page import MOST_ROWS, ResultsPage, Section, write_page
 from benchmarks.results import read_result, write_result
+
+SOURCES = Path(__file__).parents[2] / "benchmarks"
+WITH_A_PAGE = sorted(path.parent.name for path in SOURCES.glob("*/results.md"))
 
 DOCUMENT = {
     "title": "Simulated brains",
@@ -16,12 +21,35 @@ DOCUMENT = {
 }
 
 
-def test_a_page_is_written_from_the_results_alone(tmp_path: Path):
-    write_result(tmp_path / "results", "simulated", DOCUMENT)
-    page = write_page(tmp_path / "results", tmp_path / "page" / "results.md")
-    text = page.read_text()
-    assert "Made up." in text
-    assert write_page(tmp_path / "results", page).read_text() == text
+PAGE = ResultsPage("encoding", "Brain encoding", "Made up.", {"alice": [], "simulated": []})
+
+
+@pytest.mark.parametrize("folder", WITH_A_PAGE)
+def test_every_committed_page_is_that_of_its_results(folder: str, tmp_path: Path):
+    """Text, tables and pictures, byte by byte."""
+    name = next(each for each in BENCHMARKS if each.replace("-", "_") == folder)
+    results = ["--results", str(SOURCES / folder / "results")]
+    if name == "hear":
+        results = [str(SOURCES / folder / "results")]
+    with pytest.raises(SystemExit) as end:
+        main([name, "page", *results, "--out", str(tmp_path / "results.md")])
+    assert end.value.code == 0
+    written = {path.name: path for path in tmp_path.iterdir() if path.is_file()}
+    committed = {path.name: path for path in (SOURCES / folder).glob("results*") if path.is_file()}
+    assert written.keys() == committed.keys()
+    for each in written:
+        assert written[each].read_bytes() == committed[each].read_bytes(), each
+
+
+def test_a_long_table_is_a_file_beside_the_page(tmp_path: Path):
+    rows = [{"n": n, "r": n / 7} for n in range(MOST_ROWS + 1)]
+    document = {**DOCUMENT, "rows": rows, "git_revision": "abc", "versions": {"torch": "2"}}
+    page = write_page(tmp_path / "page", "Title", [], [Section("long", document)])
+    assert "(page-long.csv)" in page.read_text()
+    with (tmp_path / "page-long.csv").open(newline="") as file:
+        assert [{"n": int(row["n"]), "r": float(row["r"])} for row in csv.DictReader(file)] == rows
+    with pytest.raises(ValueError, match=r"expected the name of a page, such as page\.md, got"):
+        write_page(tmp_path / "page.v2", "Title", [], [])
 
 
 def test_results_are_strict_json_with_versions(tmp_path: Path):
@@ -37,5 +65,6 @@ def test_results_are_strict_json_with_versions(tmp_path: Path):
     path.write_text("{")
     with pytest.raises(ValueError, match="not readable JSON; run the experiment again"):
         read_result(tmp_path, "simulated")
-    with pytest.raises(FileNotFoundError, match=r"no results in .*; run first"):
-        write_page(tmp_path / "empty", tmp_path / "results.md")
+    message = r"no results in .*; run first: python -m benchmarks encoding --help"
+    with pytest.raises(FileNotFoundError, match=message):
+        PAGE.write(tmp_path / "empty", tmp_path / "results.md")

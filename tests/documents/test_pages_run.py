@@ -9,7 +9,7 @@ import stand_ins
 from exceptions import rule_for
 from running import lines_of, run_page
 
-from benchmarks.calibration.page import EXPERIMENTS
+from benchmarks.calibration.page import PAGE
 
 
 @pytest.mark.slow
@@ -26,7 +26,7 @@ def test_the_page_of_correspondence_runs_as_printed(tmp_path: Path) -> None:
 def test_the_page_of_calibration_runs_at_a_small_size(tmp_path: Path) -> None:
     run_page("benchmarks/calibration/results.md", tmp_path)
     numbers = tmp_path / "benchmark-results" / "calibration" / "results"
-    assert {path.stem for path in numbers.iterdir()} == set(EXPERIMENTS)
+    assert {path.stem for path in numbers.iterdir()} == set(PAGE.experiments)
 
 
 @pytest.mark.slow
