@@ -58,19 +58,23 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
 }
 
-# The results pages lie beside the benchmarks that write them. Links to what is no page are words.
 BENCHMARKS, RESULTS = ROOT / "benchmarks", ROOT / "docs" / "results"
-pages = [*BENCHMARKS.glob("*/results.md"), *BENCHMARKS.glob("*.md")]
-shutil.rmtree(RESULTS, ignore_errors=True)
-for page in pages:
-    copy = RESULTS / page.relative_to(BENCHMARKS)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    for picture in page.parent.glob("results*.png"):
-        shutil.copy(picture, copy.parent)
-    copy.write_text(
-        re.sub(
-            r"\[([^]]+)\]\(([^)]+\.md)\)",
-            lambda link: link[0] if (page.parent / link[2]).resolve() in pages else link[1],
-            page.read_text(),
-        )
-    )
+
+
+def copy_results() -> None:
+    """Copy the results pages from the benchmarks; a link to what is no page becomes its words."""
+    pages = [*BENCHMARKS.glob("*/results.md"), *BENCHMARKS.glob("*.md")]
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    for page in pages:
+        folder = RESULTS / page.parent.relative_to(BENCHMARKS)
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in page.parent.glob("results*.png"):
+            shutil.copy(picture, folder)
+        text = page.read_text()
+        for words, target in re.findall(r"\[([^]]+)\]\(([^)]+\.md)\)", text):
+            if (page.parent / target).resolve() not in pages:
+                text = text.replace(f"[{words}]({target})", words)
+        (folder / page.name).write_text(text)
+
+
+copy_results()
