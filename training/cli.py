@@ -10,25 +10,34 @@ import logging
 from typing import Any
 
 from hear_brainsoundnet.command_line import new_app, run_program
-from training.commands import corpus, data, evaluation, models, pretraining, reporting, teaching
-from training.commands.options import PROGRAM
+from training.commands import corpus, data, evaluation, models, pretraining
+from training.commands.options import PROGRAM, with_settings
 
 app = new_app(PROGRAM, "From fMRI and audio to checkpoints, and their evaluation.")
 
-app.command()(data.simulate)
-app.command()(data.prepare)
+SIMULATE = with_settings("training.simulation.settings:SimulationSettings")
+PREPARE = with_settings("training.prepare.preparation:PrepareRecipe")
+PRETRAIN = with_settings("training.pretraining.recipe:PretrainRecipe")
+FIT = with_settings("training.fitting.recipe:FitRecipe")
+MAP = with_settings("training.maps.target_maps:MapSettings")
+EVALUATE = with_settings("training.evaluation.settings:EvaluationSettings")
+COMPARE = with_settings("training.evaluation.compare:ComparisonSettings")
+PARTITION = with_settings("training.partition.settings:PartitionSettings")
+
+app.command(cls=SIMULATE)(data.simulate)
+app.command(cls=PREPARE)(data.prepare)
 app.command()(data.merge)
-app.command()(teaching.teach)
-app.command()(pretraining.pretrain)
-app.command()(models.fit)
+app.command()(pretraining.teach)
+app.command(cls=PRETRAIN)(pretraining.pretrain)
+app.command(cls=FIT)(models.fit)
 app.command()(models.export)
-app.command("map")(models.map_)
+app.command("map", cls=MAP)(models.map_)
 app.command()(models.average)
 app.command()(models.untrained)
-app.command()(evaluation.evaluate)
-app.command()(evaluation.compare)
-app.command()(reporting.partition)
-app.command()(reporting.report)
+app.command(cls=EVALUATE)(evaluation.evaluate)
+app.command(cls=COMPARE)(evaluation.compare)
+app.command(cls=PARTITION)(evaluation.partition)
+app.command()(evaluation.report)
 app.add_typer(corpus.app)
 
 

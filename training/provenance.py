@@ -1,9 +1,26 @@
-"""Provenance of a result: the revision of the code and package versions."""
+"""Provenance of a result: the command, the revision of the code and package versions."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from pathlib import Path
+
+
+def typed_command() -> str:
+    """The command of this process, as it was typed.
+
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> with mock.patch("sys.argv", ["/checkout/training/__main__.py", "report", "an eval"]):
+    ...     typed_command()
+    "python -m training report 'an eval'"
+    """
+    program = Path(sys.argv[0])
+    start = ["-m", program.parent.name] if program.name == "__main__.py" else [str(program)]
+    return shlex.join(["python", *start, *sys.argv[1:]])
 
 
 def git_revision() -> str:

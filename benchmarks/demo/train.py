@@ -46,9 +46,7 @@ def train_on_simulation(audio: Path | None, out: Path) -> None:
         make_sounds(audio, n_variants=N_VARIANTS)
         typer.echo(f"example sounds made in {audio}: {time.monotonic() - begin:.0f} s")
     experiment, run, checkpoint = out / "experiment", out / "run", out / "brain.safetensors"
-    simulated = ["--as", "fmriprep", "--subjects", "2", "--runs", "8"]
-    for setting in BRAIN:
-        simulated += ["--set", setting]
+    simulated = ["layout=fmriprep", "n_subjects=2", "n_runs=8", *BRAIN]
     data = f"data={experiment / 'prepared'}"
     film = experiment / "stimuli" / "s02e01a.wav"  # from the held-out season
     _run(*TRAINING, "simulate", experiment, "--audio", audio, *simulated)

@@ -64,8 +64,7 @@ def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[s
     models = [fit("group", "model=group"), fit("multi-subject", "model=multi_subject")]
     evaluation = out / "eval"
     commands.run(
-        *("evaluate", *models, "--untrained", "1", "--inter-subject"),
-        *("--permutations", "1000", "--out", evaluation),
+        *("evaluate", *models, "untrained=1", "inter_subject=true", "--out", evaluation),
         makes=evaluation / "evaluation.json",
     )
     left_out = []
@@ -74,7 +73,7 @@ def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[s
         run = fit(f"without-{subject}", "model=group", f"subjects=[{others}]")
         folder_of = out / "eval-left-out" / subject
         commands.run(
-            *("evaluate", run, "--subject", subject, "--name", "leave-one-out"),
+            *("evaluate", run, f"subjects=[{subject}]", "--name", "leave-one-out"),
             *("--out", folder_of),
             makes=folder_of / "evaluation.json",
         )
@@ -89,7 +88,7 @@ def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[s
         comparisons.append(folder_of)
     partition = out / "partition"
     commands.run(
-        *("partition", evaluation, "--model", "group", "--out", partition),
+        *("partition", evaluation, "models=[group]", "--out", partition),
         makes=partition / "partition.json",
     )
     report = out / "report"

@@ -71,7 +71,7 @@ def run_natsound165(
             runs.append(run)
     evaluation, comparison, report = out / "eval", out / "compare", out / "report"
     commands.run(
-        *("evaluate", *runs, "--runs", "own", "--out", evaluation),
+        *("evaluate", *runs, "runs=own", "--out", evaluation),
         makes=evaluation / "evaluation.json",
     )
     commands.run(

@@ -137,6 +137,9 @@ def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Trut
         recordings = write_recordings(out / "recordings", experiment)
         settings = SimulationSettings.model_validate(
             {
+                "n_subjects": len(SUBJECTS),
+                "n_runs": experiment.n_runs,
+                "seed": experiment.seed,
                 "run_minutes": experiment.run_minutes,
                 "n_parcels": 30,
                 "hidden": HIDDEN,
@@ -146,15 +149,7 @@ def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Trut
                 "explainable_variance": experiment.explainable_variance,
             }
         )
-        simulate(
-            simulation,
-            recordings,
-            n_subjects=len(SUBJECTS),
-            n_runs=experiment.n_runs,
-            seed=experiment.seed,
-            settings=settings,
-            progress=False,
-        )
+        simulate(simulation, recordings, settings, progress=False)
     recipe = read_recipe(simulation / "prepare.yaml", PrepareRecipe)
     return prepare(recipe, progress=False), read_truth(simulation)
 

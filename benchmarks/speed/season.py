@@ -123,7 +123,7 @@ def measure_season(
         write_season(data, size, seed)
         (folder / "fit.yaml").write_text(recipe(data))
     run, evaluation = folder / "fit", folder / "evaluation"
-    evaluated = ["--ceiling", "none", "--untrained", "1"]
+    evaluated = ["ceiling=none", "untrained=1"]
     arguments = {
         "ridge start": [__name__, str(size.n_trs), str(size.n_targets)],
         "fit": ["training", "fit", str(folder / "fit.yaml"), "--out", str(run)],
@@ -134,7 +134,7 @@ def measure_season(
             *("--out", str(folder / "comparison")),
         ],
         "partition": [
-            *("training", "partition", str(evaluation), "--model", "fit"),
+            *("training", "partition", str(evaluation), "models=[fit]"),
             *("--out", str(folder / "partition")),
         ],
         "report": ["training", "report", str(evaluation), "--out", str(folder / "report")],

@@ -17,11 +17,6 @@ from hear_brainsoundnet.command_line import UsageProblem
 
 OTHERS = ("cat", "cd", "find", "ls", "git")  # programs that are not ours
 PLACEHOLDER = re.compile(r"[A-Z_]+|\.\.\.|\[.*\]?")
-RECIPES = {
-    "fit": "training.fitting.recipe:FitRecipe",
-    "prepare": "training.prepare.preparation:PrepareRecipe",
-    "pretrain": "training.pretraining.recipe:PretrainRecipe",
-}
 
 
 def check(words: Sequence[str], *, is_whole: bool) -> None:
@@ -96,8 +91,8 @@ def _check_module(module: str, words: list[str], is_whole: bool) -> None:
             return
         command, words = command.commands[words[0]], words[1:]
     _check_options(command, words, is_whole)
-    if module == "training" and command.name in RECIPES:
-        _check_changes(command.name, words)
+    if hasattr(command, "settings"):
+        _check_changes(command.settings(), words)
 
 
 def _check_options(command: Any, words: list[str], is_whole: bool) -> None:
@@ -118,10 +113,8 @@ def _check_options(command: Any, words: list[str], is_whole: bool) -> None:
         raise ValueError(error.format_message()) from error
 
 
-def _check_changes(name: str, words: list[str]) -> None:
-    """Changes ``a.b=value`` name fields of the recipe; a recipe of ours is read with them."""
-    module, _, kind = RECIPES[name].partition(":")
-    model: type[BaseModel] = getattr(importlib.import_module(module), kind)
+def _check_changes(model: type[BaseModel], words: list[str]) -> None:
+    """Settings ``a.b=value`` name fields of the model; a recipe of ours is read with them."""
     changes = [word for word in words if re.match(r"[a-z_.]+=", word)]
     for change in changes:
         fields = change.partition("=")[0].split(".")

@@ -45,7 +45,7 @@ RULES = (
         "schedule.steps=2 schedule.calibration_steps=1 crops.recordings_per_step=3 crops.seconds=1",
     ),
     Rule("README", r".*benchmarks hear run", "five seeds", "--seeds 1"),
-    Rule("README", r".*training evaluate", "a thousand permutations", "--permutations 200"),
+    Rule("README", r".*training evaluate", "a thousand permutations", "n_permutations=200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
     Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
     Rule("correspondence/results", r".*correspondence speed", "a minute of scikit-learn, voxel by "

@@ -88,9 +88,8 @@ def study(folder: Path) -> None:
     """``data/``: what the README's ``study.yaml`` names, two simulated listeners of six films."""
     from training.cli import main
 
-    settings = [word for each in SMALL for word in ("--set", each)]
     words = ["simulate", str(folder / "experiment"), "--audio", str(folder / "recordings")]
-    _call(main, [*words, "--as", "fmriprep", "--runs", "6", *settings])
+    _call(main, [*words, "layout=fmriprep", "n_runs=6", *SMALL])
     made, data = folder / "experiment", folder / "data"
     films = sorted(path.stem for path in (made / "stimuli").iterdir())
     numbers = {film: f"movie{number}" for number, film in enumerate(films, 1)}

@@ -32,6 +32,6 @@ def test_the_simulation_that_the_readme_speaks_of_runs(tmp_path: Path) -> None:
     """It stands within a sentence, and the recipe that it leaves is to be prepared."""
     stand_ins.recordings(tmp_path)
     (command,) = re.findall(r"`(python -m training simulate [^`]+)`", README)
-    small = [word for each in stand_ins.SMALL for word in ("--set", shlex.quote(each))]
+    small = map(shlex.quote, stand_ins.SMALL)
     for text in (" ".join([command, *small]), "python -m training prepare experiment/prepare.yaml"):
         run(ShellLine("README.md", 0, " ".join(text.split()), True), tmp_path)

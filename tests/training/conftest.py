@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from fmriprep_study import Study
 from small_dataset import known_brain
+from small_fits import N_PERMUTATIONS, fitted
+
+from training.evaluation.evaluate import evaluate
+from training.evaluation.settings import EvaluationSettings
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,23 @@ def two_listeners(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     return Study(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def fits(two_listeners: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model of each listener."""
+    folder = tmp_path_factory.mktemp("fits")
+    subjects = {"one": "sub-01", "two": "sub-02"}
+    return {
+        name: fitted(two_listeners, folder / name, subjects=[subject])
+        for name, subject in subjects.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def evaluation(fits: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both on both listeners."""
+    out = tmp_path_factory.mktemp("evaluations") / "eval"
+    settings = EvaluationSettings(n_permutations=N_PERMUTATIONS)
+    evaluate(list(fits.values()), out, settings=settings, progress=False)
+    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,47 +13,16 @@ if TYPE_CHECKING:
     from training.data.prepared import Prepared
 
 
-class Layout(StrEnum):
-    """File layouts of a simulation."""
-
-    fmriprep = "fmriprep"
-    h5 = "h5"
-
-
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     audio: Annotated[Path, typer.Option(help="Folder of recordings for the stimuli.")],
-    subjects: Annotated[int, typer.Option(min=1, help="Number of subjects.")] = 2,
-    runs: Annotated[int, typer.Option(min=2, help="Runs of each subject.")] = 6,
-    tr: Annotated[float, typer.Option(help="Repetition time in seconds.")] = 1.49,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
-    layout: Annotated[Layout, typer.Option("--as", help="fMRIPrep's files, or h5.")] = Layout.h5,
-    atlas: Annotated[
-        Path | None, typer.Option(help="Image of labels; by default synthetic.")
-    ] = None,
-    label_table: Annotated[Path | None, typer.Option(help="Names of the atlas's labels.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="key=value of the simulated brain, repeatable."),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Simulate fMRI responses to real recordings from a known ground truth."""
     from training.config import validate
     from training.simulation import SimulationSettings, simulate
 
-    chosen = validate({}, SimulationSettings, settings or (), source="--set")
-    simulate(
-        out,
-        audio,
-        n_subjects=subjects,
-        n_runs=runs,
-        tr=tr,
-        seed=seed,
-        kind=layout.value,
-        atlas=atlas,
-        label_table=label_table,
-        settings=chosen,
-    )
+    simulate(out, audio, validate({}, SimulationSettings, changes or (), source="settings"))
     typer.echo(
         f"{out} written, the ground truth in {out / 'truth'}; next: python -m training prepare "
         f"{out / 'prepare.yaml'}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hear_brainsoundnet.command_line import Interrupted
-from training.commands.options import Changes, Score, Side
+from training.commands.options import Changes
 from training.fitting.untrained import SEED, write_untrained
 
 
@@ -50,13 +50,13 @@ def export(
 def map_(
     run: Annotated[Path, typer.Argument(help="Folder of a fit.")],
     out: Annotated[Path, typer.Argument(help="OUT.png")],
-    side: Annotated[Side, typer.Option(help="Side whose scores are drawn.")] = Side.test,
-    score: Annotated[Score, typer.Option(help="Pearson's r or R².")] = Score.r,
+    changes: Changes = None,
 ) -> None:
     """Draw the scores of a fit on the brain."""
-    from training.maps.target_maps import draw_run
+    from training.config import validate
+    from training.maps.target_maps import MapSettings, draw_run
 
-    draw_run(run, out, side=side.value, score=score.value)
+    draw_run(run, out, validate({}, MapSettings, changes or (), source="settings"))
     typer.echo(f"{out} written")
 
 

@@ -29,14 +29,14 @@ def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: Evaluati
         return
     if any(run.tr == 0 for own in runs.values() for run in own):
         raise ValueError(
-            "a ceiling from repeats is for time series; for responses to sounds leave --ceiling out"
+            "a ceiling from repeats is for time series; for responses to sounds leave ceiling out"
         )
     without = [subject for subject, own in runs.items() if not repeated(own)]
     if without:
         raise ValueError(
             f"{', '.join(without)} heard nothing twice on the {settings.side} side, and a ceiling "
             "from repeats needs two runs of the same stimulus in one subject; leave subjects "
-            "without repeats out (--subject), or leave --ceiling out"
+            "without repeats out (subjects=[...]), or leave ceiling out"
         )
 
 

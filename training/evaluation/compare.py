@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,9 +22,8 @@ from training.evaluation.folders import (
 )
 from training.evaluation.out_folder import begin_folder
 from training.evaluation.paired_scores import PairedScores, pair, read_side
-from training.evaluation.settings import PROGRAM
 from training.evaluation.target_scores import ALL, INTERVAL
-from training.provenance import git_revision, versions
+from training.provenance import git_revision, typed_command, versions
 from training.statistics import (
     ScoreName,
     benjamini_hochberg,
@@ -53,8 +51,10 @@ class ComparisonSettings(Settings):
     ----------
     score : str or None
         {"r", "r2"}; None for that of the first evaluation.
-    correction, level : str, float
-        Significance criterion.
+    correction : str
+        {"by", "bh", "none"}: for multiple comparisons over targets.
+    level : float
+        Significance level of the corrected p values.
     seed : int
         Seed of the intervals.
     """
@@ -113,7 +113,7 @@ def compare_models(
     counted = table if set(tables) == {ALL} else table[table["subject"] != ALL]
     significant = counted[counted["significant"]]
     info = ComparisonInfo(
-        command=_command(a, b, out, settings),
+        command=typed_command(),
         a=sides[0].name,
         b=sides[1].name,
         a_evaluation=str(sides[0].folder),
@@ -214,10 +214,3 @@ def _power(n_units: dict[str, int], n_targets: int, settings: ComparisonSettings
         elif least > 1 / (1 + needed):
             notes.append(f"{start} a target can be significant only together with others.")
     return notes
-
-
-def _command(a: str, b: str, out: str | Path, settings: ComparisonSettings) -> str:
-    words = ["compare", a, b, "--out", str(out)]
-    for field, value in settings.model_dump(exclude_defaults=True).items():
-        words += [f"--{field}", str(value)]
-    return f"{PROGRAM} {shlex.join(words)}"

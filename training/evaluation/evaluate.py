@@ -36,9 +36,9 @@ from training.evaluation.out_folder import begin_folder
 from training.evaluation.predictions import write_predictions
 from training.evaluation.scoring import Scoring
 from training.evaluation.selection import Selection, select
-from training.evaluation.settings import EvaluationSettings, command_of
+from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import INTERVAL
-from training.provenance import git_revision, versions
+from training.provenance import git_revision, typed_command, versions
 from training.statistics import check_permutations, smallest_p
 from training.statistics.pooling import check_choice
 
@@ -83,7 +83,6 @@ def evaluate(
         If a fit or a dataset is missing or they are incompatible, or a setting is not valid for
         them.
     """
-    command = command_of(runs, out, on, names, settings)
     if not runs:
         raise ValueError("expected at least one run, got none")
     check_choice(settings.score, settings.pooling)
@@ -125,7 +124,7 @@ def evaluate(
     for name, table in scoring.tables(progress=progress).items():
         write_table(folder, name, table)
     info = EvaluationInfo(
-        command=command,
+        command=typed_command(),
         dataset=prepared.info.name,
         dataset_folder=str(prepared.folder),
         kind=prepared.info.kind,
@@ -206,12 +205,12 @@ def _with_null(settings: EvaluationSettings, prepared: Prepared) -> EvaluationSe
     if are_sounds and settings.null != "shuffle":
         raise ValueError(
             f"the null {settings.null!r} is for time series, and {prepared.folder} holds responses "
-            "to sounds without a time axis; leave --null out, or give shuffle"
+            "to sounds without a time axis; leave null out, or give null=shuffle"
         )
     if settings.null == "shuffle" and not are_sounds:
         raise ValueError(
             "the null 'shuffle' takes single TRs for independent, which in BOLD they are not: its "
-            "p values are much too small; give --null circular_shift, block_permutation or "
+            "p values are much too small; give null=circular_shift, block_permutation or "
             "phase_randomised"
         )
     return settings

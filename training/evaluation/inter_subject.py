@@ -44,7 +44,7 @@ def refuse_listeners_alone(
         raise ValueError(
             f"nobody else heard what {', '.join(alone)} did on the {settings.side} side: "
             "inter-subject correlation needs others; leave out subjects with other stimuli "
-            "(--subject), or leave out --inter-subject"
+            "(subjects=[...]), or leave out inter_subject"
         )
 
 

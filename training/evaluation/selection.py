@@ -52,7 +52,7 @@ def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSett
     held_out, reasons = _held_out(models, prepared, runs, settings)
     excluded += reasons
     if not any(held_out.values()):
-        advice = "; models of a cross-validation are scored with --runs own" * (len(models) > 1)
+        advice = "; models of a cross-validation are scored with runs=own" * (len(models) > 1)
         raise ValueError(
             f"no run of {', '.join(subjects)} in {prepared.folder} is held out ({settings.side} "
             f"side): {' '.join(reasons)}{advice}"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from training.config import Settings
 from training.statistics import BLOCK_TRS, MIN_SHIFT, Correction, Null, Pooling, ScoreName
-
-PROGRAM = "python -m training"
 
 
 class EvaluationSettings(Settings):
@@ -30,19 +25,29 @@ class EvaluationSettings(Settings):
         Subjects to score; empty for all in the dataset.
     untrained : int
         Number of models with random weights to add, with the shape of the first one.
-    score, pooling : str
-        Score that is tested, and pooling over runs; see :mod:`training.statistics.pooling`.
+    score : str
+        {"r", "r2"}: the score that is tested.
+    pooling : str
+        {"mean", "fisher_z", "concatenated"}: pooling over runs, see
+        :mod:`training.statistics.pooling`.
     null : str or None
-        See :mod:`training.statistics`; None for the default: "circular_shift" for time series,
-        "shuffle" for sound responses.
+        {"circular_shift", "phase_randomised", "block_permutation", "shuffle"}: see
+        :mod:`training.statistics`; by default "circular_shift" for time series, "shuffle" for
+        sound responses.
     n_permutations : int
         0 for no p values.
-    min_shift, block_trs : int
-        Parameters of circular shifts and blocks, in TRs.
-    correction, level : str, float
-        Significance criterion.
-    ceiling, ceiling_floor : str, float
-        {"none", "repeats"}; minimal ceiling for a normalised score.
+    min_shift : int
+        Smallest circular shift in TRs.
+    block_trs : int
+        Length of a permuted block in TRs.
+    correction : str
+        {"by", "bh", "fwe", "none"}: for multiple comparisons over targets.
+    level : float
+        Significance level of the corrected p values.
+    ceiling : str
+        {"none", "repeats"}: the noise ceiling.
+    ceiling_floor : float
+        Smallest ceiling by which a score is divided.
     inter_subject : bool
         Whether each subject is correlated with the mean of the others.
     seed : int
@@ -65,38 +70,3 @@ class EvaluationSettings(Settings):
     ceiling_floor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     inter_subject: bool = False
     seed: Annotated[int, Field(ge=0)] = 0
-
-
-# Command-line options whose names differ from those above.
-OPTIONS = {"side": "split", "subjects": "subject", "n_permutations": "permutations"}
-
-
-def command_of(
-    runs: Sequence[str | Path],
-    out: str | Path,
-    on: str | Path | None,
-    names: Sequence[str],
-    settings: EvaluationSettings,
-) -> str:
-    """The command that reproduces an evaluation; defaults are omitted.
-
-    Examples
-    --------
-    >>> command_of(["runs/frozen"], "scores", None, [], EvaluationSettings(n_permutations=99))
-    'python -m training evaluate runs/frozen --out scores --permutations 99'
-    >>> command_of(["runs/frozen"], "scores", None, [], EvaluationSettings(inter_subject=True))
-    'python -m training evaluate runs/frozen --out scores --inter-subject'
-    """
-    words = ["evaluate", *map(str, runs), "--out", str(out)]
-    if on is not None:
-        words += ["--on", str(on)]
-    for name in names:
-        words += ["--name", name]
-    for field, value in settings.model_dump(exclude_defaults=True).items():
-        option = f"--{OPTIONS.get(field, field).replace('_', '-')}"
-        if value is True:
-            words.append(option)
-            continue
-        for each in value if isinstance(value, tuple) else (value,):
-            words += [option, str(each)]
-    return f"{PROGRAM} {shlex.join(words)}"

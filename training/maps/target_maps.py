@@ -8,14 +8,16 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
 from hear_brainsoundnet.prediction_files import targets_path
+from training.config import Settings
 from training.fitting.run_folder import RunFolder
+from training.statistics import ScoreName
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
 COLOURS = "RdBu_r"
@@ -191,7 +193,25 @@ def _slices(image: Any) -> list[float]:
     return sorted({float(heights[int(share * len(heights))]) for share in shares})
 
 
-def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str = "r") -> None:
+class MapSettings(Settings):
+    """Settings of a map of a fit.
+
+    Attributes
+    ----------
+    side : str
+        {"test", "validation"}: runs whose scores are drawn, means over them.
+    score : str
+        {"r", "r2"}: Pearson's r, or R².
+    """
+
+    side: Literal["test", "validation"] = "test"
+    score: ScoreName = "r"
+
+
+USUAL = MapSettings()
+
+
+def draw_run(run: str | Path, out: str | Path, settings: MapSettings = USUAL) -> None:
     """Draw the scores of a fit, means over runs.
 
     Parameters
@@ -200,10 +220,8 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
         Folder of a finished fit to a dataset with an image of its targets.
     out : path-like
         The PNG.
-    side : str
-        {"test", "validation"}.
-    score : str
-        {"r", "r2"}.
+    settings : MapSettings
+        Side and score.
 
     Raises
     ------
@@ -219,8 +237,8 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
             f"{folder.path} has no {image.name}: the targets of its dataset have no location in "
             "the brain, or labels were not given when it was prepared"
         )
-    scores = folder.path / "scores.csv"
-    values, n_runs = mean_scores(scores, side, score)
+    scores, side = folder.path / "scores.csv", settings.side
+    values, n_runs = mean_scores(scores, side, settings.score)
     subjects = ", ".join(scored_subjects(scores, side))
     draw_map(
         image,
@@ -228,7 +246,7 @@ def draw_run(run: str | Path, out: str | Path, *, side: str = "test", score: str
         out,
         f"{folder.path.resolve().name}: {shorten(subjects, 60, placeholder=' ...')}, "
         f"{len(values)} targets, mean over {n_runs} {side} runs".replace("$", r"\$"),
-        SCORES[score],
+        SCORES[settings.score],
     )
 
 
@@ -238,7 +256,7 @@ def scored_subjects(path: Path, side: str) -> list[str]:
         return sorted({row["subject"] for row in csv.DictReader(file) if row["side"] == side})
 
 
-def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], int]:
+def mean_scores(path: Path, side: str, score: ScoreName) -> tuple[dict[int, float], int]:
     """Mean over runs of each target that has a score, and the number of runs.
 
     Raises
@@ -246,10 +264,8 @@ def mean_scores(path: Path, side: str, score: str) -> tuple[dict[int, float], in
     FileNotFoundError
         If there is no such table.
     ValueError
-        If nothing was scored on that side, or there is no such score.
+        If nothing was scored on that side.
     """
-    if score not in SCORES:
-        raise ValueError(f"score is {score!r}, expected one of {', '.join(SCORES)}")
     if not path.exists():
         raise FileNotFoundError(f"no {path}: the fit is not finished; use fit --resume")
     found: dict[int, list[float]] = {}

@@ -13,8 +13,8 @@ spectrum, and measures the loss when one of these feature spaces is left out.
     partition_folder.py           for an evaluation: ``python -m training partition``
 """
 
-from training.partition.choices import Choices
 from training.partition.partition_folder import partition
+from training.partition.settings import PartitionSettings
 from training.partition.variance import Decomposition, decompose
 
-__all__ = ["Choices", "Decomposition", "decompose", "partition"]
+__all__ = ["Decomposition", "PartitionSettings", "decompose", "partition"]

@@ -10,6 +10,7 @@ ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from training.data.prepared import INT16_SCALE, Prepared, Run
 from training.partition.modulation import WINDOW_S, modulation_spectrum
 
-SPACES = ("envelope", "spectrogram", "modulation")
+Space = Literal["envelope", "spectrogram", "modulation"]
+SPACES: tuple[Space, ...] = get_args(Space)
 FRAMES_PER_SECOND = 100
 N_BANDS = 32
 LOWEST_HZ, HIGHEST_HZ = 50.0, 10_000.0

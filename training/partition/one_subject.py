@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from training.data.prepared import Prepared, Run
 from training.fitting.predicting import compared_together
 from training.fitting.ridge import folds_by_episode
-from training.partition.choices import Choices
 from training.partition.fitted_model import FittedModel
 from training.partition.low_level import low_level_features
+from training.partition.settings import PartitionSettings
 from training.partition.spaces import FeatureSpace
 from training.partition.variance import Decomposition, decompose
 from training.statistics.pooling import Pooling
@@ -76,7 +76,7 @@ def partition_subject(
     training: Sequence[Run],
     scored: Sequence[Run],
     targets: Sequence[int],
-    choices: Choices,
+    settings: PartitionSettings,
     pooling: Pooling = "mean",
 ) -> SubjectPartition:
     """Fit to training runs and score others.
@@ -91,7 +91,7 @@ def partition_subject(
         Of one subject; no episode on both sides.
     targets : sequence of int
         Columns of the prepared responses.
-    choices : Choices
+    settings : PartitionSettings
         Settings.
     pooling : str
         {"mean", "fisher_z", "concatenated"}, over runs.
@@ -117,15 +117,15 @@ def partition_subject(
     if not there.any():
         raise ValueError("no target has responses in all training runs")
     heard = _features(model, sounds, [*training, *scored])
-    delays = 1 if model.prepared.info.tr == 0 else choices.n_delays or model.n_delays
+    delays = 1 if model.prepared.info.tr == 0 else settings.n_delays or model.n_delays
     spaces = {
         name: FeatureSpace(
             name,
             [heard[run][name] for run in training],
             n_delays=delays,
-            n_components=choices.n_components,
+            n_components=settings.n_components,
         )
-        for name in (*choices.spaces, MODEL)
+        for name in (*settings.spaces, MODEL)
     }
 
     def columns(runs: Sequence[Run]) -> dict[str, Features]:
@@ -143,8 +143,8 @@ def partition_subject(
         ],
         folds_by_episode([run.episode for run in training for _ in range(run.n_trs)]),
         pooling=pooling,
-        n_random=choices.n_mixtures,
-        seed=choices.seed,
+        n_random=settings.n_mixtures,
+        seed=settings.seed,
     )
     return SubjectPartition(
         there, decomposition, tuple(_notes(list(spaces.values()), len(episodes)))

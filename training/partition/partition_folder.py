@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +17,27 @@ from training.evaluation.folders import (
 )
 from training.evaluation.measured import columns_of
 from training.evaluation.out_folder import begin_folder
-from training.partition.banded_ridge import N_MIXTURES
-from training.partition.choices import N_COMPONENTS, Choices
 from training.partition.fitted_model import FittedModel
-from training.partition.low_level import SPACES
 from training.partition.one_subject import (
     MODEL,
     SoundFeatures,
     SubjectPartition,
     partition_subject,
 )
+from training.partition.settings import PartitionSettings
 from training.progress import bar
-from training.provenance import git_revision, versions
+from training.provenance import git_revision, typed_command, versions
 
 TABLE = "targets"
+USUAL = PartitionSettings()
 
 
 @one_job_per_folder()
 def partition(
     evaluation: str | Path,
     out: str | Path,
+    settings: PartitionSettings = USUAL,
     *,
-    spaces: Sequence[str] = SPACES,
-    models: Sequence[str] = (),
-    n_delays: int | None = None,
-    n_components: int = N_COMPONENTS,
-    n_mixtures: int = N_MIXTURES,
-    seed: int = 0,
     progress: bool = True,
 ) -> PartitionInfo:
     """Variance that each model of an evaluation explains beyond low-level sound features.
@@ -60,11 +52,10 @@ def partition(
         Folder of an evaluation of test or validation runs.
     out : path-like
         Folder to write. Columns of its table: model, subject, target_id, target_name, r2_full,
-        r_full, alone_SPACE, unique_SPACE and shared, where SPACE is one of `spaces` or "model".
-    spaces, n_delays, n_components, n_mixtures, seed
-        See :class:`training.partition.choices.Choices`.
-    models : sequence of str
-        Names in the evaluation; empty for all.
+        r_full, alone_SPACE, unique_SPACE and shared, where SPACE is one of those of the settings
+        or "model".
+    settings : PartitionSettings
+        Models, spaces and everything else.
     progress : bool
         Show a progress bar.
 
@@ -75,7 +66,7 @@ def partition(
     FileNotFoundError
         If the evaluation or its dataset is missing.
     ValueError
-        If a space or model is unknown, the evaluation is of training runs, or nothing could be
+        If a model is unknown, the evaluation is of training runs, or nothing could be
         partitioned.
 
     Examples
@@ -83,22 +74,21 @@ def partition(
     >>> partition("eval/friends", "eval/friends-partition")  # doctest: +SKIP
     """
     evaluation, out = Path(evaluation), Path(out)
-    choices = Choices(tuple(spaces), n_delays, n_components, n_mixtures, seed)
     info = read_info(evaluation, EvaluationInfo)
     if info.side == "train":
         raise ValueError(
             f"{evaluation} scored training runs, which the regressions of a partition are fitted "
-            "to; evaluate with --split test or validation"
+            "to; evaluate with side=test or side=validation"
         )
     known = [model.name for model in info.models]
-    if unknown := [name for name in models if name not in known]:
+    if unknown := [name for name in settings.models if name not in known]:
         raise ValueError(f"{evaluation} has no model {unknown[0]!r}; there are {', '.join(known)}")
     prepared = Prepared(info.dataset_folder)
-    sounds = SoundFeatures(prepared, choices.spaces)
+    sounds = SoundFeatures(prepared, settings.spaces)
     runs = read_table(evaluation, "runs")
     begin_folder(out, PartitionInfo)
     tables, notes, excluded = [], [], []
-    for name in models or known:
+    for name in settings.models or known:
         try:
             model = FittedModel(info.models[known.index(name)], prepared)
         except (FileNotFoundError, ValueError) as error:
@@ -112,7 +102,7 @@ def partition(
                     model.runs_of(subject, "train"),
                     _scored_runs(runs, model, subject),
                     columns_of(prepared.info.target_ids, info.target_ids),
-                    choices,
+                    settings,
                     info.pooling,
                 )
             except ValueError as error:
@@ -125,14 +115,14 @@ def partition(
     import pandas
 
     result = PartitionInfo(
-        command=_command(evaluation, out, models, choices),
+        command=typed_command(),
         evaluation=str(evaluation),
-        spaces=(*choices.spaces, MODEL),
-        settings=choices.settings(),
-        methods=choices.methods(kind=info.kind, pooling=info.pooling),
+        spaces=(*settings.spaces, MODEL),
+        settings=settings.recorded(),
+        methods=settings.methods(kind=info.kind, pooling=info.pooling),
         excluded=tuple(excluded),
         notes=tuple(notes),
-        seed=seed,
+        seed=settings.seed,
         git_revision=git_revision(),
         versions=versions(),
     )
@@ -160,9 +150,3 @@ def _table(info: EvaluationInfo, model: str, subject: str, found: SubjectPartiti
             **found.columns(),
         }
     )
-
-
-def _command(evaluation: Path, out: Path, models: Sequence[str], choices: Choices) -> str:
-    chosen = [word for name in models for word in ("--model", name)]
-    words = ["partition", str(evaluation), "--out", str(out), *chosen, *choices.options()]
-    return "python -m training " + shlex.join(words)

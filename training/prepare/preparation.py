@@ -68,7 +68,15 @@ class PreparationSettings(RunRules):
 
 
 class PrepareRecipe(PreparationSettings):
-    """A recipe of ``python -m training prepare``: input (`source`) and output (`out`)."""
+    """A recipe of ``python -m training prepare``.
+
+    Attributes
+    ----------
+    out : Path
+        Folder of the dataset.
+    source : mapping
+        Input, by its kind; see :mod:`training.sources`.
+    """
 
     out: Path
     source: Annotated[

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from training.evaluation.folders import ComparisonInfo, EvaluationInfo, PartitionInfo
+from training.provenance import typed_command
 from training.report import elements
 from training.report.elements import NOTHING, p_value
 from training.report.headline import trained
@@ -120,11 +119,9 @@ def excluded(results: Results) -> str:
     return elements.section("What was left out", "excluded", parts)
 
 
-def redo(results: Results, out: Path) -> str:
+def redo(results: Results) -> str:
     """The commands of all folders, and that of the page."""
-    commands = [each.info.command for each in results.everything]
-    folders = (str(each.folder) for each in results.everything)
-    commands.append(shlex.join(["python", "-m", "training", "report", *folders, "--out", str(out)]))
+    commands = dict.fromkeys([*(each.info.command for each in results.everything), typed_command()])
     return elements.section("To do it again", "redo", map(elements.command, commands))
 
 

@@ -72,7 +72,7 @@ def write_report(
     results = read_results(folders)
     out = Path(out)
     shown = bar(SECTIONS, desc="report", shown=progress)
-    sections = [*(section(results) for section in shown), redo(results, out)]
+    sections = [*(section(results) for section in shown), redo(results)]
     path = out / PAGE_FILE
     write_atomically(path, page(title or _title(results), _lead(results), sections).encode())
     return path

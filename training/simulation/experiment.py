@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import yaml
@@ -56,15 +56,8 @@ DEFAULTS = SimulationSettings()
 def simulate(
     out: Path,
     audio: Path,
-    *,
-    n_subjects: int = 2,
-    n_runs: int = 6,
-    tr: float = 1.49,
-    seed: int = 0,
-    kind: Literal["fmriprep", "h5"] = "h5",
-    atlas: Path | None = None,
-    label_table: Path | None = None,
     settings: SimulationSettings = DEFAULTS,
+    *,
     progress: bool = True,
 ) -> None:
     """Write a simulated experiment with known ground truth.
@@ -79,20 +72,8 @@ def simulate(
         Output folder, empty or new.
     audio : Path
         Folder of recordings for the stimuli.
-    n_subjects, n_runs : int
-        Number of subjects; runs of each, at least 2. All subjects have the same stimuli.
-    tr : float
-        Repetition time in seconds.
-    seed : int
-        Equal seeds give equal arrays.
-    kind : str
-        {"fmriprep", "h5"}: images with confounds as fMRIPrep writes them, or denoised parcels.
-    atlas : Path, optional
-        Image of labels in MNI space; by default a synthetic atlas.
-    label_table : Path, optional
-        Names of its labels: columns ``roi`` and ``label``.
     settings : SimulationSettings
-        Settings of the brain.
+        Everything else; equal settings give equal arrays.
     progress : bool
         Whether to show progress bars on standard error.
 
@@ -101,22 +82,22 @@ def simulate(
     FileNotFoundError
         If the atlas, its table or the hidden checkpoint does not exist.
     ValueError
-        If a value is out of range, `audio` has too few recordings, or `out` is not empty.
+        If `audio` has too few recordings, `out` is not empty, or a setting does not suit them.
     """
     out = Path(out).resolve()
-    _check(n_subjects, tr, seed, kind)
-    if label_table is not None and atlas is None:
-        raise ValueError("label_table names the labels of atlas, which is not given")
     _refuse_full(out)
+    tr, n_subjects, n_runs = settings.tr, settings.n_subjects, settings.n_runs
     halves = schedule(n_runs)
     recordings = find_recordings(Path(audio))
-    for_films, for_atlas, for_brains, for_noise, for_files = np.random.SeedSequence(seed).spawn(5)
-    if atlas is None:
+    for_films, for_atlas, for_brains, for_noise, for_files = np.random.SeedSequence(
+        settings.seed
+    ).spawn(5)
+    if settings.atlas is None:
         parcels = made_up_parcels(settings.n_parcels, for_atlas)
     else:
-        parcels = read_parcels(Path(atlas), label_table)
-    listener = Listener(settings, OTHER_SEED + seed)
-    layout = LAYOUTS[kind](out, parcels, tr, settings)
+        parcels = read_parcels(settings.atlas, settings.label_table)
+    listener = Listener(settings, OTHER_SEED + settings.seed)
+    layout = LAYOUTS[settings.layout](out, parcels, tr, settings)
     n_present = int(layout.present.sum())
     if settings.n_sounding >= n_present:
         raise ValueError(
@@ -159,16 +140,9 @@ def simulate(
     }
     (out / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     document = {
-        "n_subjects": n_subjects,
-        "n_runs": n_runs,
         "n_trs": n_trs,
-        "tr": tr,
-        "seed": seed,
-        "kind": kind,
         "audio": str(audio),
         "n_recordings": len(recordings),
-        "atlas": None if atlas is None else str(atlas),
-        "label_table": None if label_table is None else str(label_table),
         "target_ids": parcels.ids.tolist(),
         "vanished": parcels.ids[~layout.present].tolist(),
         "hidden_hash": listener.hidden_hash,
@@ -176,17 +150,6 @@ def simulate(
         "versions": {name: version(name) for name in ("numpy", "scipy", "torch", "nilearn")},
     }
     _finish(out, document)
-
-
-def _check(n_subjects: int, tr: float, seed: int, kind: str) -> None:
-    if kind not in LAYOUTS:
-        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(map(repr, LAYOUTS))}")
-    if n_subjects < 1:
-        raise ValueError(f"n_subjects is {n_subjects}, expected at least 1")
-    if not 0.2 <= tr <= 10:
-        raise ValueError(f"tr is {tr}, expected seconds from 0.2 to 10; 1.49 s is 1.49")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected a whole number from 0 up")
 
 
 def _refuse_full(out: Path) -> None:

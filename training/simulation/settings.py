@@ -1,7 +1,8 @@
-"""Settings of a simulated brain."""
+"""Settings of a simulated experiment."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -19,10 +20,22 @@ Range = tuple[float, float]
 
 
 class SimulationSettings(Settings):
-    """Settings of the simulated responses.
+    """Settings of a simulated experiment.
 
     Attributes
     ----------
+    n_subjects, n_runs : int
+        Number of subjects; runs of each. All subjects have the same stimuli.
+    tr : float
+        Repetition time in seconds.
+    seed : int
+        Seed of all random draws.
+    layout : str
+        {"h5", "fmriprep"}: denoised parcels, or images with confounds as fMRIPrep writes them.
+    atlas : Path or None
+        Image of labels in MNI space; None for a synthetic atlas.
+    label_table : Path or None
+        Names of its labels: columns ``roi`` and ``label``.
     run_minutes : float
         Length of every run in minutes.
     n_parcels : int
@@ -59,6 +72,13 @@ class SimulationSettings(Settings):
         of the clean signal; in the fMRIPrep layout only.
     """
 
+    n_subjects: Annotated[int, Field(ge=1)] = 2
+    n_runs: Annotated[int, Field(ge=2)] = 6
+    tr: Annotated[float, Field(ge=0.2, le=10)] = 1.49
+    seed: Annotated[int, Field(ge=0)] = 0
+    layout: Literal["h5", "fmriprep"] = "h5"
+    atlas: Path | None = None
+    label_table: Path | None = None
     run_minutes: Annotated[float, Field(gt=0.5, le=120)] = 10.0
     n_parcels: Annotated[int, Field(ge=2, le=1000)] = 60
     voxel_mm: Annotated[int, Field(ge=2, le=12)] = 8
@@ -101,6 +121,8 @@ class SimulationSettings(Settings):
             )
         if self.n_sounding == 0:
             raise ValueError("kinds names no sounding parcel; give at least one")
+        if self.label_table is not None and self.atlas is None:
+            raise ValueError("label_table names the labels of atlas, which is not given")
         return self
 
     @property

@@ -73,7 +73,7 @@ def test_models_are_compared_on_runs_that_no_one_has_heard(data: Prepared):
     assert episodes_of(own.runs["a"]["sub-01"]) == {"s01e02", "s01e03", "s02e01", "s02e02"}
     every = tuple(run.episode for run in data.runs)
     half = [model_of(data, "a", train=every[:3]), model_of(data, "b", train=every[3:])]
-    with pytest.raises(ValueError, match=r"no run .* is held out .* are scored with --runs own"):
+    with pytest.raises(ValueError, match=r"no run .* is held out .* are scored with runs=own"):
         select(half, data, EvaluationSettings())
 
 

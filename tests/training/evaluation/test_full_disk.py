@@ -52,11 +52,11 @@ def commands(
         "fit": ["fit", str(folder / "fit.yaml"), "subjects=[sub-01]", "--out", "OUT"],
         "export": ["export", run, "OUT.safetensors"],
         "map": ["map", str(mapped), "OUT.png"],
-        "evaluate": ["evaluate", run, "--permutations", "0", "--out", "OUT"],
+        "evaluate": ["evaluate", run, "n_permutations=0", "--out", "OUT"],
         "compare": ["compare", f"{evaluation}:one", f"{evaluation}:two", "--out", "OUT"],
-        "partition": ["partition", str(evaluation), "--space", "envelope", "--out", "OUT"],
+        "partition": ["partition", str(evaluation), "spaces=[envelope]", "--out", "OUT"],
         "report": ["report", str(evaluation), "--out", "OUT"],
-        "simulate": ["simulate", "OUT", "--audio", str(folder / "sounds"), "--runs", "2"],
+        "simulate": ["simulate", "OUT", "--audio", str(folder / "sounds"), "n_runs=2"],
         "embed": ["embed", str(folder / "sounds"), "-o", "OUT", "--jobs", "1"],
     }
 

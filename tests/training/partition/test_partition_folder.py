@@ -17,7 +17,7 @@ from training.evaluation.folders import (
 from training.evaluation.settings import EvaluationSettings
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
-from training.partition import Decomposition, partition
+from training.partition import Decomposition, PartitionSettings, partition
 from training.partition.one_subject import SubjectPartition
 
 
@@ -45,7 +45,8 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
     model = frozen(data, tmp_path / "run", subjects=["sub-01"], split=split)
     folder = evaluated(model, tmp_path / "eval", untrained=1)
     spaces = ("envelope", "spectrogram")
-    info = partition(folder, tmp_path / "out", spaces=spaces, n_mixtures=2, progress=False)
+    settings = PartitionSettings(spaces=spaces, n_mixtures=2)
+    info = partition(folder, tmp_path / "out", settings, progress=False)
     assert info == read_info(tmp_path / "out", PartitionInfo)
     assert info.spaces == (*spaces, "model")
     assert info.excluded == ("Model untrained-0: it is not from a fit and cannot be reopened.",)
@@ -87,7 +88,8 @@ def test_sounds_are_rows_without_delays(tmp_path: Path):
         data, tmp_path / "run", split=split, targets=[1], read_out={"initial": "zero"}
     )  # fmt: skip
     folder = evaluated(model, tmp_path / "eval")
-    info = partition(folder, tmp_path / "out", spaces=["envelope"], n_mixtures=2, progress=False)
+    settings = PartitionSettings(spaces=["envelope"], n_mixtures=2)
+    info = partition(folder, tmp_path / "out", settings, progress=False)
     assert "averaged over each sound" in info.methods
     (loud,) = read_table(tmp_path / "out", "targets").to_dict("records")
     assert loud["alone_envelope"] > 0.9
@@ -113,14 +115,10 @@ def test_wrong_calls_are_refused_in_words(two_listeners: Path, tmp_path: Path):
     )
     folder = evaluated(model, tmp_path / "eval")
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="no low-level space 'pitch'; there are envelope"):
-        partition(folder, out, spaces=["pitch"])
-    with pytest.raises(ValueError, match="given twice"):
-        partition(folder, out, spaces=["envelope", "envelope"])
-    with pytest.raises(ValueError, match="n_delays of 1 or more, got 0"):
-        partition(folder, out, n_delays=0)
+    with pytest.raises(ValueError, match="a space is given twice: envelope, envelope"):
+        PartitionSettings(spaces=["envelope", "envelope"])
     with pytest.raises(ValueError, match="has no model 'b'; there are run"):
-        partition(folder, out, models=["b"])
+        partition(folder, out, PartitionSettings(models=["b"]))
     with pytest.raises(FileNotFoundError, match="holds no evaluation"):
         partition(tmp_path, out)
     (out / "notes.txt").parent.mkdir()

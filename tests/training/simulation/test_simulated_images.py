@@ -17,6 +17,9 @@ TR = 1.49
 KINDS = {"envelope": 1, "spectral": 1}  # no network: quick
 
 
+IMAGES = {"layout": "fmriprep", "n_subjects": 1, "n_runs": 2}
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
     return write_recordings(tmp_path_factory.mktemp("recordings"))
@@ -27,9 +30,9 @@ def derivatives(recordings, tmp_path_factory):
     """A whole simulation in the layout of fMRIPrep."""
     out = tmp_path_factory.mktemp("simulated") / "fmriprep"
     settings = SimulationSettings(
-        run_minutes=4, n_parcels=24, kinds=KINDS, explainable_variance=(0.8, 0.8)
+        **IMAGES, run_minutes=4, n_parcels=24, kinds=KINDS, explainable_variance=(0.8, 0.8)
     )
-    simulate(out, recordings, n_subjects=1, n_runs=2, kind="fmriprep", settings=settings)
+    simulate(out, recordings, settings)
     return out
 
 
@@ -83,7 +86,7 @@ def test_what_is_added_to_the_images_is_all_in_the_confounds(derivatives, tmp_pa
         read_truth(derivatives).simulation["settings"] | {"drift": 0, "motion": 0, "physiology": 0}
     )
     pure = tmp_path / "pure"
-    simulate(pure, recordings, n_subjects=1, n_runs=2, kind="fmriprep", settings=settings)
+    simulate(pure, recordings, settings)
     residuals = []
     for out in (derivatives, pure):
         _, confounds, means = confounds_and_parcel_means(out)
@@ -121,18 +124,10 @@ def test_nuisance_table_squares_and_differences():
 
 def test_labels_that_vanish_on_the_grid_are_told(recordings, tmp_path, caplog):
     atlas = write_atlas(tmp_path)
-    settings = SimulationSettings(run_minutes=1, kinds={"envelope": 1})
+    labels = {"atlas": atlas, "label_table": tmp_path / "blocks.csv"}
+    settings = SimulationSettings(**IMAGES, **labels, run_minutes=1, kinds={"envelope": 1})
     with caplog.at_level(logging.WARNING):
-        simulate(
-            tmp_path / "out",
-            recordings,
-            n_subjects=1,
-            n_runs=2,
-            kind="fmriprep",
-            atlas=atlas,
-            label_table=tmp_path / "blocks.csv",
-            settings=settings,
-        )
+        simulate(tmp_path / "out", recordings, settings)
     assert "1 of 3 labels have no voxel of 8 mm and vanish: 20" in caplog.text
     truth = read_truth(tmp_path / "out")
     assert truth.simulation["vanished"] == [20]
@@ -151,18 +146,11 @@ def test_centres_of_given_parcels_are_in_millimetres(tmp_path):
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_the_mist_atlas_on_a_coarse_grid(data_folder, tmp_path):
-    settings = SimulationSettings(run_minutes=1, kinds={"envelope": 4, "spectral": 4})
     folder = data_folder / "parcellation"
-    simulate(
-        tmp_path / "out",
-        data_folder / "fmri" / "natsound165" / "sounds",
-        n_subjects=1,
-        n_runs=2,
-        kind="fmriprep",
-        atlas=folder / "MIST_ROI.nii.gz",
-        label_table=folder / "MIST_ROI.csv",
-        settings=settings,
-    )
+    labels = {"atlas": folder / "MIST_ROI.nii.gz", "label_table": folder / "MIST_ROI.csv"}
+    kinds = {"envelope": 4, "spectral": 4}
+    settings = SimulationSettings(**IMAGES, **labels, run_minutes=1, kinds=kinds)
+    simulate(tmp_path / "out", data_folder / "fmri" / "natsound165" / "sounds", settings)
     truth = read_truth(tmp_path / "out")
     assert len(truth.table) == 210
     hearing = truth.table[~truth.table.kind.isin(["deaf", "vanished"])]

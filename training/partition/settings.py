@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, field_validator
 
+from training.config import Settings
 from training.fitting.ridge import N_FOLDS
 from training.partition.banded_ridge import N_MIXTURES, STRENGTHS
-from training.partition.low_level import FRAMES_PER_SECOND, N_BANDS, SPACES
+from training.partition.low_level import FRAMES_PER_SECOND, N_BANDS, SPACES, Space
 from training.partition.modulation import N_CHANNELS, RATES_HZ, WINDOW_S
-
-N_COMPONENTS = 200
 
 DESCRIPTIONS = {
     "envelope": f"the sound's envelope (RMS of {1000 // FRAMES_PER_SECOND} ms frames)",
@@ -22,12 +21,13 @@ DESCRIPTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Choices:
-    """All settings of a partition other than models and data.
+class PartitionSettings(Settings):
+    """Settings of a partition.
 
     Attributes
     ----------
+    models : tuple of str
+        Models of the evaluation; empty for all.
     spaces : tuple of str
         Some of {"envelope", "spectrogram", "modulation"}.
     n_delays : int or None
@@ -39,50 +39,23 @@ class Choices:
         Number of random weights of spaces to try, besides all subsets.
     seed : int
         Seed of the random weights.
-
-    Raises
-    ------
-    ValueError
-        If a space is unknown or repeated, or a number is too small.
     """
 
-    spaces: tuple[str, ...] = SPACES
-    n_delays: int | None = None
-    n_components: int = N_COMPONENTS
-    n_mixtures: int = N_MIXTURES
-    seed: int = 0
+    models: tuple[str, ...] = ()
+    spaces: Annotated[tuple[Space, ...], Field(min_length=1)] = SPACES
+    n_delays: Annotated[int, Field(ge=1)] | None = None
+    n_components: Annotated[int, Field(ge=1)] = 200
+    n_mixtures: Annotated[int, Field(ge=0)] = N_MIXTURES
+    seed: Annotated[int, Field(ge=0)] = 0
 
-    def __post_init__(self) -> None:
-        if not self.spaces:
-            raise ValueError(f"expected low-level spaces, some of {', '.join(SPACES)}; got none")
-        for space in self.spaces:
-            if space not in SPACES:
-                raise ValueError(f"no low-level space {space!r}; there are {', '.join(SPACES)}")
-        if len(set(self.spaces)) < len(self.spaces):
-            raise ValueError(f"a space is given twice: {', '.join(self.spaces)}")
-        for name, least in (("n_delays", 1), ("n_components", 1), ("n_mixtures", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"expected {name} of {least} or more, got {value}")
+    @field_validator("spaces")
+    @classmethod
+    def _each_once(cls, spaces: tuple[Space, ...]) -> tuple[Space, ...]:
+        if len(set(spaces)) < len(spaces):
+            raise ValueError(f"a space is given twice: {', '.join(spaces)}")
+        return spaces
 
-    def options(self) -> list[str]:
-        """Non-default settings, as command-line options.
-
-        Examples
-        --------
-        >>> Choices(("envelope",), n_delays=4).options()
-        ['--space', 'envelope', '--delays', '4']
-        """
-        usual = Choices()
-        words = []
-        if self.spaces != usual.spaces:
-            words += [word for space in self.spaces for word in ("--space", space)]
-        for name in ("n_delays", "n_components", "n_mixtures", "seed"):
-            if getattr(self, name) != getattr(usual, name):
-                words += [f"--{name.removeprefix('n_')}", str(getattr(self, name))]
-        return words
-
-    def settings(self) -> dict[str, JsonValue]:
+    def recorded(self) -> dict[str, JsonValue]:
         """Settings for provenance."""
         return {
             "n_delays": self.n_delays or "as the model's read-out",
@@ -106,8 +79,8 @@ class Choices:
 
         Examples
         --------
-        >>> text = Choices(("envelope",)).methods(kind="sound_responses", pooling="mean")
-        >>> text[62:135]
+        >>> settings = PartitionSettings(spaces=["envelope"])
+        >>> settings.methods(kind="sound_responses", pooling="mean")[62:135]
         "together with the sound's envelope (RMS of 10 ms frames), averaged over e"
         """
         delays = f"{self.n_delays} TRs" if self.n_delays else "the TRs of the model's read-out"
