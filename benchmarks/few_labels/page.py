@@ -1,24 +1,50 @@
-"""The results page of the few-labels benchmark."""
+"""The page of the few-labels benchmark, and its picture."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from benchmarks.results_page import write_results_page
+import numpy as np
+
+from benchmarks.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, new_figure, png_of
+from benchmarks.page import ResultsPage
+
+SHOWN = {  # label, colour, marker
+    "whole": ("whole scene embedding", GREY, "s"),
+    "brain": ("six brain components", BLUE, "o"),
+    "components": ("six principal components", GREEN, "^"),
+    "permuted within categories": ("brain permuted within categories", PURPLE, "x"),
+    "permuted": ("permuted brain", ORANGE, "x"),
+}
 
 
-def write_page(results: Path, page: Path) -> Path:
-    """Write the page; see :func:`write_results_page`."""
-    return write_results_page(
-        results,
-        page,
-        program="python -m benchmarks few-labels run",
-        heading=[
-            "# Six brain components where labels are few",
-            "",
-            "Written by `python -m benchmarks few-labels page`; not to be edited. All numbers: the "
-            "JSON files in the folder `results`. The [design](design.md) was written before.",
-        ],
-        names=("few-labels",),
-        missing="Not run yet",
-    )
+def draw(document: Mapping[str, Any]) -> bytes:
+    """Accuracy by task, a panel for each checkpoint."""
+    rows = document["tables"][0]["rows"]
+    checkpoints = list(dict.fromkeys(row["checkpoint"] for row in rows))
+    figure = new_figure(3.6 * len(checkpoints) + 1.5, 4)
+    grid = figure.subplots(1, len(checkpoints), sharex=True, sharey=True, squeeze=False)
+    for axes, checkpoint in zip(grid[0], checkpoints, strict=True):
+        own = [row for row in rows if row["checkpoint"] == checkpoint]
+        places = np.arange(len(own))[::-1]
+        for key, (label, colour, marker) in SHOWN.items():
+            values = [row[key] for row in own]
+            axes.plot(values, places, marker, color=colour, label=label, markersize=7)
+        axes.set_yticks(places, [row["task"].partition("-")[0] for row in own])
+        axes.set_title(checkpoint)
+        axes.set_xlabel("accuracy")
+        axes.grid(axis="y", color="0.9")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return png_of(figure)
+
+
+PAGE = ResultsPage(
+    "few-labels",
+    "Six brain components where labels are few",
+    "Whether a sound's predicted response in auditory cortex, six numbers, serves classification "
+    "with few examples better than six numbers that owe nothing to the brain. The "
+    "[design](design.md) was written before any result.",
+    {"few-labels": [("Accuracy with few examples", draw)]},
+)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from training.config import Settings
 from training.prepare.collection_checks import label, listed
 from training.sources.source import Recording, Targets
 
+DROP_START = 12.0  # seconds
 _TIME_TOLERANCE_S = 1e-6
 
 
@@ -28,6 +29,11 @@ class RunRules(Settings):
         an error, or is used up to its end.
     missing_trs : int
         Number of TRs that may be missing at the end without a finding.
+    drop_start : float
+        TRs that begin within so many seconds from the start of the stimulus are left out. All runs
+        share the response to the onset of sound; runs that have nothing else in common are alike
+        through it, and p values too small. The canonical response to a brief onset is back at its
+        baseline after 12 s.
     constant_targets : str
         {"refuse", "missing"}: a target that is constant within a run is an error, or counts as
         missing in this run.
@@ -35,6 +41,7 @@ class RunRules(Settings):
 
     short_scans: Literal["refuse", "truncate"] = "refuse"
     missing_trs: NonNegativeInt = 3
+    drop_start: Annotated[float, Field(ge=0, le=600)] = DROP_START
     constant_targets: Literal["refuse", "missing"] = "refuse"
 
 
@@ -84,6 +91,13 @@ class Extent:
     def end(self) -> float:
         """End of the scan, in seconds of the stimulus."""
         return self.recording.start + self.n_trs * self.recording.tr
+
+    def n_dropped(self, rules: RunRules) -> int:
+        """Number of first TRs within :attr:`RunRules.drop_start` of the stimulus."""
+        if not rules.drop_start:
+            return 0
+        seconds = rules.drop_start - self.recording.start - _TIME_TOLERANCE_S
+        return max(0, math.ceil(seconds / self.recording.tr))
 
     @property
     def n_kept(self) -> int:
@@ -140,7 +154,7 @@ def check_extents(extents: Sequence[Extent], rules: RunRules) -> None:
 def fit_to_stimulus(
     table: NDArray[Any], extent: Extent, rules: RunRules
 ) -> tuple[NDArray[Any], list[str]]:
-    """The TRs that begin while the stimulus plays.
+    """The TRs that begin while the stimulus plays, those at its start left out.
 
     Parameters
     ----------
@@ -154,24 +168,30 @@ def fit_to_stimulus(
     Returns
     -------
     table : ndarray
-        Its first rows; all if the scan ends before the stimulus.
+        Its rows from :meth:`Extent.n_dropped` on.
     findings : list of str
         What was cut off or is missing.
 
     Raises
     ------
     ValueError
-        If the scan is too short, or outside the stimulus.
+        If the scan is too short, outside the stimulus, or all at its start.
     """
     check_extents([extent], rules)
-    n_trs, n_kept = extent.n_trs, extent.n_kept
+    n_trs, n_kept, n_dropped = extent.n_trs, extent.n_kept, extent.n_dropped(rules)
+    if n_dropped >= n_kept:
+        raise ValueError(
+            f"run {label(extent.recording)}: none of its {n_kept} TRs begins later than "
+            f"{rules.drop_start:g} s after the start of the stimulus (drop_start); set "
+            "drop_start: 0 for runs as short as this"
+        )
     if extent.is_short(rules):
-        return table, [
+        return table[n_dropped:], [
             f"runs that end before their stimulus, used as far as they go: {extent.in_words()}"
         ]
     if n_kept == n_trs:
-        return table, []
-    return table[:n_kept], [
+        return table[n_dropped:], []
+    return table[n_dropped:n_kept], [
         "TRs that begin after the end of the stimulus are cut off: "
         f"{label(extent.recording)} ({n_trs - n_kept} of {n_trs}, "
         f"{extent.recording.stimulus} lasts {extent.duration:.2f} s)"

@@ -123,22 +123,23 @@ class RunPreparation:
         self, parts: RunParts, recording: Recording, is_last: bool, fingerprint: str
     ) -> DoneRun:
         """Load a run, check and z-score it, and write it as a part."""
-        scores, findings = self._scores(recording, is_last)
-        done = DoneRun(run_of(recording, len(scores)), fingerprint, findings)
+        scores, findings, n_dropped = self._scores(recording, is_last)
+        done = DoneRun(run_of(recording, len(scores), n_dropped), fingerprint, findings)
         parts.add(done, scores)
         return done
 
     def _scores(
         self, recording: Recording, is_last: bool
-    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    ) -> tuple[NDArray[np.float32], tuple[str, ...], int]:
         table = check_table(recording.load(), recording, self.targets)
         duration = self.sounds[recording.stimulus].duration
         extent = Extent(recording, len(table), duration, is_last)
         table, cut = fit_to_stimulus(table, extent, self.rules)
-        rows = [f"TR {i}" for i in range(len(table))]
+        n_dropped = extent.n_dropped(self.rules)
+        rows = [f"TR {n_dropped + i}" for i in range(len(table))]
         name = f"run {label(recording)}"
         scores, constant = z_score(table, name, rows, self.targets, self.rules)
-        return scores, (*cut, *constant)
+        return scores, (*cut, *constant), n_dropped
 
     def _sound_responses(
         self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
@@ -185,8 +186,8 @@ class RunPreparation:
         return hashlib.sha256(document.encode()).hexdigest()
 
 
-def run_of(recording: Recording, n_trs: int) -> Run:
-    """The run of a recording."""
+def run_of(recording: Recording, n_trs: int, n_dropped: int = 0) -> Run:
+    """The run of a recording, without its first TRs."""
     return Run(
         subject=recording.subject,
         name=recording.run,
@@ -194,7 +195,7 @@ def run_of(recording: Recording, n_trs: int) -> Run:
         session=recording.session,
         episode=recording.episode or recording.stimulus,
         season=recording.season,
-        start=float(recording.start),
+        start=float(recording.start) + n_dropped * float(recording.tr),
         tr=float(recording.tr),
         n_trs=n_trs,
     )

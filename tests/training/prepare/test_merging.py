@@ -14,7 +14,7 @@ from training.data.prepared import Prepared
 from training.prepare.merging import merge_datasets
 from training.prepare.preparation import PreparationSettings, prepare_collection
 
-SETTINGS = PreparationSettings(name="film")
+SETTINGS = PreparationSettings(name="film", drop_start=0)
 
 
 @pytest.fixture(autouse=True)

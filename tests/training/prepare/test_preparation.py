@@ -17,11 +17,12 @@ import scipy.stats
 from small_collections import N_TRS, TR, noise_sound, small_collection, sound_collection, with_table
 from small_dataset import without_checksums
 
+from training.data.prepared import Prepared
 from training.prepare.preparation import PreparationSettings, prepare_collection
 from training.prepare.run_checks import Extent, RunRules, fit_to_stimulus
 from training.prepare.synchrony import Alignment
 
-SETTINGS = PreparationSettings(name="film")
+SETTINGS = PreparationSettings(name="film", drop_start=0)
 
 
 def run_preparation(collection, out, settings=SETTINGS, **changes):
@@ -158,7 +159,8 @@ def slowly(each):
 
 collection = small_collection(Path(sys.argv[1]), n_runs=8)
 collection = replace(collection, recordings=[slowly(each) for each in collection.recordings])
-prepare_collection(collection, PreparationSettings(name="film"), Path(sys.argv[2]), progress=False)
+settings = PreparationSettings(name="film", drop_start=0)
+prepare_collection(collection, settings, Path(sys.argv[2]), progress=False)
 """
 
 
@@ -469,11 +471,29 @@ def test_parts_of_a_stimulus_need_not_reach_its_end(collection, out):
 def test_trs_that_begin_after_the_stimulus_are_cut_off(tmp_path, start, n_kept):
     recording = replace(small_collection(tmp_path).recordings[0], start=start)
     table = responses()
-    kept, findings = fit_to_stimulus(table, Extent(recording, N_TRS, 45.0), RunRules())
+    kept, findings = fit_to_stimulus(table, Extent(recording, N_TRS, 45.0), RunRules(drop_start=0))
     onsets = start + TR * np.arange(N_TRS)
     assert len(kept) == n_kept == (onsets < 45.0).sum()
     np.testing.assert_array_equal(kept, table[:n_kept])
     assert len(findings) == (n_kept < N_TRS)
+
+
+@pytest.mark.parametrize(("start", "n_dropped"), [(0.0, 8), (6.0, 4), (12.0, 0), (20.0, 0)])
+def test_the_response_to_the_onset_of_the_stimulus_is_left_out(collection, out, start, n_dropped):
+    """Onsets of kept TRs are 12 s or more after that of the sound; frames stay where they were."""
+    recordings = [replace(collection.recordings[0], start=start), *collection.recordings[1:]]
+    collection = replace(collection, recordings=recordings)
+    run = run_preparation(collection, out, PreparationSettings(name="film")).runs[0]
+    assert run.start == max(start, 12.0)
+    table = recordings[0].load()[n_dropped : n_dropped + run.n_trs]
+    scores = (table - table.mean(axis=0)) / table.std(axis=0)
+    np.testing.assert_allclose(Prepared(out).bold(run), scores, atol=1e-5)
+
+
+def test_a_run_that_is_all_onset_is_refused(collection, out):
+    settings = PreparationSettings(name="film", drop_start=60)
+    with pytest.raises(ValueError, match=r"none of its 30 TRs begins later than 60 s .*drop_start"):
+        run_preparation(collection, out, settings)
 
 
 @pytest.mark.parametrize("start", [45.0, 60.0, -45.0])
