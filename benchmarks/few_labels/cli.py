@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.few_labels.page import write_page
+from benchmarks.few_labels.page import PAGE
 from benchmarks.program import Benchmark, Data, Named, named_checkpoints
 
-benchmark = Benchmark("few-labels", write_page)
+benchmark = Benchmark("few-labels", PAGE.write)
 app = benchmark.app
 
 
