@@ -38,18 +38,16 @@ def rms(sound: NDArray[np.generic], starts: ArrayLike, stops: ArrayLike) -> NDAr
     >>> rms(np.array([3.0, 3.0, 0.0, 4.0]), [0, 2, 3, 9], [2, 3, 9, 12])
     array([3., 0., 4., 0.])
     """
-    starts, stops = (
-        np.clip(np.asarray(each, dtype=int), 0, len(sound)) for each in (starts, stops)
-    )
-    levels = np.zeros(len(starts))
+    begin, end = np.clip(np.array([starts, stops], dtype=int), 0, len(sound))
+    levels = np.zeros(len(begin))
     n_groups = math.ceil(len(sound) / SAMPLES_AT_ONCE) or 1
-    for some in np.array_split(np.arange(len(starts)), n_groups):
+    for some in np.array_split(np.arange(len(begin)), n_groups):
         if len(some):
-            first = starts[some].min()
-            squares = np.square(sound[first : stops[some].max()], dtype=np.float64)
+            first = begin[some].min()
+            squares = np.square(sound[first : end[some].max()], dtype=np.float64)
             sums = np.concatenate([[0.0], np.cumsum(squares)])
-            power = sums[stops[some] - first] - sums[starts[some] - first]
-            levels[some] = np.sqrt(np.maximum(power, 0) / np.maximum(stops - starts, 1)[some])
+            power = sums[end[some] - first] - sums[begin[some] - first]
+            levels[some] = np.sqrt(np.maximum(power, 0) / np.maximum(end - begin, 1)[some])
     return levels
 
 
