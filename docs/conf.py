@@ -38,7 +38,7 @@ highlight_language = "none"
 html_theme = "furo"
 html_title = f"hear_brainsoundnet {version}"
 html_static_path = ["static"]
-html_css_files = ["wide.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 
@@ -52,6 +52,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["examples"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": "/",  # run all
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "min_reported_time": 10**6,
