@@ -199,4 +199,4 @@ $(VENV)/.with-docs: $(VENV)/.with-training
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo train-demo *.egg-info
+	rm -rf $(VENV) build dist demo train-demo docs/gallery docs/results *.egg-info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import logging
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPAT
 
 setup_cfg = configparser.ConfigParser()
 setup_cfg.read(ROOT / "setup.cfg")
+
+logging.getLogger("hear_brainsoundnet").setLevel(logging.WARNING)
 
 project = "hear_brainsoundnet"
 version = release = setup_cfg["metadata"]["version"]
@@ -35,7 +38,7 @@ highlight_language = "none"
 html_theme = "furo"
 html_title = f"hear_brainsoundnet {version}"
 html_static_path = ["static"]
-html_css_files = ["wide.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 
@@ -49,6 +52,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["examples"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": "/",  # run all
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "min_reported_time": 10**6,
@@ -68,8 +72,8 @@ def copy_results() -> None:
     for page in pages:
         folder = RESULTS / page.parent.relative_to(BENCHMARKS)
         folder.mkdir(parents=True, exist_ok=True)
-        for picture in page.parent.glob("results*.png"):
-            shutil.copy(picture, folder)
+        for path in page.parent.glob("results*.*"):
+            shutil.copy(path, folder)
         text = page.read_text()
         for words, target in re.findall(r"\[([^]]+)\]\(([^)]+\.md)\)", text):
             if (page.parent / target).resolve() not in pages:
@@ -77,4 +81,15 @@ def copy_results() -> None:
         (folder / page.name).write_text(text)
 
 
+def write_cards() -> None:
+    """Write what the package says of itself: its stages, and its checkpoints' cards."""
+    from hear_brainsoundnet.describe import describe, stage_table
+    from hear_brainsoundnet.named import NAMED, load_checkpoint
+
+    (RESULTS / "stages.txt").write_text(stage_table())
+    for name in NAMED:
+        (RESULTS / f"{name}.txt").write_text(describe(load_checkpoint(name)))
+
+
 copy_results()
+write_cards()

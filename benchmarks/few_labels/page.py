@@ -23,7 +23,7 @@ def draw(document: Mapping[str, Any]) -> bytes:
     """Accuracy by task, a panel for each checkpoint."""
     rows = document["tables"][0]["rows"]
     checkpoints = list(dict.fromkeys(row["checkpoint"] for row in rows))
-    figure = new_figure(3.6 * len(checkpoints) + 1.5, 4)
+    figure = new_figure(3.4 * len(checkpoints) + 2, 4.2)
     grid = figure.subplots(1, len(checkpoints), sharex=True, sharey=True, squeeze=False)
     for axes, checkpoint in zip(grid[0], checkpoints, strict=True):
         own = [row for row in rows if row["checkpoint"] == checkpoint]
@@ -36,7 +36,7 @@ def draw(document: Mapping[str, Any]) -> bytes:
         axes.set_xlabel("accuracy")
         axes.grid(axis="y", color="0.9")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=1 + len(checkpoints), frameon=False)
     return png_of(figure)
 
 

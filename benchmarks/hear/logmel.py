@@ -11,8 +11,9 @@ No weights, no training. A useful model must exceed it.
 from __future__ import annotations
 
 import torch
-import torchaudio
 from torch import Tensor, nn
+
+from training import sound_features
 
 N_BANDS = 128
 FRAMES_PER_SECOND = 25  # divides all rates of HEAR, so that frames are at whole samples
@@ -38,20 +39,20 @@ class LogMel(nn.Module):
         n_fft = 1
         while sample_rate / n_fft > COARSEST_BIN_HZ:
             n_fft *= 2
-        self.spectrogram = torchaudio.transforms.MelSpectrogram(
+        self.spectrogram = sound_features.LogMel(
             sample_rate,
-            n_fft=n_fft,
+            n_fft,
+            sample_rate // FRAMES_PER_SECOND,
+            N_BANDS,
+            FLOOR,
             win_length=round(WINDOW_SECONDS * sample_rate),
-            hop_length=sample_rate // FRAMES_PER_SECOND,
-            n_mels=N_BANDS,
-            center=True,
             pad_mode="constant",
         )
 
     def forward(self, audio: Tensor) -> Tensor:
         """Frames of shape ``(n_sounds, n_frames, 128)``; `audio` is ``(n_sounds, n_samples)``."""
-        mel: Tensor = self.spectrogram(audio)
-        return (mel + FLOOR).log().transpose(1, 2)
+        frames: Tensor = self.spectrogram(audio)
+        return frames.transpose(1, 2)
 
 
 def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> LogMel:

@@ -29,8 +29,8 @@ from training.pretraining.targets import (
     N_RATES,
     N_SCALES,
     SAMPLE_RATE,
-    modulation_spectrum,
 )
+from training.sound_features import LogMel, modulation_spectrum
 
 
 class ModulationSpectrum(nn.Module):
@@ -48,9 +48,7 @@ class ModulationSpectrum(nn.Module):
         self.scene_embedding_size = N_SCALES * N_RATES + 2 * N_BANDS
         self.timestamp_embedding_size = logmel.N_BANDS
         self.resample = torchaudio.transforms.Resample(sample_rate, SAMPLE_RATE)
-        self.spectrogram = torchaudio.transforms.MelSpectrogram(
-            SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP, n_mels=N_BANDS
-        )
+        self.spectrogram = LogMel(SAMPLE_RATE, N_FFT, HOP, N_BANDS, FLOOR)
 
     def forward(self, audio: Tensor) -> Tensor:
         """``(n_sounds, 640)`` of audio ``(n_sounds, n_samples)``."""
@@ -60,9 +58,10 @@ class ModulationSpectrum(nn.Module):
                 f"a modulation spectrum needs sounds of {N_RATES / 2 / FASTEST_HZ:g} s or more, "
                 f"got {audio.shape[1] / self.sample_rate:g} s"
             )
-        log_mel: Tensor = (self.spectrogram(self.resample(audio)) + FLOOR).log()
+        log_mel: Tensor = self.spectrogram(self.resample(audio))
         of_bands = torch.cat([log_mel.mean(dim=2), log_mel.std(dim=2)], dim=1)
-        return torch.cat([modulation_spectrum(log_mel, n_rates), of_bands], dim=1)
+        modulation = modulation_spectrum(log_mel, n_rates, N_SCALES, N_RATES)
+        return torch.cat([modulation, of_bands], dim=1)
 
 
 def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> ModulationSpectrum:

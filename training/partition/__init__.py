@@ -4,7 +4,7 @@ A model that predicts auditory cortex may do so because it follows the loudness.
 partitioning combines its activations with the sound's envelope, spectrogram and modulation
 spectrum, and measures the loss when one of these feature spaces is left out.
 
-    low_level.py, modulation.py   sound features for each TR
+    low_level.py                  sound features for each TR
     spaces.py                     standardised, reduced and delayed, by training statistics
     banded_ridge.py               a regression with its own regularisation for each space
     banded_grams.py               the same from sums over the rows of each fold

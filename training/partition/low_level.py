@@ -2,7 +2,7 @@
 
 All are computed from frames of 10 ms. ``"envelope"`` is their root mean square; ``"spectrogram"``
 the log power in mel bands; ``"modulation"`` the strength and rate of changes in the log
-spectrogram, see :mod:`training.partition.modulation`. A row is the mean over the frames whose
+spectrogram, in octaves. A row is the mean over the frames whose
 centres lie within its TR, or over the whole sound without TRs. The recording is zero-padded at both
 ends.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.prepared import INT16_SCALE, Prepared, Run
-from training.partition.modulation import WINDOW_S, modulation_spectrum
+from training.sound_features import log_mel, modulation_octaves, rms
 
 Space = Literal["envelope", "spectrogram", "modulation"]
 SPACES: tuple[Space, ...] = get_args(Space)
@@ -25,6 +25,10 @@ N_BANDS = 32
 LOWEST_HZ, HIGHEST_HZ = 50.0, 10_000.0
 SPECTRUM_S = 0.046  # window of a spectrum: long enough to resolve the lowest mel bands
 FLOOR = 1e-7  # power of silence: 70 dB below full scale
+WINDOW_S = 1.0  # of a modulation spectrum
+RATES_HZ = ((1, 2), (2, 4), (4, 8), (8, 16), (16, 32))
+SCALES = ((0, 1), (1, 2), (2, 4), (4, 8), (8, 17))  # cycles over all bands; the first: constant
+N_CHANNELS = len(RATES_HZ) * (2 * len(SCALES) - 1)
 LONGEST_STEP_S = 0.25  # between modulation spectra
 
 Frames = NDArray[np.floating]
@@ -60,54 +64,43 @@ def low_level_features(
     spectrogram: Frames | None = None
     for space in spaces:
         if space == "envelope":
-            rows = row_means(envelope(sound, rate), times, seconds, run.n_trs)
+            rows = row_means(_envelope(sound, rate), times, seconds, run.n_trs)
         else:
-            spectrogram = log_mel(sound, rate) if spectrogram is None else spectrogram
+            spectrogram = _spectrogram(sound, rate) if spectrogram is None else spectrogram
             values, own_times = spectrogram, times
             if space == "modulation":
                 step = max(1, int(min(LONGEST_STEP_S, seconds / 2) * FRAMES_PER_SECOND))
-                values, centres = modulation_spectrum(spectrogram, FRAMES_PER_SECOND, step)
+                values, centres = modulation_octaves(
+                    spectrogram,
+                    FRAMES_PER_SECOND,
+                    step,
+                    window_s=WINDOW_S,
+                    rates_hz=RATES_HZ,
+                    scales=SCALES,
+                )
                 own_times = centres - margin
             rows = row_means(values, own_times, seconds, run.n_trs)
         features[space] = rows.astype(np.float32)
     return features
 
 
-def envelope(sound: Frames, rate: int) -> Frames:
-    """RMS of each frame, ``(n_samples,)`` to ``(n_frames, 1)``.
-
-    Examples
-    --------
-    >>> envelope(np.full(441, 0.5), 22_050).tolist()
-    [[0.5], [0.5]]
-    """
+def _envelope(sound: Frames, rate: int) -> Frames:
     hop = rate / FRAMES_PER_SECOND
-    n_frames = int(len(sound) / hop)
-    edges = np.rint(np.arange(n_frames + 1) * hop).astype(int)
-    sums = np.concatenate([[0.0], np.cumsum(np.square(sound))])[edges]
-    return np.sqrt(np.maximum(np.diff(sums), 0) / np.diff(edges))[:, None]
+    edges = np.rint(np.arange(int(len(sound) / hop) + 1) * hop).astype(int)
+    return rms(sound, edges[:-1], edges[1:])[:, None]
 
 
-def log_mel(sound: Frames, rate: int) -> Frames:
-    """Natural log of one plus the power above the floor in 32 mel bands, ``(n_frames, 32)``."""
-    import torchaudio
-
-    n_window = round(SPECTRUM_S * rate)
-    hop = rate / FRAMES_PER_SECOND
-    n_frames = int(len(sound) / hop)
-    centres = (np.arange(n_frames) + 0.5) * hop
-    padded = np.pad(sound, n_window)
-    firsts = np.rint(centres - n_window / 2).astype(int) + n_window
-    taper = np.hanning(n_window)
-    bands = torchaudio.functional.melscale_fbanks(
-        n_window // 2 + 1, LOWEST_HZ, min(HIGHEST_HZ, rate / 2), N_BANDS, rate
-    ).numpy()
-    pieces = np.lib.stride_tricks.sliding_window_view(padded, n_window)
-    spectrogram = np.empty((n_frames, N_BANDS))
-    for some in np.array_split(np.arange(n_frames), max(1, n_frames // 4096)):  # bounds memory
-        power = np.square(np.abs(np.fft.rfft(pieces[firsts[some]] * taper, axis=1)))
-        spectrogram[some] = np.log1p(power @ bands / (FLOOR * taper.sum() ** 2))
-    return spectrogram
+def _spectrogram(sound: Frames, rate: int) -> Frames:
+    hop, n_window = rate / FRAMES_PER_SECOND, round(SPECTRUM_S * rate)
+    return log_mel(
+        sound,
+        rate,
+        (np.arange(int(len(sound) / hop)) + 0.5) * hop,
+        n_window=n_window,
+        n_bands=N_BANDS,
+        band=(LOWEST_HZ, min(HIGHEST_HZ, rate / 2)),
+        reference=FLOOR * np.hanning(n_window).sum() ** 2,
+    )
 
 
 def row_means(values: Frames, times: Frames, seconds: float, n_rows: int) -> Frames:

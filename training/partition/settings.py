@@ -9,8 +9,15 @@ from pydantic import Field, JsonValue, field_validator
 from training.config import Settings
 from training.fitting.ridge import N_FOLDS
 from training.partition.banded_ridge import N_MIXTURES, STRENGTHS
-from training.partition.low_level import FRAMES_PER_SECOND, N_BANDS, SPACES, Space
-from training.partition.modulation import N_CHANNELS, RATES_HZ, WINDOW_S
+from training.partition.low_level import (
+    FRAMES_PER_SECOND,
+    N_BANDS,
+    N_CHANNELS,
+    RATES_HZ,
+    SPACES,
+    WINDOW_S,
+    Space,
+)
 
 DESCRIPTIONS = {
     "envelope": f"the sound's envelope (RMS of {1000 // FRAMES_PER_SECOND} ms frames)",

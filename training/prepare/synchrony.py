@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from training.data.dataset_info import OutOfStep
 from training.data.prepared import INT16_SCALE, Prepared, Run
 from training.progress import bar
+from training.sound_features import rms
 
 AUDITORY_SHARE = 0.05
 MAX_LAG_S = 20.0
@@ -130,14 +131,9 @@ def expected_signal(dataset: Prepared, run: Run) -> NDArray[np.float64]:
     fine = np.asarray(spm_hrf(run.tr, oversampling=steps_per_tr, time_length=_RESPONSE_S))
     response = fine[::steps_per_tr]
     n_before = math.ceil(_RESPONSE_S / run.tr)
-    audio = dataset.audio(run.stimulus)
-    loudness = np.zeros(n_before + run.n_trs)
-    for i in range(len(loudness)):
-        onset = run.start + (i - n_before) * run.tr
-        start, stop = (round(t * dataset.info.sample_rate) for t in (onset, onset + run.tr))
-        piece = audio[max(start, 0) : max(stop, 0)]
-        if len(piece):
-            loudness[i] = np.sqrt(np.square(piece, dtype=np.float64).mean()) / INT16_SCALE
+    onsets = run.start + np.arange(-n_before, run.n_trs) * run.tr
+    starts, stops = (np.rint(t * dataset.info.sample_rate) for t in (onsets, onsets + run.tr))
+    loudness = rms(dataset.audio(run.stimulus), starts, stops) / INT16_SCALE
     return np.convolve(loudness, response)[n_before : n_before + run.n_trs]
 
 

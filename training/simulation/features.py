@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from training.fitting.untrained import SAMPLE_RATE
 from training.simulation.settings import SimulationSettings
+from training.sound_features import fluctuations, log_mel, rms
 
 if TYPE_CHECKING:
     from hear_brainsoundnet.checkpoint import Checkpoint
@@ -29,40 +30,33 @@ LONGEST_SEGMENT = 2**21  # samples per pass of the network
 
 
 def envelope(audio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RMS of every fine frame, ``(n_frames, 1)``.
-
-    Examples
-    --------
-    >>> envelope(np.full(2 * HOP, 0.5)).tolist()
-    [[0.5], [0.5]]
-    """
-    return np.sqrt(np.square(_frames(audio, HOP)).mean(axis=1, keepdims=True))
+    """RMS of every fine frame, ``(n_frames, 1)``."""
+    return _levels(audio, HOP)[:, None]
 
 
 def spectral(audio: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log energy in mel bands from 50 Hz to 10 kHz above the floor, ``(n_frames, N_MELS)``."""
-    import torchaudio
-
-    spectrum = np.fft.rfft(_frames(audio, HOP) * np.hanning(HOP), axis=1)
-    bands = torchaudio.functional.melscale_fbanks(
-        spectrum.shape[1], 50.0, 10_000.0, N_MELS, SAMPLE_RATE
-    ).numpy()
-    power = np.square(np.abs(spectrum)) / HOP**2
-    return np.log1p((power @ bands) / FLOOR)
+    centres = (np.arange(len(audio) // HOP) + 0.5) * HOP
+    return log_mel(
+        audio,
+        SAMPLE_RATE,
+        centres,
+        n_window=HOP,
+        n_bands=N_MELS,
+        band=(50.0, 10_000.0),
+        reference=FLOOR * HOP**2,
+    )
 
 
 def modulation(audio: NDArray[np.float64]) -> NDArray[np.float64]:
     """RMS of the envelope's fluctuations in octave bands, ``(n_frames, 4)``."""
-    from scipy.signal import butter, sosfiltfilt
+    levels = _levels(audio, HOP // STEPS)[: len(audio) // HOP * STEPS]
+    return fluctuations(levels, RATE * STEPS, MODULATION_BANDS, STEPS)
 
-    n_frames = len(audio) // HOP
-    level = np.sqrt(np.square(_frames(audio, HOP // STEPS)).mean(axis=1))[: n_frames * STEPS]
-    bands = []
-    for low, high in MODULATION_BANDS:
-        sections = butter(2, (low, high), "bandpass", fs=RATE * STEPS, output="sos")
-        fluctuation = sosfiltfilt(sections, level).reshape(n_frames, STEPS)
-        bands.append(np.sqrt(np.square(fluctuation).mean(axis=1)))
-    return np.stack(bands, axis=1)
+
+def _levels(audio: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
+    starts = np.arange(len(audio) // hop) * hop
+    return rms(audio, starts, starts + hop)
 
 
 def soundnet_units(
@@ -98,11 +92,6 @@ def soundnet_units(
         frames = torch.cat([found[stage].values[0].T for found in pieces])
     onsets = torch.arange(n_trs, dtype=torch.float64) * tr * SAMPLE_RATE
     return np.asarray(frames_at(frames, geometry, onsets), dtype=np.float64)
-
-
-def _frames(audio: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
-    n_frames = len(audio) // hop
-    return audio[: n_frames * hop].reshape(n_frames, hop)
 
 
 class Listener:

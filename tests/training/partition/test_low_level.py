@@ -5,14 +5,7 @@ import pytest
 from small_dataset import RATE, changing_sound, write_prepared
 
 from training.data.prepared import Prepared, Run
-from training.partition.low_level import (
-    FRAMES_PER_SECOND,
-    LOWEST_HZ,
-    envelope,
-    log_mel,
-    low_level_features,
-)
-from training.partition.modulation import N_CHANNELS, RATES_HZ, modulation_spectrum
+from training.partition.low_level import low_level_features
 
 TR = 1.49
 
@@ -32,37 +25,6 @@ def tone(hz: float, seconds: float, level: float = 0.5) -> np.ndarray:
 
 def int16(sound: np.ndarray) -> np.ndarray:
     return np.rint(32767 * sound).astype(np.int16)
-
-
-def test_envelope_of_a_tone_is_its_level_over_the_root_of_two():
-    np.testing.assert_allclose(envelope(tone(1000, 1), RATE), 0.5 / np.sqrt(2), rtol=0.01)
-
-
-def test_spectrogram_of_a_tone_peaks_in_its_band():
-    mel = 2595 * np.log10(1 + np.array([LOWEST_HZ, 440, 10_000]) / 700)
-    band = (mel[1] - mel[0]) / (mel[2] - mel[0]) * 33 - 1  # 32 bands have 34 edges
-    assert log_mel(tone(440, 1), RATE)[50].argmax() == pytest.approx(band, abs=0.6)
-
-
-@pytest.mark.parametrize("rate", RATES_HZ[1:])
-def test_modulation_spectrum_finds_the_rate_of_a_fluctuation(rate: tuple[int, int]):
-    hz = sum(rate) / 2
-    time = np.arange(3 * FRAMES_PER_SECOND) / FRAMES_PER_SECOND
-    spectrogram = np.tile(np.sin(2 * np.pi * hz * time)[:, None], (1, 32))
-    power, centres = modulation_spectrum(spectrogram, FRAMES_PER_SECOND, 25)
-    assert power.shape == (9, N_CHANNELS)
-    assert centres[0] == 0.5
-    per_rate = N_CHANNELS // len(RATES_HZ)
-    assert power[4].argmax() == RATES_HZ.index(rate) * per_rate  # the same in all bands
-
-
-def test_modulation_spectrum_tells_rising_from_falling_sweeps():
-    time = np.arange(200)[:, None] / FRAMES_PER_SECOND
-    band = np.arange(32) / 32
-    rising, falling = (np.sin(2 * np.pi * (6 * time - sign * 3 * band)) for sign in (1, -1))
-    up, down = (modulation_spectrum(each, 100, 25)[0][2] for each in (rising, falling))
-    assert up.argmax() == down.argmax() + 1
-    assert up.argmax() // 9 == down.argmax() // 9 == RATES_HZ.index((4, 8))
 
 
 def test_rows_belong_to_their_trs(tmp_path: Path):
@@ -93,8 +55,3 @@ def test_a_sound_without_trs_is_one_row(tmp_path: Path, seconds: float):
     prepared = dataset(tmp_path / "data", changing_sound(seconds, seed=1), run)
     features = low_level_features(prepared, run)
     assert all(len(own) == 1 and np.isfinite(own).all() for own in features.values())
-
-
-def test_too_short_a_spectrogram_is_refused():
-    with pytest.raises(ValueError, match="needs 1 s of sound"):
-        modulation_spectrum(np.zeros((20, 32)), 100, 25)
