@@ -120,6 +120,12 @@ def evaluate(
     notes = Notes(settings)
     for doubt in prepared.doubts(_all_runs(selection)):
         notes.say(f"{doubt[0].upper()}{doubt[1:]}.")
+    dropped = prepared.info.recipe.get("drop_start")
+    if dropped and prepared.info.tr:
+        notes.say(
+            f"TRs that begin in the first {dropped:g} s of a stimulus are left out of the data, for "
+            "fits and scores alike (drop_start)."
+        )
     scoring = Scoring(folder, selection, measured, references, settings, notes)
     for name, table in scoring.tables(progress=progress).items():
         write_table(folder, name, table)
