@@ -123,8 +123,8 @@ def evaluate(
     dropped = prepared.info.recipe.get("drop_start")
     if dropped and prepared.info.tr:
         notes.say(
-            f"TRs that begin in the first {dropped:g} s of a stimulus are left out of the data, for "
-            "fits and scores alike (drop_start)."
+            f"TRs that begin in the first {dropped:g} s of a stimulus are left out of the data, "
+            "for fits and scores alike (drop_start)."
         )
     scoring = Scoring(folder, selection, measured, references, settings, notes)
     for name, table in scoring.tables(progress=progress).items():
