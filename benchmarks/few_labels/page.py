@@ -36,7 +36,9 @@ def draw(document: Mapping[str, Any]) -> bytes:
         axes.set_xlabel("accuracy")
         axes.grid(axis="y", color="0.9")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=1 + len(checkpoints), frameon=False)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=1 + len(checkpoints), frameon=False
+    )
     return png_of(figure)
 
 
