@@ -190,7 +190,7 @@ $(VENV)/.with-plugin-tests: $(VENV)/.with-training
 
 # heareval and hearvalidator pin versions that no current Python can install, hence --no-deps.
 $(VENV)/.with-tests: $(VENV)/.with-training
-	$(PIP) --no-build-isolation -e ".[demo,training,hear,correspondence,teachers,docs,test]"
+	$(PIP) --no-build-isolation -e ".[demo,training,sweep,hear,correspondence,teachers,docs,test]"
 	$(PIP) --no-deps --ignore-requires-python heareval hearvalidator
 	touch $@
 

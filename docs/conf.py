@@ -40,6 +40,7 @@ html_title = f"hear_brainsoundnet {version}"
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
 html_copy_source = False
+html_show_search_summary = False  # fetched from pages, which browsers refuse from disk
 html_show_sourcelink = False
 
 myst_enable_extensions = ["attrs_inline", "colon_fence"]

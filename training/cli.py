@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from hear_brainsoundnet.command_line import new_app, run_program
-from training.commands import corpus, data, evaluation, models, pretraining
+from training.commands import corpus, data, evaluation, models, pretraining, sweep
 from training.commands.options import PROGRAM, with_settings
 
 app = new_app(PROGRAM, "From fMRI and audio to checkpoints, and their evaluation.")
@@ -30,6 +30,8 @@ app.command()(data.merge)
 app.command()(pretraining.teach)
 app.command(cls=PRETRAIN)(pretraining.pretrain)
 app.command(cls=FIT)(models.fit)
+app.command(cls=FIT)(sweep.sweep)
+app.command("sweep-best")(sweep.sweep_best)
 app.command()(models.export)
 app.command("map", cls=MAP)(models.map_)
 app.command()(models.average)

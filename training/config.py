@@ -77,10 +77,10 @@ def read_recipe(path: str | Path, kind: type[SettingsT], changes: Sequence[str] 
     ...     read_recipe(path, Recipe, ["n_trs=70"])
     Recipe(n_trs=70)
     """
-    return validate(_read_with_bases(Path(path)), kind, changes, source=str(path))
+    return validate(read_document(Path(path)), kind, changes, source=str(path))
 
 
-def _read_with_bases(path: Path, n_bases: int = 0) -> dict[str, Any]:
+def read_document(path: Path, n_bases: int = 0) -> dict[str, Any]:
     """A recipe merged over those it extends."""
     document = _read_mapping(path)
     base = document.pop(EXTENDS, None)
@@ -90,7 +90,7 @@ def _read_with_bases(path: Path, n_bases: int = 0) -> dict[str, Any]:
         raise ValueError(f"{path}: {EXTENDS} must name one recipe, got {base!r}")
     if n_bases == MOST_BASES:
         raise ValueError(f"{path}: more than {MOST_BASES} recipes extend each other")
-    return _merged(_read_with_bases(path.parent / base, n_bases + 1), document)
+    return _merged(read_document(path.parent / base, n_bases + 1), document)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

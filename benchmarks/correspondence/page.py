@@ -33,13 +33,15 @@ NOTES = [
     "Weights permuted: within each tensor, BatchNorm included; running means and variances of a "
     "layer are permuted alike. Units of all models keep their own variances, as in the paper.",
     "modulation spectrum: its definition was searched for on these very sounds and splits (see the "
-    "yardsticks), so that its scores are flattering. No other model was chosen by its scores.",
+    "yardsticks), so that its scores are flattering. The level, and objectives of the pretrained "
+    "network, were chosen in part by scores on these sounds; the default and its preset were "
+    "chosen by development tasks that do not include them.",
     "soundnet-untrained has random weights. soundnet-pretrained learned from sounds alone. "
     "soundnet-natural-sounds was fitted to these responses to natsound165 and has no row here: its "
     "scores on sounds that it was not fitted to are in "
     "[default_checkpoint](../default_checkpoint/results.md).",
-    "Level: all sounds are brought to it first, as the default preset does; other rows hear them "
-    "as they are.",
+    "Level: all sounds are brought to it first, as the default preset does; other rows use them as "
+    "they are.",
 ]
 
 

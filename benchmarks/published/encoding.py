@@ -109,7 +109,7 @@ def figures(runs: Any) -> Iterator[dict[str, Any]]:
     """
     for measure, subjects in PUBLISHED.items():
         for subject, listed in subjects.items():
-            for stage, published in ((BASELINE, listed.baseline), (TUNED, listed.conv4)):
+            for stage, published in zip((BASELINE, TUNED), listed, strict=True):
                 redone = cell(runs, measure, subject, stage)
                 for kind in ("mean", "best"):
                     figure = getattr(published, kind)
@@ -138,7 +138,7 @@ def gains(runs: Any, kind: str) -> list[dict[str, str]]:
     for measure, subjects in PUBLISHED.items():
         for subject, listed in subjects.items():
             redone = [getattr(cell(runs, measure, subject, s), kind) for s in (BASELINE, TUNED)]
-            published = [getattr(each, kind) for each in (listed.baseline, listed.conv4)]
+            published = [getattr(each, kind) for each in listed]
             ours, theirs = _gain(*redone), _gain(*published)
             difference = None if ours is None or theirs is None else ours - theirs
             rows.append(

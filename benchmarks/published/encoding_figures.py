@@ -1,10 +1,4 @@
-"""Baseline and conv4 of Freteault et al. 2025 (Imaging Neuroscience 3, imag_a_00525), as listed.
-
-R² of the authors' logged trainings at each subject's final hyper-parameters, on concatenated runs
-of *Friends* season 4: "best target" is the best of 210 parcels or of 556 voxels of the superior
-temporal gyrus (STG), "mean target" the mean over them. A cell holds the mean over repeated
-trainings and, if listed, the best one.
-"""
+"""Baseline and conv4 of Freteault et al. 2025 (Imaging Neuroscience 3, imag_a_00525), as listed."""
 
 from __future__ import annotations
 
@@ -15,15 +9,7 @@ CITATION = "Freteault et al. 2025, Imaging Neuroscience 3, imag_a_00525"
 
 @dataclass(frozen=True)
 class Measure:
-    """A brain region and a summary statistic over its targets.
-
-    Attributes
-    ----------
-    name : str
-        Description.
-    scale, statistic : str
-        Names in the table of trainings.
-    """
+    """A brain region and a summary over its targets: `scale` and `statistic` name columns."""
 
     name: str
     scale: str
@@ -32,18 +18,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Cell:
-    """R² of one stage: mean over trainings and best one; None if not listed."""
+    """R² of one stage: mean over repeated trainings, and the best one; None if there is none."""
 
     mean: float | None = None
     best: float | None = None
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Listed values for one measure and subject."""
-
-    baseline: Cell
-    conv4: Cell
 
 
 BRAIN_BEST = Measure("whole brain, best parcel", "MIST_ROI", "max")
@@ -51,39 +29,50 @@ BRAIN_MEAN = Measure("whole brain, mean parcel", "MIST_ROI", "mean")
 STG_BEST = Measure("STG, best voxel", "auditory_Voxels", "max")
 STG_MEAN = Measure("STG, mean voxel", "auditory_Voxels", "mean")
 
-PUBLISHED: dict[Measure, dict[int, Figures]] = {
-    BRAIN_BEST: {
-        1: Figures(Cell(0.136, 0.204), Cell(0.213, 0.222)),
-        2: Figures(Cell(0.204, 0.282), Cell(0.274, 0.287)),
-        3: Figures(Cell(0.313, 0.374), Cell(0.372, 0.402)),
-        4: Figures(Cell(0.299, 0.332), Cell(0.333, 0.350)),
-        5: Figures(Cell(0.063, 0.090), Cell()),
-        6: Figures(Cell(0.181, 0.228), Cell(0.218, 0.230)),
-    },
-    BRAIN_MEAN: {
-        1: Figures(Cell(-0.019, 0.022), Cell(0.026)),
-        2: Figures(Cell(-0.003, 0.029), Cell(0.028)),
-        3: Figures(Cell(-0.001, 0.038), Cell(0.028, 0.045)),
-        4: Figures(Cell(0.012, 0.032), Cell(0.025)),
-        5: Figures(Cell(-0.021), Cell()),
-        6: Figures(Cell(0.004, 0.024), Cell(0.019)),
-    },
-    STG_BEST: {
-        1: Figures(Cell(0.309, 0.366), Cell(0.395, 0.407)),
-        2: Figures(Cell(0.343, 0.381), Cell(0.421, 0.429)),
-        3: Figures(Cell(0.415, 0.451), Cell(0.463, 0.475)),
-        4: Figures(Cell(0.382, 0.408), Cell(0.444, 0.448)),
-        5: Figures(Cell(0.213, 0.259), Cell()),
-        6: Figures(Cell(0.325, 0.349), Cell(0.368, 0.384)),
-    },
-    STG_MEAN: {
-        1: Figures(Cell(0.099, 0.147), Cell(0.165)),
-        2: Figures(Cell(0.105, 0.144), Cell(0.178)),
-        3: Figures(Cell(0.207, 0.247), Cell(0.257, 0.265)),
-        4: Figures(Cell(0.156, 0.194), Cell(0.212)),
-        5: Figures(Cell(0.046, 0.086), Cell()),
-        6: Figures(Cell(0.153, 0.166), Cell(0.177, 0.190)),
-    },
+# Published R² of subjects 1 to 6, at their final hyper-parameters, on concatenated runs of season
+# 4 of Friends: baseline, mean and best training; conv4, mean and best. -: not published. 210
+# parcels, or 556 voxels of the superior temporal gyrus (STG).
+_PUBLISHED = {
+    BRAIN_BEST: """
+        0.136 0.204 0.213 0.222
+        0.204 0.282 0.274 0.287
+        0.313 0.374 0.372 0.402
+        0.299 0.332 0.333 0.350
+        0.063 0.090 - -
+        0.181 0.228 0.218 0.230""",
+    BRAIN_MEAN: """
+        -0.019 0.022 0.026 -
+        -0.003 0.029 0.028 -
+        -0.001 0.038 0.028 0.045
+        0.012 0.032 0.025 -
+        -0.021 - - -
+        0.004 0.024 0.019 -""",
+    STG_BEST: """
+        0.309 0.366 0.395 0.407
+        0.343 0.381 0.421 0.429
+        0.415 0.451 0.463 0.475
+        0.382 0.408 0.444 0.448
+        0.213 0.259 - -
+        0.325 0.349 0.368 0.384""",
+    STG_MEAN: """
+        0.099 0.147 0.165 -
+        0.105 0.144 0.178 -
+        0.207 0.247 0.257 0.265
+        0.156 0.194 0.212 -
+        0.046 0.086 - -
+        0.153 0.166 0.177 0.190""",
+}
+
+
+def _cells(line: str) -> tuple[Cell, Cell]:
+    values = [None if word == "-" else float(word) for word in line.split()]
+    return Cell(*values[:2]), Cell(*values[2:])
+
+
+# By measure and subject: baseline and conv4.
+PUBLISHED = {
+    measure: {subject: _cells(line) for subject, line in enumerate(lines.split("\n")[1:], 1)}
+    for measure, lines in _PUBLISHED.items()
 }
 
 # Final hyper-parameters: TRs of a window and delays of the read-out, by scale and subject. Their

@@ -1,4 +1,7 @@
-"""Analyses of the authors' HEAR scores: theirs, and one of matched pairs.
+"""The authors' tables of HEAR scores, and two analyses of them.
+
+A table has a row for each model and a column for each score of heareval. A model is a kind ("conv4
+individual", "conv4 group", "baseline", ...), a subject and an atlas. Missing scores stay missing.
 
 The authors compare 24 brain-aligned models (12 of single subjects, 12 of groups) with one number,
 the median of 12 baselines, so that the idiosyncrasies of that median count 24 times. In matched
@@ -8,26 +11,61 @@ pairs each model is compared with the baseline of its own subject and atlas.
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.hear.leaderboard import Leaderboard, rank_gain
 from benchmarks.hear.official_tasks import OFFICIAL_TASKS
-from benchmarks.published.hear_figures import ATLAS_BY_ATLAS, COLUMNS
-from benchmarks.published.hear_tables import (
-    ATLASES,
-    BASELINE,
-    GROUP,
-    INDIVIDUAL,
-    STAGES,
-    SUBJECTS,
-    of_kind,
-)
 
+TABLES = ("metrics.csv", "metrics_145.csv")  # subjects 2, 3, 6; subjects 1, 4, 5
+GROUP_TABLE = "metrics_group.csv"
+ATLASES = ("wholebrain", "STG")
+SUBJECTS = tuple(f"sub-{number:02}" for number in range(1, 7))
+BASELINE, INDIVIDUAL, GROUP = "baseline", "conv4 individual", "conv4 group"
+STAGES = ("conv7", "conv6", "conv5")  # fine-tuned from a deeper stage than conv4, individual only
+ATLAS_BY_ATLAS = "conv4, group, atlas by atlas"
 ALPHA = 0.05
 TASKS = tuple(task.name for task in OFFICIAL_TASKS)
 Models = dict[tuple[str, str, str], dict[str, float]]
+
+
+def read_models(folder: Path) -> Models:
+    """Scores by ``(kind, subject, atlas)``, then by task.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a table does not exist.
+    ValueError
+        If a table lacks columns, or a model occurs twice.
+    """
+    models: Models = {}
+    for name in (*TABLES, GROUP_TABLE):
+        for _, row in _read(folder / name).iterrows():
+            aligned = GROUP if name == GROUP_TABLE else INDIVIDUAL
+            tuned = str(row["finetune"])
+            kind = {"no": BASELINE, "conv4": aligned}.get(tuned, tuned)
+            key = (kind, row["subject"], row["atlas"])
+            if key in models:
+                raise ValueError(f"{folder / name}: {' '.join(key)} occurs twice")
+            models[key] = {}
+            for task in OFFICIAL_TASKS:
+                column = f"{task.folder}_test_{task.score}"
+                score = row.get(f"{column}_mean", row.get(column, np.nan))  # mean over folds
+                if np.isfinite(score):
+                    models[key][task.name] = float(score)
+    return models
+
+
+def of_kind(
+    models: Models, kind: str, task: str, atlases: tuple[str, ...] = ATLASES
+) -> NDArray[np.float64]:
+    """Scores of all models of a kind, by atlas and subject; NaN if missing."""
+    keys = [(kind, subject, atlas) for atlas in atlases for subject in SUBJECTS]
+    return np.array([models.get(key, {}).get(task, np.nan) for key in keys])
 
 
 def rank_gains(
@@ -35,21 +73,22 @@ def rank_gains(
 ) -> dict[str, NDArray[np.float64]]:
     """Ranks gained over the median baseline, ``(n_models, n_tasks)`` for each kind; NaN if
     missing."""
-    medians = {task: float(np.nanmedian(of_kind(models, BASELINE, task))) for task in TASKS}
-    return {
-        kind: np.array(
-            [
+    gains: dict[str, NDArray[np.float64]] = {}
+    for kind in (INDIVIDUAL, GROUP):
+        columns = []
+        for task in TASKS:
+            median = float(np.nanmedian(of_kind(models, BASELINE, task)))
+            published = leaderboard.of_task(task)
+            columns.append(
                 [
-                    rank_gain(score, medians[task], leaderboard.of_task(task), together=together)
+                    rank_gain(score, median, published, together=together)
                     if np.isfinite(score)
                     else np.nan
                     for score in of_kind(models, kind, task)
                 ]
-                for task in TASKS
-            ]
-        ).T
-        for kind in (INDIVIDUAL, GROUP)
-    }
+            )
+        gains[kind] = np.array(columns).T
+    return gains
 
 
 def tests_against_the_median(models: Models) -> dict[str, tuple[float, float]]:
@@ -74,7 +113,7 @@ def matched_gains(models: Models, kind: str, task: str) -> NDArray[np.float64]:
 
 
 def authors_figures(models: Models, leaderboard: Leaderboard) -> dict[str, float]:
-    """Results of the authors' analysis, by the names of :data:`AUTHORS`."""
+    """Results of the authors' analysis, by the names of ``PUBLISHED`` in :mod:`.hear`."""
     tests = tests_against_the_median(models).values()
     better = sum(p < ALPHA and difference > 0 for difference, p in tests)
     worse = sum(p < ALPHA and difference < 0 for difference, p in tests)
@@ -100,52 +139,47 @@ def authors_figures(models: Models, leaderboard: Leaderboard) -> dict[str, float
     }
 
 
-def mean_over_tasks(models: Models, leaderboard: Leaderboard, name: str) -> float:
-    """Mean over the tasks of a median (or best) over models; names of :data:`MATCHED_MEANS`."""
-    kinds = {"conv4, individual": INDIVIDUAL, "conv4, group": GROUP, "baseline": BASELINE}
-    kinds |= {stage: stage for stage in STAGES}
-    if name in kinds:
-        return float(np.mean([np.nanmedian(of_kind(models, kinds[name], task)) for task in TASKS]))
-    if name == ATLAS_BY_ATLAS:
-        medians = [
-            [np.nanmedian(of_kind(models, GROUP, task, (atlas,))) for atlas in ATLASES]
-            for task in TASKS
-        ]
-        return float(np.mean(medians))
-    scores = [np.array(leaderboard.of_task(task)) for task in TASKS]
-    best = name == "leaderboard, best"
-    return float(np.mean([own.max() if best else np.median(own) for own in scores]))
+def means_over_tasks(models: Models, leaderboard: Leaderboard) -> dict[str, float]:
+    """Mean over the tasks of the median (or best) of a kind of models, by kind."""
+    kinds = {"baseline": BASELINE, **{stage: stage for stage in STAGES}}
+    kinds |= {"conv4, individual": INDIVIDUAL, "conv4, group": GROUP}
+    means = {
+        name: np.mean([np.nanmedian(of_kind(models, kind, task)) for task in TASKS])
+        for name, kind in kinds.items()
+    }
+    means[ATLAS_BY_ATLAS] = np.mean(
+        [np.nanmedian(of_kind(models, GROUP, t, (atlas,))) for t in TASKS for atlas in ATLASES]
+    )
+    published = [leaderboard.of_task(task) for task in TASKS]
+    means["leaderboard, median"] = np.mean([np.median(own) for own in published])
+    means["leaderboard, best"] = np.mean([max(own) for own in published])
+    return {name: float(mean) for name, mean in means.items()}
 
 
 def task_figures(models: Models, leaderboard: Leaderboard, task: str) -> dict[str, float]:
-    """The figures of one task, by :data:`COLUMNS`."""
+    """The figures of one task. Ranks: of medians, 1 is the best."""
     baseline, individual = (of_kind(models, kind, task) for kind in (BASELINE, INDIVIDUAL))
     published = np.array(leaderboard.of_task(task))
-
-    def rank(score: float) -> float:
-        return 1 + int((published > score).sum())
-
-    by_atlas = [
-        float(np.nanmedian(of_kind(models, kind, task, (atlas,))))
-        for kind in (INDIVIDUAL, GROUP)
-        for atlas in ATLASES
-    ]
     gains = matched_gains(models, INDIVIDUAL, task)
-    values = (
-        float(np.nanmedian(baseline)),
-        float(np.nanmin(baseline)),
-        float(np.nanmax(baseline)),
-        *by_atlas,
-        float(np.nanmax(individual)),
-        float(np.median(published)),
-        float(published.max()),
-        rank(float(np.nanmedian(baseline))),
-        rank(float(np.nanmedian(individual))),
-        len(published),
-        float(gains.mean()),
-        wilcoxon_p(gains),
-    )
-    return dict(zip(COLUMNS, values, strict=True))
+    figures = {
+        "baseline median": np.nanmedian(baseline),
+        "baseline min": np.nanmin(baseline),
+        "baseline max": np.nanmax(baseline),
+    }
+    for name, kind in (("individual", INDIVIDUAL), ("group", GROUP)):
+        for place, atlas in (("whole brain", "wholebrain"), ("STG", "STG")):
+            figures[f"{name}, {place}"] = np.nanmedian(of_kind(models, kind, task, (atlas,)))
+    return {
+        **{name: float(value) for name, value in figures.items()},
+        "best aligned model": float(np.nanmax(individual)),
+        "leaderboard median": float(np.median(published)),
+        "leaderboard best": float(published.max()),
+        "rank of baseline": 1 + int((published > np.nanmedian(baseline)).sum()),
+        "rank of individual": 1 + int((published > np.nanmedian(individual)).sum()),
+        "leaderboard models": len(published),
+        "matched gain": float(gains.mean()),
+        "p of matched gain": wilcoxon_p(gains),
+    }
 
 
 def wilcoxon_p(differences: NDArray[np.float64]) -> float:
@@ -160,3 +194,17 @@ def _signed_rank_p(differences: tuple[float, ...]) -> float:
     column = np.array(differences)[:, None]
     # The interval is not used: few resamples.
     return float(compare_runs(column, np.zeros_like(column), n_resamples=400).p[0])
+
+
+def _read(path: Path) -> Any:
+    import pandas
+
+    try:
+        table = pandas.read_csv(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path} is missing; the folder of the data is given by --data or BRAINSOUNDNET_DATA"
+        ) from error
+    if missing := sorted({"subject", "finetune", "atlas"} - set(table.columns)):
+        raise ValueError(f"{path} has no columns {', '.join(missing)}")
+    return table

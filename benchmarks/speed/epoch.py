@@ -7,7 +7,7 @@ of this package are measured:
 - the *first*, in which the frames of the frozen stages are computed and kept;
 - a *later* one, which starts from these frames;
 - one with the read-out's alignment "crop", as in the published models, where frames cannot be
-cached because windows are independent.
+  cached because windows are independent.
 """
 
 from __future__ import annotations
@@ -21,18 +21,13 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
-import h5py
 import numpy as np
 import torch
 
-from benchmarks.speed.earlier_recipe import EarlierData, EarlierNetwork, EarlierTraining
-from benchmarks.speed.machine import Machine
-from benchmarks.speed.turns import Comparison, take_turns
-from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
-from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
-from training.data.prepared_files import files_of
-from training.data.prepared_tables import RUN_ATTRIBUTES
-from training.data.stimuli import DEFAULT_SAMPLE_RATE
+from benchmarks.speed.earlier import EarlierNetwork, EarlierTraining
+from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
+from benchmarks.speed.turns import Comparison, machine, take_turns
+from training.data.prepared import Run
 from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.fit import loss_of_step
 from training.fitting.frozen import FrozenStages
@@ -41,8 +36,6 @@ from training.fitting.recipe import FitRecipe
 from training.fitting.windows import Batch, Window, WindowLoader, draw_windows
 from training.scores import LOSSES
 
-TR = 1.49  # seconds
-SUBJECT = "sub-01"
 EPOCHS = {
     "first": "first epoch",
     "later": "every later epoch",
@@ -53,19 +46,17 @@ HELD_OUT = "held-out"  # the validation run, required by a fit
 
 @dataclass(frozen=True)
 class EpochSpeed:
-    """Result of :func:`measure_epoch`.
+    """Epochs of both recipes.
 
     Attributes
     ----------
-    n_runs, n_windows, n_trs, n_targets : int
-        Runs, windows per epoch, TRs per window, targets.
-    n_threads : int
-        Number of CPU threads.
+    n_runs, n_windows, n_trs, n_targets, n_threads : int
+        Runs, windows per epoch, TRs per window, targets, and CPU threads.
     minutes : float
         Length of each run.
     first, later, crop : Comparison
-        Comparisons of the epochs above with one of the earlier recipe.
-    loading : float or None
+        Of the epochs above with one of the earlier recipe.
+    loading : float
         Fraction of a later epoch spent waiting for the loader; the maximum over both alignments.
     """
 
@@ -78,7 +69,51 @@ class EpochSpeed:
     first: Comparison
     later: Comparison
     crop: Comparison
-    loading: float | None = None
+    loading: float
+
+
+def epoch_document(
+    threads: Sequence[int] | None, n_runs: int, minutes: float, n_rounds: int
+) -> dict[str, Any]:
+    """One row for each kind of epoch and number of threads; by default one, and torch's default.
+
+    On a busy machine, one thread is more informative than several: threads wait for each other
+    after every operation.
+    """
+    at_work = machine()
+    speeds = [
+        measure_epoch(n_runs, minutes, n_rounds=n_rounds, n_threads=n_threads)
+        for n_threads in threads or sorted({1, torch.get_num_threads()})
+    ]
+    options = "".join(f" --threads {speed.n_threads}" for speed in speeds)
+    options += f" --runs {n_runs} --minutes {minutes:g} --rounds {n_rounds}"
+    one = speeds[0]
+    return {
+        "title": "An epoch of fine-tuning from conv4",
+        "command": f"python -m benchmarks speed epoch{options}",
+        "rows": [
+            {"threads": speed.n_threads, **getattr(speed, name).row(words)}
+            for speed in speeds
+            for name, words in EPOCHS.items()
+        ],
+        "notes": [
+            f"{one.n_runs} runs of {one.minutes:g} minutes, {one.n_windows} windows of {one.n_trs} "
+            f"TRs, one per step, {one.n_targets} targets, 5 delays, AdamW; training steps only.",
+            "Plain: the earlier public recipe (`earlier.py`) on the same windows. Both took turns "
+            f"in one process; medians over {n_rounds} rounds, ratios of the times of one round. "
+            "Below 1 this package is faster.",
+            "In the first epoch the frames of the frozen stages are computed once and kept; with "
+            "alignment crop they cannot be kept, because windows are independent.",
+            "Several threads wait for each other after every operation. Where other work takes "
+            "part of the cores this waiting, and not the work, decides the times, and ratios above "
+            "1 come up; the rows of one thread are then the ones to read.",
+            f"The loader takes {max(speed.loading for speed in speeds):.1%} of a later epoch at "
+            "most. It works in the thread that trains, so that this is how long the arithmetic "
+            "waits.",
+            at_work.note(),
+        ],
+        "details": {"machine": asdict(at_work), "speeds": [asdict(speed) for speed in speeds]},
+    }
 
 
 def measure_epoch(
@@ -87,29 +122,23 @@ def measure_epoch(
     n_trs: int = 70,
     n_targets: int = 210,
     n_rounds: int = 5,
-    n_threads: int | None = None,
+    n_threads: int = 1,
     seed: int = 0,
 ) -> EpochSpeed:
     """Time epochs of both recipes in turn.
-
-    On a busy machine, one thread is more informative than several: threads wait for each other
-    after every operation.
 
     Raises
     ------
     ValueError
         If there is no round, no run, or a window is longer than a run.
     """
-    n_threads = n_threads or torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder, _threads(n_threads):
-        write_dataset(Path(folder), n_runs, minutes, n_targets, seed)
-        ours = OurTraining(recipe(Path(folder), n_trs, "interpolate"))
-        cropped = OurTraining(recipe(Path(folder), n_trs, "crop"))
+        write_dataset(Path(folder, "noise"), n_runs, minutes, n_targets, seed)
+        ours = OurTraining(recipe(Path(folder, "noise"), n_trs, "interpolate"))
+        cropped = OurTraining(recipe(Path(folder, "noise"), n_trs, "crop"))
         earlier = earlier_training(ours.parts)
-        runs = ours.parts.split.train
-        windows = draw_windows(
-            runs, ours.parts.recipe.windows, np.random.default_rng([seed, n_runs])
-        )
+        generator = np.random.default_rng([seed, n_runs])
+        windows = draw_windows(ours.parts.split.train, ours.parts.recipe.windows, generator)
 
         def first() -> None:
             ours.forget_frames()
@@ -125,6 +154,14 @@ def measure_epoch(
     return EpochSpeed(
         n_runs, len(windows), n_trs, n_targets, n_threads, minutes, **compared, loading=loading
     )
+
+
+def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, seed: int) -> None:
+    """A prepared dataset of noise: runs for training, and one held out."""
+    names = [*(f"run-{i + 1}" for i in range(n_runs)), HELD_OUT]
+    n_trs = int(minutes * 60 / TR)
+    runs = [Run(SUBJECT, name, name, "", name, "", 0.0, TR, n_trs) for name in names]
+    write_noise(folder, dict.fromkeys(names, minutes * 60), runs, n_targets, seed)
 
 
 def loading_share(training: OurTraining, windows: Sequence[Window]) -> float:
@@ -204,80 +241,12 @@ class OurTraining:
 
 def earlier_training(parts: Parts) -> EarlierTraining:
     """The earlier recipe with the same initial weights, runs, read-out and optimiser."""
-    settings = parts.recipe
+    recipe, prepared = parts.recipe, parts.prepared
     network = EarlierNetwork(
-        parts.start.soundnet,
-        parts.prepared.n_targets,
-        settings.read_out.n_delays,
-        settings.train_from,
+        parts.start.soundnet, prepared.n_targets, recipe.read_out.n_delays, recipe.train_from
     )
-    data = EarlierData(parts.prepared, parts.split.train)
-    optimiser = settings.optimiser
-    return EarlierTraining(network, data, optimiser.learning_rate, optimiser.weight_decay)
-
-
-def epoch_document(speeds: Sequence[EpochSpeed], command: str, machine: Machine) -> dict[str, Any]:
-    """One row for each kind of epoch and number of threads."""
-    rows = [
-        {"threads": speed.n_threads, **getattr(speed, name).row(words)}
-        for speed in speeds
-        for name, words in EPOCHS.items()
-    ]
-    one = speeds[0]
-    shares = [speed.loading for speed in speeds if speed.loading is not None]
-    loading = (
-        f"The loader takes {max(shares, default=0):.1%} of a later epoch at most. It works in "
-        "the thread that learns, so that this is how long the arithmetic waits."
-    )
-    n_rounds = len(one.first.ratios)
-    return {
-        "title": "An epoch of fine-tuning from conv4",
-        "command": command,
-        "rows": rows,
-        "notes": [
-            f"{one.n_runs} runs of {one.minutes:g} minutes, {one.n_windows} windows of {one.n_trs} "
-            f"TRs, one per step, {one.n_targets} targets, 5 delays, AdamW; training steps only.",
-            "Plain: the earlier public recipe (`earlier_recipe.py`) on the same windows. Both took "
-            f"turns in one process; medians over {n_rounds} rounds, ratios of the times of one "
-            "round. Below 1 this package is faster.",
-            "In the first epoch the frames of the frozen stages are computed once and kept; with "
-            "alignment crop they cannot be kept, because each window begins anew.",
-            "Several threads wait for each other after every operation. Where other work takes "
-            "part of the cores this waiting, and not the work, decides the times, and ratios above "
-            "1 come up; the rows of one thread are then the ones to read.",
-            *([loading] if shares else []),
-            f"Machine: {machine.note()}.",
-        ],
-        "details": {"machine": asdict(machine), "speeds": [asdict(speed) for speed in speeds]},
-    }
-
-
-def write_dataset(folder: Path, n_runs: int, minutes: float, n_targets: int, seed: int) -> None:
-    """A prepared dataset of noise, with unrelated responses."""
-    generator = np.random.default_rng(seed)
-    n_trs = int(minutes * 60 / TR)
-    sound_length = int(minutes * 60 * DEFAULT_SAMPLE_RATE)
-    for path in (audio_file(folder, HELD_OUT), bold_file(folder, SUBJECT)):
-        path.parent.mkdir()
-    with h5py.File(bold_file(folder, SUBJECT), "w", track_order=True) as file:
-        for name in (*(f"run-{i + 1}" for i in range(n_runs)), HELD_OUT):
-            noise = 0.1 * INT16_SCALE * generator.standard_normal(sound_length, dtype=np.float32)
-            np.save(audio_file(folder, name), noise.astype(np.int16))
-            run = Run(SUBJECT, name, name, "", name, "", 0.0, TR, n_trs)
-            table = generator.standard_normal((n_trs, n_targets), dtype=np.float32)
-            attributes = file.create_dataset(name, data=table).attrs
-            for key in RUN_ATTRIBUTES:
-                attributes[key] = getattr(run, key)
-    info = DatasetInfo(
-        name="noise",
-        kind="time_series",
-        tr=TR,
-        sample_rate=DEFAULT_SAMPLE_RATE,
-        target_ids=tuple(range(1, n_targets + 1)),
-        target_names=tuple(f"target {i}" for i in range(1, n_targets + 1)),
-        files=files_of(folder),
-    )
-    (folder / INFO_FILE).write_text(write_info(info), encoding="utf-8")
+    rates = recipe.optimiser.learning_rate, recipe.optimiser.weight_decay
+    return EarlierTraining(network, prepared, parts.split.train, *rates)
 
 
 @contextmanager

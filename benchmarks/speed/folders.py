@@ -9,51 +9,56 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.speed.machine import Machine
 from benchmarks.speed.plain_loop import SUFFIXES, WAYS
 from benchmarks.speed.processes import run_module
-from benchmarks.speed.turns import Comparison, take_turns
+from benchmarks.speed.turns import Comparison, machine, take_turns
 
 SETS = {"FSDD": "audio/fsdd/recordings", "ESC-10": "audio/esc10"}  # within the data folder
+LOOPS = {"earlier": "the earlier recipe", "own": "this package's model"}
 
 
-@dataclass(frozen=True)
-class FolderSpeed:
-    """Times on one folder.
-
-    Attributes
-    ----------
-    name : str
-        Name of the set of recordings.
-    n_files : int
-        Number of files.
-    earlier, own : Comparison
-        Comparisons of the command with either plain loop.
-    """
-
-    name: str
-    n_files: int
-    earlier: Comparison
-    own: Comparison
-
-    def rows(self) -> list[dict[str, object]]:
-        """Rows of the results page."""
-        words = {"earlier": "the earlier recipe", "own": "this package's model"}
-        return [
+def folder_document(data: Path, n_rounds: int, n_files: int | None) -> dict[str, Any]:
+    """Two rows for each folder of recordings: against either plain loop."""
+    at_work = machine()
+    sets = {name: recordings(data, name)[:n_files] for name in SETS}
+    starts = measure_start(next(iter(sets.values()))[0])
+    rows, speeds = [], []
+    for name, paths in sets.items():
+        compared = measure_folder(paths, n_rounds)
+        rows += [
             {
-                "recordings": f"{self.n_files} files of {self.name}",
-                "plain loop with": words[way],
-                **compared.speedup_cells(),
-                "command (s)": median(compared.seconds),
-                "plain loop (s)": median(compared.plain_seconds),
+                "recordings": f"{len(paths)} files of {name}",
+                "plain loop with": LOOPS[way],
+                **own.speedup_cells(),
+                "command (s)": median(own.seconds),
+                "plain loop (s)": median(own.plain_seconds),
             }
-            for way, compared in (("earlier", self.earlier), ("own", self.own))
+            for way, own in compared.items()
         ]
+        details = {way: asdict(own) for way, own in compared.items()}
+        speeds.append({"name": name, "n_files": len(paths), **details})
+    command = f"python -m benchmarks speed folder --rounds {n_rounds}"
+    return {
+        "title": "Folders of files by the command line",
+        "command": command + ("" if n_files is None else f" --files {n_files}"),
+        "rows": rows,
+        "notes": [
+            "`hear-brainsoundnet embed`, default preset, scenes and timestamps, against a loop "
+            "that reads, embeds and saves one file after another (`plain_loop.py`). All are "
+            f"processes from start to end and took turns; medians over {n_rounds} rounds.",
+            f"Start-up: the command with one short file takes {median(starts):.2f} s from start to "
+            f"end ({min(starts):.2f} to {max(starts):.2f}, {len(starts)} times), most of which is "
+            "`import torch`.",
+            at_work.note(),
+        ],
+        "details": {"machine": asdict(at_work), "speeds": speeds, "starts": starts},
+    }
 
 
 def recordings(data_folder: Path, name: str) -> list[Path]:
@@ -74,8 +79,8 @@ def recordings(data_folder: Path, name: str) -> list[Path]:
     return found
 
 
-def measure_folder(name: str, paths: Sequence[Path], n_rounds: int = 3) -> FolderSpeed:
-    """Time the command and both plain loops in turn on these files.
+def measure_folder(paths: Sequence[Path], n_rounds: int = 3) -> dict[str, Comparison]:
+    """Time the command and both plain loops in turn on these files; comparisons by loop.
 
     Raises
     ------
@@ -89,83 +94,43 @@ def measure_folder(name: str, paths: Sequence[Path], n_rounds: int = 3) -> Folde
         sounds.mkdir()
         for path in paths:
             (sounds / path.name).symlink_to(path.resolve())
-        results = _Results(Path(place))
-        command = _command(sounds, results)
+        new = _new_folders(place)
         loops: dict[str, Callable[[], object]] = {
             way: lambda way=way: _call(  # type: ignore[misc]
-                "benchmarks.speed.plain_loop", way, str(sounds), str(results.new())
+                "benchmarks.speed.plain_loop", way, str(sounds), new()
             )
             for way in WAYS
         }
         # The loops are compared with the command here, so that it runs only once.
-        compared = take_turns(command, loops, n_rounds)
-    return FolderSpeed(name, len(paths), *(_turned(compared[way]) for way in WAYS))
+        compared = take_turns(lambda: _command(sounds, new()), loops, n_rounds)
+    return {
+        way: Comparison(own.plain_seconds, own.seconds, own.plain_cpu_seconds, own.cpu_seconds)
+        for way, own in compared.items()
+    }
 
 
 def measure_start(path: Path, n_rounds: int = 5) -> list[float]:
     """Seconds from start to end of the command with one short file."""
     with tempfile.TemporaryDirectory() as place:
-        command = _command(path, _Results(Path(place)))
-        command()  # fills the file cache
+        new = _new_folders(place)
+        _command(path, new())  # fills the file cache
         seconds = []
         for _ in range(n_rounds):
             began = time.perf_counter()
-            command()
+            _command(path, new())
             seconds.append(time.perf_counter() - began)
     return seconds
 
 
-def folder_document(
-    speeds: Sequence[FolderSpeed], starts: Sequence[float], command: str, machine: Machine
-) -> dict[str, Any]:
-    """Two rows for each folder: against either plain loop."""
-    return {
-        "title": "Folders of files by the command line",
-        "command": command,
-        "rows": [row for speed in speeds for row in speed.rows()],
-        "notes": [
-            "`hear-brainsoundnet embed`, default preset, scenes and timestamps, against a loop "
-            "that reads, embeds and saves one file after another (`plain_loop.py`). All are "
-            "processes from start to end and took turns; medians over "
-            f"{len(speeds[0].own.seconds)} rounds.",
-            f"Start-up: the command with one short file takes {median(starts):.2f} s from start to "
-            f"end ({min(starts):.2f} to {max(starts):.2f}, {len(starts)} times), most of which is "
-            "`import torch`.",
-            f"Machine: {machine.note()}.",
-        ],
-        "details": {
-            "machine": asdict(machine),
-            "speeds": [asdict(speed) for speed in speeds],
-            "starts": list(starts),
-        },
-    }
+def _new_folders(place: str) -> Callable[[], str]:
+    """Names of new folders for the results of each process."""
+    numbers = count(1)
+    return lambda: str(Path(place, f"results-{next(numbers)}"))
 
 
-class _Results:
-    """A new folder for the results of each run."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.n_given = 0
-
-    def new(self) -> Path:
-        self.n_given += 1
-        return self.place / f"results-{self.n_given}"
-
-
-def _command(sounds: Path, results: _Results) -> Callable[[], None]:
-    return lambda: _call("hear_brainsoundnet", "embed", str(sounds), "-o", str(results.new()))
+def _command(sounds: Path, out: str) -> None:
+    _call("hear_brainsoundnet", "embed", str(sounds), "-o", out)
 
 
 def _call(module: str, *arguments: str) -> None:
     run_module(module, arguments, f"python -m {module} failed")
-
-
-def _turned(compared: Comparison) -> Comparison:
-    """The same times with contender and plain loop exchanged."""
-    return Comparison(
-        compared.plain_seconds,
-        compared.seconds,
-        compared.plain_cpu_seconds,
-        compared.cpu_seconds,
-    )

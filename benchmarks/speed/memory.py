@@ -1,4 +1,4 @@
-"""Peak memory of a task, in a separate process.
+"""Peak memory of embedding clips, in a separate process, which runs this module.
 
 Used memory is often not returned to the system, so that only a fresh process gives the memory of a
 task. Audio and model are loaded before the measurement begins, and one second of audio is embedded;
@@ -23,41 +23,19 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class Task:
-    """Task of the process: embedding clips of noise from memory.
-
-    Attributes
-    ----------
-    who : str
-        {"fast", "earlier"}.
-    kind : str
-        {"scene", "timestamps"}.
-    duration : float
-        Duration of a clip, in seconds.
-    n_clips, n_threads : int
-        Number of clips and threads.
-    preset : str
-        Preset of the fast implementation.
-    """
+    """Clips of noise to embed: `duration` in seconds, of each of `n_clips`."""
 
     who: Literal["fast", "earlier"]
     kind: Literal["scene", "timestamps"]
     duration: float
     n_clips: int
     n_threads: int
-    preset: str = "default"
+    preset: str = "default"  # of the fast implementation
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory of a task.
-
-    Attributes
-    ----------
-    peak : int
-        Bytes above the loaded model and audio.
-    result : int
-        Bytes of the embeddings themselves.
-    """
+    """Bytes of a task above the loaded model and audio, and bytes of the embeddings themselves."""
 
     task: Task
     peak: int
@@ -83,28 +61,13 @@ def measure_memory(task: Task) -> Memory:
     ChildProcessError
         If the process fails, for example because there is not enough memory.
     """
-    told = run_module(__name__, [json.dumps(asdict(task))], f"{task} failed in its process")
-    peak, result = json.loads(told.splitlines()[-1])
+    output = run_module(__name__, [json.dumps(asdict(task))], f"{task} failed in its process")
+    peak, result = json.loads(output.splitlines()[-1])
     return Memory(task, peak, result)
 
 
-def memory_in_use() -> int:
-    """Resident bytes of this process; the peak if the system does not report them."""
-    return _status("VmRSS")
-
-
-def peak_memory() -> int:
-    """Maximal resident bytes since :func:`forget_peak`, or since the process began."""
-    return _status("VmHWM")
-
-
-def forget_peak() -> None:
-    """Reset the peak (Linux); no effect elsewhere, where peaks are over the lifetime."""
-    if _CLEAR_REFS.exists():
-        _CLEAR_REFS.write_text("5")
-
-
-def _status(name: str) -> int:
+def _bytes(name: str) -> int:
+    """Resident bytes, "VmRSS", or their peak, "VmHWM"; on other systems than Linux the peak."""
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():
             if line.startswith(name):
@@ -116,8 +79,8 @@ def _status(name: str) -> int:
 def _run(task: Task) -> tuple[int, int]:
     import torch
 
-    from benchmarks.speed.earlier_embedding import EarlierEmbedding
-    from benchmarks.speed.embedding import RATE, embed, long_noise
+    from benchmarks.speed.clips import RATE, embed, long_noise
+    from benchmarks.speed.earlier import EarlierEmbedding
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.named import load_checkpoint
 
@@ -127,18 +90,19 @@ def _run(task: Task) -> tuple[int, int]:
     earlier = EarlierEmbedding(checkpoint)
     audio = long_noise(task.n_clips, task.duration)
 
+    @torch.no_grad()
     def work(sounds: torch.Tensor) -> int:
-        with torch.no_grad():
-            if task.who == "fast":
-                found = embed(model, sounds, task.kind)
-                return found.numel() * found.element_size()
-            return earlier.embed(sounds, RATE, task.kind).nbytes
+        if task.who == "fast":
+            found = embed(model, sounds, task.kind)
+            return found.numel() * found.element_size()
+        return earlier.embed(sounds, RATE, task.kind).nbytes
 
     work(audio[:1, :RATE])
-    before = memory_in_use()
-    forget_peak()
+    before = _bytes("VmRSS")
+    if _CLEAR_REFS.exists():  # Linux; elsewhere the peak is over the lifetime
+        _CLEAR_REFS.write_text("5")
     n_bytes = work(audio)
-    return max(0, peak_memory() - before), n_bytes
+    return max(0, _bytes("VmHWM") - before), n_bytes
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def _earlier() -> Callable[[Path], Arrays]:
     import soundfile
     import torch
 
-    from benchmarks.speed.earlier_embedding import EarlierEmbedding
+    from benchmarks.speed.earlier import EarlierEmbedding
     from hear_brainsoundnet.geometry import stage_geometry
     from hear_brainsoundnet.named import load_checkpoint
 

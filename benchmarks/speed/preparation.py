@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,70 +16,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.machine import Machine
-from benchmarks.speed.turns import Comparison, take_turns
+from benchmarks.speed.turns import Comparison, machine, take_turns
 from training.data.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
 
 FILM_RATE, SOUND_RATE = 48_000, 44_100  # Hz
 _PIECE_S = 10
 
 
-@dataclass(frozen=True)
-class PreparationSpeed:
-    """Result of :func:`measure_preparation`.
-
-    Attributes
-    ----------
-    minutes : float
-        Length of the files.
-    film, sound : Comparison
-        For the audio of a video (stereo AAC in Matroska), and for a stereo 16-bit WAV file.
-    """
-
-    minutes: float
-    film: Comparison
-    sound: Comparison
-
-
-def measure_preparation(
-    minutes: float = 20.0, n_rounds: int = 5, seed: int = 0
-) -> PreparationSpeed:
-    """Time both contenders on a video and an audio file of `minutes`.
+def preparation_document(minutes: float, n_rounds: int) -> dict[str, Any]:
+    """One row for the audio of a video (stereo AAC in Matroska), one for a stereo 16-bit WAV file.
 
     Raises
     ------
     ValueError
         If there is no round, or no duration.
     """
+    at_work = machine()
+    speeds = measure_preparation(minutes, n_rounds)
+    return {
+        "title": "Preparing a stimulus",
+        "command": f"python -m benchmarks speed preparation --minutes {minutes:g} "
+        f"--rounds {n_rounds}",
+        "rows": [
+            speeds["film"].row("sound of a film (AAC in Matroska)"),
+            speeds["sound"].row("16-bit WAV file"),
+        ],
+        "notes": [
+            f"Stereo files of {minutes:g} minutes. Plain: the whole file is decoded and resampled "
+            "at once; nothing is checked, written, or given a checksum.",
+            f"Both took turns in one process; medians over {n_rounds} rounds, ratios of the times "
+            "of one round. Below 1 this package is faster.",
+            at_work.note(),
+        ],
+        "details": {
+            "machine": asdict(at_work),
+            "speed": {"minutes": minutes, **{name: asdict(own) for name, own in speeds.items()}},
+        },
+    }
+
+
+def measure_preparation(minutes: float, n_rounds: int, seed: int = 0) -> dict[str, Comparison]:
+    """Comparisons for a film and a sound of `minutes`."""
     if minutes <= 0:
         raise ValueError(f"expected minutes above 0, got {minutes}")
     with tempfile.TemporaryDirectory() as folder:
         film, sound = Path(folder, "film.mkv"), Path(folder, "sound.wav")
         write_film(film, minutes * 60, seed)
         write_sound(sound, minutes * 60, seed)
-        return PreparationSpeed(
-            minutes, _compare(film, plain_film, n_rounds), _compare(sound, plain_sound, n_rounds)
-        )
-
-
-def preparation_document(speed: PreparationSpeed, command: str, machine: Machine) -> dict[str, Any]:
-    """One row for each kind of file."""
-    return {
-        "title": "Preparing a stimulus",
-        "command": command,
-        "rows": [
-            speed.film.row("sound of a film (AAC in Matroska)"),
-            speed.sound.row("16-bit WAV file"),
-        ],
-        "notes": [
-            f"Stereo files of {speed.minutes:g} minutes. Plain: the whole file is decoded and "
-            "resampled at once; nothing is checked, written, or given a checksum.",
-            f"Both took turns in one process; medians over {len(speed.film.ratios)} rounds, ratios "
-            "of the times of one round. Below 1 this package is faster.",
-            f"Machine: {machine.note()}.",
-        ],
-        "details": {"machine": asdict(machine), "speed": asdict(speed)},
-    }
+        return {
+            "film": _compare(film, plain_film, n_rounds),
+            "sound": _compare(sound, plain_sound, n_rounds),
+        }
 
 
 def _compare(

@@ -21,17 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.machine import Machine, machine
-from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
-from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
-from training.data.prepared_files import TARGETS_IMAGE, files_of
-from training.data.prepared_tables import RUN_ATTRIBUTES
-from training.data.stimuli import DEFAULT_SAMPLE_RATE
+from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
+from benchmarks.speed.turns import Machine, machine
+from training.data.prepared import Run
+from training.data.prepared_files import TARGETS_IMAGE
 from training.fitting.recipe import FitRecipe
 
-TR = 1.49  # seconds
 RUN_TRS = 480
-SUBJECT = "sub-01"
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 N_STRETCHES = 4  # of audio on each side
 STRETCH_S = 60  # from one to the next
@@ -192,7 +188,7 @@ def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict
             "of sound, so that computing frames hardly counts: see the epoch above for that.",
             "Load: processes that wanted a core when the command began; where they are more than "
             "the cores, the time by the clock is not the command's own.",
-            f"Machine: {machine.note()}.",
+            machine.note(),
         ],
         "details": {"machine": asdict(machine), "uses": [asdict(use) for use in uses]},
     }
@@ -216,36 +212,27 @@ def recipe(data: Path) -> str:
 
 
 def write_season(folder: Path, size: Size, seed: int = 0) -> None:
-    """A prepared dataset of noise, with unrelated responses."""
-    import h5py
-
-    generator = np.random.default_rng(seed)
-    audio_file(folder, "a").parent.mkdir(parents=True)
-    bold_file(folder, SUBJECT).parent.mkdir()
-    seconds = N_STRETCHES * STRETCH_S + RUN_TRS * TR
-    with h5py.File(bold_file(folder, SUBJECT), "w", track_order=True) as file:
-        for side, share in SHARES.items():
-            sound = generator.standard_normal(int(seconds * DEFAULT_SAMPLE_RATE), np.float32)
-            np.save(audio_file(folder, side), (0.1 * INT16_SCALE * sound).astype(np.int16))
-            for number in range(max(2, round(size.n_trs * share / RUN_TRS))):
-                name = f"{side}-{number:03d}"
-                start = float(STRETCH_S * (number % N_STRETCHES))
-                run = Run(SUBJECT, name, side, "", name, "", start, TR, RUN_TRS)
-                table = generator.standard_normal((RUN_TRS, size.n_targets), np.float32)
-                attributes = file.create_dataset(name, data=table).attrs
-                for key in RUN_ATTRIBUTES:
-                    attributes[key] = getattr(run, key)
+    """A prepared dataset of noise, with unrelated responses and an image of the targets."""
+    sounds = dict.fromkeys(SHARES, N_STRETCHES * STRETCH_S + RUN_TRS * TR)
+    runs = [
+        Run(
+            SUBJECT,
+            name,
+            side,
+            "",
+            name,
+            "",
+            float(STRETCH_S * (number % N_STRETCHES)),
+            TR,
+            RUN_TRS,
+        )
+        for side, share in SHARES.items()
+        for number in range(max(2, round(size.n_trs * share / RUN_TRS)))
+        for name in [f"{side}-{number:03d}"]
+    ]
+    folder.mkdir(parents=True)
     _write_image(folder / TARGETS_IMAGE, size.n_targets)
-    info = DatasetInfo(
-        name="season",
-        kind="time_series",
-        tr=TR,
-        sample_rate=DEFAULT_SAMPLE_RATE,
-        target_ids=tuple(range(1, size.n_targets + 1)),
-        target_names=tuple(f"target {i}" for i in range(1, size.n_targets + 1)),
-        files=files_of(folder),
-    )
-    (folder / INFO_FILE).write_text(write_info(info), encoding="utf-8")
+    write_noise(folder, sounds, runs, size.n_targets, seed)
 
 
 def _write_image(path: Path, n_targets: int) -> None:

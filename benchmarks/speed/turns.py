@@ -1,14 +1,13 @@
-"""Alternating timing of contenders in one process, so that external load affects all equally.
-
-In addition to wall time, CPU time of all threads is recorded, which hardly depends on other load.
-The order changes from round to round.
-"""
+"""Timing of contenders in turn, so that other load on the machine affects all equally."""
 
 from __future__ import annotations
 
+import os
+import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 Work = Callable[[], object]
@@ -18,18 +17,13 @@ Work = Callable[[], object]
 class Comparison:
     """Times of a contender and of the plain implementation, in seconds, one for each round.
 
-    Attributes
-    ----------
-    seconds, plain_seconds : tuple of float
-        Wall time.
-    cpu_seconds, plain_cpu_seconds : tuple of float
-        CPU time.
+    CPU times are those of all threads, and hardly depend on other load.
 
     Examples
     --------
     >>> comparison = Comparison((2.0, 3.0, 9.0), (4.0, 4.0, 6.0), (1.0, 1.0, 1.0), (2.0, 2.0, 4.0))
-    >>> comparison.ratios, comparison.ratio, comparison.cpu_ratio
-    ((0.5, 0.75, 1.5), 0.75, 0.5)
+    >>> comparison.ratios, comparison.speedup_cells()["to"]
+    ((0.5, 0.75, 1.5), 2.0)
     """
 
     seconds: tuple[float, ...]
@@ -39,59 +33,36 @@ class Comparison:
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """The contender's time relative to the plain one of the same round; below 1 it is
-        faster."""
+        """The contender's time relative to the plain one of the same round; below 1: faster."""
         return _divided(self.seconds, self.plain_seconds)
 
     @property
     def cpu_ratios(self) -> tuple[float, ...]:
+        """The same of CPU times."""
         return _divided(self.cpu_seconds, self.plain_cpu_seconds)
 
     @property
-    def ratio(self) -> float:
-        """Median over rounds."""
-        return median(self.ratios)
-
-    @property
-    def cpu_ratio(self) -> float:
-        return median(self.cpu_ratios)
-
-    @property
     def speedups(self) -> tuple[float, ...]:
-        """The plain time relative to the contender's of the same round; above 1 it is faster."""
+        """The inverse of :attr:`ratios`; above 1: faster."""
         return _divided(self.plain_seconds, self.seconds)
 
-    @property
-    def speedup(self) -> float:
-        """Median over rounds."""
-        return median(self.speedups)
-
-    def speedup_cells(self) -> dict[str, object]:
-        """Cells of the results page: speed-up, with the extremes.
-
-        Examples
-        --------
-        >>> Comparison((2.0, 1.0), (4.0, 4.0), (1.0, 1.0), (1.0, 1.0)).speedup_cells()
-        {'times faster': 3.0, 'from': 2.0, 'to': 4.0}
-        """
-        return {
-            "times faster": self.speedup,
-            "from": min(self.speedups),
-            "to": max(self.speedups),
-        }
+    def speedup_cells(self, scale: float = 1.0) -> dict[str, object]:
+        """Cells of a table: median, smallest and largest speed-up, multiplied by `scale`."""
+        own = [scale * each for each in self.speedups]
+        return {"times faster": median(own), "from": min(own), "to": max(own)}
 
     def row(self, work: str) -> dict[str, object]:
-        """A row of the results page: medians, and the smallest and largest of the ratios."""
+        """A row of a table: medians, and the smallest and largest of the ratios."""
         return {
             "work": work,
             "seconds": median(self.seconds),
             "plain seconds": median(self.plain_seconds),
-            "ratio": self.ratio,
+            "ratio": median(self.ratios),
             "from": min(self.ratios),
             "to": max(self.ratios),
             "CPU seconds": median(self.cpu_seconds),
             "plain CPU seconds": median(self.plain_cpu_seconds),
-            "CPU ratio": self.cpu_ratio,
+            "CPU ratio": median(self.cpu_ratios),
             "CPU from": min(self.cpu_ratios),
             "CPU to": max(self.cpu_ratios),
         }
@@ -99,6 +70,8 @@ class Comparison:
 
 def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> dict[str, Comparison]:
     """Time each contender against the plain implementation, after a warm-up round.
+
+    The order changes from round to round.
 
     Raises
     ------
@@ -114,7 +87,9 @@ def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> di
     for i in range(n_rounds):
         order = range(len(works)) if i % 2 == 0 else reversed(range(len(works)))
         for place in order:
-            times[place].append(_timed(works[place]))
+            start, cpu_start = time.perf_counter(), time.process_time()
+            works[place]()
+            times[place].append((time.perf_counter() - start, time.process_time() - cpu_start))
     (plain_seconds, plain_cpu), *others = (tuple(zip(*own, strict=True)) for own in times)
     return {
         name: Comparison(seconds, plain_seconds, cpu_seconds, plain_cpu)
@@ -122,12 +97,50 @@ def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> di
     }
 
 
-def _timed(work: Work) -> tuple[float, float]:
-    """Wall time and CPU time in seconds."""
-    start, cpu_start = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - start, time.process_time() - cpu_start
+@dataclass(frozen=True)
+class Machine:
+    """The machine at the beginning of a measurement.
+
+    Attributes
+    ----------
+    processor : str
+    n_cores : int
+        That this process may use.
+    load : float or None
+        Load average over the last minute; None if unknown.
+    """
+
+    processor: str
+    n_cores: int
+    load: float | None
+
+    def note(self) -> str:
+        """A sentence for the results page.
+
+        Examples
+        --------
+        >>> Machine("Pentium", 2, 3.21).note()
+        'Machine: 2 cores (Pentium); load average 3.2 at the beginning, so that other work took \
+part of them.'
+        """
+        words = f"Machine: {self.n_cores} cores ({self.processor})"
+        if self.load is None:
+            return f"{words}."
+        busy = ", so that other work took part of them" if self.load > self.n_cores / 2 else ""
+        return f"{words}; load average {self.load:.1f} at the beginning{busy}."
 
 
-def _divided(ours: tuple[float, ...], theirs: tuple[float, ...]) -> tuple[float, ...]:
+def machine() -> Machine:
+    """The machine now."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    known = hasattr(os, "sched_getaffinity")
+    n_cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    table = Path("/proc/cpuinfo")  # of Linux; other systems know it by a call
+    lines = table.read_text().splitlines() if table.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return Machine(processor, n_cores, load)
+
+
+def _divided(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
     return tuple(mine / other for mine, other in zip(ours, theirs, strict=True))

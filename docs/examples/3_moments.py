@@ -2,7 +2,7 @@
 Find the moments of an event
 ============================
 
-Timestamp embeddings say when something happens: here, when words begin in the noise of a street.
+Timestamp embeddings locate events in time: here, the onsets of words in noise.
 """
 
 import tempfile

@@ -73,7 +73,7 @@ found = {name: similarities(scene) for name, scene in SCENES.items()}
 
 # %%
 # To conv2, whose frames see a few hundredths of a second, a sentence and itself played backwards
-# are nearly one sound. The more of it a frame sees, the better the two are told apart; in conv5
+# are nearly one sound. The more of it a frame sees, the better they are distinguished; in conv5
 # and conv6 the words count more than the spectrum. The default preset pools conv2 to conv5, and
 # to it a sentence is about as similar to itself backwards as to the same sentence by another
 # voice. Where the order of sounds matters, take ``scene="conv5:mean,std+conv6:mean,std"``, or

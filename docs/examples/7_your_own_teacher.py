@@ -2,8 +2,8 @@
 Distil a teacher of your own
 ============================
 
-Anything with the HEAR API can teach: its embeddings of a corpus become what SoundNet learns to
-say. Here the teacher is a chromagram, which names the pitch classes of a sound.
+Any module with the HEAR API can be a teacher: SoundNet is trained to predict its embeddings of a
+corpus. Here the teacher is a chromagram, the energy of the twelve pitch classes.
 """
 
 import os
@@ -84,9 +84,9 @@ def get_timestamp_embeddings(audio, model):
     power = torch.stft(audio, 4096, 2205, window=window, return_complex=True).abs() ** 2
     frequencies = torch.arange(1, 2049) * model.sample_rate / 4096
     classes = (12 * torch.log2(frequencies / 110)).round().long() % 12
-    heard = (frequencies > 100) & (frequencies < 2000)
+    audible = (frequencies > 100) & (frequencies < 2000)
     chroma = torch.zeros(len(audio), 12, power.shape[2])
-    chroma.index_add_(1, classes[heard], power[:, 1:][:, heard])
+    chroma.index_add_(1, classes[audible], power[:, 1:][:, audible])
     chroma = (chroma / (chroma.sum(dim=1, keepdim=True) + 1e-9)).transpose(1, 2)
     times = torch.arange(chroma.shape[1]) * 100.0
     within = times <= 1000 * audio.shape[1] / model.sample_rate
@@ -117,8 +117,8 @@ schedule: {steps: 80, learning_rate: 2.0e-3, lower_until: 0, calibration_steps: 
 training("pretrain distil.yaml --out distilled")
 
 # %%
-# The result is a checkpoint like any other. How well do its embeddings of other melodies say what
-# the teacher says of them? A ridge regression, cross-validated, before and after.
+# The result is a checkpoint like any other. How well does a ridge regression on its embeddings
+# predict the teacher's embeddings of other melodies? Cross-validated, before and after.
 
 sys.path.insert(0, str(folder))
 import chroma  # noqa: E402
@@ -136,17 +136,17 @@ for name, checkpoint in {"before": "default", "after": "distilled/soundnet.safet
     print(f"R² {name}: {scores[name].mean():.2f}")
 
 # %%
-# What the teacher says of one melody, and what distillation brought for each pitch class.
+# The teacher's embeddings of one melody, and the gain by distillation for each pitch class.
 
 PITCHES = ["A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#"]
 frames, times = chroma.get_timestamp_embeddings(sounds[:1], chroma.load_model())
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
 left.pcolormesh(times[0] / 1000, np.arange(12), frames[0].T, cmap="magma")
 left.set_yticks(range(12), PITCHES)
-left.set(xlabel="time (s)", title="the teacher, of one melody")
+left.set(xlabel="time (s)", title="teacher, one melody")
 for offset, (name, values) in enumerate(scores.items()):
     right.bar(np.arange(12) + 0.4 * offset - 0.2, values, 0.4, label=name)
 right.set_xticks(range(12), PITCHES)
-right.set(ylabel="R² on other melodies", title="the pupil, before and after")
+right.set(ylabel="R² on other melodies", title="student, before and after")
 right.legend(frameon=False)
 plt.show()

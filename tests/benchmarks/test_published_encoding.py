@@ -75,7 +75,7 @@ def test_what_was_not_logged_is_shown_as_such():
 def test_every_measure_has_six_subjects_of_whom_the_fifth_has_no_gain():
     for subjects in PUBLISHED.values():
         assert list(subjects) == [1, 2, 3, 4, 5, 6]
-        assert [n for n, own in subjects.items() if own.conv4.mean is None] == [5]
+        assert [n for n, (_, conv4) in subjects.items() if conv4.mean is None] == [5]
 
 
 def test_a_table_without_the_columns_is_refused(tmp_path: Path):

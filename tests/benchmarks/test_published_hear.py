@@ -12,32 +12,46 @@ from scipy.stats import wilcoxon
 from benchmarks.hear.leaderboard import read_leaderboard
 from benchmarks.published.hear import run_hear
 from benchmarks.published.hear_analysis import (
+    BASELINE,
+    GROUP,
+    INDIVIDUAL,
     TASKS,
     authors_figures,
     matched_gains,
-    mean_over_tasks,
+    means_over_tasks,
+    of_kind,
     rank_gains,
+    read_models,
     task_figures,
     wilcoxon_p,
 )
 from benchmarks.published.hear_analysis import (
     tests_against_the_median as against_the_median,
 )
-from benchmarks.published.hear_figures import BETTER, WORSE, listed_by_task
-from benchmarks.published.hear_tables import BASELINE, GROUP, INDIVIDUAL, of_kind, read_models
 from benchmarks.results import read_result, write_result
+
+# Freteault et al. 2025: twelve tasks are better, two worse.
+BETTER = {
+    "Beijing Opera",
+    "CREMA-D",
+    "ESC-50",
+    "FSD50K",
+    "GTZAN Genre",
+    "GTZAN Music/Speech",
+    "Gunshot",
+    "Libricount",
+    "NSynth Pitch 50h",
+    "NSynth Pitch 5h",
+    "Speech commands 5h",
+    "Speech commands full",
+}
+WORSE = {"DCASE 2016", "VoxLingua107 top 10"}
 
 
 def test_p_is_that_of_scipy_and_missing_pairs_are_left_out() -> None:
     differences = np.random.default_rng(0).normal(0.1, 0.2, 24)
     p = wilcoxon(differences).pvalue
     assert wilcoxon_p(np.append(differences, np.nan)) == pytest.approx(p)
-
-
-def test_the_list_has_all_tasks_and_the_verdicts_are_of_them() -> None:
-    assert list(listed_by_task()) == list(TASKS)
-    assert set(TASKS) >= BETTER | WORSE
-    assert (len(BETTER), len(WORSE)) == (12, 2)
 
 
 def test_a_missing_table_is_said(tmp_path: Path) -> None:
@@ -99,21 +113,20 @@ def test_matched_pairs_are_better_on_ten_tasks_and_worse_on_none(published) -> N
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize(
-    ("name", "value", "digits"),
-    [
-        ("baseline", 0.4497, 4),
-        ("conv7", 0.4533, 4),
-        ("conv6", 0.4551, 4),
-        ("conv5", 0.4593, 4),
-        ("conv4, individual", 0.4617, 4),
-        ("conv4, group, atlas by atlas", 0.4628, 4),
-        ("leaderboard, median", 0.604, 3),
-        ("leaderboard, best", 0.832, 3),
-    ],
-)
-def test_means_over_the_tasks(published, name: str, value: float, digits: int) -> None:
-    assert round(mean_over_tasks(*published, name), digits) == value
+def test_means_over_the_tasks(published) -> None:
+    """Listed with the scores, with four decimals, those of the leaderboard with three."""
+    means = means_over_tasks(*published)
+    for name, listed in {
+        "baseline": 0.4497,
+        "conv7": 0.4533,
+        "conv6": 0.4551,
+        "conv5": 0.4593,
+        "conv4, individual": 0.4617,
+        "conv4, group, atlas by atlas": 0.4628,
+    }.items():
+        assert round(means[name], 4) == listed
+    assert round(means["leaderboard, median"], 3) == 0.604
+    assert round(means["leaderboard, best"], 3) == 0.832
 
 
 @pytest.mark.realdata
@@ -148,14 +161,10 @@ def test_the_table_task_by_task_is_that_of_another_program(
         assert n_baselines == summary["n_baseline"][task]
 
 
-@pytest.mark.slow
 @pytest.mark.realdata
-def test_every_listed_figure_is_reproduced(data_folder: Path, tmp_path: Path) -> None:
+def test_every_published_figure_is_reproduced(data_folder: Path, tmp_path: Path) -> None:
     document = run_hear(data_folder)
-    figures = document["details"]["figures"]
-    assert len(figures) == 308
-    assert [figure for figure in figures if figure["agrees"] == "no"] == []
-    assert document["notes"][0].endswith("listed so. The best published models, too.")
+    assert {row["agrees"] for row in document["rows"]} == {"yes"}
     write_result(tmp_path, "hear", document)
     results = Path(__file__).parents[2] / "benchmarks" / "published" / "results"
     found, committed = read_result(tmp_path, "hear"), read_result(results, "hear")

@@ -4,10 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.speed.cli import app
-from benchmarks.speed.machine import Machine
+from benchmarks.speed.noise_dataset import SUBJECT
 from benchmarks.speed.season import (
     RUN_TRS,
-    SUBJECT,
     Size,
     Use,
     known_uses,
@@ -17,6 +16,7 @@ from benchmarks.speed.season import (
     season_document,
     write_season,
 )
+from benchmarks.speed.turns import Machine
 from training.data.prepared import Prepared
 from training.data.splits import split_runs
 

@@ -22,7 +22,14 @@ NARROW, WIDE = 390, 1280  # pixels
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages, built from a copy of the checkout as `make docs` does, with every example run."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in ("benchmarks", "docs", "hear_brainsoundnet", "training", "setup.cfg"):
+    for name in (
+        "benchmarks",
+        "docs",
+        "hear_brainsoundnet",
+        "training",
+        "setup.cfg",
+        "pyproject.toml",
+    ):
         path = ROOT / name
         if path.is_dir():
             unwanted = shutil.ignore_patterns("__pycache__", "gallery")

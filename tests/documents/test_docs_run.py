@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -71,10 +72,28 @@ def test_the_python_blocks_of_a_page_run(
         exec(compile(block, f"{page}, Python block {number}", "exec"), names)
 
 
-def test_the_sizes_that_start_names_are_those_of_the_default() -> None:
-    from hear_brainsoundnet import load_model
+def test_the_numbers_of_the_pages_are_those_of_the_code() -> None:
+    from hear_brainsoundnet import load_model, stage_geometry
+    from hear_brainsoundnet.level import SILENCE, WINDOW_S
+
+    def decibels(level: float) -> int:
+        return round(20 * math.log10(level))
 
     model = load_model()
-    text = " ".join((ROOT / "docs" / "start.md").read_text().split())
-    assert f"a scene has {model.scene_embedding_size:,} numbers" in text
-    assert f"a frame {model.timestamp_embedding_size}." in text
+    rate = model.card.sample_rate
+    start, embeddings = (
+        " ".join((ROOT / "docs" / page).read_text().split())
+        for page in ("start.md", "embeddings.md")
+    )
+    assert f"a scene has {model.scene_embedding_size:,} numbers" in start
+    assert f"a frame {model.timestamp_embedding_size}." in start
+    assert f"one level, {-decibels(model.level)} decibels below full scale" in embeddings
+    assert f"below {decibels(SILENCE)} decibels" in embeddings
+    assert WINDOW_S == 4
+    assert "the four seconds around each moment" in embeddings
+    stages = stage_geometry()
+    seen = stages["conv7"].receptive_field / rate
+    assert f"a frame of conv7 sees {seen:.1f} s" in embeddings
+    conv4 = stages["conv4"]
+    first = conv4.centre + conv4.frames_within(rate).start * conv4.hop
+    assert f"({1000 * first / rate:.0f} ms for conv4)" in embeddings

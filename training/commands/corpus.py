@@ -102,8 +102,7 @@ def mixtures(
 @app.command()
 def show(corpus: CorpusFolder) -> None:
     """Print the composition of a corpus: hours by source, kind and licence."""
-    from training.corpus.corpus import Corpus
-    from training.corpus.table import describe
+    from training.corpus.corpus import Corpus, describe
 
     typer.echo(describe(Corpus.open(corpus)))
 
@@ -118,8 +117,7 @@ def check(
 ) -> None:
     """Search a corpus for evaluation recordings; exit status 1 if there are any."""
     from training.corpus.corpus import Corpus
-    from training.corpus.hashes import write_hashes
-    from training.corpus.held_out import matches
+    from training.corpus.held_out import matches, write_hashes
 
     opened = Corpus.open(corpus)
     held_out = _held_out(against)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.sound_files import is_sound
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.corpus.decoding import Recording, decode
@@ -148,3 +149,33 @@ def _sounds(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
                     with tarfile.open(path) as archive:
                         archive.extractall(temporary, filter="data")
                 yield from _sounds(Path(temporary), name)
+
+
+HASHES = Path(__file__).with_name("debian.hashes")
+N_BYTES = 5  # of each SHA-256: among 3e8 pairs, a chance match has p = 1/4000
+
+# Sources that are original to this project.
+_SYNTHESISED = ("espeak-ng", "fluidsynth", "words", "mixtures")
+
+
+def write_hashes(corpus: Corpus, path: Path = HASHES) -> int:
+    """Write the hashes of a corpus; returns their number."""
+    rows = corpus.recordings[~corpus.recordings["source"].isin(_SYNTHESISED)]
+    values = {*rows["sha256"], *rows["samples_sha256"]}
+    beginnings = sorted({bytes.fromhex(value)[:N_BYTES] for value in values})
+    write_atomically(path, b"".join(beginnings))
+    return len(beginnings)
+
+
+def read_hashes(path: Path = HASHES) -> frozenset[bytes]:
+    """The truncated hashes, `N_BYTES` each.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated.
+    """
+    content = path.read_bytes()
+    if not content or len(content) % N_BYTES:
+        raise ValueError(f"{path} is damaged: {len(content)} bytes are not a multiple of {N_BYTES}")
+    return frozenset(content[at : at + N_BYTES] for at in range(0, len(content), N_BYTES))

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from training.corpus.fetch import fetch, find_package, unpack
+from training.corpus.packages import passages_of, read_texts
 from training.corpus.programs import run_program, write_once
 from training.corpus.source import AudioFile, Source
-from training.corpus.texts import passages_of, read_texts
 
 N_RECORDINGS = 2_000  # of some seven seconds each
 SEED = 0

@@ -32,7 +32,7 @@ from training.statistics import (
     permutations_needed,
     smallest_wilcoxon_p,
 )
-from training.statistics.corrections import harmonic
+from training.statistics.p_values import harmonic
 from training.statistics.pooling import mean_over_runs
 
 logger = logging.getLogger(__name__)

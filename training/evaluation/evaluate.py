@@ -14,7 +14,15 @@ from pathlib import Path
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.prepared import Prepared, Run, targets_image
-from training.evaluation.ceilings import ceilings_of, describe, refuse_missing_repeats
+from training.evaluation.ceilings import (
+    all_listeners,
+    ceilings_of,
+    describe_ceilings,
+    describe_inter_subject,
+    inter_subject_of,
+    refuse_listeners_alone,
+    refuse_missing_repeats,
+)
 from training.evaluation.folders import (
     IMAGE_FILE,
     MODELS_FOLDER,
@@ -23,12 +31,6 @@ from training.evaluation.folders import (
     write_info,
     write_table,
 )
-from training.evaluation.inter_subject import (
-    all_listeners,
-    inter_subject_of,
-    refuse_listeners_alone,
-)
-from training.evaluation.inter_subject import describe as describe_inter_subject
 from training.evaluation.measured import Measured
 from training.evaluation.models import Model, load_model, model_names, untrained_like
 from training.evaluation.notes import Notes
@@ -150,7 +152,7 @@ def evaluate(
         correction=settings.correction,
         level=settings.level,
         interval=_interval_in_words(settings, prepared),
-        ceiling=describe(scored, settings),
+        ceiling=describe_ceilings(scored, settings),
         inter_subject=describe_inter_subject(listeners, settings),
         excluded=(*selection.excluded, *notes.excluded()),
         notes=notes.sentences(),

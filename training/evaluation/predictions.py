@@ -8,19 +8,24 @@ them).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.files import writing
 from training.data.prepared import Prepared, Run
-from training.evaluation.h5_writing import writing_h5
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
 from training.fitting.predicting import Predictor, compared_together
 from training.fitting.windows import WindowLoader, consecutive_windows
 from training.progress import bar
+
+if TYPE_CHECKING:
+    import h5py
 
 Table = NDArray[np.float32]  # (n_trs, n_targets)
 
@@ -130,3 +135,60 @@ def _answer(model: Model, subject: str, features: Table, device: torch.device) -
     head = model.encoder.read_out.head_for(subject)
     predicted = model.encoder.respond(torch.from_numpy(features).to(device), head)
     return np.asarray(predicted.float().cpu().numpy())
+
+
+@contextmanager
+def writing_h5(path: Path) -> Iterator[h5py.File]:
+    """A new HDF5 file, renamed to its final name at the end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the old file stays.
+    """
+    import h5py
+
+    with writing(path) as temporary, temporary.open("w+b", buffering=0) as raw:
+        file = _UntilFull(raw)
+        try:
+            with h5py.File(file, "w") as h5:
+                yield h5
+        except (OSError, RuntimeError):
+            if file.error is not None:
+                raise file.error from None
+            raise
+
+
+class _UntilFull:
+    """A file that drops all writes after the first failure.
+
+    HDF5 cannot close a file whose last blocks cannot be written: it reports errors again at exit
+    and may crash. The first failure is kept and raised.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, block: Any) -> int:
+        if self.error is None:
+            try:
+                written = memoryview(block).cast("B")
+                while written:
+                    written = written[self._file.write(written) :]
+            except OSError as error:
+                self.error = error
+                raise
+        return len(block)
+
+    def truncate(self, size: int | None = None) -> int:
+        if self.error is None:
+            try:
+                return int(self._file.truncate(size))
+            except OSError as error:
+                self.error = error
+                raise
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

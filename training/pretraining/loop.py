@@ -21,13 +21,11 @@ from training.corpus.corpus import Corpus
 from training.pretraining.batches import Batches
 from training.pretraining.blocked_training import freeze_lower, training_stages
 from training.pretraining.checkpoint import rehearse
-from training.pretraining.curves import draw_losses
 from training.pretraining.objectives import Objectives
 from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
-from training.pretraining.roles import Role
-from training.pretraining.run import LossRow, PretrainFolder, PretrainState
+from training.pretraining.run import LossRow, PretrainFolder, PretrainState, draw_losses
 from training.pretraining.start import Start, find_start
-from training.pretraining.teachers import Teachers
+from training.pretraining.teachers import Role, Teachers
 from training.pretraining.word_objective import WordObjective
 from training.pretraining.words import Words
 from training.processes import join_processes

@@ -18,8 +18,8 @@ from hear_brainsoundnet.soundnet import LAYERS
 from training.pretraining.pooling import pooled
 from training.pretraining.recipe import ObjectiveSettings
 from training.pretraining.relations import misalignment, side_by_side, standardised
-from training.pretraining.roles import Role
 from training.pretraining.targets import HOP, Targets
+from training.pretraining.teachers import Role
 from training.pretraining.word_objective import WordObjective
 from training.pretraining.words import Words
 

@@ -6,6 +6,7 @@ The network's input is augmented; the teachers' embeddings are of the original r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +17,19 @@ from torch import Tensor, nn
 from training.corpus.corpus import Corpus
 from training.pretraining.crops import Crops
 from training.pretraining.recipe import TeacherSettings
-from training.pretraining.roles import Role
 from training.pretraining.targets import LARGEST
 from training.teachers.identity import TeacherIdentity
 from training.teachers.table import TeacherTable
+
+
+@dataclass(frozen=True)
+class Role:
+    """A target: its size, its weight, and the stages it is predicted from."""
+
+    name: str
+    size: int
+    weight: float
+    stages: tuple[str, ...]
 
 
 class Teachers(nn.Module):

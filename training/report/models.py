@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.folders import ModelInfo
-from training.evaluation.matrix import matrix as mean_scores
+from training.evaluation.target_scores import ALL
 from training.fitting.recipe import TRAIN_FROM
 from training.report import elements
 from training.report.elements import number
@@ -15,9 +15,20 @@ from training.report.estimates import Estimate, estimate
 from training.report.evaluated import Evaluation, is_control
 from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
 from training.report.results import Results
+from training.statistics import ScoreName
 
 RANDOM = "random"  # a recipe's `start` for random weights
 MOST_NUMBERS = 10  # columns of the matrix with space for numbers
+
+
+def mean_scores(targets: Any, score: ScoreName = "r") -> Any:
+    """Mean score over targets of each model on each subject, a pandas table models x subjects.
+
+    Both in the order of the table of an evaluation's targets; NaN if a model was not scored.
+    """
+    table = targets[targets["subject"] != ALL]
+    means = table.pivot_table(index="model", columns="subject", values=score, aggfunc="mean")
+    return means.reindex(index=table["model"].unique(), columns=table["subject"].unique())
 
 
 def matrix(results: Results) -> str:

@@ -27,13 +27,6 @@ A significant prediction means that its timing fits, not why. Whether the loudne
 an untrained network predicts as well is a question for a comparison of models (``compare_runs``).
 """
 
-from training.statistics.corrections import (
-    Correction,
-    benjamini_hochberg,
-    benjamini_yekutieli,
-    family_wise,
-)
-from training.statistics.enough_permutations import check_permutations, permutations_needed
 from training.statistics.inter_subject import inter_subject_correlation
 from training.statistics.intervals import Interval, bootstrap_interval
 from training.statistics.moments import Runs, ScoreName
@@ -43,10 +36,20 @@ from training.statistics.noise_ceiling import (
     repeats_ceiling,
     spearman_brown,
 )
-from training.statistics.nulls import BLOCK_TRS, MIN_SHIFT, Null, NullScores, null_scores
-from training.statistics.p_values import p_values, smallest_p
+from training.statistics.nulls import NullScores, null_scores
+from training.statistics.p_values import (
+    Correction,
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    check_permutations,
+    family_wise,
+    p_values,
+    permutations_needed,
+    smallest_p,
+)
 from training.statistics.paired import PairedComparison, compare_runs, smallest_wilcoxon_p
 from training.statistics.pooling import Pooling, pool, pooled_scores
+from training.statistics.surrogates import BLOCK_TRS, MIN_SHIFT, Null
 
 __all__ = [
     "BLOCK_TRS",

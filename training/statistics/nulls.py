@@ -7,16 +7,11 @@ maximum over targets has the right distribution (family-wise correction).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.statistics.block_permutation import BlockPermutation
-from training.statistics.circular_shift import CircularShift
 from training.statistics.moments import (
     Moments,
     Runs,
@@ -25,7 +20,6 @@ from training.statistics.moments import (
     check_runs,
     concatenate,
 )
-from training.statistics.phase_randomisation import PhaseRandomisation
 from training.statistics.pooling import (
     Pooling,
     check_choice,
@@ -33,34 +27,16 @@ from training.statistics.pooling import (
     pooled_scores,
     to_pooled_scale,
 )
-from training.statistics.shuffle import Shuffle
+from training.statistics.surrogates import (
+    BLOCK_TRS,
+    MIN_SHIFT,
+    Null,
+    count_possible,
+    draw_surrogates,
+    surrogates_of,
+)
 
-Null = Literal["circular_shift", "block_permutation", "phase_randomised", "shuffle"]
-
-MIN_SHIFT = 1  # TRs; larger values are not calibrated, see circular_shift.py
-BLOCK_TRS = 40  # TRs; a minute
 TARGETS_AT_ONCE = 512  # bounds the memory of one run's surrogates
-
-
-class Surrogates(Protocol):
-    """A method of making surrogates of one run's prediction."""
-
-    def n_possible(self, n_trs: int) -> float:
-        """Number of distinct surrogates; ValueError if the run is too short for any."""
-
-    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[Any]:
-        """The random part of `n_draws` surrogates, ``(n_draws, ...)``."""
-
-    def surrogate(self, predicted: NDArray[np.float64], draw: Any) -> NDArray[np.float64]:
-        """Reference implementation: one surrogate, ``(n_trs, n_targets)``."""
-
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[Any],
-    ) -> NDArray[np.float64]:
-        """Fast implementation: sums of measured times surrogate, ``(n_draws, n_targets)``."""
 
 
 @dataclass(frozen=True)
@@ -170,86 +146,3 @@ def null_scores(
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         pooled = from_pooled_scale(mean, pooling)
     return NullScores(pooled_scores(runs, score, pooling), pooled, n_possible)
-
-
-def surrogates_of(
-    null: Null, *, min_shift: int = MIN_SHIFT, block_trs: int = BLOCK_TRS
-) -> Surrogates:
-    """The surrogates of a null by its name.
-
-    Raises
-    ------
-    ValueError
-        If there is no such null.
-    """
-    match null:
-        case "circular_shift":
-            return CircularShift(min_shift)
-        case "block_permutation":
-            return BlockPermutation(block_trs)
-        case "phase_randomised":
-            return PhaseRandomisation()
-        case "shuffle":
-            return Shuffle()
-    raise ValueError(f"expected a null of {', '.join(get_args(Null))}, got {null!r}")
-
-
-def count_possible(surrogates: Surrogates, lengths: Sequence[int], same_draw: bool) -> float:
-    """Number of distinct surrogates of all runs together; inf beyond the range of a float.
-
-    Raises
-    ------
-    ValueError
-        If a run is too short, or one draw is requested for runs of different lengths.
-    """
-    if same_draw and len(set(lengths)) > 1:
-        raise ValueError(
-            "one draw for all runs needs runs of equal length, got lengths of "
-            f"{', '.join(map(str, sorted(set(lengths))))} TRs; cut them, or draw for each run"
-        )
-    of_runs = [surrogates.n_possible(n_trs) for n_trs in (lengths[:1] if same_draw else lengths)]
-    if math.inf in of_runs or sum(math.log10(n) for n in of_runs) > 300:
-        return math.inf
-    return math.prod(of_runs)
-
-
-def draw_surrogates(
-    surrogates: Surrogates,
-    lengths: Sequence[int],
-    n_permutations: int,
-    seed: int,
-    same_draw: bool = False,
-) -> Iterator[NDArray[Any]]:
-    """The draws of :func:`null_scores`, run by run, ``(n_permutations, ...)`` each or all shifts.
-
-    Raises
-    ------
-    ValueError
-        If there are too few distinct ones and they cannot be enumerated.
-    """
-    n_possible = count_possible(surrogates, lengths, same_draw)
-    if n_possible <= n_permutations:
-        if not isinstance(surrogates, CircularShift):
-            raise ValueError(
-                f"{type(surrogates).__name__} has only {n_possible} different surrogates of "
-                f"{len(lengths)} run(s) of {min(lengths)} to {max(lengths)} TRs, too few for "
-                f"{n_permutations} permutations; ask for fewer than that, take shorter blocks, or "
-                "the null 'circular_shift' or 'phase_randomised'"
-            )
-        yield from _all_shifts(surrogates, lengths, same_draw)
-        return
-    seeds = np.random.SeedSequence(seed).spawn(len(lengths))
-    for number, n_trs in enumerate(lengths):
-        generator = np.random.default_rng(seeds[0 if same_draw else number])
-        yield surrogates.draw(n_trs, n_permutations, generator)
-
-
-def _all_shifts(
-    surrogates: CircularShift, lengths: Sequence[int], same_draw: bool
-) -> list[NDArray[np.int64]]:
-    """Every combination of the runs' shifts once."""
-    shifts = [np.array(surrogates.shifts(n_trs)) for n_trs in lengths]
-    if same_draw:
-        return shifts
-    grids = np.meshgrid(*shifts, indexing="ij")
-    return [grid.ravel() for grid in grids]

@@ -7,9 +7,10 @@ resumes. ``table.json`` is written only when the table is complete.
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,7 +22,6 @@ from hear_brainsoundnet.files import sweep, write_atomically, writing
 from hear_brainsoundnet.lock import contents, one_job_per_folder
 from training.corpus.corpus import SAMPLE_RATE, Corpus, corpus_sha256
 from training.progress import bar
-from training.teachers.pieces import embed_recording
 from training.teachers.table import (
     BEGUN_FILE,
     COUNT_TYPE,
@@ -36,7 +36,7 @@ from training.teachers.table import (
     TeacherTable,
 )
 from training.teachers.table_info import TableInfo
-from training.teachers.teacher import Teacher
+from training.teachers.teacher import Frames, Teacher
 
 if TYPE_CHECKING:
     from training.teachers.earlier import EarlierTable
@@ -225,3 +225,39 @@ def _finish(out: Path, info: TableInfo, counts: NDArray[np.int64]) -> None:
     write_atomically(out / INFO_FILE, info.model_dump_json(indent=1).encode())
     for name in (COUNTS_FILE, BEGUN_FILE):
         (out / name).unlink(missing_ok=True)
+
+
+PIECE_SECONDS = 60.0
+MARGIN_SECONDS = 2.5  # more than half the receptive field of the included teachers
+
+
+def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterator[Frames]:
+    """Embeddings of a recording and their times in seconds, in chunks.
+
+    Raises
+    ------
+    ValueError
+        If the teacher fails; the message gives the number of the recording.
+    """
+    n_samples = int(corpus.recordings["n_samples"].iloc[recording])
+    margin_seconds = max(MARGIN_SECONDS, (teacher.scene_seconds or 0) / 2)
+    step, margin = (
+        math.ceil(seconds / teacher.hop) * teacher.hop
+        for seconds in (PIECE_SECONDS, margin_seconds)
+    )
+    duration = n_samples / SAMPLE_RATE
+    n_pieces = max(1, math.ceil((duration - margin) / step))
+    for i in range(n_pieces):
+        begin = i * step if i > 0 else -math.inf
+        end = (i + 1) * step if i + 1 < n_pieces else math.inf
+        first = round(max(0.0, begin - margin) * SAMPLE_RATE)
+        stop = round(min(duration, end + margin) * SAMPLE_RATE)
+        try:
+            frames, times = teacher.embed(corpus.samples(recording, first, stop - first))
+        except ValueError as error:
+            raise ValueError(f"recording {recording}, {duration:.1f} s long: {error}") from error
+        times = times + first / SAMPLE_RATE
+        # Half a sample of tolerance: times at a joint are sums with different rounding.
+        shift = 0.5 / SAMPLE_RATE
+        kept = (times >= begin - shift) & (times < end - shift)
+        yield frames[kept], np.asarray(times[kept])

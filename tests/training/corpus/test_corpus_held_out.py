@@ -19,8 +19,14 @@ from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.decoding import decode
 from training.corpus.fingerprints import FRAME, HOP, N_BITS, fingerprint
-from training.corpus.hashes import N_BYTES, read_hashes, write_hashes
-from training.corpus.held_out import FOLDERS, HeldOut, evaluation_folders
+from training.corpus.held_out import (
+    FOLDERS,
+    N_BYTES,
+    HeldOut,
+    evaluation_folders,
+    read_hashes,
+    write_hashes,
+)
 from training.corpus.source import folder_source
 
 RATE = 22_050

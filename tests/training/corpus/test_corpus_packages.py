@@ -13,8 +13,15 @@ import pytest
 import soundfile
 
 from training.corpus.fetch import Package, fetch, find_package, unpack, unzip
-from training.corpus.packages import PackageEntry, choose, package_source, read_catalogue
-from training.corpus.texts import TextEntry, passages_of, read_texts
+from training.corpus.packages import (
+    PackageEntry,
+    TextEntry,
+    choose,
+    package_source,
+    passages_of,
+    read_catalogue,
+    read_texts,
+)
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from training.corpus.music import (
     music_source,
     write_midi,
 )
+from training.corpus.packages import read_texts
 from training.corpus.programs import write_once
 from training.corpus.speech import draw_utterance, speech_source
-from training.corpus.texts import read_texts
 
 PASSAGES = {"de": ["ein Satz mit vielen Wörtern"] * 5, "fr-fr": ["un", "deux", "trois", "quatre"]}
 

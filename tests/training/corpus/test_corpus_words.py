@@ -14,12 +14,11 @@ import soundfile
 
 from training.corpus.build import build
 from training.corpus.corpus import TABLE_FILE, Corpus
-from training.corpus.espeak_library import Espeak
 from training.corpus.fetch import Package
 from training.corpus.programs import run_program
 from training.corpus.source import AudioFile, Source
 from training.corpus.speech import Utterance
-from training.corpus.word_clips import trimmed
+from training.corpus.word_clips import Espeak, trimmed
 from training.corpus.word_list import EVALUATED, LISTS, choose_words, is_evaluated, read_words
 from training.corpus.words import draw_speaker, words_source
 

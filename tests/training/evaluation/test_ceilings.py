@@ -4,8 +4,12 @@ from scipy.stats import pearsonr
 from small_dataset import write_prepared
 
 from training.data.prepared import Prepared, Run
-from training.evaluation.ceilings import ceilings_of, refuse_missing_repeats
-from training.evaluation.inter_subject import inter_subject_of, refuse_listeners_alone
+from training.evaluation.ceilings import (
+    ceilings_of,
+    inter_subject_of,
+    refuse_listeners_alone,
+    refuse_missing_repeats,
+)
 from training.evaluation.measured import Measured
 from training.evaluation.repeats import common_parts
 from training.evaluation.settings import EvaluationSettings

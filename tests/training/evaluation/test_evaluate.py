@@ -17,12 +17,12 @@ from training.data.prepared import Prepared
 from training.evaluation import evaluate as evaluate_module
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import EvaluationInfo, read_info, read_table
-from training.evaluation.matrix import matrix
 from training.evaluation.predictions import read_prediction
 from training.evaluation.settings import EvaluationSettings
 from training.fitting.assembly import assemble
 from training.fitting.run_folder import RunFolder
-from training.statistics.nulls import draw_surrogates, surrogates_of
+from training.report.models import mean_scores
+from training.statistics.surrogates import draw_surrogates, surrogates_of
 
 SUBJECTS = ("sub-01", "sub-02")
 
@@ -113,7 +113,7 @@ def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_listeners: Pat
 
 
 def test_a_model_predicts_its_own_subject_best(evaluation: Path):
-    table = matrix(read_table(evaluation, "targets"))
+    table = mean_scores(read_table(evaluation, "targets"))
     assert table.loc["one", "sub-01"] > table.loc["one", "sub-02"] + 0.1
     assert table.loc["two", "sub-02"] > table.loc["two", "sub-01"] + 0.1
 
@@ -125,8 +125,8 @@ def test_multi_subject_models_answer_with_the_head_of_the_subject(
     """On a frozen network its read-outs are those of two individual models."""
     both = fitted(two_listeners, tmp_path / "both", model="multi_subject")
     evaluate([both], tmp_path / "eval", settings=EvaluationSettings(n_permutations=0))
-    table = matrix(read_table(tmp_path / "eval", "targets"))
-    own = matrix(read_table(evaluation, "targets"))
+    table = mean_scores(read_table(tmp_path / "eval", "targets"))
+    own = mean_scores(read_table(evaluation, "targets"))
     assert table.loc["both", "sub-01"] == pytest.approx(own.loc["one", "sub-01"], abs=1e-4)
     assert table.loc["both", "sub-02"] == pytest.approx(own.loc["two", "sub-02"], abs=1e-4)
 
@@ -141,7 +141,7 @@ def test_untrained_models_have_the_shape_of_the_first_and_weights_of_their_seed(
     assert [model.start for model in info.models[1:]] == ["random, seed 5", "random, seed 6"]
     scores = read_table(tmp_path / "eval", "scores")
     assert scores.groupby("model")["run"].nunique().tolist() == [2, 2, 2]
-    own = matrix(read_table(tmp_path / "eval", "targets"))["sub-01"]
+    own = mean_scores(read_table(tmp_path / "eval", "targets"))["sub-01"]
     assert own["one"] > own["untrained-0"] + 0.1
     assert own["one"] > own["untrained-1"] + 0.1
     assert own["untrained-0"] != own["untrained-1"]

@@ -11,11 +11,11 @@ from training.data.prepared import Prepared, Run
 from training.data.splits import Split
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import read_table
-from training.evaluation.matrix import matrix
 from training.evaluation.settings import EvaluationSettings
 from training.fitting.assembly import assemble
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
+from training.report.models import mean_scores
 
 
 def run(name: str, stimulus: str = "", subject: str = "sub-01", n_trs: int = 20) -> Run:
@@ -128,6 +128,6 @@ def test_what_learns_well_learns_nothing_from_the_wrong_brain(tmp_path: Path):
         fit(FitRecipe.model_validate(recipe), runs[-1], progress=False)
     info = evaluate(runs, tmp_path / "eval", settings=EvaluationSettings(n_permutations=0))
     assert [model.control for model in info.models] == ["none", *2 * ["permuted_brain"]]
-    r = matrix(read_table(tmp_path / "eval", "targets"))["sub-01"]
+    r = mean_scores(read_table(tmp_path / "eval", "targets"))["sub-01"]
     assert r["fit-0"] > 0.6
     assert (r.iloc[1:].abs() < 0.35).all()

@@ -8,7 +8,7 @@ import pytest
 
 from training.scores import pearson_r, r2_score
 from training.statistics import null_scores, p_values
-from training.statistics.nulls import draw_surrogates, surrogates_of
+from training.statistics.surrogates import draw_surrogates, surrogates_of
 
 NULLS = ("circular_shift", "block_permutation", "phase_randomised", "shuffle")
 SCORES = {"r": pearson_r, "r2": r2_score}

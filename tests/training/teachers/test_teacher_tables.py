@@ -11,9 +11,8 @@ from ramp_corpus import SECONDS, SLOPE, ramp_corpus
 
 from training.cli import main
 from training.corpus.corpus import SAMPLE_RATE, Corpus
-from training.teachers import building, pieces
-from training.teachers.building import build_table
-from training.teachers.pieces import embed_recording
+from training.teachers import building
+from training.teachers.building import build_table, embed_recording
 from training.teachers.table import (
     COUNTS_FILE,
     FRAMES_FILE,
@@ -53,7 +52,7 @@ def test_embeddings_are_labelled_with_the_time_that_they_were_heard_at(
     scene_seconds: float | None,
 ) -> None:
     """The mean of a rising sound tells the time in its middle."""
-    monkeypatch.setattr(pieces, "PIECE_SECONDS", piece_seconds)
+    monkeypatch.setattr(building, "PIECE_SECONDS", piece_seconds)
     teacher = Teacher("mean_teacher", scene_seconds=scene_seconds)
     parts = list(embed_recording(teacher, corpus, LONG))
     assert (len(parts) > 1) == (piece_seconds < 60)

@@ -1,9 +1,9 @@
-"""Speed of embedding clips, against the earlier public recipe, from 48 kHz tensors.
+"""Speed of embedding clips, against the earlier public code, from 48 kHz tensors.
 
-Four contenders alternate on the same clips: the earlier recipe (:mod:`.earlier_embedding`), the
-plain network of this package, its fast implementation with the outputs of the earlier recipe
-(preset "paper"), and with the default preset. A product of large matrices is also timed in each
-round, so that the fraction of the machine's rate refers to the same period.
+Four contenders alternate on the same clips: the earlier code, the plain network of this package,
+its fast implementation with the same outputs (preset "paper"), and with the default preset. A
+product of large matrices, the fastest operation of a CPU, is timed in each round as well, so that
+the fraction of the machine's rate refers to the same period.
 """
 
 from __future__ import annotations
@@ -18,17 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.speed.earlier_embedding import EarlierEmbedding
-from benchmarks.speed.limits import (
-    MATRIX_SIZE,
-    MatrixProduct,
-    flop_of_product,
-    flop_per_second_of_audio,
-)
-from benchmarks.speed.machine import Machine
-from benchmarks.speed.turns import Comparison, take_turns
+from benchmarks.speed.earlier import EarlierEmbedding
+from benchmarks.speed.turns import Comparison, machine, take_turns
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import LAYERS
 
 RATE = 48_000  # Hz
 Kind = Literal["scene", "timestamps"]
@@ -39,6 +34,8 @@ BATCHES = (1, 16)
 AUDIO_PER_TURN = 60.0  # s; short clips are repeated up to this duration
 LONG = 10.0  # s; from here on the notes give the fraction of the matrix rate
 EQUAL = 1e-5  # of the range of the embeddings
+MATRIX_SIZE = 2048
+MATRIX_FLOP = 2 * MATRIX_SIZE**3
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,14 @@ class ClipSpeed:
 
     Attributes
     ----------
-    kind : str
-        {"scene", "timestamps"}.
+    kind : {"scene", "timestamps"}
     duration : float
         Of a clip, in seconds.
     n_clips, n_repeats : int
         Clips per batch; batches per turn.
     fast, default, reference : Comparison
-        Comparisons with the earlier recipe: fast implementation with the preset "paper", with the
-        default preset, and plain network with the preset "paper".
+        With the earlier code: fast implementation with the preset "paper", with the default
+        preset, and plain network with the preset "paper".
     matrix_seconds : tuple of float
         Times of the matrix product, in each round.
     difference : float
@@ -73,23 +69,17 @@ class ClipSpeed:
     matrix_seconds: tuple[float, ...]
     difference: float
 
-    @property
-    def audio_seconds(self) -> float:
-        """Seconds of audio per turn."""
-        return self.duration * self.n_clips * self.n_repeats
-
     def throughput(self, seconds: Sequence[float]) -> float:
         """Seconds of audio per second, median over rounds."""
-        return self.audio_seconds / median(seconds)
+        return self.duration * self.n_clips * self.n_repeats / median(seconds)
 
     @property
     def share(self) -> float:
         """Fraction of the measured matrix-product rate that the convolutions reach; median."""
-        flop = flop_per_second_of_audio(DEEPEST[self.kind]) * self.audio_seconds
-        return median(
-            (flop / mine) / (flop_of_product() / product)
-            for mine, product in zip(self.fast.seconds, self.matrix_seconds, strict=True)
-        )
+        audio = self.duration * self.n_clips * self.n_repeats
+        flop = flop_per_second_of_audio(DEEPEST[self.kind]) * audio
+        pairs = zip(self.fast.seconds, self.matrix_seconds, strict=True)
+        return median((flop / mine) / (MATRIX_FLOP / product) for mine, product in pairs)
 
     def row(self) -> dict[str, object]:
         """A row of the results page."""
@@ -107,9 +97,46 @@ class ClipSpeed:
         }
 
 
-def measure_clips(
-    kind: Kind, duration: float, n_clips: int, n_rounds: int = 5, seed: int = 0
-) -> ClipSpeed:
+def clips_document(n_rounds: int) -> dict[str, Any]:
+    """One row for each length, size of batch and kind of embedding."""
+    at_work = machine()
+    speeds = [
+        measure_clips(kind, duration, n_clips, n_rounds)
+        for kind in KINDS
+        for duration in DURATIONS
+        for n_clips in BATCHES
+    ]
+    times = [median(speed.fast.speedups) for speed in speeds]
+    rates = [MATRIX_FLOP / each for speed in speeds for each in speed.matrix_seconds]
+    share = min(speed.share for speed in speeds if speed.duration >= LONG)
+    return {
+        "title": "Embedding clips",
+        "command": f"python -m benchmarks speed embedding --rounds {n_rounds}",
+        "rows": [speed.row() for speed in speeds],
+        "notes": [
+            f"Geometric mean over all rows: {geometric_mean(times):.2f} times the earlier recipe, "
+            f"the smallest {min(times):.2f}; from {LONG:g} s on at least {share:.0%} of the "
+            "machine's rate of products.",
+            "Clips of noise from 48 kHz tensors in float32. Earlier: `earlier.py`. All took turns "
+            f"in one process on {torch.get_num_threads()} threads; medians over {n_rounds} rounds, "
+            "times faster in the same round. The other columns are seconds of audio per second: "
+            "the fast way, the earlier recipe, the plain network of this package (these three give "
+            'the same: preset "paper"), and the fast way with the default preset, which also takes '
+            "spreads over time.",
+            f"A product of {MATRIX_SIZE} x {MATRIX_SIZE} matrices took its turn in every round: "
+            f"{median(rates) / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to "
+            f"{max(rates) / 1e9:.0f}). The share counts the convolutions alone, "
+            f"{flop_per_second_of_audio('conv7') / 1e6:.0f} MFLOP per second of audio up to conv7, "
+            f"{flop_per_second_of_audio('conv4') / 1e6:.0f} up to conv4, and not resampling.",
+            "Difference: largest one between the fast way and the plain network, as a share of the "
+            f"range of the embeddings, of both presets; a run with more than {EQUAL} fails.",
+            at_work.note(),
+        ],
+        "details": {"machine": asdict(at_work), "speeds": [asdict(speed) for speed in speeds]},
+    }
+
+
+def measure_clips(kind: Kind, duration: float, n_clips: int, n_rounds: int = 5) -> ClipSpeed:
     """Time the contenders in turn on clips of noise, and compare their output.
 
     Raises
@@ -126,15 +153,12 @@ def measure_clips(
         "reference": EmbeddingModel(checkpoint, sample_rate=RATE, preset="paper", reference=True),
     }
     plain_default = EmbeddingModel(checkpoint, sample_rate=RATE, reference=True)
-    audio = noise(n_clips, duration, seed)
+    audio = noise(n_clips, duration, seed=0)
     with torch.no_grad():
+        embedded = {name: embed(model, audio, kind) for name, model in models.items()}
         difference = max(
-            relative_difference(
-                embed(models["fast"], audio, kind), embed(models["reference"], audio, kind)
-            ),
-            relative_difference(
-                embed(models["default"], audio, kind), embed(plain_default, audio, kind)
-            ),
+            relative_difference(embedded["fast"], embedded["reference"]),
+            relative_difference(embedded["default"], embed(plain_default, audio, kind)),
         )
     if not difference <= EQUAL:
         raise ValueError(
@@ -143,21 +167,23 @@ def measure_clips(
         )
     n_repeats = math.ceil(AUDIO_PER_TURN / (n_clips * duration))
 
-    def again(work: Callable[[], object]) -> Callable[[], None]:
-        def repeated() -> None:
-            with torch.no_grad():
-                for _ in range(n_repeats):
-                    work()
-
-        return repeated
+    @torch.no_grad()
+    def again(work: Callable[[], object]) -> None:
+        for _ in range(n_repeats):
+            work()
 
     contenders: dict[str, Callable[[], object]] = {
-        name: again(lambda model=model: embed(model, audio, kind))  # type: ignore[misc]
+        name: lambda model=model: again(lambda: embed(model, audio, kind))  # type: ignore[misc]
         for name, model in models.items()
     }
-    product = MatrixProduct()
-    plain = again(lambda: earlier.embed(audio, RATE, kind))
-    compared = take_turns(plain, {**contenders, "product": product}, n_rounds)
+    left, right = torch.rand(
+        2, MATRIX_SIZE, MATRIX_SIZE, generator=torch.Generator().manual_seed(0)
+    )
+    compared = take_turns(
+        lambda: again(lambda: earlier.embed(audio, RATE, kind)),
+        {**contenders, "product": lambda: left @ right},
+        n_rounds,
+    )
     seconds = compared.pop("product").seconds
     return ClipSpeed(
         kind,
@@ -170,38 +196,26 @@ def measure_clips(
     )
 
 
-def embedding_document(
-    speeds: Sequence[ClipSpeed], n_threads: int, command: str, machine: Machine
-) -> dict[str, Any]:
-    """One row for each length, size of batch and kind of embedding."""
-    times = [speed.fast.speedup for speed in speeds]
-    rates = [flop_of_product() / each for speed in speeds for each in speed.matrix_seconds]
-    long = [speed.share for speed in speeds if speed.duration >= LONG]
-    share = f"; from {LONG:g} s on at least {min(long):.0%} of the machine's rate of products"
-    return {
-        "title": "Embedding clips",
-        "command": command,
-        "rows": [speed.row() for speed in speeds],
-        "notes": [
-            f"Geometric mean over all rows: {geometric_mean(times):.2f} times the earlier recipe, "
-            f"the smallest {min(times):.2f}{share if long else ''}.",
-            "Clips of noise from 48 kHz tensors in float32. Earlier: `earlier_embedding.py`. All "
-            f"took turns in one process on {n_threads} threads; medians over "
-            f"{len(speeds[0].fast.seconds)} rounds, times faster in the same round. The other "
-            "columns are seconds of audio per second: the fast way, the earlier recipe, the plain "
-            'network of this package (these three give the same: preset "paper"), and the fast '
-            "way with the default preset, which also takes spreads over time.",
-            f"A product of {MATRIX_SIZE} x {MATRIX_SIZE} matrices took its turn in every round: "
-            f"{median(rates) / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to "
-            f"{max(rates) / 1e9:.0f}). The share counts the convolutions alone, "
-            f"{flop_per_second_of_audio('conv7') / 1e6:.0f} MFLOP per second of audio up to conv7, "
-            f"{flop_per_second_of_audio('conv4') / 1e6:.0f} up to conv4, and not resampling.",
-            "Difference: largest one between the fast way and the plain network, as a share of the "
-            f"range of the embeddings, of both presets; a run with more than {EQUAL} fails.",
-            f"Machine: {machine.note()}.",
-        ],
-        "details": {"machine": asdict(machine), "speeds": [asdict(speed) for speed in speeds]},
-    }
+def flop_per_second_of_audio(deepest: str, sample_rate: int = 22_050) -> float:
+    """Floating-point operations of SoundNet's convolutions up to a stage per second of audio.
+
+    An output value takes ``kernel * in_channels`` products and as many sums; a stage yields
+    ``sample_rate / hop`` frames of `channels` values per second. Resampling, normalisation and
+    pooling are not counted.
+
+    Examples
+    --------
+    >>> round(flop_per_second_of_audio("conv7") / 1e6)
+    58
+    """
+    stages, flop, in_channels = stage_geometry(LAYERS), 0.0, 1
+    for layer in LAYERS:
+        per_number = 2 * layer.kernel * in_channels
+        flop += per_number * layer.channels * sample_rate / stages[layer.name].hop
+        in_channels = layer.channels
+        if layer.name == deepest:
+            return flop
+    raise ValueError(f"expected one of {', '.join(e.name for e in LAYERS)}, got {deepest!r}")
 
 
 def noise(n_clips: int, duration: float, seed: int) -> Tensor:
