@@ -63,7 +63,7 @@ QUICK := -m "not slow and not timing and not package_index"
 NUMERIC := $(QUICK) $(patsubst %,tests/test_%.py,clicks embedding encoder fast geometry level \
   module_contract pooling prediction recognition resampling soundnet streaming together untrained) \
   tests/conversion/test_original_weights.py tests/conversion/test_brain_aligned.py \
-  tests/training/fitting/test_windows.py tests/training/fitting/test_gram_ridge.py tests/training/fitting/test_ridge_start.py
+  tests/training/fitting/test_windows.py tests/training/fitting/test_gram_ridge.py
 test-numeric: $(VENV)/.with-tests
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 	  $(THREADS) $(PYTEST) $(NUMERIC)

@@ -19,10 +19,16 @@ N_SHOWN = 5
 
 
 class Findings:
-    """Collector of findings; those added together are logged in short, one line per kind."""
+    """Collector of findings; those added together are logged in short, one line per kind.
 
-    def __init__(self) -> None:
-        self._all: list[str] = []
+    Parameters
+    ----------
+    known : iterable of str
+        Findings that were logged before.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._all = list(known)
 
     def extend(self, findings: Iterable[str]) -> None:
         """Add findings."""

@@ -18,8 +18,10 @@ from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import Heard
 from training.evaluation.measured import columns_of
 from training.fitting.assembly import build_encoder, load_start
+from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
 from training.fitting.run_folder import OUTCOME_FILE, RunFolder
+from training.fitting.windows import WindowLoader
 from training.recipe_folder import CONFIG_FILE
 
 METRICS_FILE = "metrics.csv"
@@ -59,6 +61,11 @@ class Model:
     @property
     def name(self) -> str:
         return self.info.name
+
+    def predictor(self, prepared: Prepared) -> Predictor:
+        """The encoder with the data of a dataset, all its targets."""
+        loader = WindowLoader(prepared, self.encoder.read_out, self.encoder.stage, self.input_scale)
+        return Predictor(self.encoder, loader, self.window_trs)
 
 
 def load_model(run: str | Path, name: str) -> Model:

@@ -20,8 +20,8 @@ from hear_brainsoundnet.files import writing
 from training.data.prepared import Prepared, Run
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
-from training.fitting.predicting import Predictor, compared_together
-from training.fitting.windows import WindowLoader, consecutive_windows
+from training.fitting.predicting import compared_together
+from training.fitting.windows import consecutive_windows
 from training.progress import bar
 
 if TYPE_CHECKING:
@@ -94,16 +94,12 @@ def predictions_of(
     :func:`training.evaluation.compared_together`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    encoder = model.encoder.to(device)
-
-    def features(some: Sequence[Run]) -> list[Table]:
-        loader = WindowLoader(prepared, encoder.read_out, encoder.stage, model.input_scale)
-        return Predictor(encoder, loader, model.window_trs).features_of_runs(some)
-
+    model.encoder.to(device)
+    predictor = model.predictor(prepared)
     every = [run for of_subject in runs.values() for run in of_subject]
     if every and every[0].tr == 0:
         heard = {run.stimulus: run for run in every}
-        tables = dict(zip(heard, features(list(heard.values())), strict=True))
+        tables = dict(zip(heard, predictor.features_of_runs(list(heard.values())), strict=True))
         for subject, name, together in compared_together(every):
             table = np.stack([tables[run.stimulus] for run in together])
             yield subject, name, _answer(model, subject, table, device)[:, 0]
@@ -112,7 +108,7 @@ def predictions_of(
     for run in every:
         alike.setdefault((run.stimulus, run.start, run.n_trs), []).append(run)
     for listeners in alike.values():
-        (table,) = features(listeners[:1])
+        (table,) = predictor.features_of_runs(listeners[:1])
         for run in listeners:
             yield run.subject, run.name, _predicted(model, run, table, device)
 

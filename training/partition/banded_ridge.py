@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,40 +65,13 @@ def fit_and_predict(
     responses: Columns,
     others: Mapping[str, Columns],
     folds: Folds,
-    *,
-    strengths: NDArray[np.floating] = STRENGTHS,
-    n_random: int = N_MIXTURES,
-    seed: int = 0,
-    form: str = "auto",
+    **options: Any,
 ) -> NDArray[np.float64]:
-    """Fit to training rows and predict others from all spaces; see :class:`BandedRidge`.
+    """Fit to training rows and predict others from all spaces, ``(n_other_rows, n_targets)``.
 
-    Parameters
-    ----------
-    others : mapping
-        For each space ``(n_other_rows, n_columns)``, rows to predict.
-
-    Returns
-    -------
-    ndarray
-        ``(n_other_rows, n_targets)``.
-
-    Raises
-    ------
-    ValueError
-        If there are no feature spaces.
+    Parameters and errors are those of :class:`BandedRidge`.
     """
-    ridge = BandedRidge(
-        training,
-        responses,
-        others,
-        folds,
-        strengths=strengths,
-        n_random=n_random,
-        seed=seed,
-        form=form,
-    )
-    return ridge.predict(tuple(training))
+    return BandedRidge(training, responses, others, folds, **options).predict(tuple(training))
 
 
 class BandedRidge:

@@ -17,9 +17,9 @@ from training.evaluation.folders import (
 )
 from training.evaluation.measured import columns_of
 from training.evaluation.out_folder import begin_folder
-from training.partition.fitted_model import FittedModel
 from training.partition.one_subject import (
     MODEL,
+    FittedModel,
     SoundFeatures,
     SubjectPartition,
     partition_subject,

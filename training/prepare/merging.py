@@ -16,12 +16,11 @@ from pydantic import JsonValue
 from hear_brainsoundnet.files import writing
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.dataset_info import DatasetInfo, FileState, SourceFile
-from training.data.findings import grouped
+from training.data.findings import Findings
 from training.data.prepared import Prepared
 from training.data.prepared_files import AGAIN, TARGETS_IMAGE, files_of, state_of
-from training.data.prepared_writer import SUMMARY_FILE, Claim, UnfinishedDataset, remove_others
-from training.prepare.summary import write_summary
-from training.prepare.synchrony import align_dataset, out_of_step, out_of_step_findings
+from training.data.prepared_writer import Claim, remove_others
+from training.prepare.preparation import finish_dataset
 
 logger = logging.getLogger(__name__)
 
@@ -98,16 +97,8 @@ def merge_datasets(
         recipe={"merged": _recipes(datasets)},
         versions=_versions(datasets),
     )
-    dataset = UnfinishedDataset(out, info, runs)
-    alignments = align_dataset(dataset, progress=progress)
-    doubtful = out_of_step(alignments)
-    findings = [text for each in datasets for text in each.info.findings]
-    findings = grouped([*findings, *out_of_step_findings(doubtful)])
-    info = info.model_copy(update={"findings": tuple(findings), "out_of_step": doubtful})
-    dataset = UnfinishedDataset(out, info, runs)
-    write_summary(dataset, out / SUMMARY_FILE, None, alignments, progress=progress)
-    claim.finish(info)
-    return Prepared(out)
+    findings = Findings(text for each in datasets for text in each.info.findings)
+    return finish_dataset(claim, info, runs, findings, None, progress=progress)
 
 
 def _refuse_others(one: Prepared, other: Prepared) -> None:

@@ -33,7 +33,7 @@ from training.prepare.collection_checks import check_collection, leave_out
 from training.prepare.prepared_sounds import check_announced_extents, extents, prepare_sounds
 from training.prepare.run_checks import RunRules, check_extents
 from training.prepare.run_preparation import RunPreparation, missing_targets
-from training.prepare.summary import write_summary
+from training.prepare.summary import Motion, write_summary
 from training.prepare.synchrony import align_dataset, out_of_step, out_of_step_findings
 from training.progress import bar
 from training.sources.cneuromod import CneuromodSource
@@ -171,14 +171,40 @@ def prepare_collection(
     )
     write_targets_image(out, collection.targets.image)
     motion = {(each.subject, each.run): each.motion for each in collection.recordings}
-    alignments = align_dataset(UnfinishedDataset(out, info, runs), progress=progress)
+    return finish_dataset(claim, info, runs, findings, motion, progress=progress)
+
+
+def finish_dataset(
+    claim: Claim,
+    info: DatasetInfo,
+    runs: list[Run],
+    findings: Findings,
+    motion: Motion | None,
+    *,
+    progress: bool,
+) -> Prepared:
+    """Last step of a dataset whose files are all there: synchrony, summary, ``dataset.json``.
+
+    Parameters
+    ----------
+    claim : Claim
+        The folder.
+    info, runs, findings
+        Of the dataset; the findings of its synchrony are added.
+    motion : mapping or None
+        Head motion of each run, for the summary.
+    progress : bool
+        Whether to show progress bars.
+    """
+    dataset = UnfinishedDataset(claim.out, info, runs)
+    alignments = align_dataset(dataset, progress=progress)
     doubtful = out_of_step(alignments)
     findings.extend(out_of_step_findings(doubtful))
     info = info.model_copy(update={"findings": findings.grouped(), "out_of_step": doubtful})
-    dataset = UnfinishedDataset(out, info, runs)
-    write_summary(dataset, out / SUMMARY_FILE, motion, alignments, progress=progress)
+    dataset = UnfinishedDataset(claim.out, info, runs)
+    write_summary(dataset, claim.out / SUMMARY_FILE, motion, alignments, progress=progress)
     claim.finish(info)
-    return Prepared(out)
+    return Prepared(claim.out)
 
 
 def package_versions() -> dict[str, str]:

@@ -27,12 +27,12 @@ A significant prediction means that its timing fits, not why. Whether the loudne
 an untrained network predicts as well is a question for a comparison of models (``compare_runs``).
 """
 
-from training.statistics.inter_subject import inter_subject_correlation
 from training.statistics.intervals import Interval, bootstrap_interval
 from training.statistics.moments import Runs, ScoreName
 from training.statistics.noise_ceiling import (
     Ceiling,
     fraction_of_ceiling,
+    inter_subject_correlation,
     repeats_ceiling,
     spearman_brown,
 )

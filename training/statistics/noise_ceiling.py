@@ -9,6 +9,12 @@ Even a perfect model, which predicts `s`, has
 
 with ``rho_n = n rho / (1 + (n - 1) rho)`` (Spearman 1910; Brown 1910). A model depends only on the
 stimulus, so reproducible noise (such as moving at the same scene) counts towards the ceiling.
+
+The correlation of each subject with the mean of the others is no noise ceiling. Write the responses
+of two subjects to one stimulus as ``s + e1`` and ``s + e2`` with equal noise: they correlate by
+`rho`, while a perfect model of `s` reaches ``sqrt(rho)`` with either, .62 where they correlate by
+.38. The mean of more subjects approaches that without reaching it, and a model fitted to one
+subject may also predict responses specific to that subject.
 """
 
 from __future__ import annotations
@@ -197,3 +203,46 @@ def _split_half(runs: Values, n_splits: int, seed: int) -> Values:
         pearson_r(runs[one].mean(axis=0), runs[other].mean(axis=0)) for one, other in splits
     ]
     return spearman_brown(mean_over_runs(np.stack(of_halves)), 1 / half)
+
+
+def inter_subject_correlation(subjects: NDArray[np.floating]) -> Values:
+    """r of each subject with the mean of the others, ``(n_subjects, n_targets)``.
+
+    Leave-one-out inter-subject correlation (Nastase et al. 2019); Nili et al. (2014) call it the
+    lower bound of the noise ceiling.
+
+    Parameters
+    ----------
+    subjects : ndarray
+        Responses to the same stimulus, ``(n_subjects, n_trs, n_targets)``, z-scored per subject and
+        target if their scales differ; a column with NaN is a target missing in the subject.
+
+    Raises
+    ------
+    ValueError
+        If there is only one subject.
+
+    Examples
+    --------
+    >>> one = np.array([[0.0], [1.0], [2.0]])
+    >>> inter_subject_correlation(np.stack([one, one, -one]))[:, 0]
+    array([ 0.,  0., -1.])
+    """
+    responses = np.asarray(subjects, dtype=np.float64)
+    if responses.ndim != 3 or len(responses) < 2:
+        raise ValueError(
+            "an inter-subject correlation needs responses (n_subjects, n_trs, n_targets) of at "
+            f"least two subjects to the same stimulus, got {responses.shape}"
+        )
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(responses).all(axis=1, keepdims=True))
+    total = np.where(known, responses, 0.0).sum(axis=0)
+    count = known.sum(axis=0)
+    found = []
+    for own, is_known in zip(responses, known, strict=True):
+        n_others = count - is_known
+        with np.errstate(invalid="ignore", divide="ignore"):
+            others = np.where(
+                n_others > 0, (total - np.where(is_known, own, 0.0)) / n_others, np.nan
+            )
+        found.append(pearson_r(own, others))
+    return np.stack(found)

@@ -15,7 +15,9 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from small_dataset import change_dataset
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.named import load_checkpoint
@@ -24,8 +26,10 @@ from training.data.prepared import Prepared
 from training.fitting.assembly import Parts, assemble
 from training.fitting.export import export
 from training.fitting.fit import fit
+from training.fitting.monitoring import draw_curves
 from training.fitting.recipe import FitRecipe
 from training.fitting.run_folder import OUTCOME_FILE, Epoch, RunFolder, State
+from training.processes import join_processes, processes_wanted
 
 SMALL = {
     "start": "untrained",
@@ -183,11 +187,8 @@ def test_baseline_changes_nothing_but_the_read_out(two_listeners: Path, tmp_path
         assert torch.equal(tensor, state.model[f"soundnet.{name}"]), name
 
 
-def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(
-    two_listeners: Path, tmp_path: Path
-):
-    fitted(two_listeners, tmp_path / "run", train_from="none", optimiser={"max_epochs": 0})
-    with (tmp_path / "run" / "scores.csv").open() as file:
+def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(fits: dict[str, Path]):
+    with (fits["one"] / "scores.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["side"] == "test"]
     heard = np.mean([float(row["r"]) for row in rows if row["target_id"] != "4"])
     deaf = np.mean([float(row["r"]) for row in rows if row["target_id"] == "4"])
@@ -227,13 +228,11 @@ def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
     optimiser = {"max_epochs": 12, "plateau_patience": 1, "patience": 12}
     optimiser["read_out_learning_rate"] = 0.3
     state = fitted(two_listeners, tmp_path / "run", train_from="none", optimiser=optimiser)
-    rate, best, waited, expected = 0.3, np.inf, 0, []
+    other = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    schedule, expected = ReduceLROnPlateau(other, factor=0.1, patience=1), []
     for row in state.history[1:]:
-        expected.append(rate)
-        waited = 0 if row.validation_loss < best * (1 - 1e-4) else waited + 1
-        best = min(best, row.validation_loss) if waited == 0 else best
-        if waited > 1:
-            rate, waited = rate * 0.1, 0
+        expected.append(other.param_groups[0]["lr"])
+        schedule.step(row.validation_loss)
     assert [row.learning_rate for row in state.history[1:]] == pytest.approx(expected)
     assert expected[-1] < 0.3
 
@@ -266,47 +265,44 @@ def test_correlation_loss_is_minimised(two_listeners: Path, tmp_path: Path):
     assert 1 - last.validation_loss == pytest.approx(last.validation_r, abs=1e-5)
 
 
-@pytest.mark.slow
-def test_all_files_of_a_run_are_there(two_listeners: Path, tmp_path: Path):
-    fitted(two_listeners, tmp_path / "run", train_from="none")
-    names = {path.name for path in (tmp_path / "run").iterdir()}
+def test_all_files_of_a_fit_are_there(fits: dict[str, Path]):
+    names = {path.name for path in fits["one"].iterdir()}
     assert names >= {"config.yaml", "origin.json", "metrics.csv", "curves.png", "scores.csv"}
     assert names >= {"outcome.json", "model.safetensors"}
-    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
-    origin = RunFolder(tmp_path / "run").read_document("origin.json")
+    assert list((fits["one"] / "tensorboard").glob("events*"))
+    origin = RunFolder(fits["one"]).read_document("origin.json")
     assert origin["start"]["hash"] == load_checkpoint("untrained").hash
     assert set(origin["split"]) == {"train", "validation", "test"}
-    assert RunFolder(tmp_path / "run").recipe() == recipe(two_listeners, train_from="none")
 
 
-def test_a_run_is_not_overwritten(two_listeners: Path, tmp_path: Path):
-    fitted(two_listeners, tmp_path / "run", train_from="none")
+def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tmp_path: Path):
+    settings = RunFolder(fits["one"]).recipe()
     with pytest.raises(FileExistsError, match="already holds a run; give --resume"):
-        fit(recipe(two_listeners, train_from="none"), tmp_path / "run", progress=False)
-    settings = recipe(two_listeners, train_from="none", seed=9)
+        fit(settings, fits["one"], progress=False)
     with pytest.raises(ValueError, match=r"another recipe \(seed differ\)"):
-        fit(settings, tmp_path / "run", resume=True, progress=False)
+        fit(settings.model_copy(update={"seed": 9}), fits["one"], resume=True, progress=False)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("dear")
     with pytest.raises(FileExistsError, match="not empty and holds no run"):
         fit(recipe(two_listeners), tmp_path / "other", progress=False)
 
 
-def test_a_damaged_state_is_said_to_be_so(two_listeners: Path, tmp_path: Path):
-    fitted(two_listeners, tmp_path / "run", train_from="none")
-    state = tmp_path / "run" / "state.pt"
+@pytest.fixture
+def finished(fits: dict[str, Path], tmp_path: Path) -> RunFolder:
+    """A finished fit to change."""
+    return RunFolder(shutil.copytree(fits["one"], tmp_path / "fit"))
+
+
+def test_a_damaged_state_is_said_to_be_so(finished: RunFolder):
+    state = finished.path / "state.pt"
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"state\.pt is damaged"):
-        fit(recipe(two_listeners, train_from="none"), tmp_path / "run", resume=True, progress=False)
+        fit(finished.recipe(), finished.path, resume=True, progress=False)
 
 
-def test_full_disk_leaves_the_last_good_state(
-    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    fitted(two_listeners, tmp_path / "run", train_from="none", optimiser={"max_epochs": 0})
-    folder = RunFolder(tmp_path / "run")
-    before = (tmp_path / "run" / "state.pt").read_bytes()
-    state = folder.read_state()
+def test_full_disk_leaves_the_last_good_state(finished: RunFolder, monkeypatch: pytest.MonkeyPatch):
+    before = (finished.path / "state.pt").read_bytes()
+    state = finished.read_state()
     assert state is not None
 
     def full(content: object, file: IO[bytes]) -> None:
@@ -315,9 +311,9 @@ def test_full_disk_leaves_the_last_good_state(
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        folder.write_state(state)
-    assert (tmp_path / "run" / "state.pt").read_bytes() == before
-    assert not list((tmp_path / "run").glob(".*tmp"))
+        finished.write_state(state)
+    assert (finished.path / "state.pt").read_bytes() == before
+    assert not list(finished.path.glob(".*tmp"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -479,18 +475,71 @@ def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_has_not_ended_is_not_exported(two_listeners: Path, tmp_path: Path):
-    """A fit without its checkpoint is unfinished, and resuming it writes the same one."""
-    fitted(two_listeners, tmp_path / "run", train_from="none", optimiser={"max_epochs": 0})
-    model = tmp_path / "run" / "model.safetensors"
-    whole = model.read_bytes()
+def test_a_fit_without_its_checkpoint_is_unfinished_and_resuming_writes_the_same_one(
+    finished: RunFolder, tmp_path: Path
+):
+    model, scores = finished.path / "model.safetensors", finished.path / "scores.csv"
+    before = read_checkpoint(model), scores.read_bytes()
     model.unlink()
     with pytest.raises(ValueError, match=r"is not finished \(no model.safetensors\); finish it:"):
-        export(tmp_path / "run", tmp_path / "out.safetensors")
-    scores = (tmp_path / "run" / "scores.csv").read_bytes()
-    settings = recipe(two_listeners, train_from="none", optimiser={"max_epochs": 0})
-    fit(settings, tmp_path / "run", resume=True, progress=False)
-    assert model.read_bytes() == whole
-    assert (tmp_path / "run" / "scores.csv").read_bytes() == scores
+        export(finished.path, tmp_path / "out.safetensors")
+    fit(finished.recipe(), finished.path, resume=True, progress=False)
+    assert_same_weights(dict(read_checkpoint(model).tensors), dict(before[0].tensors))
+    assert read_checkpoint(model).card.scores == before[0].card.scores
+    assert scores.read_bytes() == before[1]
     with pytest.raises(FileNotFoundError, match="holds no run"):
         export(tmp_path / "nowhere", tmp_path / "out.safetensors")
+
+
+@pytest.fixture
+def axes_of(monkeypatch):
+    """The axes of the pictures that are drawn."""
+    axes = []
+    save = Figure.savefig
+
+    def watch(figure, *arguments, **options):
+        save(figure, *arguments, **options)
+        axes.extend(figure.axes)
+
+    monkeypatch.setattr(Figure, "savefig", watch)
+    return axes
+
+
+@pytest.mark.parametrize("n_epochs", [2, 3, 4])
+def test_epochs_are_whole_numbers(axes_of, n_epochs):
+    history = [Epoch(epoch, 1.0, 1.0, 0.1, 0.0, 1e-4) for epoch in range(n_epochs)]
+    draw_curves(history, 1)
+    assert len(axes_of) == 2
+    for axes in axes_of:
+        ticks = axes.get_xticks()
+        np.testing.assert_array_equal(ticks, np.rint(ticks))
+
+
+def test_without_a_launcher_there_is_one_process():
+    accelerator = join_processes("no")
+    assert accelerator.num_processes == 1
+
+
+def test_a_count_without_ranks_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """Two processes that do not know of each other would fit twice into one folder."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(ValueError, match=r"WORLD_SIZE is 2, and RANK and LOCAL_RANK do not say"):
+        join_processes("no")
+
+
+def test_processes_that_accelerate_does_not_see_are_refused(monkeypatch: pytest.MonkeyPatch):
+    class Alone:
+        def __init__(self, **settings: object) -> None:
+            self.num_processes = 1
+
+    monkeypatch.setattr("training.processes.Accelerator", Alone)
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"started 2 processes and accelerate sees 1.*torchrun"):
+        join_processes("no")
+
+
+@pytest.mark.parametrize("name", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_mpi_counts_too(name: str):
+    assert processes_wanted({name: "3"}) == 3

@@ -24,11 +24,8 @@ def no_page(monkeypatch):
     def write(dataset, path, motion, alignments, progress):
         path.write_text("page")
 
-    for module in ("preparation", "merging"):
-        monkeypatch.setattr(f"training.prepare.{module}.write_summary", write)
-        monkeypatch.setattr(
-            f"training.prepare.{module}.align_dataset", lambda dataset, progress: {}
-        )
+    monkeypatch.setattr("training.prepare.preparation.write_summary", write)
+    monkeypatch.setattr("training.prepare.preparation.align_dataset", lambda *_, **__: {})
 
 
 def prepared_alone(tmp_path: Path, subject: str, settings=SETTINGS, exclude=(), **changes) -> Path:

@@ -15,8 +15,8 @@ from training.report.estimates import estimate
 from training.report.headline import headline
 from training.report.methods import evaluation_sentences, excluded
 from training.report.models import _by_stage, matrix, profile
-from training.report.page import page, policy
 from training.report.parcels import parcels
+from training.report.report import page, policy
 from training.report.results import read_results
 from training.report.strips import strips
 

@@ -10,7 +10,7 @@ import pytest
 from simulated_recordings import write_atlas, write_recordings
 
 from training.simulation import SimulationSettings, read_truth, simulate
-from training.simulation.confounds import draw_nuisance
+from training.simulation.nifti import draw_nuisance
 from training.simulation.parcels import read_parcels
 
 TR = 1.49
