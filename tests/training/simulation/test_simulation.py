@@ -307,7 +307,8 @@ def test_the_recipe_beside_the_files_prepares_them(recordings, tmp_path, layout)
     out = tmp_path / "out"
     changes = {"run_minutes": 5, "n_parcels": 24, "layout": layout}
     simulate(out, recordings, QUICK.model_copy(update=changes))
-    prepared = prepare(read_recipe(out / "prepare.yaml", PrepareRecipe), progress=False)
+    recipe = read_recipe(out / "prepare.yaml", PrepareRecipe, ["drop_start=0"])
+    prepared = prepare(recipe, progress=False)
     truth = read_truth(out)
     assert prepared.info.target_ids == truth.target_ids
     assert prepared.info.target_names == tuple(truth.table.name)
