@@ -8,9 +8,10 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 # The examples import the checkout, and start commands of it.
 sys.path.insert(0, str(ROOT))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -82,15 +83,23 @@ def copy_results() -> None:
         (folder / page.name).write_text(text)
 
 
-def write_cards() -> None:
-    """Write what the package says of itself: its stages, and its checkpoints' cards."""
+def write_facts() -> None:
+    """Write what the package states of itself: stages, cards of checkpoints, import layers."""
     from hear_brainsoundnet.describe import describe, stage_table
     from hear_brainsoundnet.named import NAMED, load_checkpoint
 
     (RESULTS / "stages.txt").write_text(stage_table())
     for name in NAMED:
         (RESULTS / f"{name}.txt").write_text(describe(load_checkpoint(name)))
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(
+        contract["layers"]
+        for contract in rules["contracts"]
+        if f"{project}.cli" in contract["layers"]
+    )
+    text = "\n".join(layers).replace(f"{project}.", "").replace(" | ", ", ")
+    (RESULTS / "layers.txt").write_text(text)
 
 
 copy_results()
-write_cards()
+write_facts()
