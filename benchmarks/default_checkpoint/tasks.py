@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from benchmarks.hear.few_shot import answers_by_split, labels_of
-from benchmarks.hear.model_identity import identify, takes_sample_rate
-from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
 from hear_brainsoundnet.features import PRESETS
@@ -69,11 +68,7 @@ def linear_accuracy(
     module: str, checkpoint: str, options: Mapping[str, Any], task: TaskFolder, cache: Path
 ) -> Accuracy:
     """Accuracy of a logistic regression on standardised scene embeddings."""
-    given = dict(options)
-    if takes_sample_rate(module):
-        given["sample_rate"] = common_sample_rate([task])
-    model = identify(module, checkpoint, given)
-    task.check_audio(model.sample_rate)
+    model = model_for([task], module, checkpoint, options)
     embeddings = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
     return Accuracy.of(answers_by_split(embeddings, labels_of(task)))
 

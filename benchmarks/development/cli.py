@@ -25,10 +25,22 @@ def tasks(
     ],
 ) -> None:
     """Make the tasks, from a corpus and from free synthesisers."""
-    from benchmarks.development.make import make_all
+    from benchmarks.development.layout import FRAMES, SCENES
+    from benchmarks.development.notes import make_instrument, make_note
+    from benchmarks.development.onset_clips import make_onset
+    from benchmarks.development.sounds import make_event, make_kind
+    from benchmarks.development.voices import make_letter, make_phrase, make_speaker
+    from benchmarks.development.words import BANDS, make_words
+    from training.corpus.corpus import Corpus
 
-    for folder in make_all(corpus, cache, out):
-        typer.echo(folder)
+    opened, scenes = Corpus.open(corpus), out / SCENES
+    for make in (make_kind, make_event, make_speaker, make_phrase, make_letter):
+        typer.echo(make(opened, scenes))
+    for what in BANDS:
+        typer.echo(make_words(what, cache, scenes))
+    for make_played in (make_instrument, make_note):
+        typer.echo(make_played(cache, scenes))
+    typer.echo(make_onset(opened, out / FRAMES))
 
 
 @benchmark.experiment

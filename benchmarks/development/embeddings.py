@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.default_checkpoint.tasks import PLUGIN
-from benchmarks.hear.model_identity import identify
+from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import TaskFolder
 from hear_brainsoundnet.features import POOLINGS, PRESETS, parse_scene
@@ -127,7 +127,7 @@ def stages_of(checkpoint: str) -> dict[str, StageGeometry]:
 
 
 def embed_all(
-    candidate: Candidate, tasks: Sequence[TaskFolder], sample_rate: int, cache: Path
+    candidate: Candidate, tasks: Sequence[TaskFolder], cache: Path
 ) -> dict[str, Embeddings]:
     """By task, every stage and pooling of the candidate's network, cached.
 
@@ -136,14 +136,9 @@ def embed_all(
     FileNotFoundError, ValueError
         If checkpoint or tasks are missing or invalid.
     """
-    options = {
-        **candidate.options,
-        "scene": every_scene(stages_of(candidate.checkpoint)),
-        "sample_rate": sample_rate,
-    }
-    model = identify(PLUGIN, candidate.checkpoint, options)
+    options = {**candidate.options, "scene": every_scene(stages_of(candidate.checkpoint))}
+    model = model_for(tasks, PLUGIN, candidate.checkpoint, options)
     found: dict[str, Embeddings] = {}
     for task in tasks:
-        task.check_audio(model.sample_rate)
         found[task.name] = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
     return found

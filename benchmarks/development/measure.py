@@ -26,8 +26,7 @@ from benchmarks.development.onset_clips import LABEL
 from benchmarks.development.onsets import onset_score
 from benchmarks.development.summary import FIELDS, difference, overall
 from benchmarks.hear.few_shot import answers_by_split, labels_of
-from benchmarks.hear.run import common_sample_rate
-from benchmarks.hear.task_folder import TaskFolder, find_tasks
+from benchmarks.hear.task_folder import TaskFolder, common_sample_rate, find_tasks
 from benchmarks.page import format_cell
 
 logger = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ def measure(
     columns = [candidate.columns() for candidate in candidates]  # errors are raised early
     rows, found = [], []
     for candidate, own in zip(candidates, columns, strict=True):
-        embeddings = embed_all(candidate, tasks, common_sample_rate(tasks), cache)
+        embeddings = embed_all(candidate, tasks, cache)
         found.append(
             {short_name(task.name): answers_of(embeddings[task.name], own, task) for task in tasks}
         )

@@ -1,5 +1,9 @@
 """Isolated synthesised words, tested on voices not used in training.
 
+Training clips come from one synthesiser, a third of the test clips from another: as with
+recordings, test voices differ by more than their pitch. The tested variants of espeak-ng are in no
+corpus; the voices of flite speak other words there.
+
 ``word``: bandwidth of recordings at 16 kHz; ``word_telephone``: at 8 kHz; ``word_few``: eight
 training examples of each word, each of another voice, at 16 kHz. All are tested on the same
 utterances. A word begins after a random pause, as in recordings cut to one second.
@@ -11,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -18,7 +23,6 @@ from numpy.typing import NDArray
 
 from benchmarks.development.excerpts import SEED
 from benchmarks.development.layout import scene_task
-from benchmarks.development.vocabulary import LEARNED, TESTED, WORDS, Voice
 from benchmarks.hear.tasks.scene_task import LabelledClip, make_scene_task
 from training.corpus.corpus import SAMPLE_RATE
 from training.corpus.programs import write_once
@@ -31,6 +35,45 @@ _SPEEDS, _PITCHES = (120, 190), (25, 75)  # words a minute, and 0 to 99, of espe
 _STRETCHES, _SHIFTS = (0.9, 1.3), (0.85, 1.2)  # of flite's durations and fundamental frequency
 _SILENCE = 0.01  # of the peak; quieter samples around a word are trimmed
 _SNR_DB = (10.0, 30.0)  # of the word over noise, which masks differences between synthesisers
+
+# None is a word of Speech Commands, a digit, or among the frequent words in the corpora.
+WORDS = (
+    "crab", "fern", "glove", "grape", "hawk", "knob", "moss", "pearl",
+    "plum", "quilt", "shrimp", "soup", "sponge", "thorn", "twig", "yolk",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of a synthesiser.
+
+    Attributes
+    ----------
+    program : str
+        {"espeak-ng", "flite"}.
+    name : str
+        Name in the program.
+    """
+
+    program: Literal["espeak-ng", "flite"]
+    name: str
+
+
+_ESPEAK = (
+    "en-us+m1", "en-us+f1", "en-us+m3", "en-us+f3", "en-gb+m2", "en-gb+f2", "en-gb+m7",
+    "en-gb-scotland+m4", "en-029+f4", "en-gb-x-rp+m5", "en-gb-x-gbcwmd+m6", "en-us+m6",
+)  # fmt: skip
+TESTED_VARIANTS = ("Alicia", "Andrea", "Denis", "victor")  # of espeak-ng
+_TESTED_LANGUAGES = ("en-us", "en-gb")  # in turn
+
+LEARNED = tuple(Voice("espeak-ng", name) for name in _ESPEAK)
+TESTED = (
+    *(Voice("flite", name) for name in ("rms", "slt")),
+    *(
+        Voice("espeak-ng", f"{_TESTED_LANGUAGES[i % len(_TESTED_LANGUAGES)]}+{variant}")
+        for i, variant in enumerate(TESTED_VARIANTS)
+    ),
+)
 
 
 @dataclass(frozen=True)

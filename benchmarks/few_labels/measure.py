@@ -28,8 +28,7 @@ from benchmarks.hear.few_shot import (
     probe_answers,
     tested_splits,
 )
-from benchmarks.hear.model_identity import identify
-from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import find_tasks
 
@@ -158,9 +157,7 @@ def measure(
         See design.md.
     """
     tasks = find_tasks(tasks_folder, ())
-    identity = identify(
-        "hear_brainsoundnet", checkpoint, {"sample_rate": common_sample_rate(tasks)}
-    )
+    identity = model_for(tasks, "hear_brainsoundnet", checkpoint)
     brain = read_brain(checkpoint, data)
     found = {NATURAL: _natural(brain, examples, n_draws, n_permutations)}
     for task in tasks:

@@ -14,7 +14,7 @@ from benchmarks.hear.page import write_page
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table
 from benchmarks.hear.suite import run_suite
-from benchmarks.hear.tasks.esc10_classes import make_esc10
+from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.fsdd import Folds, Label, make_fsdd
 from benchmarks.hear.tasks.natsound165_categories import make_natsound165
 from benchmarks.hear.tasks.onsets import make_onsets

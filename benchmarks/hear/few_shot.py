@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.hear.model_identity import identify, takes_sample_rate
-from benchmarks.hear.run import common_sample_rate
+from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.scores import FEW_SHOT, FORMAT_VERSION, read_json, write_json
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
@@ -79,12 +78,7 @@ def run_few_shot(
         )
     tasks = find_tasks(tasks_folder, task_names)
     chosen = {task.name: available_examples(task, examples) for task in tasks}
-    options = dict(options or {})
-    if "sample_rate" not in options and takes_sample_rate(module):
-        options["sample_rate"] = common_sample_rate(tasks)
-    model = identify(module, checkpoint, options)
-    for task in tasks:
-        task.check_audio(model.sample_rate)
+    model = model_for(tasks, module, checkpoint, options)
     path = out / model.folder / FEW_SHOT
     done = {each["task"]: each for each in read_json(path)["tasks"]} if path.exists() else {}
     for task in tqdm(tasks, desc=model.label, unit="task", disable=not progress):

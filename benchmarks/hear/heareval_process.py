@@ -4,6 +4,11 @@ The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``, followed 
 ``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run unmodified inside
 :func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`; or ``validation SEED MODULE
 WEIGHTS OPTIONS`` for the HEAR validator, which has no model options of its own.
+
+
+The tools pin libraries that no current Python can install, so they are installed without
+dependencies, which ``pip install ".[hear]"`` provides. Plain pip selects hearvalidator 2021.0.2 on
+Python 3.9 and newer: it checks neither several lengths nor start and end of the timestamps.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED, heareval_on_current_libraries
@@ -25,9 +31,33 @@ TOOLS = {
     "validation": "the HEAR validator",
 }
 
+VERSIONS = {"heareval": "2021.1.3", "hearvalidator": "2021.0.6"}
+INSTALL = "pip install --no-deps --ignore-requires-python " + " ".join(
+    f"{name}=={number}" for name, number in VERSIONS.items()
+)
+
 
 class HearevalError(ChildProcessError):
     """One of the HEAR tools failed, or is not installed."""
+
+
+def check_tools() -> None:
+    """Check that both tools are installed, in supported versions.
+
+    Raises
+    ------
+    HearevalError
+        If one is missing or of another version; the message gives the installation command.
+    """
+    for name, expected in VERSIONS.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            raise HearevalError(
+                f'{name} is not installed; pip install ".[hear]" and then: {INSTALL}'
+            ) from None
+        if found != expected:
+            raise HearevalError(f"{name} is {found}, expected {expected}; install it: {INSTALL}")
 
 
 def run_heareval(

@@ -14,7 +14,7 @@ import importlib
 import importlib.metadata
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +23,7 @@ from typing import Any
 from torch import nn
 
 from benchmarks.hear.embedding_check import check_model
+from benchmarks.hear.task_folder import TaskFolder, common_sample_rate
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,32 @@ def load_identified(identity: ModelIdentity) -> tuple[ModuleType, Any]:
     return module, _load(module, identity.weights_file, identity.options)
 
 
-def takes_sample_rate(module: str) -> bool:
-    """Whether the module's ``load_model`` has a keyword `sample_rate`."""
+def model_for(
+    tasks: Sequence[TaskFolder],
+    module: str,
+    checkpoint: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> ModelIdentity:
+    """As :func:`identify`, at the rate of tasks, whose audio is checked.
+
+    A module whose ``load_model`` has a keyword `sample_rate` gets the common rate of the tasks,
+    unless `options` have one.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If model or tasks are invalid, or the tasks have no audio at the model's rate.
+    """
+    options = dict(options or {})
+    if "sample_rate" not in options and _takes_sample_rate(module):
+        options["sample_rate"] = common_sample_rate(tasks)
+    model = identify(module, checkpoint, options)
+    for task in tasks:
+        task.check_audio(model.sample_rate)
+    return model
+
+
+def _takes_sample_rate(module: str) -> bool:
     try:
         load_model = importlib.import_module(module).load_model
     except (ImportError, AttributeError):

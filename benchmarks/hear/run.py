@@ -16,7 +16,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from benchmarks.hear.embedding_check import check_clip_embeddings
 from benchmarks.hear.heareval_patches import OFFICIAL_SEED
-from benchmarks.hear.heareval_process import run_heareval
-from benchmarks.hear.model_identity import ModelIdentity, identify, takes_sample_rate
+from benchmarks.hear.heareval_process import check_tools, run_heareval
+from benchmarks.hear.model_identity import ModelIdentity, model_for
 from benchmarks.hear.official_tasks import OFFICIAL_TASKS, missing_tasks
 from benchmarks.hear.scores import (
     FORMAT_VERSION,
@@ -36,7 +36,6 @@ from benchmarks.hear.scores import (
     write_json,
 )
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
-from benchmarks.hear.tools import check_tools
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,6 @@ DISTRIBUTIONS = (
     "torchaudio",
     "torchmetrics",
 )
-PREFERRED_SAMPLE_RATE = 48_000  # of the published HEAR tasks
 
 
 def run_model(
@@ -108,12 +106,7 @@ def run_model(
     if n_seeds < 1:
         raise ValueError(f"the number of seeds must be at least 1, got {n_seeds}")
     tasks = find_tasks(tasks_folder, task_names)
-    options = dict(options or {})
-    if "sample_rate" not in options and takes_sample_rate(module):
-        options["sample_rate"] = common_sample_rate(tasks)
-    model = identify(module, checkpoint, options)
-    for task in tasks:
-        task.check_audio(model.sample_rate)
+    model = model_for(tasks, module, checkpoint, options)
     check_tools()
     folder = out / model.folder
     logger.info("%s, weights %s: %s", model.label, model.checkpoint, folder)
@@ -144,23 +137,6 @@ def validate(model: ModelIdentity, folder: Path) -> None:
     arguments = [model.module, model.weights_file, json.dumps(dict(model.options))]
     run_heareval("validation", arguments, log=log)
     log.replace(passed)
-
-
-def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
-    """The common rate of all tasks: 48 kHz if possible, else the highest.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    common = set.intersection(*(set(task.sample_rates) for task in tasks))
-    if not common:
-        rates = "; ".join(f"{task.name}: {task.sample_rates}" for task in tasks)
-        raise ValueError(
-            f"the tasks have no sample rate in common ({rates}); run them one by one with --task"
-        )
-    return PREFERRED_SAMPLE_RATE if PREFERRED_SAMPLE_RATE in common else max(common)
 
 
 def predict(

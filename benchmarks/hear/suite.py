@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks.hear.few_shot import run_few_shot
 from benchmarks.hear.page import write_page_of
 from benchmarks.hear.run import run_model
-from benchmarks.hear.tasks.esc10_classes import make_esc10
+from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.onsets import make_onsets
 from benchmarks.hear.tasks.spoken_digit import make_spoken_digit
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import soundfile
 
 METADATA, VOCABULARY = "task_metadata.json", "labelvocabulary.csv"
+PREFERRED_SAMPLE_RATE = 48_000  # of the published HEAR tasks
 MAKE_SOME = "make some: python -m benchmarks hear tasks --help"
 REQUIRED = (
     "task_name",
@@ -206,6 +207,23 @@ def find_tasks(tasks_folder: Path, names: Iterable[str] = ()) -> list[TaskFolder
         hint = f"unpack the archives: tar xzf {archives[0]}" if archives else MAKE_SOME
         raise FileNotFoundError(f"no task in {tasks_folder}; {hint}")
     return [read_task(found[name]) for name in wanted]
+
+
+def common_sample_rate(tasks: Sequence[TaskFolder]) -> int:
+    """The common rate of all tasks: 48 kHz if possible, else the highest.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    common = set.intersection(*(set(task.sample_rates) for task in tasks))
+    if not common:
+        rates = "; ".join(f"{task.name}: {task.sample_rates}" for task in tasks)
+        raise ValueError(
+            f"the tasks have no sample rate in common ({rates}); run them one by one with --task"
+        )
+    return PREFERRED_SAMPLE_RATE if PREFERRED_SAMPLE_RATE in common else max(common)
 
 
 def _roots(folder: Path) -> list[Path]:

@@ -23,7 +23,6 @@ from benchmarks.development.onset_clips import make_onset
 from benchmarks.development.onsets import n_matched, peaks
 from benchmarks.development.sounds import EVENTS, make_event, make_kind
 from benchmarks.development.summary import difference, log_odds, overall
-from benchmarks.development.vocabulary import LEARNED, TESTED, TESTED_VARIANTS, WORDS
 from benchmarks.development.voices import (
     N_LEARNED,
     N_TESTED,
@@ -31,7 +30,7 @@ from benchmarks.development.voices import (
     make_phrase,
     make_speaker,
 )
-from benchmarks.development.words import N_FEW, utterances
+from benchmarks.development.words import LEARNED, N_FEW, TESTED, TESTED_VARIANTS, WORDS, utterances
 from benchmarks.hear.task_folder import TaskFolder, read_task
 from hear_brainsoundnet.geometry import stage_geometry
 from training.corpus.build import build

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from task_folders import write_task
 
+from benchmarks.hear import heareval_process
 from benchmarks.hear import run as run_file
-from benchmarks.hear import tools
 from benchmarks.hear.heareval_process import HearevalError
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table, read_json
@@ -142,7 +142,7 @@ def test_missing_heareval_is_said(
     tmp_path: Path, calls: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_task(tmp_path / "tasks")
-    monkeypatch.setattr(tools, "VERSIONS", {"no-such-heareval": "2021.1.3"})
+    monkeypatch.setattr(heareval_process, "VERSIONS", {"no-such-heareval": "2021.1.3"})
     with pytest.raises(HearevalError, match="no-such-heareval is not installed"):
         _run(tmp_path)
     assert calls == []

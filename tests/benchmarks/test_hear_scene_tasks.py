@@ -14,7 +14,7 @@ import soundfile
 from synthetic_esc10 import write_synthetic_esc10
 
 from benchmarks.hear.task_folder import TaskFolder, read_task
-from benchmarks.hear.tasks.esc10_classes import make_esc10
+from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.fsdd import make_fsdd
 from benchmarks.hear.tasks.natsound165_categories import list_sounds, make_natsound165
 from benchmarks.hear.tasks.scene_task import LabelledClip, SceneTask, make_scene_task

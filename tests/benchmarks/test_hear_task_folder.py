@@ -12,8 +12,7 @@ import soundfile
 from task_folders import SAMPLE_RATE, write_task
 
 from benchmarks.hear.official_tasks import OFFICIAL_TASKS
-from benchmarks.hear.run import common_sample_rate
-from benchmarks.hear.task_folder import find_tasks, read_task
+from benchmarks.hear.task_folder import common_sample_rate, find_tasks, read_task
 
 
 def _remove_sound(task: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hear import tools
-from benchmarks.hear.heareval_process import HearevalError
-from benchmarks.hear.tools import INSTALL, VERSIONS, check_tools
+from benchmarks.hear import heareval_process
+from benchmarks.hear.heareval_process import INSTALL, VERSIONS, HearevalError, check_tools
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +19,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(tools, "version", version)
+    monkeypatch.setattr(heareval_process, "version", version)
 
 
 def test_a_tool_that_is_missing_or_older_is_named_with_the_line_that_installs_it(
