@@ -1,5 +1,6 @@
 # make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
-# make picture         the same with the example sounds, kept as the picture of the README
+# make picture         the pictures of the README: example sounds, and a sound over time (needs
+#                      BRAINSOUNDNET_DATA)
 # make train-demo      fit a network to a simulated brain that heard example sounds, or AUDIO=folder
 # make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file anew
 #                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA); into the folder
@@ -129,6 +130,7 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 
 picture: demo
 	cp demo/neighbours.png benchmarks/demo/neighbours.png
+	$(BIN)/python -m benchmarks demo over-time --out benchmarks/demo/over_time.png
 
 lint: $(VENV)/.with-tests
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ RESULTS = Path(__file__).with_name("results")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
 README = RESULTS.parents[2] / "README.md"
 BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # markers of the table in the README
+IN_README = ("log-mel mean and std", "random weights", "soundnet", "default")
 
 
 def draw_models(document: Mapping[str, Any]) -> bytes:
@@ -45,10 +46,12 @@ EXPERIMENTS: Mapping[str, list[Picture]] = {
 }
 
 
-def brief_table(results: Path) -> str:
-    """The scores of all contenders, from the stored numbers."""
+def brief_table(results: Path, columns: Sequence[str] = ()) -> str:
+    """The scores of all contenders, or of those in `columns`, from the stored numbers."""
     sounds, tasks = (read_result(results, name) for name in ("natural_sounds", "tasks"))
     rows = contender_rows(sounds, tasks, read_models([HEAR_RESULTS]))
+    if columns:
+        rows = [{name: row[name] for name in ("measure", *columns)} for row in rows]
     return "\n".join(format_table(rows))
 
 
@@ -64,7 +67,7 @@ def write_brief_table(results: Path, readme: Path) -> Path:
     _, ends, after = rest.partition(ENDS)
     if not begins or not ends:
         raise ValueError(f"{readme} has no lines {BEGINS.strip()} and {ENDS.strip()} for scores")
-    text = f"{before}{begins}{brief_table(results)}{ends}{after}"
+    text = f"{before}{begins}{brief_table(results, IN_README)}{ends}{after}"
     write_atomically(readme, text.encode())
     return readme
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.program import Benchmark
+from benchmarks.program import Benchmark, Data
 
 app = Benchmark("demo").app
 Audio = Annotated[Path | None, typer.Option(help="Folder of recordings; by default examples.")]
@@ -33,3 +33,14 @@ def train(
     from benchmarks.demo.train import train_on_simulation
 
     train_on_simulation(audio, out)
+
+
+@app.command()
+def over_time(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The picture, PNG.")] = Path("over_time.png"),
+) -> None:
+    """Draw a sound, its embedding over time, and the auditory cortex that it predicts."""
+    from benchmarks.demo.over_time import draw_over_time
+
+    typer.echo(draw_over_time(data, out))

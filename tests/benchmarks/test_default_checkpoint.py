@@ -26,6 +26,7 @@ from benchmarks.default_checkpoint.natural_sounds import measure_natural_sounds
 from benchmarks.default_checkpoint.page import (
     BEGINS,
     ENDS,
+    IN_README,
     RESULTS,
     brief_table,
     write_brief_table,
@@ -197,7 +198,7 @@ def test_scores_take_their_place_in_a_text(tmp_path: Path) -> None:
     write_brief_table(RESULTS, readme)
     lines = readme.read_text().splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
-    assert "\n".join(lines[2:-2]) == brief_table(RESULTS)
+    assert "\n".join(lines[2:-2]) == brief_table(RESULTS, IN_README)
     readme.write_text("no place\n")
     with pytest.raises(ValueError, match="has no lines <!-- scores -->"):
         write_brief_table(RESULTS, readme)

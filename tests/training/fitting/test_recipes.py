@@ -92,9 +92,9 @@ def test_every_recipe_of_the_paper_is_in_the_table():
     assert {path.stem for path in FIT if path.parent.name == "paper"} - {"friends"} == {*PUBLISHED}
 
 
-def test_recipes_of_the_readme_are_valid(tmp_path):
-    readme = (FOLDER.parents[1] / "README.md").read_text()
-    recipes = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+def test_recipes_of_the_documents_are_valid(tmp_path):
+    page = (FOLDER.parents[1] / "docs" / "align.md").read_text()
+    recipes = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     for text, kind in zip(recipes, (PrepareRecipe, FitRecipe), strict=True):
         (tmp_path / "it.yaml").write_text(text)
         read_recipe(tmp_path / "it.yaml", kind)
