@@ -47,8 +47,8 @@ def ceilings_document(size: Size) -> dict[str, Any]:
         "title": "Noise ceilings from repeats",
         "rows": rows,
         "notes": [
-            f"One stimulus of {N_TRS} TRs heard 2, 3 or 5 times, {size.ceiling_targets} targets: "
-            f"a response (AR {SIGNAL_RHO}) of known share of variance and AR({NOISE_RHO}) noise. "
+            f"One stimulus of {N_TRS} TRs presented 2, 3 or 5 times, {size.ceiling_targets} "
+            f"targets: a response (AR {SIGNAL_RHO}) of known share of variance and AR({NOISE_RHO}) noise. "
             "The true ceiling is the square root of this share: what the response itself scores.",
             "Off by: relative error of the mean over targets. One target, ±: how far a single "
             "target's estimate lies from the truth, relative, typically; more stimuli with repeats "
