@@ -47,9 +47,10 @@ def ceilings_document(size: Size) -> dict[str, Any]:
         "title": "Noise ceilings from repeats",
         "rows": rows,
         "notes": [
-            f"One stimulus of {N_TRS} TRs heard 2, 3 or 5 times, {size.ceiling_targets} targets: "
-            f"a response (AR {SIGNAL_RHO}) of known share of variance and AR({NOISE_RHO}) noise. "
-            "The true ceiling is the square root of this share: what the response itself scores.",
+            f"One stimulus of {N_TRS} TRs presented 2, 3 or 5 times, {size.ceiling_targets} "
+            f"targets: a response (AR {SIGNAL_RHO}) of known share of variance and AR({NOISE_RHO}) "
+            "noise. The true ceiling is the square root of this share: what the response itself "
+            "scores.",
             "Off by: relative error of the mean over targets. One target, ±: how far a single "
             "target's estimate lies from the truth, relative, typically; more stimuli with repeats "
             "make it smaller. That is why fractions of low ceilings are not given.",

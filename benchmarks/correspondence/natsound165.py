@@ -1,8 +1,8 @@
 """The 165 natural sounds of Norman-Haignere, Kanwisher & McDermott 2015.
 
 The published file holds six response components (``R``, one value per sound) and the weight of each
-in every voxel (``W``): ``R @ W`` reconstructs 11,065 voxels of ten listeners. It is a single
-noiseless table, so no noise correction is possible, and it does not assign voxels to listeners, so
+in every voxel (``W``): ``R @ W`` reconstructs 11,065 voxels of ten subjects. It is a single
+noiseless table, so no noise correction is possible, and it does not assign voxels to subjects, so
 all are summarised as one participant.
 """
 

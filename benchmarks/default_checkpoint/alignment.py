@@ -225,7 +225,7 @@ def _document(
             "of a stage's units (equal variance), learned from the other 83.",
             "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
-            "All hear the sounds at the level of the default preset.",
+            "All receive the sounds at the level of the default preset.",
             "Share: of the aligned network in the weighted mean with the pretrained one.",
             "Permuted brain: responses exchanged between sounds. SpectroTemporal: principal "
             "components of that baseline in place of the brain's, with the brain's variances.",

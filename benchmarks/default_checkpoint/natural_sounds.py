@@ -92,12 +92,12 @@ def measure_natural_sounds(
         "notes": [
             "Squared correlation on 82 sounds that the read-out did not see; median over splits, "
             "mean over six components. Ridge on mean and standard deviation over time of a "
-            "stage's units (equal variance), learned from the other 83. None of these networks has "
-            "met the responses; natural-sounds, which was fitted to all of them, has its "
+            "stage's units (equal variance), learned from the other 83. None of these networks was "
+            "fitted to the responses; natural-sounds, which was fitted to all of them, has its "
             "cross-validated scores under Alignment.",
             "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
-            "All hear the sounds at the level of the default preset.",
+            "All receive the sounds at the level of the default preset.",
         ],
         "details": {
             "scores": {

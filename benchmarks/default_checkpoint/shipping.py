@@ -81,7 +81,7 @@ def fit_all(
     )
     run = fitted(recipe, work / "shipped" / str(seed))
     before = read_checkpoint(pretrained)
-    told: dict[str, Any] = {
+    provenance: dict[str, Any] = {
         "pretraining": {"hash": before.hash, **before.card.provenance},
         "alignment": {
             "data": "165 natural sounds and the six response components of Norman-Haignere, "
@@ -95,7 +95,12 @@ def fit_all(
         "command": COMMAND,
     }
     card = before.card.model_copy(
-        update={"name": NAMES["aligned"], "provenance": told, "scores": {}, "licence": LICENCE}
+        update={
+            "name": NAMES["aligned"],
+            "provenance": provenance,
+            "scores": {},
+            "licence": LICENCE,
+        }
     )
     network = averaged(aligned_soundnet(run), before.build_soundnet(), share)
     return write_checkpoint(out, card, network, dtype=torch.float16)
@@ -144,16 +149,16 @@ def scores_of(kind: str, documents: Mapping[str, Mapping[str, Any]]) -> dict[str
         If none of them has a row of it.
     """
     model = MEASURED_AS[kind]
-    told: dict[str, JsonValue] = {}
+    scores: dict[str, JsonValue] = {}
     for row in _rows_of(model, documents, "natural_sounds"):
-        told["natsound165, six components, squared correlation on other halves"] = row
+        scores["natsound165, six components, squared correlation on other halves"] = row
     for row in _rows_of(model, documents, "tasks"):
-        told[f"logistic regression, scene {row.pop('scene embedding')}"] = row
+        scores[f"logistic regression, scene {row.pop('scene embedding')}"] = row
     for row in _rows_of(model, documents, "development"):
-        told[f"development tasks, scene {row.pop('scene')}"] = row
-    if not told:
+        scores[f"development tasks, scene {row.pop('scene')}"] = row
+    if not scores:
         raise KeyError(f"no results have a row {model!r}")
-    return told
+    return scores
 
 
 def _rows_of(

@@ -125,12 +125,12 @@ class _Others:
     ----------
     tables : mapping
         :func:`benchmarks.development.invariances.level_tables`.
-    told : dict
+    equal : dict
         The cells that are equal for all expressions.
     """
 
     tables: Mapping[str, NDArray[np.float32]]
-    told: Mapping[str, Any]
+    equal: Mapping[str, Any]
 
     @classmethod
     def of(
@@ -138,13 +138,13 @@ class _Others:
     ) -> _Others:
         scores = {short_name(task.name): str(onset_score(candidate, task)) for task in onsets}
         clips = clips_of_level(tasks[0])
-        told = {**scores, "click": moved_by_click(candidate)}
-        return cls(level_tables(candidate, clips), told)
+        equal = {**scores, "click": moved_by_click(candidate)}
+        return cls(level_tables(candidate, clips), equal)
 
     def cells(self, columns: NDArray[np.int64]) -> dict[str, Any]:
         own = self.tables[""][:, columns]
         cosines = {name: mean_cosine(own, self.tables[name][:, columns]) for name in GAINS_DB}
-        return {**self.told, **cosines}
+        return {**self.equal, **cosines}
 
 
 def clips_of_level(task: TaskFolder) -> list[NDArray[np.float32]]:

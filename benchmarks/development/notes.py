@@ -118,12 +118,12 @@ def make_note(cache: Path, tasks_folder: Path) -> Path:
 
 
 def _make(
-    what: str, told: str, notes: Sequence[PlayedNote], cache: Path, tasks_folder: Path
+    what: str, label: str, notes: Sequence[PlayedNote], cache: Path, tasks_folder: Path
 ) -> Path:
     names = fold_names(N_FOLDS)
     about = f"""
 - Source: fluidsynth with the instruments of {SOUNDFONT_PACKAGE} ({SOUNDFONT_LICENCE}).
-- Label: the {told}.
+- Label: the {label}.
 - Folds: programs of General MIDI, every fourth in each."""
     task = scene_task(what, names, SECONDS, about)
 

@@ -96,18 +96,18 @@ def _make(corpus: Corpus, tasks_folder: Path, what: str, excerpts: list[Excerpt]
     for each in excerpts:
         packages[each.label].add(each.group)
     counts = Counter(each.label for each in excerpts)
-    told = {
+    frequent = {
         label
         for label, own in packages.items()
         if len(own) >= N_PACKAGES and counts[label] >= N_FEWEST
     }
-    if len(told) < 2:
+    if len(frequent) < 2:
         raise ValueError(
             f"{corpus.folder}: expected recordings of several {what}s, {N_FEWEST} or more of each "
-            f"from {N_PACKAGES} packages or more, found {len(told)} such; build a corpus of more "
-            "packages"
+            f"from {N_PACKAGES} packages or more, found {len(frequent)} such; build a corpus of "
+            "more packages"
         )
-    chosen = [each for each in excerpts if each.label in told]
+    chosen = [each for each in excerpts if each.label in frequent]
     drawn = draw_balanced(chosen, N_PER_CLASS[what], SEED)
     folds = folds_of_groups(drawn, N_FOLDS)
     names = fold_names(N_FOLDS)

@@ -299,8 +299,8 @@ def rows_by_model(truth: Truth, frozen: dict[str, HeldOut]) -> list[dict[str, An
     rows = []
     for specific in (True, False):
         table = truth.table[truth.table.subject_specific == specific]
-        heard = table[(table.subject == SUBJECTS[0]) & (table.kind != "deaf")]
-        ids = [int(i) for i in heard.target_id]
+        responding = table[(table.subject == SUBJECTS[0]) & (table.kind != "deaf")]
+        ids = [int(i) for i in responding.target_id]
         row: dict[str, Any] = {"parcels": "subject-specific" if specific else "shared"}
         for brain in SUBJECTS:
             for model in SUBJECTS:

@@ -122,8 +122,8 @@ def speak(words: Sequence[str], *, progress: bool = True) -> dict[str, Samples]:
 
 def without_silence(sound: Samples) -> Samples:
     """From the first to the last non-silent sample; unchanged if all are silent."""
-    heard = np.flatnonzero(np.abs(sound) > SILENCE)
-    return sound[heard[0] : heard[-1] + 1] if len(heard) else sound
+    audible = np.flatnonzero(np.abs(sound) > SILENCE)
+    return sound[audible[0] : audible[-1] + 1] if len(audible) else sound
 
 
 def place_words(

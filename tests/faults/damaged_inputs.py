@@ -14,7 +14,7 @@ from pydantic import Field
 
 from training.config import Settings, read_recipe
 from training.sources.array_file import NpzFile, read_mat, read_npy
-from training.sources.confounds_table import check_columns, column_names, framewise_displacement
+from training.sources.confounds import check_columns, column_names, framewise_displacement
 from training.sources.h5_file import list_tables, read_table
 from training.sources.label_table import read_label_names
 from training.sources.labels import read_labels

@@ -20,8 +20,7 @@ from hear_brainsoundnet.sound_files import is_sound
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.corpus.decoding import Recording, decode
 from training.corpus.fetch import unzip
-from training.corpus.fingerprints import HOP
-from training.corpus.index import Index
+from training.corpus.fingerprints import HOP, Index
 from training.data.prepared import INT16_SCALE
 
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"

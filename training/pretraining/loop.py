@@ -20,11 +20,10 @@ from hear_brainsoundnet.lock import one_job_per_folder
 from training.corpus.corpus import Corpus
 from training.pretraining.batches import Batches
 from training.pretraining.blocked_training import freeze_lower, training_stages
-from training.pretraining.checkpoint import rehearse
+from training.pretraining.checkpoint import Start, find_start, rehearse
 from training.pretraining.objectives import Objectives
 from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
 from training.pretraining.run import LossRow, PretrainFolder, PretrainState, draw_losses
-from training.pretraining.start import Start, find_start
 from training.pretraining.teachers import Role, Teachers
 from training.pretraining.word_objective import WordObjective
 from training.pretraining.words import Words

@@ -3,16 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from training.evaluation.folders import ModelInfo
-from training.maps.surface_pictures import turning_view
-from training.maps.target_maps import colour_limit
+from training.maps.surface_pictures import draw_surfaces, turning_view
+from training.maps.surfaces import Integers, surface_labels
+from training.maps.target_maps import colour_limit, map_picture
 from training.report import elements
-from training.report.atlas import Atlas
+from training.report.elements import at_level, brain
 from training.report.evaluated import Evaluation
 from training.report.results import Results
-from training.report.wording import at_level, brain
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """An image of targets and their location on the surface."""
+
+    image: Path
+
+    @cached_property
+    def labels(self) -> dict[str, Integers]:
+        """Target id of each vertex, by hemisphere."""
+        return surface_labels(self.image)
+
+    @cached_property
+    def on_surface(self) -> frozenset[int]:
+        """Ids of the targets at some vertex."""
+        return frozenset(
+            int(i) for labels in self.labels.values() for i in set(labels.tolist()) if i
+        )
+
+    def reaches(self, values: Mapping[int, float]) -> bool:
+        """Whether one of these targets is at some vertex."""
+        return not self.on_surface.isdisjoint(values)
+
+    def figure(
+        self, values: Mapping[int, float], label: str, limit: float, description: str, caption: str
+    ) -> str:
+        """Surfaces, or slices if no target reaches the surface.
+
+        Parameters
+        ----------
+        values, label, limit
+            As for :func:`training.maps.surface_pictures.draw_surfaces`.
+        description, caption : str
+            Alternative text, and visible caption.
+        """
+        if not self.reaches(values):
+            return self.slices(values, label, limit, description, caption)
+        drawn = draw_surfaces(self.labels, values, label, limit)
+        return elements.figure(drawn, description, caption, "wide-picture")
+
+    def slices(
+        self, values: Mapping[int, float], label: str, limit: float, description: str, caption: str
+    ) -> str:
+        """Glass brain and horizontal slices."""
+        drawn = map_picture(self.image, values, label=label, limit=limit)
+        return elements.figure(drawn, description, caption, "wide-picture")
+
 
 MOST_MAPS = 8
 # A view adds 3 MB to the page, most of it nilearn's drawing library.

@@ -9,13 +9,12 @@ import numpy as np
 from training.evaluation.target_scores import ALL
 from training.maps.target_maps import colour_limit
 from training.report import elements
-from training.report.atlas import Atlas
-from training.report.elements import interval, number, p_value
+from training.report.brain import Atlas
+from training.report.elements import at_level, brain, interval, number, p_value
 from training.report.evaluated import p_column
 from training.report.headline import in_words
 from training.report.pictures import ACCENT, drawing, plain
 from training.report.results import Comparison, Results
-from training.report.wording import at_level, brain
 
 N_LARGEST = 10
 

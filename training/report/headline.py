@@ -6,11 +6,10 @@ from typing import Any
 
 from training.evaluation.folders import ModelInfo
 from training.report import elements
-from training.report.elements import interval, number, percent
+from training.report.elements import at_level, brain, interval, number, percent
 from training.report.estimates import Estimate, estimate
 from training.report.evaluated import Evaluation
 from training.report.results import Comparison, Results
-from training.report.wording import at_level, brain
 
 _HEAD = (
     *("model", "trained from", "brain", "#mean", "#95 % interval"),

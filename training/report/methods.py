@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from training.evaluation.folders import ComparisonInfo, EvaluationInfo, PartitionInfo
 from training.provenance import typed_command
 from training.report import elements
-from training.report.elements import NOTHING, p_value
+from training.report.elements import CORRECTIONS, NOTHING, p_value
 from training.report.headline import trained
 from training.report.results import Results
-from training.report.wording import CORRECTIONS
 
 MOST_OPEN = 12  # longer lists are folded
 

@@ -8,11 +8,10 @@ import numpy as np
 
 from training.evaluation.folders import ModelInfo
 from training.report import elements
-from training.report.elements import interval, number, p_value, percent
+from training.report.elements import CORRECTIONS, brain, interval, number, p_value, percent
 from training.report.evaluated import Evaluation
 from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
 from training.report.results import Results
-from training.report.wording import CORRECTIONS, brain
 
 N_BEST = 15
 MOST_TABLES = 10

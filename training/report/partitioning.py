@@ -8,10 +8,9 @@ import numpy as np
 
 from training.evaluation.target_scores import ALL
 from training.report import elements
-from training.report.elements import number
+from training.report.elements import brain, number
 from training.report.pictures import COLOURS, GREY, drawing, plain
 from training.report.results import Partition, Results
-from training.report.wording import brain
 
 N_BEST = 15
 SHARED = "#c5ccd3"

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from training.sources.bids import BoldFile
 from training.sources.confounds import ConfoundSettings
-from training.sources.grids import check_space, labels_on_grid, same_grid
 from training.sources.labels import Atlas
 from training.sources.nifti import read_voxels
 from training.sources.sampling import (
     MaskVoxels,
     ParcelMeans,
     Sampler,
+    check_space,
+    labels_on_grid,
+    same_grid,
     smooth,
     smoothing_in_voxels,
     smoothing_margin,
@@ -47,7 +49,7 @@ class Extraction:
     detrend : bool
         Whether linear trends are removed.
     least_overlap : float
-        As in :func:`training.sources.grids.check_space`.
+        As in :func:`training.sources.sampling.check_space`.
     """
 
     atlas: Atlas

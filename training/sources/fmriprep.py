@@ -13,8 +13,12 @@ from pydantic import Field, model_validator
 from hear_brainsoundnet.nifti import open_image
 from training.config import Settings, added_setting
 from training.sources.bids import BoldFile, find_bold_files
-from training.sources.confounds import ConfoundSettings
-from training.sources.confounds_table import DISPLACEMENT, column_names, framewise_displacement
+from training.sources.confounds import (
+    DISPLACEMENT,
+    ConfoundSettings,
+    column_names,
+    framewise_displacement,
+)
 from training.sources.entities import Choice, Entities, EntityFilter
 from training.sources.extraction import Extraction
 from training.sources.labels import Atlas, read_labels, read_mask

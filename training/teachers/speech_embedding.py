@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hear_brainsoundnet.audio import check_audio
-from training.teachers.needs import needed
-from training.teachers.weight_file import PublishedFile
+from training.teachers.weight_file import PublishedFile, needed
 
 __version__ = "1"  # of the embeddings: tables of another version are rejected
 

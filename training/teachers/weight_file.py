@@ -1,11 +1,13 @@
-"""Published third-party files, verified by hash before reading."""
+"""What the included teachers need: their published weight files and further packages."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,28 @@ class PublishedFile:
             f"got {size}" + (f" with {found}" if len(content) <= self.n_bytes else "") + "; "
             f"{self.origin}"
         )
+
+
+def needed(package: str, *, to: str) -> Any:
+    """Import a module of the extra.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+
+    Examples
+    --------
+    >>> needed("no_such_package", to="the lesson")
+    Traceback (most recent call last):
+    ...
+    ValueError: the lesson needs no_such_package, which is not installed: pip install \
+"hear-brainsoundnet[teachers]"
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ValueError(
+            f"{to} needs {package.partition('.')[0]}, which is not installed: "
+            'pip install "hear-brainsoundnet[teachers]"'
+        ) from error

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import RidgeCV
 
 from benchmarks.correspondence.ridge import ALPHAS, compact_units, fit_ridge
-from benchmarks.correspondence.speed import LEAST_RATIO, measure_speed, refit_error
+from benchmarks.correspondence.speed import measure_speed, refit_error
 from benchmarks.correspondence.splits import Split, random_splits
 
 SPLIT = random_splits(165)[3]
@@ -149,7 +149,7 @@ def test_unlike_numbers_of_sounds_and_missing_responses_are_refused():
 @pytest.mark.slow
 def test_at_least_twenty_times_faster_than_one_fit_per_voxel():
     measured = measure_speed(200, 512)
-    assert measured["times faster"] >= LEAST_RATIO
+    assert measured["times faster"] >= 20
     assert measured["largest difference at the same penalty"] < 1e-8
     assert measured["of these as good or better by refitting"] == measured["other prediction"]
     assert measured["same penalty"] > 100

@@ -40,6 +40,19 @@ def responses(n_trs=N_TRS, n_targets=6, seed=5):
     return np.random.default_rng(seed).standard_normal((n_trs, n_targets))
 
 
+def changed(collection, which=0, **changes):
+    recordings = list(collection.recordings)
+    recordings[which] = replace(recordings[which], **changes)
+    return replace(collection, recordings=recordings)
+
+
+def unread(collection):
+    """The same runs, none of which may be loaded."""
+    refused = lambda: pytest.fail("a run is loaded")  # noqa: E731
+    recordings = [replace(each, load=refused) for each in collection.recordings]
+    return replace(collection, recordings=recordings)
+
+
 @pytest.fixture(autouse=True)
 def no_page(monkeypatch):
     """The page has tests of its own."""
@@ -223,11 +236,7 @@ def test_damaged_description_is_made_again(collection, out, caplog):
     run_preparation(collection, out)
     before = contents(out)
     (out / "dataset.json").write_bytes(before["dataset.json"][:700])
-    loaded = [
-        replace(each, load=lambda: pytest.fail("the run is prepared again"))
-        for each in collection.recordings
-    ]
-    run_preparation(replace(collection, recordings=loaded), out)
+    run_preparation(unread(collection), out)
     assert contents(out) == before
     assert "dataset.json is damaged; undamaged files are kept" in caplog.text
     (out / "thesis.txt").touch()
@@ -240,11 +249,7 @@ def test_dataset_without_checksums_gets_them_and_keeps_its_numbers(collection, o
     run_preparation(collection, out)
     before = contents(out)
     without_checksums(out)
-    refused = [
-        replace(each, load=lambda: pytest.fail("the run is prepared again"))
-        for each in collection.recordings
-    ]
-    run_preparation(replace(collection, recordings=refused), out)
+    run_preparation(unread(collection), out)
     assert contents(out) == before
     assert set(json.loads(before["dataset.json"])["files"]) == {
         "audio/film-0.npy", "audio/film-1.npy", "bold/sub-01.h5", "bold/sub-02.h5",
@@ -384,12 +389,11 @@ def test_all_short_scans_are_refused_before_anything_is_read(collection, out, mo
         "training.prepare.prepared_sounds.prepare_sound",
         lambda *_: pytest.fail("a sound is decoded"),
     )
-    recordings = [
-        replace(each, n_trs=n_trs, load=lambda: pytest.fail("a run is loaded"))
-        for each, n_trs in zip(collection.recordings, (N_TRS, 20, N_TRS - 3, 10), strict=True)
-    ]
+    collection = unread(collection)
+    for which, n_trs in enumerate((N_TRS, 20, N_TRS - 3, 10)):
+        collection = changed(collection, which, n_trs=n_trs)
     with pytest.raises(ValueError, match="2 of 4 runs end more than 3 TRs before") as error:
-        run_preparation(replace(collection, recordings=recordings), out)
+        run_preparation(collection, out)
     assert "sub-01/run-1 (ends at 30.00 s" in str(error.value)
     assert "sub-02/run-1 (ends at 15.00 s" in str(error.value)
     assert not out.exists()
@@ -398,12 +402,11 @@ def test_all_short_scans_are_refused_before_anything_is_read(collection, out, mo
 def test_all_short_scans_are_refused_before_a_run_is_loaded(collection, out, monkeypatch):
     """Headers of some sounds tell no length: then it is known when they are decoded."""
     monkeypatch.setattr("training.prepare.prepared_sounds.announced_duration", lambda path: None)
-    recordings = [
-        replace(each, n_trs=10, load=lambda: pytest.fail("a run is loaded"))
-        for each in collection.recordings
-    ]
+    collection = unread(collection)
+    for which in range(4):
+        collection = changed(collection, which, n_trs=10)
     with pytest.raises(ValueError, match="4 of 4 runs end more than 3 TRs before"):
-        run_preparation(replace(collection, recordings=recordings), out)
+        run_preparation(collection, out)
 
 
 def test_runs_that_are_out_of_step_are_a_finding_and_known_to_fits(collection, out, monkeypatch):
@@ -481,11 +484,10 @@ def test_trs_that_begin_after_the_stimulus_are_cut_off(tmp_path, start, n_kept):
 @pytest.mark.parametrize(("start", "n_dropped"), [(0.0, 8), (6.0, 4), (12.0, 0), (20.0, 0)])
 def test_the_response_to_the_onset_of_the_stimulus_is_left_out(collection, out, start, n_dropped):
     """Onsets of kept TRs are 12 s or more after that of the sound; frames stay where they were."""
-    recordings = [replace(collection.recordings[0], start=start), *collection.recordings[1:]]
-    collection = replace(collection, recordings=recordings)
+    collection = changed(collection, start=start)
     run = run_preparation(collection, out, PreparationSettings(name="film")).runs[0]
     assert run.start == max(start, 12.0)
-    table = recordings[0].load()[n_dropped : n_dropped + run.n_trs]
+    table = collection.recordings[0].load()[n_dropped : n_dropped + run.n_trs]
     scores = (table - table.mean(axis=0)) / table.std(axis=0)
     np.testing.assert_allclose(Prepared(out).bold(run), scores, atol=1e-5)
 
@@ -498,15 +500,8 @@ def test_a_run_that_is_all_onset_is_refused(collection, out):
 
 @pytest.mark.parametrize("start", [45.0, 60.0, -45.0])
 def test_run_outside_of_its_stimulus(collection, out, start):
-    recordings = [replace(collection.recordings[0], start=start), *collection.recordings[1:]]
     with pytest.raises(ValueError, match=r"sub-01/run-0 \(from .* to .* film-0\); check the start"):
-        run_preparation(replace(collection, recordings=recordings), out)
-
-
-def changed(collection, which=0, **changes):
-    recordings = list(collection.recordings)
-    recordings[which] = replace(recordings[which], **changes)
-    return replace(collection, recordings=recordings)
+        run_preparation(changed(collection, start=start), out)
 
 
 @pytest.mark.parametrize(
