@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem, t
 
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
+from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
 from hear_brainsoundnet.features import PRESETS
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ BASELINES = {
 class Accuracy:
     """Fraction of correct answers in each tested split, and its number of clips.
 
+    With `splits_differ` the splits are what answers depend on, such as speakers: the interval is
+    then Student's, over splits.
+
     Examples
     --------
     >>> accuracy = Accuracy((0.8, 0.9), (50, 50))
@@ -41,12 +45,14 @@ class Accuracy:
 
     splits: tuple[float, ...]
     n_clips: tuple[int, ...]
+    splits_differ: bool = False
 
     @classmethod
-    def of(cls, answers: Mapping[str, NDArray[np.bool_]]) -> Accuracy:
+    def of(cls, answers: Mapping[str, NDArray[np.bool_]], task: str) -> Accuracy:
         """Accuracy from the correctness of each clip of each tested split."""
         own = answers.values()
-        return cls(tuple(float(each.mean()) for each in own), tuple(len(each) for each in own))
+        fractions = tuple(float(each.mean()) for each in own)
+        return cls(fractions, tuple(len(each) for each in own), task.startswith(DIGITS_BY_SPEAKER))
 
     @property
     def mean(self) -> float:
@@ -54,7 +60,11 @@ class Accuracy:
         return float(np.mean(self.splits))
 
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the fraction of correct answers over all tested clips."""
+        """Wilson's 95 % interval over all tested clips, or Student's over splits."""
+        if self.splits_differ:
+            error = sem(self.splits)
+            low, high = t.interval(0.95, len(self.splits) - 1, self.mean, error)
+            return float(low), float(high)
         n_right = sum(round(a * n) for a, n in zip(self.splits, self.n_clips, strict=True))
         found = binomtest(n_right, sum(self.n_clips)).proportion_ci(0.95, method="wilson")
         return float(found.low), float(found.high)
@@ -70,7 +80,7 @@ def linear_accuracy(
     """Accuracy of a logistic regression on standardised scene embeddings."""
     model = model_for([task], module, checkpoint, options)
     embeddings = scene_embeddings(model, task, cache / model.folder / f"{task.name}.npz")
-    return Accuracy.of(answers_by_split(embeddings, labels_of(task)))
+    return Accuracy.of(answers_by_split(embeddings, labels_of(task)), task.name)
 
 
 def measure_tasks(
@@ -116,7 +126,8 @@ def measure_tasks(
         "rows": rows,
         "notes": [
             "Accuracy, mean over the folds or the test set of each task, with Wilson's 95 % "
-            "interval over all tested clips; standardised units, C = 1.",
+            "interval over all tested clips; for digits by held-out speaker Student's over the "
+            "speakers. Standardised units, C = 1.",
         ],
         "details": {"folds": folds},
     }

@@ -31,6 +31,7 @@ from benchmarks.hear.few_shot import (
 from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import find_tasks
+from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,6 @@ BRAIN, COMPONENTS, WHOLE = "brain", "components", "whole"
 NULLS = ("permuted", "permuted within categories")
 KINDS = {"EngSpeech": "speech", "ForSpeech": "speech", "Music": "music", "Song": "music"}
 NATURAL = "speech, music or neither"
-BY_SPEAKER = "fsdd_digit_by_speaker"  # its folds are speakers
 N_BOOTSTRAPS = 10_000
 
 Table = NDArray[np.float64]
@@ -170,7 +170,7 @@ def measure(
         names = {split: list(task.labels[split]) for split in labels}
         found[task.name] = _of_task(
             brain, scenes, labels, names, available_examples(task, examples),
-            n_draws, n_permutations, by_fold=task.name.startswith(BY_SPEAKER),
+            n_draws, n_permutations, by_fold=task.name.startswith(DIGITS_BY_SPEAKER),
         )  # fmt: skip
     return found
 

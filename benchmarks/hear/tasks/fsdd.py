@@ -21,6 +21,7 @@ FILE_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<index>\d+)\.wav")
 TAKES_PER_FOLD = 10
 N_TAKES = 50
 N_SPEAKERS = 6
+DIGITS_BY_SPEAKER = "fsdd_digit_by_speaker"  # begins the task's name; its folds are speakers
 
 Label = Literal["digit", "speaker"]
 Folds = Literal["speaker", "index"]
