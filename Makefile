@@ -31,7 +31,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 AUDIO ?=
 
 .PHONY: demo train-demo picture test test-all test-untimed test-timing test-numeric test-plugin \
-  lint docs wheel-check espeak chromium fluidsynth flite default-checkpoint clean
+  lint docs wheel-check espeak chromium slurm fluidsynth flite default-checkpoint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.with-demo $(if $(AUDIO),,espeak)
@@ -53,7 +53,7 @@ test-all:
 	$(MAKE) test-untimed
 	$(MAKE) test-timing
 
-test-untimed: $(VENV)/.with-tests espeak flite chromium
+test-untimed: $(VENV)/.with-tests espeak flite chromium slurm
 	$(THREADS) $(PYTEST) -m "not timing" --doctest-modules $(ROOMS)
 
 test-timing: $(VENV)/.with-tests
@@ -169,6 +169,12 @@ flite:
 chromium:
 	@command -v chromium >/dev/null || \
 	  ($(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium)
+
+# The tests start a cluster of one node on this machine.
+slurm:
+	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v munged >/dev/null || \
+	  ($(SUDO) apt-get update -q && \
+	  $(SUDO) apt-get install -y -q --no-install-recommends slurm-wlm munge)
 
 $(VENV)/.exists:
 	@$(or $(PYTHON),false) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -59,7 +60,7 @@ def sweep(
     if find_spec("submitit") is None:
         raise ValueError("a sweep needs submitit: pip install submitit")
     from training.sweep.grid import read_sweep
-    from training.sweep.jobs import Resources, gpus_here, has_slurm
+    from training.sweep.jobs import Resources, gpus_here
     from training.sweep.sweep import sweep as run_sweep
 
     settings = read_sweep(recipe, grid or ())
@@ -69,15 +70,17 @@ def sweep(
             f"{n_fits} combinations are more than --array-limit {array_limit}; give fewer values, "
             "or a higher limit if the cluster has one"
         )
-    if on == "slurm" and not has_slurm():
-        raise ValueError("--on slurm needs sbatch on the path; log in to the cluster first")
-    n_here = len(gpus_here()) if on == "local" else 0
-    per_fit = min(n_here, 1) if gpus is None else gpus
-    if per_fit and on == "local" and not n_here:
-        raise ValueError("--gpus 1: this machine has no GPU; leave the option out")
-    at_once = at_once or (MOST_AT_ONCE if on == "slurm" else max(n_here, 1))
+    if on == "slurm":
+        if which("sbatch") is None:
+            raise ValueError("--on slurm needs sbatch on the path; log in to the cluster first")
+        devices = list(range(gpus or 0))
+    else:
+        devices = [] if gpus == 0 else gpus_here()
+        if gpus and not devices:
+            raise ValueError("--gpus 1: this machine has no GPU; leave the option out")
+    at_once = at_once or (MOST_AT_ONCE if on == "slurm" else max(len(devices), 1))
     resources = Resources(
-        at_once, per_fit, partition, time or MINUTES, cpus or 1, _pairs("--sbatch", sbatch)
+        at_once, devices, time or MINUTES, cpus or 1, partition, _pairs("--sbatch", sbatch)
     )
     try:
         rows = run_sweep(settings, out, on=on, resources=resources)

@@ -24,7 +24,7 @@ class SweepSettings(Settings):
     recipe : dict
         Content of the recipe, those that it extends included.
     grid : dict of str to tuple of str
-        Values of each varied key, as typed.
+        Values of each key, as typed.
     """
 
     recipe: dict[str, JsonValue]
@@ -32,50 +32,30 @@ class SweepSettings(Settings):
 
     def combinations(self) -> list[Combination]:
         """All combinations; the last key varies fastest."""
-        return [
-            dict(zip(self.grid, values, strict=True))
-            for values in itertools.product(*self.grid.values())
-        ]
+        products = itertools.product(*self.grid.values())
+        return [dict(zip(self.grid, values, strict=True)) for values in products]
 
     def fits(self) -> list[FitRecipe]:
-        """The validated recipe of each combination.
-
-        Raises
-        ------
-        ValueError
-            If one is not valid, or two are the same.
-        """
+        """The recipe of each combination; a ValueError if one is invalid, or two are the same."""
         known: dict[str, str] = {}
         fits: list[FitRecipe] = []
         for combination in self.combinations():
             name = in_words(combination)
-            fit = validate(deepcopy(self.recipe), FitRecipe, changes(combination), source=name)
-            other = known.setdefault(fit.model_dump_json(), name)
-            if other != name or len(known) == len(fits):
+            changes = [f"{key}={value}" for key, value in combination.items()]
+            fits.append(validate(deepcopy(self.recipe), FitRecipe, changes, source=name))
+            other = known.setdefault(fits[-1].model_dump_json(), name)
+            if len(known) < len(fits):
                 raise ValueError(f"{other} and {name} are the same fit; leave one out")
-            fits.append(fit)
         return fits
-
-
-def changes(combination: Combination) -> list[str]:
-    """A combination as settings of the command ``fit``."""
-    return [f"{key}={value}" for key, value in combination.items()]
 
 
 def in_words(combination: Combination) -> str:
     """A combination on one line."""
-    return " ".join(changes(combination)) or "the recipe"
+    return " ".join(f"{key}={value}" for key, value in combination.items()) or "the recipe"
 
 
 def read_sweep(recipe: str | Path, arguments: Sequence[str]) -> SweepSettings:
-    """Read a recipe and a grid.
-
-    Parameters
-    ----------
-    recipe : path-like
-        Recipe of a fit.
-    arguments : sequence of str
-        ``key=value,value,...`` each; see :func:`split_values`.
+    """A recipe, and a grid of arguments ``key=value,value,...``; see :func:`split_values`.
 
     Raises
     ------
@@ -101,11 +81,6 @@ def read_sweep(recipe: str | Path, arguments: Sequence[str]) -> SweepSettings:
 def split_values(text: str) -> tuple[str, ...]:
     """Values separated by commas; those within brackets, braces or quotes stay together.
 
-    Raises
-    ------
-    ValueError
-        If a value is empty, or the text is not YAML.
-
     Examples
     --------
     >>> split_values("1e-6, 1e-5,null")
@@ -118,6 +93,6 @@ def split_values(text: str) -> tuple[str, ...]:
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError("expected YAML values separated by commas, none of them empty") from error
     values = tuple(text[n.start_mark.index - 1 : n.end_mark.index - 1] for n in node.value)
-    if not all(values) or not values or text.rstrip().endswith(","):
+    if not values or not all(values) or text.rstrip().endswith(","):
         raise ValueError("a value is empty; expected values separated by commas")
     return values

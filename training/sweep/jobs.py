@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import submitit
 from submitit.core.utils import UncompletedJobError
@@ -23,9 +22,11 @@ POLL_S = 0.2  # between two looks at jobs of this machine
 QUEUE_POLL_S = (1.0, 30.0)  # at the cluster's queue: the first pause, and the longest
 FOREVER_MIN = 60 * 24 * 365
 MOST_TIMEOUTS = 20  # times that a fit may reach the time limit of its job, and resume
-# Name of a fit, and why it failed or "".
-Ended = Generator[tuple[str, str], None, None]
 IN_QUEUE = ["squeue", "--me", "--array", "--noheader", "--format=%i"]
+RULE = "\n----------------------\n"  # before and after the traceback in messages of submitit
+EXPECTED = ("ValueError: ", "FileNotFoundError: ")  # errors that speak for themselves
+
+Ended = Generator[tuple[str, str], None, None]  # name of a fit, and why it failed or ""
 
 
 @dataclass(frozen=True)
@@ -46,59 +47,46 @@ class FitJob(submitit.helpers.Checkpointable):
 
 @dataclass(frozen=True)
 class Resources:
-    """What each job may use.
+    """Number of fits at a time, and what each may use.
 
-    Attributes
-    ----------
-    at_once : int
-        Number of fits at a time.
-    gpus : int
-        GPUs per fit: 0 or 1.
-    partition : str or None
-        Of the cluster.
-    minutes, cpus : int
-        Time limit and CPUs of a job; a fit that reaches the limit resumes in the next.
-    more : mapping of str to str
-        Further options of sbatch.
+    On this machine `gpus` are the numbers of those to use, one per fit; on a cluster only their
+    count matters, per job. `minutes`, `cpus`, `partition` and `more` (other options of sbatch) are
+    for a cluster.
     """
 
     at_once: int = 1
-    gpus: int = 0
-    partition: str | None = None
+    gpus: Sequence[int] = ()
     minutes: int = 600
     cpus: int = 1
+    partition: str | None = None
     more: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_locally(jobs: Mapping[str, FitJob], folder: Path, resources: Resources) -> Ended:
-    """Execute jobs on this machine; yields name and reason of failure, or "", as each ends.
-
-    Closing the generator ends all jobs; their fits can be resumed.
-    """
+    """Execute jobs on this machine; closing the generator ends them all."""
     waiting = iter(jobs.items())
-    slots: list[int | None] = (
-        list(gpus_here()[: resources.at_once]) if resources.gpus else [None] * resources.at_once
-    )
-    running: dict[str, tuple[submitit.Job[None], int | None]] = {}
+    slots = [[gpu] for gpu in resources.gpus] or [[]] * resources.at_once
+    free = slots[: resources.at_once]
+    running: dict[str, tuple[submitit.Job[None], list[int]]] = {}
     executor = submitit.LocalExecutor(folder)
     try:
         while True:
-            while slots and (following := next(waiting, None)):
+            while free and (following := next(waiting, None)):
                 name, job = following
-                gpu = slots.pop()
+                gpus = free.pop()
                 executor.update_parameters(
-                    timeout_min=FOREVER_MIN,
-                    gpus_per_node=resources.gpus,
-                    visible_gpus=[] if gpu is None else [gpu],
+                    timeout_min=FOREVER_MIN, gpus_per_node=len(gpus), visible_gpus=gpus
                 )
-                with _interrupts_kept_back():
-                    running[name] = executor.submit(job), gpu
+                # Jobs inherit the mask: at Ctrl-C each would print a traceback.
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+                running[name] = executor.submit(job), gpus
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             if not running:
                 return
             time.sleep(POLL_S)
             for name in [name for name, (job, _) in running.items() if job.done()]:
-                ended, gpu = running.pop(name)
-                slots.append(gpu)
+                ended, gpus = running.pop(name)
+                free.append(gpus)
                 yield name, reason(ended)
     finally:
         for ended, _ in running.values():
@@ -110,37 +98,27 @@ def run_locally(jobs: Mapping[str, FitJob], folder: Path, resources: Resources) 
 def submit_to_slurm(
     jobs: Sequence[FitJob], folder: Path, resources: Resources
 ) -> list[submitit.Job[None]]:
-    """Submit jobs as one array; those that are preempted return to the queue.
-
-    Raises
-    ------
-    ValueError
-        If sbatch refuses.
-    """
+    """Submit jobs as one array; a ValueError if sbatch refuses."""
     executor = submitit.SlurmExecutor(folder, max_num_timeout=MOST_TIMEOUTS)
-    parameters: dict[str, Any] = {
-        "job_name": "sweep",
-        "time": resources.minutes,
-        "cpus_per_task": resources.cpus,
-        "srun_args": [f"--cpus-per-task={resources.cpus}"],  # not inherited since SLURM 22.05
-        "array_parallelism": resources.at_once,
-        "additional_parameters": {"requeue": True, **resources.more},
-    }
-    if resources.partition:
-        parameters["partition"] = resources.partition
-    if resources.gpus:
-        parameters["gpus_per_node"] = resources.gpus
-    executor.update_parameters(**parameters)
+    executor.update_parameters(
+        job_name="sweep",
+        partition=resources.partition,
+        time=resources.minutes,
+        cpus_per_task=resources.cpus,
+        srun_args=[f"--cpus-per-task={resources.cpus}"],  # not inherited since SLURM 22.05
+        gpus_per_node=len(resources.gpus) or None,
+        array_parallelism=resources.at_once,
+        additional_parameters={"requeue": True, **resources.more},
+    )
     try:
-        return executor.submit_array(jobs)
+        with redirect_stderr(io.StringIO()):  # submitit prints what it raises
+            return executor.submit_array(jobs)
     except UncompletedJobError as error:
         raise ValueError(f"the cluster refuses the jobs: {_last_line(str(error))}") from error
 
 
-def wait_for_slurm(
-    jobs: Mapping[str, submitit.Job[None]],
-) -> Ended:
-    """Wait for jobs in the queue; yields name and reason of failure, or "", as each ends."""
+def wait_for_slurm(jobs: Mapping[str, submitit.Job[None]]) -> Ended:
+    """Wait for jobs of the queue."""
     pending, (pause, longest) = dict(jobs), QUEUE_POLL_S
     while pending:
         queued = in_queue(pending.values())
@@ -155,32 +133,24 @@ def wait_for_slurm(
 def in_queue(jobs: Iterable[submitit.Job[None]]) -> set[str]:
     """Ids of those jobs that have not ended: waiting, running or returned to the queue.
 
-    Not by sacct, which needs a database that not every cluster has.
+    Not by sacct, which needs a database that not every cluster has. Without an answer, all.
     """
     known = {job.job_id for job in jobs}
     if not known:
         return known
-    asked = subprocess.run(IN_QUEUE, capture_output=True, text=True)
-    return known & set(asked.stdout.split()) if asked.returncode == 0 else known
+    answer = subprocess.run(IN_QUEUE, capture_output=True, text=True)
+    return known & set(answer.stdout.split()) if answer.returncode == 0 else known
 
 
 def reason(job: submitit.Job[None]) -> str:
     """Why an ended job failed, in one line; "" if it did not."""
-    if not job.paths.result_pickle.exists():
+    if not job.paths.result_pickle.exists():  # killed
         lines = (job.stderr() or "").splitlines()
         by_slurm = [line for line in lines if line.startswith("slurmstepd")]
         return _last_line("\n".join(by_slurm or lines)) or "the job ended without a message"
     error = job.exception()
-    if error is None:
-        return ""
-    trace = str(error).partition("\n----------------------\n")[2]
-    line = _last_line(trace.partition("\n----------------------\n")[0])
-    return line.removeprefix("ValueError: ").removeprefix("FileNotFoundError: ")
-
-
-def has_slurm() -> bool:
-    """Whether this machine can submit jobs."""
-    return shutil.which("sbatch") is not None
+    line = "" if error is None else _last_line(str(error).split(RULE)[1])
+    return next((line.removeprefix(name) for name in EXPECTED if line.startswith(name)), line)
 
 
 def gpus_here() -> list[int]:
@@ -193,20 +163,8 @@ def gpus_here() -> list[int]:
     try:
         return [int(each) for each in visible.split(",") if each]
     except ValueError as error:
-        raise ValueError(
-            f"CUDA_VISIBLE_DEVICES={visible}: expected numbers of GPUs; set it to such, or unset it"
-        ) from error
+        raise ValueError(f"CUDA_VISIBLE_DEVICES={visible}: expected numbers of GPUs") from error
 
 
 def _last_line(text: str) -> str:
-    return ([""] + [line.strip() for line in text.splitlines() if line.strip()])[-1]
-
-
-@contextmanager
-def _interrupts_kept_back() -> Iterator[None]:
-    """Context whose child processes get no Ctrl-C: they would all print a traceback."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return (text.strip().splitlines() or [""])[-1].strip()

@@ -2,8 +2,8 @@
 
 OUT/
     config.yaml   recipe and grid
-    fits/         an ordinary fit folder for each combination, numbered in the table's order
-    sweep.csv     settings, state, validation scores of each combination
+    fits/         an ordinary fit folder for each combination, numbered as in the table
+    sweep.csv     settings, state and validation scores of each combination
     sweep.png     validation R² against each setting
     jobs/         logs and pickles of submitit
     jobs.json     ids of jobs in a cluster's queue, by fit
@@ -43,14 +43,7 @@ TABLE, PICTURE = "sweep.csv", "sweep.png"
 
 
 @one_job_per_folder()
-def sweep(
-    settings: SweepSettings,
-    out: str | Path,
-    *,
-    on: str = "local",
-    resources: Resources | None = None,
-    progress: bool = True,
-) -> list[Row]:
+def sweep(settings: SweepSettings, out: str | Path, *, on: str, resources: Resources) -> list[Row]:
     """Fit every combination that is not fitted yet.
 
     Parameters
@@ -64,8 +57,6 @@ def sweep(
         called again, it waits for them.
     resources : Resources
         Of the jobs.
-    progress : bool
-        Show progress on standard error.
 
     Returns
     -------
@@ -81,12 +72,11 @@ def sweep(
     folder = RecipeFolder(out, SweepSettings)
     folder.begin(settings, resume=True)
     fits = fit_folders(settings, folder.path)
-    missing = {
+    jobs = {
         fit.name: FitJob(recipe, fit.resolve())
         for fit, recipe in zip(fits, recipes, strict=True)
         if not is_done(fit)
     }
-    place = _on_slurm if on == "slurm" else _on_this_machine
     reasons: dict[str, str] = {}
 
     def write(queued: set[str]) -> list[Row]:
@@ -96,23 +86,22 @@ def sweep(
         return rows
 
     write(set())
-    ended = place(missing, folder.path, resources or Resources())
-    waiting = set(missing)
-    write(waiting)
-    n_before = len(fits) - len(missing)
+    ended = (_on_slurm if on == "slurm" else _on_this_machine)(jobs, folder.path, resources)
+    queued = set(jobs)
+    write(queued)
     try:
-        with bar(total=len(fits), initial=n_before, unit="fit", shown=progress) as shown:
-            for name, failure in ended:
-                waiting.discard(name)
-                reasons[name] = failure
-                write(waiting)
+        with bar(total=len(fits), initial=len(fits) - len(jobs), unit="fit") as shown:
+            for name, reason in ended:
+                queued.discard(name)
+                reasons[name] = reason
+                write(queued)
                 shown.update()
-                if failure:
+                if reason:
                     words = in_words(fits[folder.path / FITS / name])
-                    logger.warning("fit %s (%s) failed: %s", name, words, failure)
+                    logger.warning("fit %s (%s) failed: %s", name, words, reason)
     finally:
         ended.close()
-        rows = write(waiting if on == "slurm" else set())
+        rows = write(queued if on == "slurm" else set())
     return rows
 
 
@@ -126,23 +115,16 @@ def fit_folders(settings: SweepSettings, out: Path) -> dict[Path, Combination]:
 def export_best(
     folder: str | Path, out: str | Path, wanted: Combination, *, name: str = ""
 ) -> tuple[Row, str]:
-    """Export the fit with the highest validation R².
+    """Export the fit with the highest validation R²; returns its row and the checkpoint's hash.
 
     Parameters
     ----------
-    folder : path-like
-        Folder of a sweep.
-    out : path-like
-        The ``.safetensors`` file.
+    folder, out : path-like
+        Folder of a sweep, and the ``.safetensors`` file.
     wanted : dict of str to str
-        Settings that it must have, as typed for the sweep.
+        Settings that the fit must have, as typed for the sweep.
     name : str
         Name of the checkpoint; by default that of the sweep's folder.
-
-    Returns
-    -------
-    Row, str
-        Its row, and the checkpoint's hash.
 
     Raises
     ------
@@ -153,7 +135,7 @@ def export_best(
     fits = fit_folders(sweep_folder.recipe(), sweep_folder.path)
     best = best_rows([row for row in read_rows(fits) if wanted.items() <= row.combination.items()])
     if not best:
-        raise ValueError(f"{folder} has no finished fit with {in_words(wanted)}; see sweep.csv")
+        raise ValueError(f"{folder} has no finished fit with {in_words(wanted)}; see {TABLE}")
     if len(best) > 1:
         groups = ", ".join(in_words(row.group) for row in best)
         raise ValueError(f"scores of other responses do not compare; name one of {groups}")
@@ -162,8 +144,8 @@ def export_best(
 
 
 def _on_this_machine(jobs: dict[str, FitJob], out: Path, resources: Resources) -> Ended:
-    shutil.rmtree(out / JOBS, ignore_errors=True)  # logs of an earlier start
-    yield from run_locally(jobs, out / JOBS, resources)
+    shutil.rmtree(out / JOBS, ignore_errors=True)  # their ids are those of processes
+    return run_locally(jobs, out / JOBS, resources)
 
 
 def _on_slurm(jobs: dict[str, FitJob], out: Path, resources: Resources) -> Ended:
@@ -179,6 +161,6 @@ def _on_slurm(jobs: dict[str, FitJob], out: Path, resources: Resources) -> Ended
     if todo:
         submitted = submit_to_slurm([jobs[name] for name in todo], out / JOBS, resources)
         known |= dict(zip(todo, submitted, strict=True))
-        ids |= {name: job.job_id for name, job in known.items()}
+        ids = {name: job.job_id for name, job in known.items()}
         write_atomically(path, json.dumps(ids, indent=2).encode())
     return wait_for_slurm(known)

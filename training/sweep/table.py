@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hear_brainsoundnet.files import write_atomically
@@ -17,7 +17,7 @@ from training.sweep.grid import Combination
 # Scores compare between fits of the same responses: keys that choose these make groups.
 RESPONSES = ("data", "subjects", "targets", "split", "control")
 SCORES = ("validation_r2", "validation_r", "validation_loss")  # of the kept epoch
-UNFINISHED = (math.nan, math.nan, math.nan)
+NUMBERS = (*SCORES, "epoch", "n_epochs", "seconds")
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,8 @@ class Row:
         Its settings.
     state : str
         {"done", "failed", "queued", "unfinished"}.
-    scores : tuple of float
-        Those of :data:`SCORES`; NaN unless done.
-    epoch, n_epochs : int or None
-        Epoch that was kept, and number of epochs.
-    seconds : float or None
-        From the begin of the fit to its end, pauses included.
+    numbers : dict of str to float
+        :data:`NUMBERS` of a finished fit; seconds from its begin to its end, pauses included.
     reason : str
         Why it failed.
     """
@@ -45,25 +41,19 @@ class Row:
     folder: Path
     combination: Combination
     state: str
-    scores: tuple[float, ...] = UNFINISHED
-    epoch: int | None = None
-    n_epochs: int | None = None
-    seconds: float | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
     @property
     def r2(self) -> float:
-        """R² on the validation runs, mean over runs and targets: what combinations compete in."""
-        return self.scores[0]
+        """R² of the validation runs, mean over runs and targets, by which rows compete, or NaN."""
+        return self.numbers.get("validation_r2", math.nan)
 
     @property
     def group(self) -> Combination:
         """Settings that choose the responses."""
-        return {
-            key: value
-            for key, value in self.combination.items()
-            if key.partition(".")[0] in RESPONSES
-        }
+        pairs = self.combination.items()
+        return {key: value for key, value in pairs if key.partition(".")[0] in RESPONSES}
 
 
 def is_done(fit: Path) -> bool:
@@ -78,44 +68,29 @@ def read_rows(
 ) -> list[Row]:
     """The rows of a sweep from the folders of its fits.
 
-    Parameters
-    ----------
-    fits : mapping of Path to dict
-        Folder and settings of each.
-    reasons : mapping of str to str
-        Reasons of failure by the names of folders.
-    queued : collection of str
-        Names of those that a cluster has in its queue.
+    `reasons` of failures, and those `queued` on a cluster, are by the names of folders.
     """
     rows = []
     for folder, combination in fits.items():
-        failure = (reasons or {}).get(folder.name, "")
+        reason = (reasons or {}).get(folder.name, "")
         if is_done(folder):
-            rows.append(_done(folder, combination))
+            rows.append(Row(folder, combination, "done", _numbers(folder)))
         elif folder.name in queued:
             rows.append(Row(folder, combination, "queued"))
-        elif failure:
-            rows.append(Row(folder, combination, "failed", reason=failure))
         else:
-            rows.append(Row(folder, combination, "unfinished"))
+            state = "failed" if reason else "unfinished"
+            rows.append(Row(folder, combination, state, reason=reason))
     return rows
 
 
-def _done(folder: Path, combination: Combination) -> Row:
+def _numbers(folder: Path) -> dict[str, float]:
     outcome = RunFolder(folder).read_document(OUTCOME_FILE)
     with (folder / "metrics.csv").open(newline="") as file:
-        epochs = {int(row["epoch"]): row for row in csv.DictReader(file)}
-    kept = epochs[outcome["kept_epoch"]]
+        kept = list(csv.DictReader(file))[outcome["kept_epoch"]]
     began, ended = ((folder / name).stat().st_mtime for name in (CONFIG_FILE, MODEL_FILE))
-    return Row(
-        folder,
-        combination,
-        "done",
-        tuple(float(kept[name]) for name in SCORES),
-        outcome["kept_epoch"],
-        outcome["n_epochs"],
-        ended - began,
-    )
+    scores = {name: float(kept[name]) for name in SCORES}
+    epochs = {"epoch": outcome["kept_epoch"], "n_epochs": outcome["n_epochs"]}
+    return {**scores, **epochs, "seconds": round(ended - began, 1)}
 
 
 def best_rows(rows: Sequence[Row]) -> list[Row]:
@@ -130,19 +105,15 @@ def best_rows(rows: Sequence[Row]) -> list[Row]:
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     """Write ``sweep.csv``; best is 1 for the best row of each group."""
-    keys = list(rows[0].combination)
     best = best_rows(rows)
-    header = ["fit", *keys, "state", "best", *SCORES, "epoch", "n_epochs", "seconds", "reason"]
+    header = ["fit", *rows[0].combination, "state", "best", *NUMBERS, "reason"]
     cells = [
         (
             row.folder.name,
-            *(text_cell(row.combination[key]) for key in keys),
+            *map(text_cell, row.combination.values()),
             row.state,
             int(row in best),
-            *(None if math.isnan(score) else score for score in row.scores),
-            row.epoch,
-            row.n_epochs,
-            None if row.seconds is None else f"{row.seconds:.1f}",
+            *map(row.numbers.get, NUMBERS),
             text_cell(row.reason),
         )
         for row in rows

@@ -156,7 +156,7 @@ def test_interrupted_and_started_again_ends_with_the_same_bytes(recipe: Path, tm
 
 def test_the_best_is_by_validation_and_among_fits_of_the_same_responses():
     def row(name: str, r2: float, **combination: str) -> Row:
-        return Row(Path(name), combination, "done", (r2, 0.0, 0.0))
+        return Row(Path(name), combination, "done", {"validation_r2": r2})
 
     rows = [
         row("1", 0.1, subjects="[sub-01]", seed="1"),
@@ -172,9 +172,10 @@ def test_scores_are_those_of_the_kept_epoch(fits: dict[str, Path]):
     rows = read_rows({fits["one"]: {"seed": "0"}, fits["one"] / "none": {"seed": "1"}})
     assert [row.state for row in rows] == ["done", "unfinished"]
     kept = read_checkpoint(fits["one"] / "model.safetensors").card.scores
-    assert rows[0].scores[2] == kept["validation_loss"]
-    assert rows[0].scores[0] == pytest.approx(kept["validation"]["mean_r2"])
-    assert (rows[0].epoch, rows[0].n_epochs) == (0, 0)
+    numbers = rows[0].numbers
+    assert numbers["validation_loss"] == kept["validation_loss"]
+    assert numbers["validation_r2"] == pytest.approx(kept["validation"]["mean_r2"])
+    assert (numbers["epoch"], numbers["n_epochs"]) == (0, 0)
 
 
 def test_sweep_best_says_what_is_missing(

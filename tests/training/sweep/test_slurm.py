@@ -1,0 +1,161 @@
+"""A sweep on a real SLURM: controller, node and authentication on the loopback address."""
+
+import csv
+import getpass
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from small_fits import SMALL
+
+from training.fitting.fit import fit
+from training.fitting.recipe import FitRecipe
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol")
+PLACES = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin"))
+MISSING = [name for name in PROGRAMS if shutil.which(name, path=PLACES) is None]
+CONFIGURATION = """\
+ClusterName=here
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge,cred_expire=5
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+MpiDefault=none
+KillWait=2
+SlurmdParameters=config_overrides
+NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 CPUs=2
+PartitionName=main Nodes=node Default=YES
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"SLURM is not installed: no {' '.join(MISSING)}"),
+]
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cluster of one node; the folder of its files."""
+    folder = tmp_path / "slurm"
+    (folder / "state").mkdir(parents=True)
+    key, configuration = folder / "key", folder / "slurm.conf"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o600)
+    host, user = socket.gethostname().partition(".")[0], getpass.getuser()
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in (one, other)]
+    configuration.write_text(CONFIGURATION.format(host=host, user=user, folder=folder, ports=ports))
+    monkeypatch.setenv("SLURM_CONF", str(configuration))
+    monkeypatch.setenv("PATH", PLACES)
+    files = [f"--{name}-file={folder / name}" for name in ("key", "log", "pid", "seed")]
+    daemons = []
+    try:
+        for words in (
+            ["munged", "--foreground", "--force", f"--socket={folder / 'munge'}", *files],
+            ["slurmctld", "-D", "-c"],
+            ["slurmd", "-D", "-N", "node"],
+        ):
+            log = (folder / f"{words[0]}.out").open("w")
+            daemons.append(subprocess.Popen(words, stdout=log, stderr=log))
+        wait_until(lambda: output("sinfo", "--noheader", "--format=%t") == "idle", folder)
+        yield folder
+        output("scancel", "--me")
+        wait_until(lambda: output("squeue", "--noheader") == "", folder)
+    finally:
+        for daemon in reversed(daemons):
+            daemon.terminate()
+            daemon.wait()
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def wait_until(fact: Callable[[], bool], logs: Path, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > end:
+            texts = [
+                path.read_text() for path in logs.rglob("*") if path.suffix in (".out", ".err")
+            ]
+            raise TimeoutError("\n".join(texts))
+        time.sleep(0.1)
+
+
+def test_a_requeued_job_ends_with_the_same_bytes(slurm: Path, two_listeners: Path, tmp_path: Path):
+    """Two fits; one is killed and requeued, the other fails; the command itself is killed."""
+    settings = {
+        **SMALL,
+        "data": str(two_listeners),
+        "windows": {"n_trs": 8},
+        "optimiser": {"max_epochs": 100, "patience": 100},
+    }
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "sweep"
+    recipe.write_text(yaml.safe_dump(settings))
+    command = [sys.executable, "-m", "training", "sweep", str(recipe)]
+    command += ["subjects=[sub-01],[sub-99]", "--out", str(out)]
+    command += ["--on", "slurm", "--partition", "main", "--time", "20"]
+    job = out / "fits" / "1"
+    with subprocess.Popen(command) as first:
+        metrics = job / "metrics.csv"
+        wait_until(
+            lambda: metrics.exists() and len(metrics.read_text().splitlines()) > 5, out / "jobs"
+        )
+        first.kill()
+    ids = json.loads((out / "jobs.json").read_text())
+    subprocess.run(["scontrol", "requeue", ids["1"]], check=True)
+    assert not (job / "model.safetensors").exists()
+
+    second = subprocess.run(command, capture_output=True, text=True)
+    assert second.returncode == 1
+    assert "1 of 2 fits failed" in second.stderr.splitlines()[-1]
+    assert json.loads((out / "jobs.json").read_text())["1"] == ids["1"]  # not submitted again
+    log = (out / "jobs" / f"{ids['1']}_0_log.out").read_text()
+    assert log.count("Starting with JobEnvironment") == 2
+    with (out / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == ["done", "failed"]
+    assert rows[1]["reason"].startswith("subjects sub-99 are not in ")
+
+    plain = tmp_path / "plain" / "1"
+    fit(FitRecipe(**settings, subjects=["sub-01"]), plain, progress=False)
+    models = [folder / "model.safetensors" for folder in (job, plain)]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+def test_a_partition_that_does_not_exist_is_one_line(
+    slurm: Path, two_listeners: Path, tmp_path: Path
+):
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "sweep"
+    recipe.write_text(yaml.safe_dump({"data": str(two_listeners)}))
+    command = [sys.executable, "-m", "training", "sweep", str(recipe), "--out", str(out)]
+    ran = subprocess.run(
+        [*command, "--on", "slurm", "--partition", "none"], capture_output=True, text=True
+    )
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("python -m training: the cluster refuses the jobs: sbatch: error: ")
+    assert "invalid partition" in line.lower()
+    with (out / "sweep.csv").open(newline="") as file:
+        assert [row["state"] for row in csv.DictReader(file)] == ["unfinished"]
