@@ -75,7 +75,8 @@ def draw_bars(
     axes.invert_yaxis()
     axes.set_xlabel(axis)
     if len(series) > 1:
-        figure.legend(loc="outside upper center", ncols=3, fontsize=8, frameon=False)
+        n_columns = min(3, max(1, 100 // max(map(len, series))))
+        figure.legend(loc="outside upper center", ncols=n_columns, fontsize=8, frameon=False)
     return png_of(figure)
 
 

@@ -174,17 +174,19 @@ def format_cell(value: object) -> str:
 
 
 def crossed(rows: Rows, down: str, across: str, value: str) -> list[dict[str, Any]]:
-    """A table of one value, with a row for each `down` and a column for each `across`.
+    """A table of one column's values, with a row for each `down` and a column for each `across`.
 
     Examples
     --------
     >>> rows = [{"null": n, "data": d, "p": p} for n, d, p in (("a", "x", 1), ("b", "x", 2))]
     >>> crossed(rows, "data", "null", "p")
-    [{'data': 'x', 'a': 1, 'b': 2}]
+    [{'p by data': 'x', 'a': 1, 'b': 2}]
     """
     table: dict[Any, dict[str, Any]] = {}
     for row in rows:
-        table.setdefault(row[down], {down: row[down]})[str(row[across])] = row[value]
+        table.setdefault(row[down], {f"{value} by {down}": row[down]})[str(row[across])] = row[
+            value
+        ]
     return list(table.values())
 
 

@@ -38,6 +38,8 @@ class RecipeFolder(Generic[SettingsT]):
         Model of its recipe.
     """
 
+    what = "run"  # the word for it in messages
+
     def __init__(self, path: str | Path, kind: type[SettingsT]) -> None:
         self.path = Path(path)
         self.kind = kind
@@ -56,21 +58,29 @@ class RecipeFolder(Generic[SettingsT]):
         if config.exists():
             if not resume:
                 raise FileExistsError(
-                    f"{self.path} already holds a run; give --resume to resume it, or another --out"
+                    f"{self.path} already holds a {self.what}; give --resume to resume it, or "
+                    "another --out"
                 )
             self._refuse_other_recipe(recipe)
             sweep(self.path)
             return
         if contents(self.path):
-            raise FileExistsError(f"{self.path} is not empty and holds no run; give another --out")
+            raise FileExistsError(
+                f"{self.path} is not empty and holds no {self.what}; give another --out"
+            )
         sweep(self.path)
         write_atomically(config, write_recipe(recipe).encode())
 
     def recipe(self) -> SettingsT:
         """The recipe in the folder."""
-        if not (self.path / CONFIG_FILE).exists():
-            raise FileNotFoundError(f"{self.path} holds no run (no {CONFIG_FILE})")
-        return read_recipe(self.path / CONFIG_FILE, self.kind)
+        return read_recipe(self.config(), self.kind)
+
+    def config(self) -> Path:
+        """The file of the recipe; FileNotFoundError if there is none."""
+        path = self.path / CONFIG_FILE
+        if not path.exists():
+            raise FileNotFoundError(f"{self.path} holds no {self.what} (no {CONFIG_FILE})")
+        return path
 
     def _refuse_other_recipe(self, recipe: SettingsT) -> None:
         before = self.recipe().model_dump(mode="json")

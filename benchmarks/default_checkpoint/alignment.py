@@ -28,7 +28,12 @@ from benchmarks.default_checkpoint.conditions import (
     averaged_name,
     prepare_condition,
 )
-from benchmarks.default_checkpoint.natural_sounds import estimate, scene_embeddings_of
+from benchmarks.default_checkpoint.natural_sounds import (
+    as_lists,
+    component_rows,
+    scene_embeddings_of,
+    stage_rows,
+)
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.encoding.fits import Fitted, fitted
@@ -170,39 +175,16 @@ def _document(
         model: {stage: np.stack([each[stage] for each in scores]) for stage in scores[0]}
         for model, scores in found.items()
     }
-    rows = [
-        {
-            "model": model,
-            **{
-                stage: estimate(stages[stage]) if stage in stages else ""
-                for stage in (*STAGES, TOGETHER, PRESET)
-            },
-        }
-        for model, stages in tables.items()
-    ]
-    together = []
-    for model, stages in tables.items():
-        table = stages[PRESET]
-        gain = (table - tables["pretrained"][PRESET]).mean(axis=1)
-        together.append(
-            {
-                "model": model,
-                "r²": estimate(table),
-                **{name: float(np.median(table[:, i])) for i, name in enumerate(names)},
-                "gain over pretrained": float(gain.mean()),
-                "± over splits": float(gain.std(ddof=1)) if len(gain) > 1 else None,
-            }
-        )
     return {
         "title": "Alignment with responses to 165 natural sounds",
         "command": "python -m benchmarks default-checkpoint align --pretrained FILE --data DATA "
         "--out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
-        "rows": rows,
+        "rows": stage_rows(tables),
         "tables": [
             {
                 "title": "By component, from the scene embedding of the default preset",
-                "rows": together,
+                "rows": component_rows(tables, names, "pretrained"),
             },
             *(
                 {
@@ -230,12 +212,7 @@ def _document(
             "Permuted brain: responses exchanged between sounds. SpectroTemporal: principal "
             "components of that baseline in place of the brain's, with the brain's variances.",
         ],
-        "details": {
-            "scores": {
-                model: {stage: table.tolist() for stage, table in stages.items()}
-                for model, stages in tables.items()
-            },
-        },
+        "details": {"scores": as_lists(tables)},
     }
 
 

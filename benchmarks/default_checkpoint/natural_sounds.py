@@ -53,39 +53,17 @@ def measure_natural_sounds(
         hashes[name] = checkpoint.hash
         soundnet, scale = checkpoint.build_soundnet(heads=False), checkpoint.card.input_scale
         found[name] = scored(stage_summaries(soundnet, sounds.audio, scale), sounds)
-    rows = [
-        {
-            "model": name,
-            **{
-                stage: estimate(scores[stage]) if stage in scores else ""
-                for stage in (*STAGES, TOGETHER, PRESET)
-            },
-        }
-        for name, scores in found.items()
-    ]
-    by_component = [
-        {
-            "model": name,
-            "r²": estimate(scores[PRESET]),
-            **{
-                component: float(np.median(scores[PRESET][:, i]))
-                for i, component in enumerate(sounds.components)
-            },
-            "± over splits": float(scores[PRESET].mean(axis=1).std(ddof=1)),
-        }
-        for name, scores in found.items()
-    ]
     words = shlex.join(f"{name}=CHECKPOINT" for name in hashes)
     return {
         "title": "Responses to 165 natural sounds",
         "command": "python -m benchmarks default-checkpoint natural-sounds --data DATA --out WORK "
         f"{words}",
         "seeds": {"splits": list(range(len(random_splits(len(sounds.audio)))))},
-        "rows": rows,
+        "rows": stage_rows(found),
         "tables": [
             {
                 "title": "By component, from the scene embedding of the default preset",
-                "rows": by_component,
+                "rows": component_rows(found, sounds.components),
             }
         ],
         "settings": {"checkpoints": hashes},
@@ -99,12 +77,45 @@ def measure_natural_sounds(
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
             "All receive the sounds at the level of the default preset.",
         ],
-        "details": {
-            "scores": {
-                name: {stage: table.tolist() for stage, table in scores.items()}
-                for name, scores in found.items()
-            }
-        },
+        "details": {"scores": as_lists(found)},
+    }
+
+
+def stage_rows(found: Mapping[str, Scores]) -> list[dict[str, Any]]:
+    """A row for each model: its estimate for every stage and the default preset."""
+    columns = (*STAGES, TOGETHER, PRESET)
+    return [
+        {"model": name, **{s: estimate(scores[s]) if s in scores else "" for s in columns}}
+        for name, scores in found.items()
+    ]
+
+
+def component_rows(
+    found: Mapping[str, Scores], components: Sequence[str], before: str = ""
+) -> list[dict[str, Any]]:
+    """A row for each model: every component, from the scene embedding of the default preset.
+
+    Spread over splits: of the mean, or of its gain over the model `before`.
+    """
+    rows = []
+    for name, scores in found.items():
+        table = scores[PRESET]
+        row: dict[str, Any] = {"model": name, "r²": estimate(table)}
+        row |= {each: float(np.median(table[:, i])) for i, each in enumerate(components)}
+        means = table.mean(axis=1)
+        if before:
+            means = (table - found[before][PRESET]).mean(axis=1)
+            row[f"gain over {before}"] = float(means.mean())
+        row["± over splits"] = float(means.std(ddof=1)) if len(means) > 1 else None
+        rows.append(row)
+    return rows
+
+
+def as_lists(found: Mapping[str, Scores]) -> dict[str, dict[str, list[Any]]]:
+    """All scores, for a document."""
+    return {
+        name: {stage: table.tolist() for stage, table in scores.items()}
+        for name, scores in found.items()
     }
 
 

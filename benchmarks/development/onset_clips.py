@@ -23,7 +23,7 @@ from benchmarks.development.excerpts import (
     named_recordings,
 )
 from benchmarks.development.layout import COMMAND, task_name
-from benchmarks.hear.tasks.acoustic_events import find_acoustic_events
+from benchmarks.hear.tasks.acoustic_events import find_acoustic_events, mixed
 from benchmarks.hear.tasks.task_writer import (
     new_task_folder,
     write_clip,
@@ -42,8 +42,7 @@ EVENT_SECONDS = (0.1, 1.5)  # shorter ones are not used, longer ones are cut
 EVENTS_PER_CLIP = (3, 6)  # end excluded
 PAUSE_SECONDS = 0.5  # at least this long before, between and after events
 SNR_DB = (6.0, 12.0, 18.0)
-_BACKGROUND_RMS, _PEAK = 0.03, 0.98
-_FADE_SECONDS = 0.01  # of an event's end
+_BACKGROUND_RMS = 0.03
 
 
 @dataclass(frozen=True)
@@ -137,16 +136,14 @@ def compose(
             left -= len(sound) + pause
         if len(chosen) == wanted:
             break
-    audio, placed, start = background.copy(), [], pause
+    placed, start = [], pause
     gaps = np.diff(np.sort(rng.integers(left + 1, size=len(chosen))), prepend=0)
     for sound, gap in zip(chosen, gaps.tolist(), strict=True):
         start += gap
-        span = slice(start, start + len(sound))
-        ratio = np.mean(np.square(background[span])) / np.mean(np.square(sound))
-        audio[span] += sound * np.sqrt(ratio * 10 ** (rng.choice(SNR_DB) / 10))
-        placed.append((span.start, span.stop))
-        start = span.stop + pause
-    return Composed(audio * min(1.0, _PEAK / np.abs(audio).max()), tuple(placed))
+        placed.append((start, sound, float(rng.choice(SNR_DB))))
+        start += len(sound) + pause
+    spans = tuple((first, first + len(sound)) for first, sound, _ in placed)
+    return Composed(mixed(background, placed, SAMPLE_RATE), spans)
 
 
 def _event(corpus: Corpus, excerpt: Excerpt) -> NDArray[np.float64] | None:
@@ -156,10 +153,7 @@ def _event(corpus: Corpus, excerpt: Excerpt) -> NDArray[np.float64] | None:
     start, stop = find_acoustic_events(samples, SAMPLE_RATE)[0]
     if stop - start < shortest:
         return None
-    sound = samples[start : min(stop, start + longest)].copy()
-    fade = round(_FADE_SECONDS * SAMPLE_RATE)
-    sound[-fade:] *= np.linspace(1, 0, fade)
-    return sound
+    return samples[start : min(stop, start + longest)]
 
 
 def _events_by_split(corpus: Corpus, splits: Sequence[str]) -> dict[str, list[Excerpt]]:

@@ -31,7 +31,7 @@ from typing import Any
 from torch import Tensor
 
 from training.fitting.recipe import FitRecipe
-from training.recipe_folder import CONFIG_FILE, RecipeFolder
+from training.recipe_folder import RecipeFolder
 
 STATE_FILE = "state.pt"
 OUTCOME_FILE = "outcome.json"
@@ -152,6 +152,8 @@ class RunFolder(RecipeFolder[FitRecipe]):
         The folder.
     """
 
+    what = "fit"
+
     def __init__(self, path: str | Path) -> None:
         super().__init__(path, FitRecipe)
         self._written_at, self._seconds = -float("inf"), 0.0
@@ -166,9 +168,7 @@ class RunFolder(RecipeFolder[FitRecipe]):
         ValueError
             If it is not finished.
         """
-        config, path = self.path / CONFIG_FILE, self.path / MODEL_FILE
-        if not config.exists():
-            raise FileNotFoundError(f"{self.path} holds no run (no {CONFIG_FILE})")
+        config, path = self.config(), self.path / MODEL_FILE
         if not path.exists():
             raise ValueError(
                 f"{self.path} is not finished (no {MODEL_FILE}); finish it: python -m training "

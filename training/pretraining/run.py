@@ -46,6 +46,8 @@ class PretrainState:
 class PretrainFolder(RecipeFolder[PretrainRecipe]):
     """The files of one pretraining."""
 
+    what = "pretraining"
+
     def __init__(self, path: str | Path) -> None:
         super().__init__(path, PretrainRecipe)
 

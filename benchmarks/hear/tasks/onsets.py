@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.hear.tasks.acoustic_events import find_acoustic_events
+from benchmarks.hear.tasks.acoustic_events import find_acoustic_events, mixed
 from benchmarks.hear.tasks.esc10 import SourceClip, list_clips, read_credits
 from benchmarks.hear.tasks.task_writer import (
     SAMPLE_RATE,
@@ -43,11 +43,9 @@ CLIP_SECONDS = (10.0, 11.0)
 EVENT_SECONDS = (0.25, 2.0)  # shorter segments are not used, longer ones are cut
 EVENTS_PER_CLIP = (3, 6)
 PAUSE_SECONDS = 0.5  # at least this long before, between and after events
-FADE_SECONDS = 0.01  # fade-out only; the onset is unchanged
 CROSSFADE_SECONDS = 0.5
 SNR_DB = (6.0, 12.0, 18.0)
 BACKGROUND_RMS = 0.03
-PEAK = 0.98
 
 # The scores of HEAR's DCASE 2016 task 2; the first one selects the model.
 EVALUATION = ("event_onset_200ms_fms", "event_onset_50ms_fms", "segment_1s_er")
@@ -230,16 +228,15 @@ def place_events(
 
 def mix(background: np.ndarray, events: Sequence[PlacedEvent]) -> np.ndarray:
     """Add events to the background, each at its signal-to-noise ratio; shape ``(n_samples,)``."""
-    audio = background.copy()
-    fade = round(FADE_SECONDS * SAMPLE_RATE)
-    for event in events:
-        source = event.excerpt.clip.read(SAMPLE_RATE)
-        sound = source[event.excerpt.start : event.excerpt.stop].copy()
-        sound[-fade:] *= np.linspace(1, 0, fade)
-        span = slice(event.onset, event.onset + len(sound))
-        ratio = np.mean(background[span] ** 2) / np.mean(sound**2)
-        audio[span] += sound * np.sqrt(ratio * 10 ** (event.snr_db / 10))
-    return audio * min(1.0, PEAK / np.abs(audio).max())
+    placed = [
+        (
+            event.onset,
+            event.excerpt.clip.read(SAMPLE_RATE)[event.excerpt.start : event.excerpt.stop],
+            event.snr_db,
+        )
+        for event in events
+    ]
+    return mixed(background, placed, SAMPLE_RATE)
 
 
 def _write_descriptions(

@@ -306,7 +306,7 @@ def test_errors_are_one_line_and_exit_1(
 
 
 def test_unfinished_and_missing_runs_are_refused(fits: dict[str, Path], tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match=r"nothing holds no run \(no config\.yaml\)"):
+    with pytest.raises(FileNotFoundError, match=r"nothing holds no fit \(no config\.yaml\)"):
         evaluate([tmp_path / "nothing"], tmp_path / "eval")
     begun = tmp_path / "begun"
     begun.mkdir()

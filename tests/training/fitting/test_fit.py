@@ -277,13 +277,13 @@ def test_all_files_of_a_fit_are_there(fits: dict[str, Path]):
 
 def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tmp_path: Path):
     settings = RunFolder(fits["one"]).recipe()
-    with pytest.raises(FileExistsError, match="already holds a run; give --resume"):
+    with pytest.raises(FileExistsError, match="already holds a fit; give --resume"):
         fit(settings, fits["one"], progress=False)
     with pytest.raises(ValueError, match=r"another recipe \(seed differ\)"):
         fit(settings.model_copy(update={"seed": 9}), fits["one"], resume=True, progress=False)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("dear")
-    with pytest.raises(FileExistsError, match="not empty and holds no run"):
+    with pytest.raises(FileExistsError, match="not empty and holds no fit"):
         fit(recipe(two_listeners), tmp_path / "other", progress=False)
 
 
@@ -487,7 +487,7 @@ def test_a_fit_without_its_checkpoint_is_unfinished_and_resuming_writes_the_same
     assert_same_weights(dict(read_checkpoint(model).tensors), dict(before[0].tensors))
     assert read_checkpoint(model).card.scores == before[0].card.scores
     assert scores.read_bytes() == before[1]
-    with pytest.raises(FileNotFoundError, match="holds no run"):
+    with pytest.raises(FileNotFoundError, match="holds no fit"):
         export(tmp_path / "nowhere", tmp_path / "out.safetensors")
 
 

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +108,11 @@ def test_a_target_that_the_subject_lacks_has_no_numbers():
     assert columns["shared"][0] == 0.25
 
 
-@pytest.mark.slow
-def test_wrong_calls_are_refused_in_words(two_listeners: Path, tmp_path: Path):
-    split = {"test": {"seasons": ["s02"]}, "validation": {"count": 1}}
-    model = frozen(
-        two_listeners, tmp_path / "run", split=split, windows={"n_trs": 8}, subjects=["sub-01"]
-    )
-    folder = evaluated(model, tmp_path / "eval")
-    out = tmp_path / "out"
+def test_wrong_calls_are_refused_in_words(evaluation: Path, tmp_path: Path):
+    folder, out = shutil.copytree(evaluation, tmp_path / "eval"), tmp_path / "out"
     with pytest.raises(ValueError, match="a space is given twice: envelope, envelope"):
         PartitionSettings(spaces=["envelope", "envelope"])
-    with pytest.raises(ValueError, match="has no model 'b'; there are run"):
+    with pytest.raises(ValueError, match="has no model 'b'; there are one, two"):
         partition(folder, out, PartitionSettings(models=["b"]))
     with pytest.raises(FileNotFoundError, match="holds no evaluation"):
         partition(tmp_path, out)
