@@ -335,11 +335,11 @@ def _multiply(each: _Folded, frames: Tensor, *, pooled: bool) -> Tensor:
     # dropped.
     blocks = padded_blocks(frames, kernel, layer.padding, n_rows)
     n_clips, per_clip, width = blocks.shape
-    heard = width * kernel.n_blocks // each.n_products
-    blocks = blocks.flatten().unfold(0, heard, width)
-    factors = kernel.matrix.unflatten(0, (each.n_products, heard))
+    n_received = width * kernel.n_blocks // each.n_products
+    blocks = blocks.flatten().unfold(0, n_received, width)
+    factors = kernel.matrix.unflatten(0, (each.n_products, n_received))
     n_all = n_clips * per_clip - kernel.n_blocks + 1
-    at_once = max(1, NUMBERS_AT_ONCE // (heard + factors.shape[2]))
+    at_once = max(1, NUMBERS_AT_ONCE // (n_received + factors.shape[2]))
     pieces = []
     for start in range(0, n_all, at_once):
         stop = min(start + at_once, n_all)

@@ -115,9 +115,9 @@ def of_a_full_disk(error: Exception) -> OSError | None:
     each: BaseException | None = error
     while each is not None:
         number = each.errno if isinstance(each, OSError) else None
-        told = _ERRNO.search(str(each))
-        if number not in FULL and told:
-            number = int(told[1])
+        found = _ERRNO.search(str(each))
+        if number not in FULL and found:
+            number = int(found[1])
         if number in FULL:
             return OSError(number, os.strerror(number))
         each = each.__cause__ or each.__context__

@@ -92,20 +92,20 @@ class Progress:
         """
         if self.out.exists() and not self.out.is_dir():
             raise ValueError(f"{self.out} is a file; give a folder for the results")
-        before, stranger = self._settings_before()
-        if not stranger and before is None and contents(self.out):
+        before, mismatch = self._settings_before()
+        if not mismatch and before is None and contents(self.out):
             raise ValueError(
                 f"{self.out} is not empty and holds no results of this command; use another folder"
             )
         sweep(self.out)
         if self.journal.exists:
             sweep(self.out / "timestamps", deep=True)
-        records, rows = ([], {}) if stranger else self._earlier()
-        stranger = stranger or _other_files(records, entries)
-        if stranger:
+        records, rows = ([], {}) if mismatch else self._earlier()
+        mismatch = mismatch or _other_files(records, entries)
+        if mismatch:
             if not force:
                 raise ValueError(
-                    f"{self.out} holds results of other {stranger}; use --force to overwrite them, "
+                    f"{self.out} holds results of other {mismatch}; use --force to overwrite them, "
                     "or another folder"
                 )
             self._clear()

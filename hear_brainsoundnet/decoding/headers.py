@@ -68,10 +68,10 @@ def _wav_stream(data: mmap) -> Stream:
     chunks = dict(_wav_chunks(data))
     if (place := chunks.get(b"data")) is not None:
         n_bytes = len(data) - place - 8
-        size, told = (struct.unpack_from("<I", data, at)[0] for at in (place + 4, 4))
+        size, announced = (struct.unpack_from("<I", data, at)[0] for at in (place + 4, 4))
         long_sizes = chunks.get(b"ds64")
         if data[:4] == b"RIFF":
-            if size == 0 and n_bytes > 0 and told + 8 != len(data):
+            if size == 0 and n_bytes > 0 and announced + 8 != len(data):
                 replaced[4] = struct.pack("<I", min(len(data) - 8, _UNKNOWN))
                 replaced[place + 4] = struct.pack("<I", min(n_bytes, _UNKNOWN))
         elif long_sizes is not None and data[long_sizes + 16 : long_sizes + 24] in _UNKNOWN_LONG:

@@ -86,19 +86,19 @@ def _stream_at(data: mmap, start: int) -> tuple[Stream, int]:
     """The stream whose first frame is at `start`, and its number of audio frames."""
     if data[start + _VBRI : start + _VBRI + 4] == b"VBRI":  # libsndfile decodes it as audio
         start += frame_length(int.from_bytes(data[start : start + 4]))
-    told = _told_frames(data, start)
+    announced = _announced_frames(data, start)
     n_frames, end = 0, start
     for place, length in _frames(data, start):
-        is_header = _told_frames(data, place) is not None
-        if place != start and (is_header or (told is not None and n_frames == told)):
+        is_header = _announced_frames(data, place) is not None
+        if place != start and (is_header or (announced is not None and n_frames == announced)):
             break
         n_frames += not is_header
         end = place + length
     header = int.from_bytes(data[start : start + 4])
     prefix = b""
-    if told is None and header >> 17 & 3 == _LAYER_3:
+    if announced is None and header >> 17 & 3 == _LAYER_3:
         prefix = _length_header(header, n_frames)
-    return Stream(start, end, prefix, counted=told is not None), n_frames
+    return Stream(start, end, prefix, counted=announced is not None), n_frames
 
 
 def _frames(data: mmap, start: int) -> Iterator[tuple[int, int]]:
@@ -134,7 +134,7 @@ def _is_chain(data: mmap, place: int) -> bool:
     return True
 
 
-def _told_frames(data: mmap, place: int) -> int | None:
+def _announced_frames(data: mmap, place: int) -> int | None:
     """Number of frames that follow, if the frame at `place` is a length header."""
     header = int.from_bytes(data[place : place + 4])
     tag = place + _tag_offset(header)
