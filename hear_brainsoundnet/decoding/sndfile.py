@@ -114,9 +114,9 @@ class SndfileReader(Reader):
                 break
             n_read += len(channels)
             yield self._mono(channels, full_scale)
-        if announced is not None and n_read < announced - _LENGTH_SLACK * (file.format == "MP3"):
+        if expected is not None and n_read < expected - _LENGTH_SLACK * (file.format == "MP3"):
             raise ValueError(
-                f"{self.name} is truncated: it ends after {n_read} of {announced} samples; copy it again"
+                f"{self.name} is truncated: it ends after {n_read} of {expected} samples; copy it again"
             )
 
     def _check_size(self, file: Any) -> None:
