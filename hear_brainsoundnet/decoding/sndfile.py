@@ -100,7 +100,7 @@ class SndfileReader(Reader):
         dtype, full_scale = (np.int16, 2**15) if file.subtype == "PCM_16" else (np.float32, 1)
         n_at_once = max(1, min(BLOCK // file.channels, file.frames))
         buffer = np.empty((n_at_once, file.channels), dtype=dtype)
-        announced = file.frames if stream.counted and file.frames < _UNKNOWN_LENGTH else None
+        expected = file.frames if stream.counted and file.frames < _UNKNOWN_LENGTH else None
         n_read = 0
         while True:
             try:
@@ -116,7 +116,8 @@ class SndfileReader(Reader):
             yield self._mono(channels, full_scale)
         if expected is not None and n_read < expected - _LENGTH_SLACK * (file.format == "MP3"):
             raise ValueError(
-                f"{self.name} is truncated: it ends after {n_read} of {expected} samples; copy it again"
+                f"{self.name} is truncated: it ends after {n_read} of {expected} samples; copy it "
+                "again"
             )
 
     def _check_size(self, file: Any) -> None:
