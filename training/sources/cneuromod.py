@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from training.config import Settings, added_setting
+from training.config import added_setting
 from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
 from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
 from training.sources.h5_file import SUFFIXES, State, list_tables, read_table, state_of
-from training.sources.labels import read_labels
+from training.sources.labels import LabelSettings
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimuli import (
     EPISODE,
@@ -65,7 +65,7 @@ class Series:
         return values
 
 
-class CneuromodSource(Settings):
+class CneuromodSource(LabelSettings):
     """Parcel time courses of CNeuroMod and their stimuli.
 
     :mod:`training.sources.cneuromod_layout` documents the supported layouts of files and keys, and
@@ -91,10 +91,8 @@ class CneuromodSource(Settings):
         see :mod:`training.sources.entities`.
     tr : float
         Repetition time in seconds.
-    labels, label_table, id_column, name_column : Path and str or None
-        The atlas of the columns, for maps and names: its labels are 1 to n_targets.
-    background : int or None
-        Another value of the label image that is background, besides 0, -1 and NaN.
+    labels : Path or None
+        The image of the columns, for maps and names: its labels are 1 to n_targets.
     atlas : str
         Name of the atlas; by default that of the label image or of the first h5 file.
     """
@@ -109,18 +107,6 @@ class CneuromodSource(Settings):
     )
     entities: Entities = added_setting({})
     tr: float = Field(1.49, gt=0, lt=1000)
-    labels: Path | None = None
-    label_table: Path | None = None
-    id_column: str | None = None
-    name_column: str | None = None
-    background: int | None = added_setting(None)
-    atlas: str = ""
-
-    @model_validator(mode="after")
-    def _table_has_image(self) -> CneuromodSource:
-        if self.label_table is not None and self.labels is None:
-            raise ValueError("label_table names the parcels of labels, which is not given")
-        return self
 
     def collect(self, exclude: Sequence[str] = ()) -> Collection:
         """Find the runs, their stimuli and the targets; each file is read once to verify it.
@@ -236,19 +222,12 @@ class CneuromodSource(Settings):
                     "with entities:"
                 )
         ids = tuple(range(1, first.n_targets + 1))
-        if self.labels is None:
+        atlas = self.read_atlas()
+        if atlas is None:
             entities = parse_entities(first.path.name)
             parts = (entities.get("atlas", ""), entities.get("parcel", ""))
             name = self.atlas or "_".join(part for part in parts if part)
             return Targets(ids, tuple(f"parcel {i}" for i in ids), name), []
-        atlas = read_labels(
-            self.labels,
-            self.label_table,
-            self.id_column,
-            self.name_column,
-            self.atlas,
-            self.background,
-        )
         if atlas.targets.ids != ids:
             raise ValueError(
                 f"{self.labels} has {len(atlas.targets.ids)} labels from {atlas.targets.ids[0]} to "

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hear_brainsoundnet.nifti import open_image
-from training.config import Settings, added_setting
+from training.config import added_setting
 from training.sources.bids import BoldFile, find_bold_files
 from training.sources.confounds import (
     DISPLACEMENT,
@@ -21,7 +21,7 @@ from training.sources.confounds import (
 )
 from training.sources.entities import Choice, Entities, EntityFilter
 from training.sources.extraction import Extraction
-from training.sources.labels import Atlas, read_labels, read_mask
+from training.sources.labels import Atlas, LabelSettings, read_mask
 from training.sources.sidecar import read_sidecars
 from training.sources.source import Collection, Recording, is_excluded
 from training.sources.stimuli import Stimulus, StimulusMatch, take_matched
@@ -34,7 +34,7 @@ NATIVE = ("func", "bold", "run", "boldref", "sbref")
 N_PROBLEMS = 3  # in one message
 
 
-class FmriprepSource(Settings):
+class FmriprepSource(LabelSettings):
     """fMRIPrep derivatives and their stimuli.
 
     Attributes
@@ -65,12 +65,6 @@ class FmriprepSource(Settings):
     labels, mask : Path or None
         One of them: a label image, for targets that are means of parcels; or a mask, for targets
         that are voxels.
-    label_table, id_column, name_column : Path and str or None
-        Names of the labels; see :mod:`training.sources.label_table`.
-    background : int or None
-        Another value of the label image that is background, besides 0, -1 and NaN.
-    atlas : str
-        Name of the atlas; by default that of the image's file.
     least_overlap : float
         Fraction of the atlas that must lie within each brain mask.
     confounds : ConfoundSettings
@@ -95,13 +89,7 @@ class FmriprepSource(Settings):
     subjects: tuple[str, ...] = ()
     tr: Seconds | None = None
     start_time: float | None = added_setting(None)
-    labels: Path | None = None
     mask: Path | None = None
-    label_table: Path | None = None
-    id_column: str | None = None
-    name_column: str | None = None
-    background: int | None = added_setting(None)
-    atlas: str = ""
     least_overlap: float = Field(0.5, ge=0, le=1)
     confounds: ConfoundSettings = ConfoundSettings()
     smoothing_fwhm: float | None = Field(None, gt=0, le=50)
@@ -112,8 +100,6 @@ class FmriprepSource(Settings):
     def _one_atlas(self) -> FmriprepSource:
         if (self.labels is None) == (self.mask is None):
             raise ValueError("give either labels (an image of parcels) or mask (voxels)")
-        if self.label_table is not None and self.labels is None:
-            raise ValueError("label_table names the parcels of labels; a mask has none")
         if twice := {"space", "res"} & self.model_fields_set & self.entities.keys():
             raise ValueError(f"{', '.join(sorted(twice))} stands in entities, too; give it once")
         return self
@@ -170,18 +156,9 @@ class FmriprepSource(Settings):
         return EntityFilter(named | {"desc": ("preproc",)} | self.entities)
 
     def _read_atlas(self) -> Atlas:
-        if self.mask is not None:
-            return read_mask(self.mask, self.atlas)
-        if self.labels is None:
-            raise ValueError("give either labels (an image of parcels) or mask (voxels)")
-        return read_labels(
-            self.labels,
-            self.label_table,
-            self.id_column,
-            self.name_column,
-            self.atlas,
-            self.background,
-        )
+        atlas = self.read_atlas() if self.mask is None else read_mask(self.mask, self.atlas)
+        assert atlas is not None  # see _one_atlas
+        return atlas
 
     def _check_headers(
         self, files: Sequence[BoldFile], exclude: Sequence[str]

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from hear_brainsoundnet.nifti import read_label_image
 from hear_brainsoundnet.sound_files import shown
+from training.config import Settings, added_setting
 from training.sources.label_table import MOST_ID, read_label_names
 from training.sources.nifti import read_voxels
 from training.sources.source import Targets
@@ -43,6 +45,52 @@ class Atlas:
     unit: Literal["parcel", "voxel"]
     path: Path
     findings: tuple[str, ...] = ()
+
+
+class LabelSettings(Settings):
+    """Base of sources whose targets are the labels of an image.
+
+    Attributes
+    ----------
+    labels : Path or None
+        The image, whose voxel values are ids of parcels.
+    label_table : Path or None
+        Names of the labels; see :mod:`training.sources.label_table`.
+    id_column, name_column : str or None
+        Columns of the table; by default those with a usual name.
+    background : int or None
+        Another value of the label image that is background, besides 0, -1 and NaN.
+    atlas : str
+        Name of the atlas; by default that of the image's file.
+    """
+
+    labels: Path | None = None
+    label_table: Path | None = None
+    id_column: str | None = None
+    name_column: str | None = None
+    background: int | None = added_setting(None)
+    atlas: str = ""
+
+    @model_validator(mode="after")
+    def _table_has_image(self) -> LabelSettings:
+        if self.label_table is not None and self.labels is None:
+            raise ValueError(
+                "label_table names the parcels of labels, which is not given; a mask has none"
+            )
+        return self
+
+    def read_atlas(self) -> Atlas | None:
+        """The label image with its names, see :func:`read_labels`; None without one."""
+        if self.labels is None:
+            return None
+        return read_labels(
+            self.labels,
+            self.label_table,
+            self.id_column,
+            self.name_column,
+            self.atlas,
+            self.background,
+        )
 
 
 def read_labels(
