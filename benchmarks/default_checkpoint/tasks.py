@@ -26,6 +26,7 @@ PLUGIN = "hear_brainsoundnet"
 BASELINES = {
     "log-mel mean and std": "benchmarks.hear.logmel",
     "modulation spectrum": "benchmarks.hear.modulation_spectrum",
+    "acoustic description": "benchmarks.hear.acoustic_description",
 }
 
 
