@@ -41,8 +41,11 @@ class SettingsCommand(TyperCommand):
 
 
 def read_settings(model: type[SettingsT], changes: Sequence[str] | None) -> SettingsT:
-    """Settings from ``key=value`` arguments and defaults."""
-    return validate({}, model, changes or (), source="settings")
+    """Settings from ``key=value`` arguments and defaults; ValueError if one is not valid."""
+    try:
+        return validate({}, model, changes or (), source="settings")
+    except ValueError as error:
+        raise ValueError(f"{error}; --help lists the settings") from error
 
 
 def with_settings(place: str) -> type[SettingsCommand]:
