@@ -1,4 +1,4 @@
-"""The command line: ``hear-brainsoundnet embed | nearest | info | convert | predict | ...``.
+"""The command line: ``hear-brainsoundnet embed | merge | nearest | info | convert | ...``.
 
 Errors are one line on standard error without a traceback. Exit status: 0 all well, 1 something
 failed (for example, a file could not be read), 2 a usage error, 130 interrupted.
@@ -18,6 +18,7 @@ from hear_brainsoundnet.commands.embed import embed
 from hear_brainsoundnet.commands.explore import explore
 from hear_brainsoundnet.commands.export_onnx import export_onnx
 from hear_brainsoundnet.commands.info import info
+from hear_brainsoundnet.commands.merge import merge
 from hear_brainsoundnet.commands.nearest import nearest
 from hear_brainsoundnet.commands.options import PROGRAM
 from hear_brainsoundnet.commands.predict import predict
@@ -53,7 +54,7 @@ def _options(
 
 
 for command in (
-    embed, nearest, explore, info, convert, export_onnx, predict, recognise,
+    embed, merge, nearest, explore, info, convert, export_onnx, predict, recognise,
 ):  # fmt: skip
     app.command()(command)
 

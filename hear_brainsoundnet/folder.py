@@ -33,6 +33,7 @@ from hear_brainsoundnet.lock import one_job_per_folder
 from hear_brainsoundnet.progress import Progress
 from hear_brainsoundnet.records import Entry, Record, absolute, failed, state_of
 from hear_brainsoundnet.results import timestamps_path
+from hear_brainsoundnet.shards import SHARD, Shard
 from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
 from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
 from hear_brainsoundnet.windows import Windows, embed_windows
@@ -128,6 +129,7 @@ def embed_files(
     check: bool = False,
     windows: Windows | None = None,
     parquet: bool = False,
+    shard: Shard | None = None,
     on_file: Callable[[Record], None] = lambda record: None,
 ) -> list[Record]:
     """Embed files into the folder `out`, resuming an earlier command with equal settings.
@@ -155,6 +157,9 @@ def embed_files(
         Windows to embed as scenes: ``scene.npy`` has one row per window, listed in ``windows.csv``.
     parquet : bool
         Also write ``scene.parquet``.
+    shard : Shard, optional
+        Embed only the files of this shard of `entries`; all shards are merged by
+        :func:`hear_brainsoundnet.shards.merge_shards`.
     on_file : callable
         Called with each record, including those of earlier commands.
 
@@ -174,13 +179,16 @@ def embed_files(
     """
     out = Path(out)
     settings = run_settings(model, kind, device, windows)
+    clashes = set() if kind == "scene" else _names_of_folders(entries)
+    if shard is not None:
+        settings[SHARD] = shard.settings(entries)
+        entries = shard.of(entries)
     scene_size = 0 if kind == "timestamps" else model.scene_embedding_size
     progress = Progress(out, settings, scene_size, windows, parquet=parquet)
     progress.start(entries, force=force, check=check)
     for record in progress.records.values():
         on_file(record)
     todo = [entry for entry in entries if entry.name not in progress.records]
-    clashes = set() if kind == "scene" else _names_of_folders(entries)
 
     def read(entry: Entry) -> tuple[Record, Embeddings | ShortClip]:
         if entry.name in clashes:

@@ -9,7 +9,6 @@ complete.
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import os
 import shutil
@@ -35,6 +34,7 @@ from hear_brainsoundnet.results import (
     read_scene,
     read_settings,
     scene_table,
+    settings_file,
     timestamps_path,
     write_results,
 )
@@ -112,8 +112,7 @@ class Progress:
             before, records, rows = None, [], {}
         if before is not None and records:
             self._note_versions(before)
-        text = json.dumps(self.settings, indent=2) + "\n"
-        write_atomically(self.out / SETTINGS, text.encode())
+        write_atomically(self.out / SETTINGS, settings_file(self.settings))
         if not self.journal.exists:
             self.journal.begin(records, rows)
         self._take_over(entries, records, rows, check)

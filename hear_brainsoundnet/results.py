@@ -148,6 +148,11 @@ def read_settings(out: Path) -> dict[str, Any] | None:
     return settings
 
 
+def settings_file(settings: Mapping[str, Any]) -> bytes:
+    """Content of ``settings.json``."""
+    return (json.dumps(settings, indent=2) + "\n").encode()
+
+
 def read_scene_table(out: Path) -> SceneTable:
     """Scene embeddings of a finished folder; failed files are left out.
 

@@ -1,4 +1,1 @@
-"""Calibration of p values, corrections, ceilings and intervals on simulations with known truth.
-
-Each experiment writes its numbers to ``results/``; ``results.md`` is generated from these alone.
-"""
+"""Calibration of p values, corrections, ceilings and intervals on simulations with known truth."""

@@ -2,6 +2,5 @@
 
 The method of Tuckute, Feather, Boebinger & McDermott 2023 (PLoS Biology 21, e3002366):
 time-averaged activations of every stage of a network, ridge regression to the response of each
-voxel or component to the same sounds, representational similarity, and baselines. ``python -m
-benchmarks.correspondence run MODEL`` measures, ``page`` writes the results page.
+voxel or component to the same sounds, representational similarity, and baselines.
 """

@@ -49,7 +49,7 @@ class Accuracy:
     splits_differ: bool = False
 
     @classmethod
-    def of(cls, answers: Mapping[str, NDArray[np.bool_]], task: str) -> Accuracy:
+    def of(cls, answers: Mapping[str, NDArray[np.bool_]], task: str = "") -> Accuracy:
         """Accuracy from the correctness of each clip of each tested split."""
         own = answers.values()
         fractions = tuple(float(each.mean()) for each in own)

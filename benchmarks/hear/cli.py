@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -144,26 +145,33 @@ def everything(
     typer.echo(run_suite(data, out, written, n_seeds=seeds, keep=keep))
 
 
-@tasks_app.command("make-spoken-digit")
-def spoken_digit(data: Data, out: Out) -> None:
-    """Unpack the small spoken-digit task of HEAR."""
-    typer.echo(make_spoken_digit(data, out))
+def add_task(name: str, make: Callable[[Path, Path], Path], help_text: str) -> None:
+    """A command that makes a task from the data."""
+
+    def command(data: Data, out: Out) -> None:
+        typer.echo(make(data, out))
+
+    tasks_app.command(name, help=help_text)(command)
 
 
-@tasks_app.command("make-onsets")
-def onsets(
-    data: Data,
-    out: Out,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of events, times and levels.")] = 0,
-) -> None:
-    """Compose the onset task from ESC-10."""
-    typer.echo(make_onsets(data, out, seed))
+def add_drawn_task(name: str, make: Callable[[Path, Path, int], Path], help_text: str) -> None:
+    """A command that makes a task with a seed."""
+
+    def command(
+        data: Data,
+        out: Out,
+        seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
+    ) -> None:
+        typer.echo(make(data, out, seed))
+
+    tasks_app.command(name, help=help_text)(command)
 
 
-@tasks_app.command("make-esc10")
-def esc10(data: Data, out: Out) -> None:
-    """The ten classes of ESC-10, in its own five folds."""
-    typer.echo(make_esc10(data, out))
+add_task("make-spoken-digit", make_spoken_digit, "Unpack the small spoken-digit task of HEAR.")
+add_task("make-esc10", make_esc10, "The ten classes of ESC-10, in its own five folds.")
+add_task("make-speech-commands", make_speech_commands, "A small part of Speech Commands.")
+add_drawn_task("make-onsets", make_onsets, "Compose the onset task from ESC-10.")
+add_drawn_task("make-natsound165", make_natsound165, "Categories of 165 natural sounds.")
 
 
 @tasks_app.command("make-fsdd")
@@ -175,22 +183,6 @@ def fsdd(
 ) -> None:
     """Spoken digits or their speakers, from the Free Spoken Digit Dataset."""
     typer.echo(make_fsdd(data, out, label, folds))
-
-
-@tasks_app.command("make-speech-commands")
-def speech_commands(data: Data, out: Out) -> None:
-    """A small part of Speech Commands."""
-    typer.echo(make_speech_commands(data, out))
-
-
-@tasks_app.command("make-natsound165")
-def natsound165(
-    data: Data,
-    out: Out,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds.")] = 0,
-) -> None:
-    """Categories of 165 natural sounds."""
-    typer.echo(make_natsound165(data, out, seed))
 
 
 def parse_examples(text: str) -> list[int]:

@@ -60,29 +60,11 @@ def run_suite(
     tasks = out / "tasks"
     esc10 = make_esc10(data_folder, tasks).name
     names = [make_spoken_digit(data_folder, tasks).name, make_onsets(data_folder, tasks).name]
-    collected = [
-        run_model(
-            model.module,
-            tasks,
-            out / "results",
-            checkpoint=model.checkpoint,
-            options=model.options,
-            task_names=[*names, esc10],
-            n_seeds=n_seeds,
-            keep=keep,
-        )
-        for model in MODELS
-    ]
-    few_shot = [
-        run_few_shot(
-            model.module,
-            tasks,
-            out / "results",
-            checkpoint=model.checkpoint,
-            options=model.options,
-            task_names=[esc10],
-            examples=FEW_EXAMPLES,
-        )
-        for model in MODELS
-    ]
+    collected, few_shot = [], []
+    for model in MODELS:
+        common = (model.module, tasks, out / "results")
+        given: dict[str, Any] = {"checkpoint": model.checkpoint, "options": model.options}
+        chosen = [*names, esc10]
+        collected.append(run_model(*common, **given, task_names=chosen, n_seeds=n_seeds, keep=keep))
+        few_shot.append(run_few_shot(*common, **given, task_names=[esc10], examples=FEW_EXAMPLES))
     return write_page_of(collected, few_shot, page)

@@ -47,9 +47,7 @@ seconds = embeddings.timestamps_ms.numpy() / 1000
 half = model.stages["conv4"].receptive_field / model.card.sample_rate / 2
 inside = (seconds > half) & (seconds < DURATION - half)
 frames, seconds = frames[inside], seconds[inside]
-print(
-    f"{len(frames)} frames of {frames.shape[1]} numbers, {1000 * np.diff(seconds)[0]:.1f} ms apart"
-)
+print("frames, values per frame:", frames.shape)
 
 # %%
 # How far is each frame from the background? The background is the median frame, and distances are

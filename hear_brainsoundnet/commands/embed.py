@@ -15,6 +15,7 @@ from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_devi
 if TYPE_CHECKING:
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.records import Entry, Record
+    from hear_brainsoundnet.shards import Shard
     from hear_brainsoundnet.windows import Windows
 
 CheckpointName = Annotated[str, typer.Option(help="A file or a name.")]
@@ -52,6 +53,10 @@ def embed(
         float | None, typer.Option(help="Step between windows in seconds; by default their length.")
     ] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Also write scene.parquet.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER/COUNT", help="Embed only this share of the files: 3/40."),
+    ] = None,
     device: Device = "auto",
     jobs: Jobs = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite other results.")] = False,
@@ -73,10 +78,11 @@ def embed(
             "--window and --parquet apply to scenes, which --kind timestamps leaves out"
         )
     windows = _windows(window, hop)
+    part = _shard(shard)
     entries = _entries(paths)
     model = load_model(checkpoint, preset, scene, level, device, timestamps=timestamps)
     options = {"kind": kind, "force": force, "check": check, "windows": windows, "parquet": parquet}
-    records = embed_shown(entries, out, model, jobs, quiet=quiet, **options)
+    records = embed_shown(entries, out, model, jobs, quiet=quiet, shard=part, **options)
     failed = sum(not record.is_ok for record in records)
     seconds = sum(record.duration_s or 0 for record in records)
     if not quiet:
@@ -136,6 +142,7 @@ def embed_shown(
     jobs: int,
     *,
     quiet: bool,
+    shard: Shard | None = None,
     **options: Any,
 ) -> list[Record]:
     """Embed files with a progress bar and a line for each failure; see :func:`embed_files`."""
@@ -146,9 +153,8 @@ def embed_shown(
 
     place = device_of(model)
     n_done = 0
-    with tqdm(
-        total=len(entries), unit="file", disable=True if quiet else None, file=sys.stderr
-    ) as bar:
+    n_files = len(shard.of(entries)) if shard else len(entries)
+    with tqdm(total=n_files, unit="file", disable=True if quiet else None, file=sys.stderr) as bar:
 
         def on_file(record: Record) -> None:
             nonlocal n_done
@@ -166,6 +172,7 @@ def embed_shown(
                 device=place,
                 jobs=jobs or (n_cores() if place == "cpu" else 2),
                 on_file=on_file,
+                shard=shard,
                 **options,
             )
         except ValueError as error:
@@ -181,7 +188,7 @@ def embed_shown(
         except KeyboardInterrupt:
             bar.close()
             raise Interrupted(
-                f" after {n_done} of {len(entries)} files; the same command resumes"
+                f" after {n_done} of {n_files} files; the same command resumes"
             ) from None
 
 
@@ -196,6 +203,15 @@ def _windows(length: float | None, hop: float | None) -> Windows | None:
         return Windows(length, length if hop is None else hop)
     except ValueError as error:
         raise WrongCall(f"--{error}") from error
+
+
+def _shard(text: str | None) -> Shard | None:
+    from hear_brainsoundnet.shards import Shard
+
+    try:
+        return None if text is None else Shard.parse(text)
+    except ValueError as error:
+        raise WrongCall(f"--shard {error}") from error
 
 
 def _entries(paths: list[Path]) -> list[Entry]:

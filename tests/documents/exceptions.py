@@ -58,7 +58,6 @@ RULES = (
     Rule("few_labels", r".*", HOURS + "tests/benchmarks/test_few_labels.py: on made-up brains"),
     Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few subjects, "
          "splits and epochs"),
-    Rule("few_labels", r".*", HOURS + "tests/benchmarks/test_few_labels.py"),
     Rule("hear/results", r".*hear (run|few-shot|page)", HOURS + "docs/hear.md's lines run the same "
          "commands on a small task"),
     Rule("speed", r".*", "measures this machine, in hours; tests/benchmarks/test_speed*.py run "

@@ -19,6 +19,7 @@ TIMEOUT = 900  # seconds, for one line on a busy machine
 STORIES: dict[str, dict[str, Sequence[Callable[[Path], None]]]] = {
     "start": {"start": [stand_ins.recordings]},
     "command line": {"command_line": [stand_ins.recordings, stand_ins.brain, stand_ins.weights]},
+    "scale": {"scale": [stand_ins.recordings]},
     "HEAR": {"hear": [stand_ins.published_data]},
     "correspondence": {"cortex": [stand_ins.published_data, stand_ins.own_module]},
     "own fMRI": {

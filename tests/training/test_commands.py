@@ -34,7 +34,7 @@ def test_an_unknown_setting_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit, match="1"):
         main(["compare", "a", "b", "alpha=0.1", "--out", str(tmp_path / "out")])
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "python -m training: settings: unknown key 'alpha'"
+    assert line == "python -m training: settings: unknown key 'alpha'; --help lists the settings"
 
 
 def test_the_command_in_the_records_is_what_was_typed(fits: dict[str, Path], tmp_path: Path):

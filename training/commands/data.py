@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.commands.options import Changes
+from training.commands.options import Changes, read_settings
 
 if TYPE_CHECKING:
     from training.data.prepared import Prepared
@@ -19,10 +19,9 @@ def simulate(
     changes: Changes = None,
 ) -> None:
     """Simulate fMRI responses to real recordings from a known ground truth."""
-    from training.config import validate
     from training.simulation import SimulationSettings, simulate
 
-    simulate(out, audio, validate({}, SimulationSettings, changes or (), source="settings"))
+    simulate(out, audio, read_settings(SimulationSettings, changes))
     typer.echo(
         f"{out} written, the ground truth in {out / 'truth'}; next: python -m training prepare "
         f"{out / 'prepare.yaml'}"

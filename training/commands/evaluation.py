@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.options import Changes, apart
+from training.commands.options import Changes, apart, read_settings
 
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
 
@@ -29,12 +29,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score fits on held-out runs, with p values, intervals and noise ceilings."""
-    from training.config import validate
     from training.evaluation.evaluate import evaluate
     from training.evaluation.settings import EvaluationSettings
 
     fits, changes = apart(arguments)
-    settings = validate({}, EvaluationSettings, changes, source="settings")
+    settings = read_settings(EvaluationSettings, changes)
     info = evaluate(fits, out, on=on, names=name or (), settings=settings)
     p = "no p values"
     if info.n_permutations:
@@ -52,10 +51,9 @@ def compare(
     changes: Changes = None,
 ) -> None:
     """Compare two models on the same runs: paired test, effect size and interval of A - B."""
-    from training.config import validate
     from training.evaluation.compare import ComparisonSettings, compare_models
 
-    settings = validate({}, ComparisonSettings, changes or (), source="settings")
+    settings = read_settings(ComparisonSettings, changes)
     info = compare_models(a, b, out, settings)
     typer.echo(
         f"{out}: {info.a} better in {info.n_better}, worse in {info.n_worse} targets; smallest "
@@ -70,11 +68,9 @@ def partition(
 ) -> None:
     """Partition explained variance between models and level, spectrogram and modulation of the
     audio."""
-    from training.config import validate
     from training.partition import PartitionSettings, partition
 
-    settings = validate({}, PartitionSettings, changes or (), source="settings")
-    info = partition(evaluation, out, settings)
+    info = partition(evaluation, out, read_settings(PartitionSettings, changes))
     typer.echo(f"{out}: unique and shared R² of {', '.join(info.spaces)}; see {out}/targets.csv")
 
 

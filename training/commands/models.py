@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hear_brainsoundnet.command_line import Interrupted
-from training.commands.options import Changes
+from training.commands.options import Changes, read_settings
 from training.fitting.untrained import SEED, write_untrained
 
 
@@ -53,10 +53,9 @@ def map_(
     changes: Changes = None,
 ) -> None:
     """Draw the scores of a fit on the brain."""
-    from training.config import validate
     from training.maps.target_maps import MapSettings, draw_run
 
-    draw_run(run, out, validate({}, MapSettings, changes or (), source="settings"))
+    draw_run(run, out, read_settings(MapSettings, changes))
     typer.echo(f"{out} written")
 
 

@@ -13,6 +13,8 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperCommand
 
+from training.config import SettingsT, validate
+
 PROGRAM = "python -m training"
 SETTING = re.compile(r"[A-Za-z_]\w*(\.\w+)*=")
 ATTRIBUTE = re.compile(r"^(\w[\w, ]*)(?: : .*)?\n((?:    .*\n?|\n)+)", re.MULTILINE)
@@ -36,6 +38,14 @@ class SettingsCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Settings, given as KEY=VALUE"):
             formatter.write_dl(list(described(self.settings())))
+
+
+def read_settings(model: type[SettingsT], changes: Sequence[str] | None) -> SettingsT:
+    """Settings from ``key=value`` arguments and defaults; ValueError if one is not valid."""
+    try:
+        return validate({}, model, changes or (), source="settings")
+    except ValueError as error:
+        raise ValueError(f"{error}; --help lists the settings") from error
 
 
 def with_settings(place: str) -> type[SettingsCommand]:

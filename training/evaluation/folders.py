@@ -32,7 +32,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.tables import text_cell
@@ -43,7 +43,6 @@ IMAGE_FILE = "targets.nii.gz"
 PREDICTIONS_FILE = "predictions.h5"
 MODELS_FOLDER = "models"
 UNTRAINED = "untrained"  # the control of models with random weights
-EARLIER_METHOD = "other_subjects"  # method of earlier evaluations that is not a ceiling
 
 
 SCORE_COLUMNS = (
@@ -230,18 +229,6 @@ class EvaluationInfo(_Document):
     git_revision: str = ""
     versions: dict[str, str] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _earlier_ceiling_from_others(cls, document: Any) -> Any:
-        """Moves the correlation with the mean of the other subjects, stored as a ceiling in earlier
-        files."""
-        if isinstance(document, dict) and isinstance(document.get("ceiling"), dict):
-            ceiling = document["ceiling"]
-            if ceiling.get("method") == EARLIER_METHOD:
-                description = str(ceiling.get("description", "")) or EARLIER_METHOD
-                return {**document, "ceiling": None, "inter_subject": description}
-        return document
-
 
 class ComparisonInfo(_Document):
     """All settings of a comparison ``a - b``.
@@ -349,28 +336,6 @@ def read_table(folder: Path, name: str) -> Any:
         raise FileNotFoundError(f"{path} is missing; recreate {folder}") from error
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error}); recreate {folder}") from error
-
-
-def read_targets(folder: Path) -> Any:
-    """The table of targets of an evaluation, with the current columns.
-
-    Earlier evaluations have no column ``inter_subject_r``: their "ceiling" from other subjects is
-    moved there, and scores normalised by it are dropped.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the table or the document is missing or damaged.
-    """
-    table = read_table(folder, "targets")
-    if "inter_subject_r" in table.columns or "ceiling_r" not in table.columns:
-        return table
-    if read_info(folder, EvaluationInfo).inter_subject:
-        nothing = float("nan")
-        return table.assign(
-            inter_subject_r=table["ceiling_r"], ceiling_r=nothing, r_fraction=nothing
-        )
-    return table.assign(inter_subject_r=float("nan"))
 
 
 def write_info(folder: Path, info: EvaluationInfo | ComparisonInfo | PartitionInfo) -> None:

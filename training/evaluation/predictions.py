@@ -91,7 +91,7 @@ def predictions_of(
     """Subject, name of the run and prediction for all targets of the model, run by run.
 
     All sounds without a time axis of a subject are one run, as in
-    :func:`training.evaluation.compared_together`.
+    :func:`training.fitting.predicting.compared_together`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.encoder.to(device)

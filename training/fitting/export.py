@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import shutil
 from pathlib import Path
 
-import numpy as np
 from pydantic import JsonValue, ValidationError
 
 from hear_brainsoundnet.card import Card, joined_licences
@@ -105,7 +102,7 @@ def write_model(parts: Parts, folder: RunFolder, state: State, outcome: Outcome)
         },
         scores={
             "validation_loss": best.validation_loss,
-            **_mean_scores(folder.path / "scores.csv"),
+            **_mean_scores(folder),
         },
     )
     path = folder.path / MODEL_FILE
@@ -150,25 +147,18 @@ def _valid_card(card: Card, **changes: object) -> Card:
         ) from error
 
 
-def _mean_scores(path: Path) -> dict[str, JsonValue]:
+def _mean_scores(folder: RunFolder) -> dict[str, JsonValue]:
     """Means over runs, then the mean and the best over targets, for each side."""
-    by_side: dict[str, dict[int, list[tuple[float, float]]]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            r, r2 = float(row["r"]), float(row["r2"])
-            if math.isfinite(r) and math.isfinite(r2):
-                targets = by_side.setdefault(row["side"], {})
-                targets.setdefault(int(row["target_id"]), []).append((r, r2))
+    known = folder.scores().dropna(subset=["r", "r2"])
     scores: dict[str, JsonValue] = {}
-    for side, targets in by_side.items():
-        means = {target: np.mean(values, axis=0) for target, values in targets.items()}
-        table = np.array(list(means.values()))
-        best = max(means, key=lambda target: means[target][1])
+    for side, rows in known.groupby("side", sort=False):
+        means = rows.groupby("target_id")[["r", "r2"]].mean()
+        best = means["r2"].idxmax()
         scores[side] = {
-            "mean_r": float(table[:, 0].mean()),
-            "mean_r2": float(table[:, 1].mean()),
-            "best_target": best,
-            "best_target_r": float(means[best][0]),
-            "best_target_r2": float(means[best][1]),
+            "mean_r": float(means["r"].mean()),
+            "mean_r2": float(means["r2"].mean()),
+            "best_target": int(best),
+            "best_target_r": float(means["r"][best]),
+            "best_target_r2": float(means["r2"][best]),
         }
     return scores

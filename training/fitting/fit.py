@@ -35,7 +35,15 @@ from training.fitting.monitoring import Monitor
 from training.fitting.predicting import Predictor, compare, compared_together, score_runs
 from training.fitting.recipe import FitRecipe
 from training.fitting.ridge import solve_read_out
-from training.fitting.run_folder import MODEL_FILE, Epoch, Outcome, RunFolder, State, outcome_of
+from training.fitting.run_folder import (
+    MODEL_FILE,
+    SCORES_FILE,
+    Epoch,
+    Outcome,
+    RunFolder,
+    State,
+    outcome_of,
+)
 from training.fitting.windows import Window, draw_windows
 from training.processes import (
     agree_on_weights,
@@ -178,7 +186,7 @@ def fit(
             for side in ("validation", "test")
             for row in score_runs(predictor, getattr(parts.split, side), side)
         ]
-        folder.write_table("scores.csv", scores)
+        folder.write_table(SCORES_FILE, scores)
         folder.finish(state, outcome)
     if is_main and not (folder.path / MODEL_FILE).exists():  # last: a fit without it is unfinished
         write_model(parts, folder, state, outcome)

@@ -36,6 +36,7 @@ from training.recipe_folder import RecipeFolder
 STATE_FILE = "state.pt"
 OUTCOME_FILE = "outcome.json"
 MODEL_FILE = "model.safetensors"
+SCORES_FILE = "scores.csv"
 
 QUICK_S = 0.5  # writing time up to which every epoch is written
 LARGEST_SHARE = 0.05  # of the time, for writing states
@@ -175,6 +176,13 @@ class RunFolder(RecipeFolder[FitRecipe]):
                 f"fit {config} --out {self.path} --resume"
             )
         return path
+
+    def scores(self) -> Any:
+        """The table of scores, a pandas.DataFrame; see
+        :func:`training.fitting.predicting.score_runs`."""
+        import pandas
+
+        return pandas.read_csv(self.path / SCORES_FILE, dtype={"subject": str, "run": str})
 
     def read_state(self) -> State | None:
         """The last state, or None before the first one was written.

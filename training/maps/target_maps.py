@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Mapping
@@ -237,9 +236,16 @@ def draw_run(run: str | Path, out: str | Path, settings: MapSettings = USUAL) ->
             f"{folder.path} has no {image.name}: the targets of its dataset have no location in "
             "the brain, or labels were not given when it was prepared"
         )
-    scores, side = folder.path / "scores.csv", settings.side
-    values, n_runs = mean_scores(scores, side, settings.score)
-    subjects = ", ".join(scored_subjects(scores, side))
+    side = settings.side
+    every = folder.scores()
+    scores = every[every["side"] == side]
+    if scores.empty:
+        raise ValueError(
+            f"{folder.path} has no scores of side {side!r}; it has {', '.join(set(every['side']))}"
+        )
+    values = scores.groupby("target_id")[settings.score].mean().dropna().to_dict()
+    subjects = ", ".join(sorted(set(scores["subject"])))
+    n_runs = len(scores.groupby(["subject", "run"]))
     draw_map(
         image,
         values,
@@ -248,37 +254,3 @@ def draw_run(run: str | Path, out: str | Path, settings: MapSettings = USUAL) ->
         f"{len(values)} targets, mean over {n_runs} {side} runs".replace("$", r"\$"),
         SCORES[settings.score],
     )
-
-
-def scored_subjects(path: Path, side: str) -> list[str]:
-    """Names of the subjects with scores in a table, ascending."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return sorted({row["subject"] for row in csv.DictReader(file) if row["side"] == side})
-
-
-def mean_scores(path: Path, side: str, score: ScoreName) -> tuple[dict[int, float], int]:
-    """Mean over runs of each target that has a score, and the number of runs.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such table.
-    ValueError
-        If nothing was scored on that side.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"no {path}: the fit is not finished; use fit --resume")
-    found: dict[int, list[float]] = {}
-    runs, sides = set(), set()
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            sides.add(row["side"])
-            if row["side"] == side:
-                runs.add((row["subject"], row["run"]))
-                if math.isfinite(value := float(row[score])):
-                    found.setdefault(int(row["target_id"]), []).append(value)
-    if not found:
-        raise ValueError(
-            f"{path} has no scores of side {side!r}; it has {', '.join(sorted(sides))}"
-        )
-    return {target: float(np.mean(values)) for target, values in found.items()}, len(runs)

@@ -18,7 +18,6 @@ from training.evaluation.folders import (
     kind_of,
     read_info,
     read_table,
-    read_targets,
 )
 from training.evaluation.target_scores import ALL
 from training.report import elements
@@ -121,7 +120,7 @@ def read_results(folders: Sequence[Path]) -> Results:
         if kind is EvaluationInfo:
             info = read_info(folder, EvaluationInfo)
             scores = _read(folder, "scores", SCORE_COLUMNS)
-            targets = _checked(read_targets(folder), folder, "targets", TARGET_COLUMNS)
+            targets = _read(folder, "targets", TARGET_COLUMNS)
             evaluations.append(Evaluation(folder, info, scores, targets))
         elif kind is ComparisonInfo:
             table = _read(folder, "targets", COMPARISON_COLUMNS)
@@ -147,11 +146,8 @@ def partition_columns(spaces: Sequence[str]) -> tuple[str, ...]:
 
 
 def _read(folder: Path, name: str, columns: Sequence[str]) -> Any:
-    return _checked(read_table(folder, name), folder, name, columns)
-
-
-def _checked(table: Any, folder: Path, name: str, columns: Sequence[str]) -> Any:
-    """The table, checked for its columns and at least one row; names as text."""
+    """A table, checked for its columns and at least one row; names as text."""
+    table = read_table(folder, name)
     missing = [column for column in columns if column not in table.columns]
     if missing or not len(table):
         found = f"it lacks the columns {', '.join(missing)}" if missing else "it has no rows"

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+Table = NDArray[np.float64]  # (n_trs, n_targets) where nothing else is said
+Draws = NDArray[np.int64]
 Null = Literal["circular_shift", "block_permutation", "phase_randomised", "shuffle"]
 
 MIN_SHIFT = 1  # TRs; larger values are not calibrated, see CircularShift
@@ -30,15 +32,10 @@ class Surrogates(Protocol):
     def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[Any]:
         """The random part of `n_draws` surrogates, ``(n_draws, ...)``."""
 
-    def surrogate(self, predicted: NDArray[np.float64], draw: Any) -> NDArray[np.float64]:
+    def surrogate(self, predicted: Table, draw: Any) -> Table:
         """Reference implementation: one surrogate, ``(n_trs, n_targets)``."""
 
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[Any],
-    ) -> NDArray[np.float64]:
+    def cross_products(self, measured: Table, predicted: Table, draws: NDArray[Any]) -> Table:
         """Fast implementation: sums of measured times surrogate, ``(n_draws, n_targets)``."""
 
 
@@ -95,26 +92,19 @@ class CircularShift:
         """Number of distinct surrogates of a run."""
         return len(self.shifts(n_trs))
 
-    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> Draws:
         """Random shifts, ``(n_draws,)``."""
         shifts = self.shifts(n_trs)
         return generator.integers(shifts.start, shifts.stop, n_draws)
 
-    def surrogate(
-        self, predicted: NDArray[np.float64], draw: NDArray[np.int64] | np.int64
-    ) -> NDArray[np.float64]:
+    def surrogate(self, predicted: Table, draw: Draws | np.int64) -> Table:
         return np.roll(predicted, int(draw), axis=0)
 
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    def cross_products(self, measured: Table, predicted: Table, draws: Draws) -> Table:
         """All shifts at once: a circular cross-correlation is a product of Fourier transforms."""
         n_trs = len(measured)
         spectrum = np.fft.rfft(measured, axis=0) * np.conj(np.fft.rfft(predicted, axis=0))
-        of_shifts: NDArray[np.float64] = np.fft.irfft(spectrum, n_trs, axis=0)
+        of_shifts: Table = np.fft.irfft(spectrum, n_trs, axis=0)
         return of_shifts[draws]
 
 
@@ -164,23 +154,16 @@ class BlockPermutation:
         """Number of orders of a run's blocks, including the original one."""
         return math.factorial(self.n_blocks(n_trs))
 
-    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> Draws:
         """Random orders, ``(n_draws, n_blocks)``: which block comes first, second, ..."""
         in_order = np.arange(self.n_blocks(n_trs))
         return generator.permuted(np.tile(in_order, (n_draws, 1)), axis=1)
 
-    def surrogate(
-        self, predicted: NDArray[np.float64], draw: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def surrogate(self, predicted: Table, draw: Draws) -> Table:
         starts = [block * self.block_trs for block in draw]
         return np.concatenate([predicted[start : start + self.block_trs] for start in starts])
 
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    def cross_products(self, measured: Table, predicted: Table, draws: Draws) -> Table:
         # A block in slot s begins at TR s * block_trs or, after the shorter block, block_trs -
         # n_left TRs earlier. So all possible sums are in two tables of products, block by slot, and
         # a draw is a sum over slots.
@@ -207,12 +190,12 @@ class BlockPermutation:
         return total
 
 
-def _blocks(table: NDArray[np.float64], n_blocks: int) -> NDArray[np.float64]:
+def _blocks(table: Table, n_blocks: int) -> Table:
     """``(n_targets, n_blocks, block_trs)``."""
     return np.moveaxis(table.reshape(n_blocks, -1, table.shape[1]), 2, 0)
 
 
-def _block_products(blocks: NDArray[np.float64], slots: NDArray[np.float64]) -> NDArray[np.float64]:
+def _block_products(blocks: Table, slots: Table) -> Table:
     """``(n_blocks, n_slots, n_targets)``."""
     return np.moveaxis(blocks @ np.swapaxes(slots, 1, 2), 0, 2)
 
@@ -247,7 +230,7 @@ class PhaseRandomisation:
             )
         return math.inf
 
-    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> Table:
         """Random phases in radians, ``(n_draws, n_trs // 2 + 1)``.
 
         The mean keeps its sign. With an even number of TRs the highest frequency is real, so that
@@ -260,18 +243,11 @@ class PhaseRandomisation:
             phases[:, -1] = np.where(phases[:, -1] < np.pi, 0, np.pi)
         return phases
 
-    def surrogate(
-        self, predicted: NDArray[np.float64], draw: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def surrogate(self, predicted: Table, draw: Table) -> Table:
         spectrum = np.fft.rfft(predicted, axis=0) * np.exp(1j * draw)[:, None]
         return np.asarray(np.fft.irfft(spectrum, len(predicted), axis=0))
 
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+    def cross_products(self, measured: Table, predicted: Table, draws: Table) -> Table:
         # By Parseval's theorem the sum over TRs is one over frequencies, where a phase is a factor:
         # one matrix product for all draws.
         n_trs = len(measured)
@@ -305,21 +281,14 @@ class Shuffle:
         """Number of orders, including the original one."""
         return math.factorial(n_trs)
 
-    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    def draw(self, n_trs: int, n_draws: int, generator: np.random.Generator) -> Draws:
         """Random orders of the rows, ``(n_draws, n_trs)``."""
         return generator.permuted(np.tile(np.arange(n_trs), (n_draws, 1)), axis=1)
 
-    def surrogate(
-        self, predicted: NDArray[np.float64], draw: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def surrogate(self, predicted: Table, draw: Draws) -> Table:
         return predicted[draw]
 
-    def cross_products(
-        self,
-        measured: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        draws: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    def cross_products(self, measured: Table, predicted: Table, draws: Draws) -> Table:
         cross = np.empty((len(draws), measured.shape[1]))
         for first in range(0, measured.shape[1], TARGETS_IN_CACHE):
             chunk = slice(first, first + TARGETS_IN_CACHE)
@@ -401,9 +370,7 @@ def draw_surrogates(
         yield surrogates.draw(n_trs, n_permutations, generator)
 
 
-def _all_shifts(
-    surrogates: CircularShift, lengths: Sequence[int], same_draw: bool
-) -> list[NDArray[np.int64]]:
+def _all_shifts(surrogates: CircularShift, lengths: Sequence[int], same_draw: bool) -> list[Draws]:
     """Every combination of the runs' shifts once."""
     shifts = [np.array(surrogates.shifts(n_trs)) for n_trs in lengths]
     if same_draw:

@@ -11,7 +11,8 @@ from matplotlib.text import Text
 from training.cli import main
 from training.fitting.recipe import FitRecipe
 from training.fitting.run_folder import RunFolder
-from training.maps.target_maps import draw_map, draw_run, map_image, mean_scores, scored_subjects
+from training.maps import target_maps
+from training.maps.target_maps import MapSettings, draw_map, draw_run, map_image
 
 AFFINE = np.array([[-8.0, 0, 0, 60], [0, 8, 0, -80], [0, 0, 8, -40], [0, 0, 0, 1]])
 ROWS = [
@@ -61,16 +62,18 @@ def test_ids_of_another_atlas_are_refused(targets_image):
         map_image(targets_image, {0: 1.0, 1: 1.0, 5: 1.0})
 
 
-def test_scores_are_means_over_the_runs_of_one_side(run_with_scores):
-    path = run_with_scores / "scores.csv"
-    assert mean_scores(path, "test", "r") == ({1: 0.5, 4: -0.5}, 2)
-    assert mean_scores(path, "validation", "r") == ({1: 0.9}, 1)
-    with pytest.raises(ValueError, match="no scores of side 'train'; it has test, validation"):
-        mean_scores(path, "train", "r")
-    assert scored_subjects(path, "test") == ["sub-01"]
-    assert scored_subjects(path, "train") == []
-    with pytest.raises(FileNotFoundError, match="is not finished"):
-        mean_scores(path.with_name("none.csv"), "test", "r")
+def test_scores_are_means_over_the_runs_of_one_side(run_with_scores, targets_image, monkeypatch):
+    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
+    drawn = []
+    monkeypatch.setattr(target_maps, "draw_map", lambda *arguments: drawn.append(arguments))
+    for side in ("test", "validation"):
+        draw_run(run_with_scores, "map.png", MapSettings(side=side))
+    assert [values for _, values, *_ in drawn] == [{1: 0.5, 4: -0.5}, {1: 0.9}]
+    assert "sub-01, 2 targets, mean over 2 test runs" in drawn[0][3]
+    scores = run_with_scores / "scores.csv"
+    scores.write_text(scores.read_text().replace("validation", "test"))
+    with pytest.raises(ValueError, match="has no scores of side 'validation'; it has test"):
+        draw_run(run_with_scores, "map.png", MapSettings(side="validation"))
 
 
 @pytest.mark.slow

@@ -177,24 +177,6 @@ def test_inter_subject_correlation_is_no_ceiling_and_gives_no_percentage(tmp_pat
     assert "Noise ceilings were not estimated. Inter-subject correlation: of 2 subjects." in said
 
 
-def test_ceilings_from_others_of_earlier_evaluations_are_read_as_what_they_are(tmp_path):
-    ceiling = {"method": "other_subjects", "floor": 0.1, "description": "with the others' mean"}
-    folder = write_evaluation(tmp_path / "EVAL", TRUTH)
-    earlier = read_table(folder, "targets").drop(columns="inter_subject_r")
-    write_table(folder, "targets", earlier)
-    document = json.loads((folder / "evaluation.json").read_text())
-    del document["inter_subject"]
-    (folder / "evaluation.json").write_text(json.dumps(document))
-    (repeats,) = read_results([folder]).evaluations
-    assert repeats.targets["inter_subject_r"].isna().all()
-    assert repeats.targets["r_fraction"].notna().any()
-    (folder / "evaluation.json").write_text(json.dumps(document | {"ceiling": ceiling}))
-    (others,) = read_results([folder]).evaluations
-    assert (others.info.ceiling, others.info.inter_subject) == (None, "with the others' mean")
-    assert others.targets["inter_subject_r"].equals(earlier["ceiling_r"].rename("inter_subject_r"))
-    assert others.targets[["ceiling_r", "r_fraction"]].isna().all(axis=None)
-
-
 def test_subjects_and_models_make_a_matrix(tmp_path):
     subjects = ("sub-01", "sub-02")
     models = [(model_info(f"of {s}", "conv4", subjects=(s,)), 1.0) for s in subjects]
