@@ -18,7 +18,13 @@ RESULTS = Path(__file__).with_name("results")
 HEAR_RESULTS = RESULTS.parents[1] / "hear" / "results"
 README = RESULTS.parents[2] / "README.md"
 BEGINS, ENDS = "<!-- scores -->\n", "\n<!-- /scores -->"  # markers of the table in the README
-IN_README = ("log-mel mean and std", "random weights", "soundnet", "default")
+IN_README = (
+    "log-mel mean and std",
+    "acoustic description",
+    "random weights",
+    "soundnet",
+    "default",
+)
 
 
 def draw_models(document: Mapping[str, Any]) -> bytes:
