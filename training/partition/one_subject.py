@@ -19,6 +19,10 @@ from training.partition.spaces import FeatureSpace
 from training.partition.variance import Decomposition, decompose
 from training.statistics.pooling import Pooling
 
+MODEL = "model"  # name of the feature space of the model
+
+Features = NDArray[np.float32]  # (n_trs, n_channels)
+
 
 class FittedModel:
     """The best weights of a fit, with the dataset that it was evaluated on.
@@ -47,7 +51,7 @@ class FittedModel:
         self.name, self.prepared = info.name, prepared
         self.n_delays = model.encoder.read_out.n_delays
         self.predictor = model.predictor(prepared)
-        self._heard: dict[tuple[str, float, int], NDArray[np.float32]] = {}
+        self._heard: dict[tuple[str, float, int], Features] = {}
         self._sides = model.heard.sides_of(prepared, prepared.runs)
 
     def runs_of(self, subject: str, side: str) -> list[Run]:
@@ -60,7 +64,7 @@ class FittedModel:
             run for run in self.prepared.runs if run.subject == subject and self._sides[run] == side
         ]
 
-    def features(self, runs: Sequence[Run]) -> list[NDArray[np.float32]]:
+    def features(self, runs: Sequence[Run]) -> list[Features]:
         """Features of the read-out in each run, ``(n_trs, n_channels)``; equal stimuli are computed
         once."""
         sounds = {(run.stimulus, run.start, run.n_trs): run for run in runs}
@@ -68,11 +72,6 @@ class FittedModel:
         tables = self.predictor.features_of_runs(list(new.values()))
         self._heard.update(zip(new, tables, strict=True))
         return [self._heard[run.stimulus, run.start, run.n_trs] for run in runs]
-
-
-MODEL = "model"
-
-Features = NDArray[np.float32]
 
 
 class SoundFeatures:
