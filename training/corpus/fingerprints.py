@@ -34,6 +34,10 @@ HOP = 512  # samples
 _BLOCK = 2048  # frames transformed at a time
 _FLOOR_DB = 45.0  # frames this far below the loudest are mostly noise
 _SILENCE = 1e-7  # power per band; full scale is 1
+N_SHIFTS = 4
+N_TURNED = 3  # bits of a word that may differ
+SHORTEST = 5  # non-silent frames that must overlap: with the frame itself 0.2 s
+_AT_A_TIME = 100_000  # offsets compared at a time
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,6 @@ def _band_energies(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         spectra = scipy.fft.rfft(frames[block] * window, axis=1)[:, low : high + 1]
         energies[block] = (spectra.real**2 + spectra.imag**2) @ bands
     return energies
-
-
-N_SHIFTS = 4
-N_TURNED = 3  # bits of a word that may differ
-SHORTEST = 5  # non-silent frames that must overlap: with the frame itself 0.2 s
-_AT_A_TIME = 100_000  # offsets compared at a time
 
 
 @dataclass(frozen=True)

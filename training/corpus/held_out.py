@@ -35,6 +35,10 @@ LEAST_AGREEMENT = 0.70
 SHORT_SOUNDS = 0.40
 
 _ARCHIVES = (".tar.gz", ".tgz", ".zip")
+HASHES = Path(__file__).with_name("debian.hashes")
+N_BYTES = 5  # of each SHA-256: among 3e8 pairs, a chance match has p = 1/4000
+# Sources that are original to this project.
+_SYNTHESISED = ("espeak-ng", "fluidsynth", "words", "mixtures")
 
 
 class HeldOut:
@@ -148,13 +152,6 @@ def _sounds(folder: Path, prefix: str = "") -> Iterator[tuple[str, Path]]:
                     with tarfile.open(path) as archive:
                         archive.extractall(temporary, filter="data")
                 yield from _sounds(Path(temporary), name)
-
-
-HASHES = Path(__file__).with_name("debian.hashes")
-N_BYTES = 5  # of each SHA-256: among 3e8 pairs, a chance match has p = 1/4000
-
-# Sources that are original to this project.
-_SYNTHESISED = ("espeak-ng", "fluidsynth", "words", "mixtures")
 
 
 def write_hashes(corpus: Corpus, path: Path = HASHES) -> int:

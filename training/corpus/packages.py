@@ -15,6 +15,10 @@ from training.corpus.fetch import Package, fetch, find_package, unpack
 from training.corpus.manifest import LeftOut
 from training.corpus.source import AudioFile, Source
 
+CATALOGUE = Path(__file__).with_name("packages.toml")
+TEXTS = Path(__file__).with_name("texts.toml")
+_N_CHARACTERS = (40, 240)  # of a passage: some three to fifteen seconds
+
 
 def read_catalogue_of(path: Path, kind: type[SettingsT], holds: str) -> SettingsT:
     """A validated catalogue.
@@ -37,9 +41,6 @@ def read_catalogue_of(path: Path, kind: type[SettingsT], holds: str) -> Settings
         return kind.model_validate(tomllib.loads(path.read_text("utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path} is not a catalogue of {holds}: {error}") from error
-
-
-CATALOGUE = Path(__file__).with_name("packages.toml")
 
 
 class PackageEntry(Settings):
@@ -152,11 +153,6 @@ def _matching(patterns: dict[str, str], name: str, otherwise: str) -> str:
     """The value of the last matching pattern."""
     matching = [value for pattern, value in patterns.items() if fnmatchcase(name, pattern)]
     return matching[-1] if matching else otherwise
-
-
-TEXTS = Path(__file__).with_name("texts.toml")
-
-_N_CHARACTERS = (40, 240)  # of a passage: some three to fifteen seconds
 
 
 class TextEntry(Settings):

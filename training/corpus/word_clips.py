@@ -28,6 +28,10 @@ _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
 
+Batch = Sequence[tuple[Utterance, Path]]
+_QUIET = 0.01  # of the peak: quieter samples before and after a word are trimmed
+_MARGIN_S = 0.015
+
 
 class Espeak:
     """Speech synthesiser for single words.
@@ -79,12 +83,6 @@ class Espeak:
         if samples and n > 0:
             self._spoken.append(np.ctypeslib.as_array(samples, (n,)).copy())
         return 0
-
-
-Batch = Sequence[tuple[Utterance, Path]]
-
-_QUIET = 0.01  # of the peak: quieter samples before and after a word are trimmed
-_MARGIN_S = 0.015
 
 
 def speak_batches(batches: Sequence[Batch], n_processes: int) -> None:

@@ -17,6 +17,8 @@ from training.evaluation.repeats import common_parts, presentations, repeated
 from training.evaluation.settings import EvaluationSettings
 from training.statistics import Pooling, inter_subject_correlation, pool, repeats_ceiling
 
+Values = NDArray[np.float64]
+
 
 def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: EvaluationSettings) -> None:
     """Reject a ceiling that cannot be estimated, before any computation.
@@ -82,9 +84,6 @@ def _from_repeats(measured: Measured, runs: Sequence[Run]) -> Values:
         n_trs = min(run.n_trs for run in group)
         stimuli.append(np.stack([measured.run(run)[:n_trs] for run in group]))
     return repeats_ceiling(stimuli).ceiling_r
-
-
-Values = NDArray[np.float64]
 
 
 def all_listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> dict[str, list[Run]]:

@@ -18,6 +18,8 @@ from training.sources.source import Collection
 # Formats that count samples in the header. The length of MP3 and Ogg is estimated or searched for.
 _COUNTED = frozenset({"WAV", "WAVEX", "W64", "RF64", "AIFF", "FLAC", "CAF", "AU"})
 _UNKNOWN = 2**62  # and more frames mean "unknown"
+# Containers round the length of a stream, and some omit samples that a decoder adds at its ends.
+HEADER_SLACK_S = 1.0
 
 
 def announced_duration(path: Path) -> float | None:
@@ -72,10 +74,6 @@ def _seconds(text: str) -> float | None:
         return None
     hours, minutes, seconds = map(float, match.groups())
     return 3600 * hours + 60 * minutes + seconds
-
-
-# Containers round the length of a stream, and some omit samples that a decoder adds at its ends.
-HEADER_SLACK_S = 1.0
 
 
 def extents(

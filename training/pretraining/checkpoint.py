@@ -19,6 +19,11 @@ from training.pretraining.run import PretrainFolder
 from training.pretraining.targets import SAMPLE_RATE
 
 INPUT_SCALE = 256.0  # for random weights, as for the original SoundNet: full scale is +-256
+SAME = "the same"
+USE = (
+    "Embeddings of sound, and a start for fits to brain responses. {begins} {learned}. It has met "
+    "no brain."
+)
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,6 @@ def random_network(seed: int) -> SoundNet:
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
     return soundnet
-
-
-SAME = "the same"
-USE = (
-    "Embeddings of sound, and a start for fits to brain responses. {begins} {learned}. It has met "
-    "no brain."
-)
 
 
 def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str:

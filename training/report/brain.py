@@ -16,6 +16,18 @@ from training.report.elements import at_level, brain
 from training.report.evaluated import Evaluation
 from training.report.results import Results
 
+MOST_MAPS = 8
+# A view adds 3 MB to the page, most of it nilearn's drawing library.
+MOST_VIEWS = 2
+NO_IMAGE = (
+    "There are no maps: the evaluation has no image of its targets (targets.nii.gz), so that their "
+    "place in the brain is not known."
+)
+NOT_ON_SURFACE = (
+    "No target lies in the cortex of fsaverage5 (the image is coarse, or covers another part of "
+    "the brain), hence slices instead of surfaces."
+)
+
 
 @dataclass(frozen=True)
 class Atlas:
@@ -62,20 +74,6 @@ class Atlas:
         """Glass brain and horizontal slices."""
         drawn = map_picture(self.image, values, label=label, limit=limit)
         return elements.figure(drawn, description, caption, "wide-picture")
-
-
-MOST_MAPS = 8
-# A view adds 3 MB to the page, most of it nilearn's drawing library.
-MOST_VIEWS = 2
-
-NO_IMAGE = (
-    "There are no maps: the evaluation has no image of its targets (targets.nii.gz), so that their "
-    "place in the brain is not known."
-)
-NOT_ON_SURFACE = (
-    "No target lies in the cortex of fsaverage5 (the image is coarse, or covers another part of "
-    "the brain), hence slices instead of surfaces."
-)
 
 
 def maps(results: Results) -> str:

@@ -14,6 +14,12 @@ from training.evaluation.target_scores import ALL
 NOTHING = "–"
 _SVG = "image/svg+xml"
 _MEDIA = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}  # by their first bytes
+CORRECTIONS = {
+    "bh": "Benjamini-Hochberg",
+    "by": "Benjamini-Yekutieli",
+    "fwe": "family-wise, by the largest score over targets",
+    "none": "not corrected",
+}
 
 
 def paragraph(text: str, kind: str = "") -> str:
@@ -172,14 +178,6 @@ def percent(share: float) -> str:
 
 def _class(kind: str) -> str:
     return f' class="{escape(kind)}"' if kind else ""
-
-
-CORRECTIONS = {
-    "bh": "Benjamini-Hochberg",
-    "by": "Benjamini-Yekutieli",
-    "fwe": "family-wise, by the largest score over targets",
-    "none": "not corrected",
-}
 
 
 def brain(subject: str | None) -> str:

@@ -32,6 +32,9 @@ SPACE = "MNI152NLin2009cAsym"
 BASELINE = (9_000.0, 11_000.0)  # range over voxels in scanner units
 UNIT = 100.0  # scanner units per standard deviation of a clean parcel
 VOXEL_NOISE = 1.0  # standard deviation between the voxels of a parcel, in UNIT
+MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
+MEANS = ("white_matter", "csf")
+MEAN_LEVEL = 8_000.0  # of white matter and CSF in scanner units
 
 
 class FmriprepLayout:
@@ -192,11 +195,6 @@ class FmriprepLayout:
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
-MEANS = ("white_matter", "csf")
-MEAN_LEVEL = 8_000.0  # of white matter and CSF in scanner units
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ HIGH_PASS_PERIOD = 128.0  # seconds; fMRIPrep writes no cosines for shorter runs
 # Numbered columns, by a part of their name: of a component, or used with any strategy.
 NUMBERED = {"high_pass": "cosine", "compcor": "_comp_cor_", "always": "non_steady_state"}
 LINK_ENDING = "_desc-preproc_bold.nii.gz"  # name of the image passed to nilearn
+DISPLACEMENT = "framewise_displacement"
+# Names of motion and tissue signals in fMRIPrep 1.0 and 1.1.
+OLD_COLUMNS = {"X", "Y", "Z", "RotX", "RotY", "RotZ", "CSF", "WhiteMatter", "GlobalSignal"}
 
 
 class ConfoundSettings(Settings):
@@ -211,11 +214,6 @@ def _alone(run: BoldFile, *, with_metadata: bool) -> Iterator[Path]:
         yield folder / f"sub-{run.entities['sub']}{LINK_ENDING}"
     finally:
         shutil.rmtree(folder)
-
-
-DISPLACEMENT = "framewise_displacement"
-# Names of motion and tissue signals in fMRIPrep 1.0 and 1.1.
-OLD_COLUMNS = {"X", "Y", "Z", "RotX", "RotY", "RotZ", "CSF", "WhiteMatter", "GlobalSignal"}
 
 
 def column_names(table: Path) -> list[str]:

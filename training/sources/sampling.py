@@ -19,6 +19,10 @@ from training.sources.labels import Atlas
 from training.sources.volumes import Box
 
 SAME_MM = 1e-3  # affines of one grid may differ by rounding
+# A cubic spline depends on voxels that are k away by 0.268^k: 1e-8 at this margin, below float32.
+SPLINE_MARGIN = 14
+TRUNCATE = 4.0  # standard deviations, as in scipy.ndimage.gaussian_filter1d
+SAME_VOXEL = 1e-6  # coordinates that differ from a voxel's centre by less are at it
 
 
 def same_grid(
@@ -108,12 +112,6 @@ def labels_on_grid(atlas: Atlas, shape: tuple[int, ...], affine: NDArray[Any]) -
     ids = np.zeros(len(points), dtype=np.int32)
     ids[within] = atlas.ids[tuple(nearest[within].T)]
     return ids.reshape(shape)
-
-
-# A cubic spline depends on voxels that are k away by 0.268^k: 1e-8 at this margin, below float32.
-SPLINE_MARGIN = 14
-TRUNCATE = 4.0  # standard deviations, as in scipy.ndimage.gaussian_filter1d
-SAME_VOXEL = 1e-6  # coordinates that differ from a voxel's centre by less are at it
 
 
 class Sampler(Protocol):

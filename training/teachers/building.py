@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_STATES = 15.0
 STATISTICS_BLOCK = 2**14  # frames
+PIECE_SECONDS = 60.0
+MARGIN_SECONDS = 2.5  # more than half the receptive field of the included teachers
 
 
 @one_job_per_folder()
@@ -225,10 +227,6 @@ def _finish(out: Path, info: TableInfo, counts: NDArray[np.int64]) -> None:
     write_atomically(out / INFO_FILE, info.model_dump_json(indent=1).encode())
     for name in (COUNTS_FILE, BEGUN_FILE):
         (out / name).unlink(missing_ok=True)
-
-
-PIECE_SECONDS = 60.0
-MARGIN_SECONDS = 2.5  # more than half the receptive field of the included teachers
 
 
 def embed_recording(teacher: Teacher, corpus: Corpus, recording: int) -> Iterator[Frames]:

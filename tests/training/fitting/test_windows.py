@@ -22,6 +22,13 @@ from training.fitting.windows import (
 )
 
 RATE = 22_050
+SETTINGS = {
+    "start": "untrained",
+    "subjects": ["sub-01"],
+    "windows": {"n_trs": 8},
+    "split": {"test": {"seasons": ["s02"]}, "validation": {"count": 1}},
+    "train_from": "conv6",
+}
 
 
 def encoder_of(prepared: Prepared, stage: str, alignment: str, n_delays: int = 4) -> BrainEncoder:
@@ -148,15 +155,6 @@ def test_windows_longer_than_a_run_are_refused():
     run = Run("sub-01", "short", "a", "", "a", "", 0.0, 1.49, 50)
     with pytest.raises(ValueError, match=r"windows of 70 TRs are longer than run short.*50 TRs"):
         draw_windows([run], WindowSettings(n_trs=70), np.random.default_rng(0))
-
-
-SETTINGS = {
-    "start": "untrained",
-    "subjects": ["sub-01"],
-    "windows": {"n_trs": 8},
-    "split": {"test": {"seasons": ["s02"]}, "validation": {"count": 1}},
-    "train_from": "conv6",
-}
 
 
 def test_responses_beyond_the_bound_are_read_again(
