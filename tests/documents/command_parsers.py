@@ -92,7 +92,7 @@ def _check_module(module: str, words: list[str], is_whole: bool) -> None:
         command, words = command.commands[words[0]], words[1:]
     _check_options(command, words, is_whole)
     if hasattr(command, "settings"):
-        _check_changes(command.settings(), words)
+        _check_changes(command, words)
 
 
 def _check_options(command: Any, words: list[str], is_whole: bool) -> None:
@@ -113,8 +113,9 @@ def _check_options(command: Any, words: list[str], is_whole: bool) -> None:
         raise ValueError(error.format_message()) from error
 
 
-def _check_changes(model: type[BaseModel], words: list[str]) -> None:
+def _check_changes(command: Any, words: list[str]) -> None:
     """Settings ``a.b=value`` name fields of the model; a recipe of ours is read with them."""
+    model: type[BaseModel] = command.settings()
     changes = [word for word in words if re.match(r"[a-z_.]+=", word)]
     for change in changes:
         fields = change.partition("=")[0].split(".")
@@ -122,8 +123,12 @@ def _check_changes(model: type[BaseModel], words: list[str]) -> None:
     recipes = [word for word in words if word.endswith(".yaml") and (ROOT / word).exists()]
     if recipes:
         from training.config import read_recipe
+        from training.sweep.grid import read_sweep
 
-        read_recipe(ROOT / recipes[0], model, changes)
+        if command.name == "sweep":
+            read_sweep(ROOT / recipes[0], changes).fits()
+        else:
+            read_recipe(ROOT / recipes[0], model, changes)
 
 
 def _check_field(model: Any, fields: list[str], change: str) -> None:

