@@ -1,4 +1,4 @@
-"""Progress display of a fit: a bar, curves, TensorBoard, and optionally W&B."""
+"""Progress display of a fit: a bar, curves, and the trackers that its recipe asks for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
+from accelerate.tracking import TensorBoardTracker, WandBTracker
 from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
@@ -30,7 +32,7 @@ class Monitor:
     folder : RunFolder
         Destination of curves and event files.
     recipe : FitRecipe
-        Sets whether Weights & Biases is used.
+        Sets whether TensorBoard and Weights & Biases are used.
     n_epochs_done : int
         Epochs before this start, for a resumed fit.
     writes : bool
@@ -41,7 +43,7 @@ class Monitor:
     Raises
     ------
     ValueError
-        If Weights & Biases is requested and not installed.
+        If one that is requested is not installed.
     """
 
     def __init__(
@@ -51,8 +53,7 @@ class Monitor:
         self.writes = writes
         self.shown = shown
         self._drawn = 0.0
-        self._board = _tensorboard(folder, n_epochs_done) if writes else None
-        self._wandb = _weights_and_biases(folder, recipe) if writes else None
+        self._trackers = _trackers(folder, recipe, n_epochs_done) if writes else []
         self._bar: tqdm[Any] | None = None
 
     def steps(self, steps: Iterable[StepT], epoch: int) -> Iterator[StepT]:
@@ -78,11 +79,8 @@ class Monitor:
                 file=sys.stderr,
             )
         numbers = {key: value for key, value in asdict(row).items() if key != "epoch"}
-        if self._board is not None:
-            for name, value in numbers.items():
-                self._board.add_scalar(name, value, row.epoch)
-        if self._wandb is not None:
-            self._wandb.log(numbers, step=row.epoch)
+        for tracker in self._trackers:
+            tracker.log(numbers, step=row.epoch)
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_PICTURES:
             self.draw(state)
 
@@ -95,11 +93,9 @@ class Monitor:
             self._drawn = time.monotonic()
 
     def close(self) -> None:
-        """Close open writers."""
-        if self._board is not None:
-            self._board.close()
-        if self._wandb is not None:
-            self._wandb.finish()
+        """Close open trackers."""
+        for tracker in self._trackers:
+            tracker.finish()
 
 
 def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
@@ -126,31 +122,27 @@ def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
     return buffer.getvalue()
 
 
-def _tensorboard(folder: RunFolder, n_epochs_done: int) -> Any:
-    """A TensorBoard event file if it is installed, else None."""
-    # TensorBoard imports all of TensorFlow (seconds, warnings) without this stub.
-    sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder.path / "tensorboard"), purge_step=n_epochs_done)
-
-
-def _weights_and_biases(folder: RunFolder, recipe: FitRecipe) -> Any:
-    if recipe.weights_and_biases is None:
-        return None
-    try:
-        import wandb
-    except ImportError as error:
-        raise ValueError(
-            "weights_and_biases is set and wandb is not installed: pip install wandb, or leave "
-            "the key out"
-        ) from error
-    return wandb.init(
-        project=recipe.weights_and_biases,
-        name=folder.path.name,
-        dir=str(folder.path),
-        config=recipe.model_dump(mode="json"),
-        resume="allow",
-    )
+def _trackers(
+    folder: RunFolder, recipe: FitRecipe, n_epochs_done: int
+) -> list[TensorBoardTracker | WandBTracker]:
+    """The trackers that the recipe asks for, started."""
+    for key, package in (("tensorboard", "tensorboard"), ("weights_and_biases", "wandb")):
+        if getattr(recipe, key) and find_spec(package) is None:
+            raise ValueError(
+                f"{key} is set and {package} is not installed: pip install {package}, or leave "
+                "the key out"
+            )
+    trackers: list[TensorBoardTracker | WandBTracker] = []
+    if recipe.tensorboard:
+        # TensorBoard imports all of TensorFlow (seconds, warnings) without this stub.
+        sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
+        trackers.append(
+            TensorBoardTracker("tensorboard", str(folder.path), purge_step=n_epochs_done)
+        )
+    if recipe.weights_and_biases:
+        about = {"name": folder.path.name, "dir": str(folder.path), "resume": "allow"}
+        config = recipe.model_dump(mode="json")
+        trackers.append(WandBTracker(recipe.weights_and_biases, config=config, **about))
+    for tracker in trackers:
+        tracker.start()
+    return trackers

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hear_brainsoundnet.soundnet import LAYERS, stage_names
-from training.config import Settings
+from training.config import Settings, added_setting
 from training.data.control import Control
 from training.data.splits import SplitSettings
 from training.fitting.windows import WindowSettings
@@ -131,6 +131,8 @@ class FitRecipe(Settings):
         Seed of all random draws.
     mixed_precision : str
         {"no", "bf16", "fp16"}.
+    tensorboard : bool
+        Write event files for TensorBoard; off by default.
     weights_and_biases : str or None
         Project to log to; off by default.
     licence, use : str
@@ -153,6 +155,7 @@ class FitRecipe(Settings):
     control: Control = "none"
     seed: Annotated[int, Field(ge=0)] = 0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    tensorboard: bool = added_setting(False)
     weights_and_biases: str | None = None
     licence: str = ""
     use: str = ""

@@ -11,7 +11,7 @@
         model.targets.nii.gz   at the end: image of the targets, if the dataset has one
         model.safetensors last of all: the checkpoint of the best weights; a fit is finished if
                           and only if it is there
-        tensorboard/      event files, if TensorBoard is installed
+        tensorboard/      event files, with ``tensorboard: true``
 
 A state is written after every epoch if that is quick; if it takes long (half a gigabyte with 10,000
 targets), writing takes at most a twentieth of the time. A resumed fit repeats the epochs since the

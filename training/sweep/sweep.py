@@ -42,6 +42,24 @@ FITS, JOBS, JOB_IDS = "fits", "jobs", "jobs.json"
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 
 
+class SweepFolder(RecipeFolder[SweepSettings]):
+    """The files of a sweep."""
+
+    what = "sweep"
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, SweepSettings)
+
+    def fits(self) -> dict[Path, Combination]:
+        """Folder and settings of each fit."""
+        combinations = self.recipe().combinations()
+        width = len(str(len(combinations)))
+        names = (f"{number:0{width}}" for number in range(1, len(combinations) + 1))
+        return {
+            self.path / FITS / name: each for name, each in zip(names, combinations, strict=True)
+        }
+
+
 @one_job_per_folder()
 def sweep(settings: SweepSettings, out: str | Path, *, on: str, resources: Resources) -> list[Row]:
     """Fit every combination that is not fitted yet.
@@ -69,9 +87,9 @@ def sweep(settings: SweepSettings, out: str | Path, *, on: str, resources: Resou
         If the grid is not valid, or `out` holds another sweep.
     """
     recipes = settings.fits()
-    folder = RecipeFolder(out, SweepSettings)
+    folder = SweepFolder(out)
     folder.begin(settings, resume=True)
-    fits = fit_folders(settings, folder.path)
+    fits = folder.fits()
     jobs = {
         fit.name: FitJob(recipe, fit.resolve())
         for fit, recipe in zip(fits, recipes, strict=True)
@@ -105,13 +123,6 @@ def sweep(settings: SweepSettings, out: str | Path, *, on: str, resources: Resou
     return rows
 
 
-def fit_folders(settings: SweepSettings, out: Path) -> dict[Path, Combination]:
-    """Folder and settings of each fit."""
-    combinations = settings.combinations()
-    width = len(str(len(combinations)))
-    return {out / FITS / f"{i:0{width}}": each for i, each in enumerate(combinations, start=1)}
-
-
 def export_best(
     folder: str | Path, out: str | Path, wanted: Combination, *, name: str = ""
 ) -> tuple[Row, str]:
@@ -131,9 +142,9 @@ def export_best(
     ValueError
         If no fit with these settings is finished, or they leave several groups of responses.
     """
-    sweep_folder = RecipeFolder(folder, SweepSettings)
-    fits = fit_folders(sweep_folder.recipe(), sweep_folder.path)
-    best = best_rows([row for row in read_rows(fits) if wanted.items() <= row.combination.items()])
+    sweep_folder = SweepFolder(folder)
+    rows = read_rows(sweep_folder.fits())
+    best = best_rows([row for row in rows if wanted.items() <= row.combination.items()])
     if not best:
         raise ValueError(f"{folder} has no finished fit with {in_words(wanted)}; see {TABLE}")
     if len(best) > 1:

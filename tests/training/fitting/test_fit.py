@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
@@ -269,10 +269,22 @@ def test_all_files_of_a_fit_are_there(fits: dict[str, Path]):
     names = {path.name for path in fits["one"].iterdir()}
     assert names >= {"config.yaml", "origin.json", "metrics.csv", "curves.png", "scores.csv"}
     assert names >= {"outcome.json", "model.safetensors"}
-    assert list((fits["one"] / "tensorboard").glob("events*"))
+    assert "tensorboard" not in names
     origin = RunFolder(fits["one"]).read_document("origin.json")
     assert origin["start"]["hash"] == load_checkpoint("untrained").hash
     assert set(origin["split"]) == {"train", "validation", "test"}
+
+
+def test_tensorboard_has_the_metrics(two_listeners: Path, tmp_path: Path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "fit"
+    history = fitted(two_listeners, out, tensorboard=True, train_from="none").history
+    events = EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == {field.name for field in fields(Epoch)} - {"epoch"}
+    found = [(each.step, each.value) for each in events.Scalars("validation_loss")]
+    assert found == [(row.epoch, pytest.approx(row.validation_loss)) for row in history[1:]]
 
 
 def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tmp_path: Path):

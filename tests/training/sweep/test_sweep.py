@@ -76,7 +76,7 @@ def test_the_folder_of_something_else_is_left_alone(
     for out, message in (
         (tmp_path / "other", "was begun with another recipe (grid, recipe differ)"),
         (fits["one"], "unknown key"),
-        (recipe.parent, "is not empty and holds no run; give another --out"),
+        (recipe.parent, "is not empty and holds no sweep; give another --out"),
     ):
         before = sorted(out.iterdir())
         assert message in refused(["sweep", str(recipe), "seed=2", "--out", str(out)], capsys)
