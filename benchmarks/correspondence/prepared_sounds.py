@@ -23,8 +23,8 @@ def prepared_sounds(prepared: Prepared) -> SoundResponses:
     Raises
     ------
     ValueError
-        If it is of another kind, subjects heard different sounds, or a target is missing for some
-        of a subject's sounds only.
+        If it is of another kind, subjects were presented with different sounds, or a target is
+        missing for some of a subject's sounds only.
     """
     info = prepared.info
     if info.kind != "sound_responses":

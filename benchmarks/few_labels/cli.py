@@ -53,7 +53,7 @@ def run(
                 f"p: one-sided rank among {permutations} permuted brains. Differences: 95 % "
                 "interval by bootstrap over test clips (over speakers for digits by held-out "
                 "speaker).",
-                "Components of all listeners together: nothing is said about single listeners or "
+                "Components of all subjects together: nothing is said about single subjects or "
                 "about other brains.",
             ],
             "seeds": {"draws, permutations and bootstrap": [SEED]},

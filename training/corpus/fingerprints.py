@@ -51,13 +51,13 @@ class Fingerprint:
     margins : ndarray
         float32 ``(n_frames - 1, 32)``: distance of each bit from its decision threshold, relative
         to the frame.
-    heard : ndarray of bool
+    audible : ndarray of bool
         ``(n_frames - 1,)``: whether the frame is not silent.
     """
 
     words: NDArray[np.uint32]
     margins: NDArray[np.float32]
-    heard: NDArray[np.bool_]
+    audible: NDArray[np.bool_]
 
 
 def fingerprint(samples: NDArray[np.float32]) -> Fingerprint:
@@ -83,9 +83,9 @@ def fingerprint(samples: NDArray[np.float32]) -> Fingerprint:
     words = (bits * powers).sum(axis=1, dtype=np.uint32)
     totals = energies.sum(axis=1)
     totals = np.minimum(totals[1:], totals[:-1])
-    heard = (totals > totals.max() * 10 ** (-_FLOOR_DB / 10)) & (totals > _SILENCE)
+    audible = (totals > totals.max() * 10 ** (-_FLOOR_DB / 10)) & (totals > _SILENCE)
     scale = np.abs(steps).mean(axis=1, keepdims=True) + 1e-20
-    return Fingerprint(words, np.abs(steps / scale).astype(np.float32), heard)
+    return Fingerprint(words, np.abs(steps / scale).astype(np.float32), audible)
 
 
 def _band_energies(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -141,20 +141,20 @@ class Index:
     """
 
     def __init__(self, sounds: Iterable[NDArray[np.float32]]) -> None:
-        words, heard, owners, keys, places = [], [], [], [], []
+        words, audible, owners, keys, places = [], [], [], [], []
         n_words = 0
         for number, samples in enumerate(sounds):
             for shift in range(N_SHIFTS):
                 shifted = fingerprint(samples[shift * HOP // N_SHIFTS :])
                 words.append(shifted.words)
-                heard.append(shifted.heard)
+                audible.append(shifted.audible)
                 owners.append(np.full(len(shifted.words), number, dtype=np.int32))
                 turned, place = _turned(shifted)
                 keys.append(turned)
                 places.append(place + n_words)
                 n_words += len(shifted.words)
         self._words = np.concatenate(words)
-        self._heard = np.concatenate(heard)
+        self._audible = np.concatenate(audible)
         self._owners = np.concatenate(owners)
         lengths = [len(each) for each in words]
         starts = np.cumsum([0, *lengths[:-1]])
@@ -179,7 +179,7 @@ class Index:
             match.
         """
         searched = fingerprint(samples)
-        frames = np.flatnonzero(searched.heard)
+        frames = np.flatnonzero(searched.audible)
         first = np.searchsorted(self._keys, searched.words[frames], side="left")
         last = np.searchsorted(self._keys, searched.words[frames], side="right")
         counts = last - first
@@ -215,7 +215,7 @@ class Index:
         lengths = self._stops[starts] - starts
         for k in range(int(lengths.max(initial=0))):
             there = (k < lengths) & (k + shifts >= 0) & (k + shifts < len(searched.words))
-            there[there] &= self._heard[starts[there] + k]
+            there[there] &= self._audible[starts[there] + k]
             differing = np.bitwise_count(
                 self._words[starts[there] + k] ^ searched.words[k + shifts[there]]
             )
@@ -231,7 +231,7 @@ def _weight(found: Found) -> float:
 
 def _turned(known: Fingerprint) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Non-silent words with all combinations of their least certain bits, and their positions."""
-    places = np.flatnonzero(known.heard)
+    places = np.flatnonzero(known.audible)
     weakest = np.argsort(known.margins[places], axis=1)[:, :N_TURNED].astype(np.uint32)
     masks = np.uint32(1) << weakest
     chosen = (np.arange(2**N_TURNED)[:, None] >> np.arange(N_TURNED)) & 1  # (2**n, n)

@@ -115,11 +115,11 @@ def trimmed(samples: NDArray[np.int16], sample_rate: int) -> NDArray[np.int16]:
     2661
     """
     loudness = np.abs(samples.astype(np.int32))
-    heard = np.flatnonzero(loudness > _QUIET * loudness.max(initial=0))
-    if not len(heard):
+    audible = np.flatnonzero(loudness > _QUIET * loudness.max(initial=0))
+    if not len(audible):
         return samples
     margin = round(_MARGIN_S * sample_rate)
-    return samples[max(heard[0] - margin, 0) : heard[-1] + margin]
+    return samples[max(audible[0] - margin, 0) : audible[-1] + margin]
 
 
 def trim(path: Path) -> None:

@@ -152,7 +152,7 @@ def _select(
 def _refuse_leaks(split: Split) -> None:
     """Reject an episode, or a moment of a stimulus, on two sides."""
     side_of: dict[str, tuple[str, Run]] = {}
-    heard: dict[str, list[tuple[float, float, str, Run]]] = {}
+    presented: dict[str, list[tuple[float, float, str, Run]]] = {}
     for side in SIDES:
         for run in getattr(split, side):
             other_side, other = side_of.setdefault(run.episode, (side, run))
@@ -163,14 +163,16 @@ def _refuse_leaks(split: Split) -> None:
                     f"{run.episode!r}, whose sounds overlap; hold out whole episodes or seasons"
                 )
             stop = run.start + run.n_trs * run.tr
-            for other_start, other_stop, other_side, other in heard.setdefault(run.stimulus, []):
+            for other_start, other_stop, other_side, other in presented.setdefault(
+                run.stimulus, []
+            ):
                 meet = run.tr == 0 or (run.start < other_stop and other_start < stop)
                 if other_side != side and meet:
                     raise ValueError(
                         f"the split would leak: {other.name} ({other_side}) and {run.name} "
                         f"({side}) contain the same part of stimulus {run.stimulus!r}"
                     )
-            heard[run.stimulus].append((run.start, stop, side, run))
+            presented[run.stimulus].append((run.start, stop, side, run))
 
 
 def _some(names: Sequence[str], n_shown: int = 1000) -> str:

@@ -37,8 +37,8 @@ def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: Evaluati
     without = [subject for subject, own in runs.items() if not repeated(own)]
     if without:
         raise ValueError(
-            f"{', '.join(without)} heard nothing twice on the {settings.side} side, and a ceiling "
-            "from repeats needs two runs of the same stimulus in one subject; leave subjects "
+            f"{', '.join(without)} had no stimulus twice on the {settings.side} side, and a "
+            "ceiling from repeats needs two runs of the same stimulus in one subject; leave subjects "
             "without repeats out (subjects=[...]), or leave ceiling out"
         )
 
@@ -72,7 +72,7 @@ def describe_ceilings(
     sizes = sorted({len(group) for group in groups})
     words = (
         f"Square root of the mean correlation between repeats of a stimulus within a subject "
-        f"({len(groups)} stimuli, each heard {' or '.join(map(str, sizes))} times): the "
+        f"({len(groups)} stimuli, each presented {' or '.join(map(str, sizes))} times): the "
         "highest expected r with a single run."
     )
     return CeilingInfo(method=settings.ceiling, floor=settings.ceiling_floor, description=words)
@@ -86,18 +86,20 @@ def _from_repeats(measured: Measured, runs: Sequence[Run]) -> Values:
     return repeats_ceiling(stimuli).ceiling_r
 
 
-def all_listeners(scored: Mapping[str, Sequence[Run]], prepared: Prepared) -> dict[str, list[Run]]:
-    """Runs by subject, with unscored subjects of the same stimuli as further listeners."""
+def with_other_subjects(
+    scored: Mapping[str, Sequence[Run]], prepared: Prepared
+) -> dict[str, list[Run]]:
+    """Runs by subject, with unscored subjects of the same stimuli as further ones."""
     sounds = {(run.stimulus, round(run.start, 3)) for own in scored.values() for run in own}
-    listeners = {subject: list(runs) for subject, runs in scored.items()}
+    runs_by_subject = {subject: list(runs) for subject, runs in scored.items()}
     for run in prepared.runs:
         if run.subject not in scored and (run.stimulus, round(run.start, 3)) in sounds:
-            listeners.setdefault(run.subject, []).append(run)
-    return listeners
+            runs_by_subject.setdefault(run.subject, []).append(run)
+    return runs_by_subject
 
 
-def refuse_listeners_alone(
-    listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings
+def refuse_subjects_alone(
+    runs_by_subject: Mapping[str, Sequence[Run]], settings: EvaluationSettings
 ) -> None:
     """Reject an inter-subject correlation that cannot be computed, before any computation.
 
@@ -108,18 +110,18 @@ def refuse_listeners_alone(
     """
     if not settings.inter_subject:
         return
-    heard = {subject for group in _groups(listeners) for subject in group}
-    alone = [subject for subject in listeners if subject not in heard]
+    presented = {subject for group in _groups(runs_by_subject) for subject in group}
+    alone = [subject for subject in runs_by_subject if subject not in presented]
     if alone:
         raise ValueError(
-            f"nobody else heard what {', '.join(alone)} did on the {settings.side} side: "
+            f"nobody else had the stimuli of {', '.join(alone)} on the {settings.side} side: "
             "inter-subject correlation needs others; leave out subjects with other stimuli "
             "(subjects=[...]), or leave out inter_subject"
         )
 
 
 def inter_subject_of(
-    measured: Measured, listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings
+    measured: Measured, runs_by_subject: Mapping[str, Sequence[Run]], settings: EvaluationSettings
 ) -> dict[str, Values]:
     """r with the mean of the others, pooled over runs like scores, ``(n_targets,)`` by subject.
 
@@ -127,15 +129,15 @@ def inter_subject_of(
     ----------
     measured : Measured
         The responses.
-    listeners : mapping
+    runs_by_subject : mapping
         Runs of each subject of the dataset on the scored side.
     settings : EvaluationSettings
         Settings; the result is empty if not requested.
     """
     if not settings.inter_subject:
         return {}
-    scores: dict[str, list[Values]] = {subject: [] for subject in listeners}
-    for group in _groups(listeners):
+    scores: dict[str, list[Values]] = {subject: [] for subject in runs_by_subject}
+    for group in _groups(runs_by_subject):
         parts = common_parts(group)
         courses = [
             measured.together(part.members)[part.rows] for own in parts.values() for part in own
@@ -148,25 +150,25 @@ def inter_subject_of(
 
 
 def describe_inter_subject(
-    listeners: Mapping[str, Sequence[Run]], settings: EvaluationSettings
+    runs_by_subject: Mapping[str, Sequence[Run]], settings: EvaluationSettings
 ) -> str:
     """A sentence for the methods paragraph; "" if not requested."""
     if not settings.inter_subject:
         return ""
     return (
-        "correlation of each subject with the mean of the others who heard the same "
-        f"({len(listeners)} subjects in all), pooled over runs. It is no noise ceiling: the mean "
-        "of the others holds noise of their own, and a model may score above it."
+        "correlation of each subject with the mean of the others with the same stimuli "
+        f"({len(runs_by_subject)} subjects in all), pooled over runs. It is no noise ceiling: the "
+        "mean of the others holds noise of their own, and a model may score above it."
     )
 
 
 def _groups(runs: Mapping[str, Sequence[Run]]) -> list[dict[str, list[Run]]]:
-    """For each run all subjects who heard it, at least two; for sound responses all sounds in one
-    group."""
+    """For each run all subjects with its stimulus, at least two; for sound responses all sounds in
+    one group."""
     if any(run.tr == 0 for own in runs.values() for run in own):
         together = {subject: list(own) for subject, own in runs.items()}
         return [together] if len(runs) > 1 and all(common_parts(together).values()) else []
-    heard = {subject: presentations(own) for subject, own in runs.items()}
-    every = dict.fromkeys(key for own in heard.values() for key in own)
-    groups = [{who: [own[key]] for who, own in heard.items() if key in own} for key in every]
+    presented = {subject: presentations(own) for subject, own in runs.items()}
+    every = dict.fromkeys(key for own in presented.values() for key in own)
+    groups = [{who: [own[key]] for who, own in presented.items() if key in own} for key in every]
     return [group for group in groups if len(group) > 1]

@@ -15,13 +15,13 @@ from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.prepared import Prepared, Run, targets_image
 from training.evaluation.ceilings import (
-    all_listeners,
     ceilings_of,
     describe_ceilings,
     describe_inter_subject,
     inter_subject_of,
-    refuse_listeners_alone,
     refuse_missing_repeats,
+    refuse_subjects_alone,
+    with_other_subjects,
 )
 from training.evaluation.folders import (
     IMAGE_FILE,
@@ -99,9 +99,9 @@ def evaluate(
     if settings.n_permutations:  # rejected early, before anything takes time
         check_permutations(settings.n_permutations, settings.level, n_targets, settings.correction)
     scored = _scored_runs(selection)
-    listeners = all_listeners(scored, prepared)
+    runs_by_subject = with_other_subjects(scored, prepared)
     refuse_missing_repeats(scored, settings)
-    refuse_listeners_alone(listeners, settings)
+    refuse_subjects_alone(runs_by_subject, settings)
 
     folder = Path(out)
     begin_folder(folder, EvaluationInfo)
@@ -117,7 +117,7 @@ def evaluate(
     measured = Measured(prepared, selection.target_ids)
     references = {
         "ceiling_r": ceilings_of(measured, scored, settings),
-        "inter_subject_r": inter_subject_of(measured, listeners, settings),
+        "inter_subject_r": inter_subject_of(measured, runs_by_subject, settings),
     }
     notes = Notes(settings)
     for doubt in prepared.doubts(_all_runs(selection)):
@@ -153,7 +153,7 @@ def evaluate(
         level=settings.level,
         interval=_interval_in_words(settings, prepared),
         ceiling=describe_ceilings(scored, settings),
-        inter_subject=describe_inter_subject(listeners, settings),
+        inter_subject=describe_inter_subject(runs_by_subject, settings),
         excluded=(*selection.excluded, *notes.excluded()),
         notes=notes.sentences(),
         seed=settings.seed,

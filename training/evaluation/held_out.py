@@ -19,7 +19,7 @@ FRESH = "fresh"  # the side of stimuli unrelated to the fit
 START = "start"  # of stimuli that the network was fitted to before
 
 
-class Heard:
+class FitSides:
     """Stimuli on each side of a fit.
 
     Parameters
@@ -34,10 +34,10 @@ class Heard:
     Examples
     --------
     >>> first = Run("sub-01", "a", "story", "", "one", "", 0.0, 2.0, 10)
-    >>> heard = Heard({"train": [first]})
-    >>> heard.side_of(Run("sub-02", "b", "story", "", "two", "", 18.0, 2.0, 10))
+    >>> sides = FitSides({"train": [first]})
+    >>> sides.side_of(Run("sub-02", "b", "story", "", "two", "", 18.0, 2.0, 10))
     'train'
-    >>> heard.side_of(Run("sub-02", "b", "story", "", "two", "", 20.0, 2.0, 10))
+    >>> sides.side_of(Run("sub-02", "b", "story", "", "two", "", 20.0, 2.0, 10))
     'fresh'
     """
 

@@ -15,7 +15,7 @@ from training.data.fitted_to import KEY, FittedTo, records_of
 from training.data.prepared import Prepared, Run
 from training.data.splits import SIDES
 from training.evaluation.folders import UNTRAINED, ModelInfo
-from training.evaluation.held_out import Heard
+from training.evaluation.held_out import FitSides
 from training.evaluation.measured import columns_of
 from training.fitting.assembly import build_encoder, load_start
 from training.fitting.predicting import Predictor
@@ -44,7 +44,7 @@ class Model:
         Number of TRs predicted at a time.
     data : Prepared
         Dataset that it was fitted to.
-    heard : Heard
+    sides : FitSides
         Stimuli on each side of its fit.
     files : dict
         Recipe and metrics, by file name.
@@ -55,7 +55,7 @@ class Model:
     input_scale: float
     window_trs: int
     data: Prepared
-    heard: Heard
+    sides: FitSides
     files: dict[str, bytes]
 
     @property
@@ -90,7 +90,7 @@ def load_model(run: str | Path, name: str) -> Model:
     origin, outcome = (folder.read_document(each) for each in ("origin.json", OUTCOME_FILE))
     try:
         prepared = Prepared(recipe.data)
-        heard = Heard(_sides(prepared, origin), prepared, _start_records(origin))
+        sides = FitSides(_sides(prepared, origin), prepared, _start_records(origin))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{folder.path}: {error}") from error
     except ValueError as error:
@@ -114,7 +114,7 @@ def load_model(run: str | Path, name: str) -> Model:
     )
     files = {each: (folder.path / each).read_bytes() for each in (CONFIG_FILE, METRICS_FILE)}
     scale, n_trs = checkpoint.card.input_scale, recipe.windows.n_trs
-    return Model(info, encoder, scale, n_trs, prepared, heard, files)
+    return Model(info, encoder, scale, n_trs, prepared, sides, files)
 
 
 def untrained_like(model: Model, name: str, seed: int) -> Model:
@@ -151,7 +151,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
         start.card.input_scale,
         model.window_trs,
         model.data,
-        model.heard,
+        model.sides,
         files,
     )
 

@@ -115,13 +115,15 @@ def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
         if (more := [target for target in side.info.target_ids if target not in shared])
     ]
     tables = [_scores(side, score, shared) for side in (a, b)]
-    heard = [_heard(side) for side in (a, b)]
+    presented = [_presented(side) for side in (a, b)]
     units: list[dict[str, list[Values]]] = [{}, {}]
     pairs_of_sounds: dict[tuple[str, object], set[str]] = {}
     for one, other in zip(a.models, b.models, strict=True):
         from_a, from_b = tables[0].get(one, {}), tables[1].get(other, {})
         both = [
-            key for key in from_a if key in from_b and heard[0][one, *key] == heard[1][other, *key]
+            key
+            for key in from_a
+            if key in from_b and presented[0][one, *key] == presented[1][other, *key]
         ]
         for name, own in ((one, from_a), (other, from_b)):
             if alone := [key for key in own if key not in both]:
@@ -133,7 +135,7 @@ def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
         for subject, run in both:
             for side, own in zip(units, (from_a, from_b), strict=True):
                 side.setdefault(subject, []).append(own[subject, run])
-            for sound in heard[0][one, subject, run]:
+            for sound in presented[0][one, subject, run]:
                 pairs_of_sounds.setdefault((subject, sound), set()).add(one)
     if not units[0]:
         raise ValueError(f"{a.name} and {b.name} have no runs in common. {' '.join(excluded)}")
@@ -184,14 +186,14 @@ def _scores(
     return found
 
 
-def _heard(side: Side) -> dict[tuple[str, str, str], list[tuple[str, float, int]]]:
+def _presented(side: Side) -> dict[tuple[str, str, str], list[tuple[str, float, int]]]:
     """The stimuli of each model, subject and run."""
     table = read_table(side.folder, "runs")
-    heard: dict[tuple[str, str, str], list[tuple[str, float, int]]] = {}
+    presented: dict[tuple[str, str, str], list[tuple[str, float, int]]] = {}
     columns = ["model", "subject", "run", "stimulus", "start", "n_trs"]
     for model, subject, run, *sound in table[columns].itertuples(index=False):
-        heard.setdefault((model, subject, run), []).append(tuple(sound))
-    return heard
+        presented.setdefault((model, subject, run), []).append(tuple(sound))
+    return presented
 
 
 def _notes(a: Side, b: Side, n_pairs_of_a_sound: int) -> list[str]:

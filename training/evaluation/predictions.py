@@ -98,8 +98,10 @@ def predictions_of(
     predictor = model.predictor(prepared)
     every = [run for of_subject in runs.values() for run in of_subject]
     if every and every[0].tr == 0:
-        heard = {run.stimulus: run for run in every}
-        tables = dict(zip(heard, predictor.features_of_runs(list(heard.values())), strict=True))
+        by_stimulus = {run.stimulus: run for run in every}
+        tables = dict(
+            zip(by_stimulus, predictor.features_of_runs(list(by_stimulus.values())), strict=True)
+        )
         for subject, name, together in compared_together(every):
             table = np.stack([tables[run.stimulus] for run in together])
             yield subject, name, _answer(model, subject, table, device)[:, 0]
@@ -107,9 +109,9 @@ def predictions_of(
     alike: dict[tuple[str, float, int], list[Run]] = {}
     for run in every:
         alike.setdefault((run.stimulus, run.start, run.n_trs), []).append(run)
-    for listeners in alike.values():
-        (table,) = predictor.features_of_runs(listeners[:1])
-        for run in listeners:
+    for same_stimulus in alike.values():
+        (table,) = predictor.features_of_runs(same_stimulus[:1])
+        for run in same_stimulus:
             yield run.subject, run.name, _predicted(model, run, table, device)
 
 

@@ -1,4 +1,4 @@
-"""Runs with the same stimulus: repeats within a subject, and listeners across subjects.
+"""Runs with the same stimulus: repeats within a subject, and the same stimulus across subjects.
 
 A *presentation* is a stretch of a stimulus and its repetition index within a subject: the stimulus,
 the onset of TR 0 in it, and 0, 1, ... for the first, the second presentation. Subjects' runs of the
@@ -76,11 +76,11 @@ def common_parts(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Part]]:
     dict
         Parts of each subject; empty lists if nothing is common.
     """
-    heard = {subject: presentations(own) for subject, own in runs.items()}
-    first, *others = heard.values()
+    presented = {subject: presentations(own) for subject, own in runs.items()}
+    first, *others = presented.values()
     common = [key for key in first if all(key in other for other in others)]
     parts: dict[str, list[Part]] = {subject: [] for subject in runs}
-    for subject, own in heard.items():
+    for subject, own in presented.items():
         members = [own[key] for key in common]
         if members and members[0].tr == 0:
             ((_, name, every),) = compared_together(list(runs[subject]))
@@ -89,7 +89,7 @@ def common_parts(runs: Mapping[str, Sequence[Run]]) -> dict[str, list[Part]]:
             parts[subject].append(Part(name, tuple(every), rows))
             continue
         for key, run in zip(common, members, strict=True):
-            n_trs = min(other[key].n_trs for other in heard.values())
+            n_trs = min(other[key].n_trs for other in presented.values())
             parts[subject].append(Part(run.name, (run,), np.arange(n_trs)))
     return parts
 

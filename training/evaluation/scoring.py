@@ -191,7 +191,7 @@ class Scoring:
         for model, of_subjects in self.common.items():
             if model not in self.together:
                 self.notes.exclude(
-                    f"{model} has no scores of all subjects together, who heard nothing in common."
+                    f"{model} has no scores of all subjects together, who share no stimulus."
                 )
                 continue
             for subject, parts in of_subjects.items():

@@ -162,7 +162,7 @@ def _held_out(
     held_out: dict[str, list[Run]] = {}
     reasons: dict[str, list[str]] = {}  # exclusions with reasons, and their models
     for model in models:
-        sides = model.heard.sides_of(prepared, runs)
+        sides = model.sides.sides_of(prepared, runs)
         held_out[model.name] = [run for run in runs if sides[run] in allowed]
         for side, meaning in (
             (START, "whose sound the network that it started from was fitted to"),

@@ -124,7 +124,7 @@ class SubjectsTogether:
 
     Listeners of one stimulus are not independent: their BOLD signals covary. A surrogate is
     therefore the same for all of them (the same shift, the same order of blocks), and the null is
-    of the mean over subjects. The interval is over subjects: it generalises to other listeners of
+    of the mean over subjects. The interval is over subjects: it generalises to other subjects of
     these stimuli, not to other stimuli.
 
     Parameters

@@ -94,8 +94,8 @@ class Predictor:
                 yield batch.windows, self.features(batch)[:, batch.context :]
 
         tables = self._tables(list(different.values()), rows)
-        heard = dict(zip(different, tables, strict=True))
-        return [heard[key] for key in keys]
+        computed = dict(zip(different, tables, strict=True))
+        return [computed[key] for key in keys]
 
     def features(self, batch: Batch) -> Tensor:
         """Features of the read-out for a batch, including its context."""

@@ -52,7 +52,7 @@ class FittedModel:
         self.n_delays = model.encoder.read_out.n_delays
         self.predictor = model.predictor(prepared)
         self._heard: dict[tuple[str, float, int], Features] = {}
-        self._sides = model.heard.sides_of(prepared, prepared.runs)
+        self._sides = model.sides.sides_of(prepared, prepared.runs)
 
     def runs_of(self, subject: str, side: str) -> list[Run]:
         """A subject's runs whose stimuli are on a side of the model's split.
@@ -167,12 +167,12 @@ def partition_subject(
     there = np.asarray(np.isfinite(y).all(axis=0))
     if not there.any():
         raise ValueError("no target has responses in all training runs")
-    heard = _features(model, sounds, [*training, *scored])
+    features = _features(model, sounds, [*training, *scored])
     delays = 1 if model.prepared.info.tr == 0 else settings.n_delays or model.n_delays
     spaces = {
         name: FeatureSpace(
             name,
-            [heard[run][name] for run in training],
+            [features[run][name] for run in training],
             n_delays=delays,
             n_components=settings.n_components,
         )
@@ -181,7 +181,7 @@ def partition_subject(
 
     def columns(runs: Sequence[Run]) -> dict[str, Features]:
         return {
-            name: space.apply_all([heard[run][name] for run in runs])
+            name: space.apply_all([features[run][name] for run in runs])
             for name, space in spaces.items()
         }
 

@@ -66,9 +66,9 @@ def augment(
         if len(chosen_rows):  # the transforms do not accept an empty batch
             rows = torch.from_numpy(chosen_rows)
             direct, gain = crops[rows], gain_of(DIRECT_DB)[rows]
-            heard = _reverberation(direct, generator)
-            heard = heard * gain * _level(direct) / _level(heard)
-            crops = crops.index_copy(0, rows, direct + heard)
+            reverberated = _reverberation(direct, generator)
+            reverberated = reverberated * gain * _level(direct) / _level(reverberated)
+            crops = crops.index_copy(0, rows, direct + reverberated)
     if settings.mixing:
         other = crops.roll(1 + int(generator.integers(0, max(1, n_crops // 2 - 1))), dims=0)
         chosen = column(generator.random(n_crops) < settings.mixing)

@@ -59,9 +59,9 @@ def find_start(start: Path | None, seed: int) -> Start:
         raise ValueError(
             f"{start} is for {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
         )
-    told: JsonValue = {"hash": checkpoint.hash, **card.provenance}
+    provenance: JsonValue = {"hash": checkpoint.hash, **card.provenance}
     # Heads of the checkpoint are not trained, and do not match the network afterwards.
-    return Start(checkpoint.build_soundnet(heads=False), card.input_scale, told, card.licence)
+    return Start(checkpoint.build_soundnet(heads=False), card.input_scale, provenance, card.licence)
 
 
 def random_network(seed: int) -> SoundNet:
@@ -201,26 +201,26 @@ def _use(recipe: PretrainRecipe) -> str:
     'It learned from sound alone, without labels. It has met no brain.'
     """
     begins = "It" if recipe.start is None else "The network that its provenance names went on: it"
-    learned = ["what is heard in sound"]
+    learned = ["acoustic descriptions"]
     if recipe.words.crops_per_step:
         learned.append("words by their names")
     if recipe.teachers:
         learned.append(f"what {' and '.join(recipe.teachers)} say of it")
-    told = "learned from sound alone, without labels"
+    phrase = "learned from sound alone, without labels"
     if len(learned) > 1:
-        told = f"learned {', '.join(learned[:-1])} and {learned[-1]}"
-    return USE.format(begins=begins, learned=told)
+        phrase = f"learned {', '.join(learned[:-1])} and {learned[-1]}"
+    return USE.format(begins=begins, learned=phrase)
 
 
 def _summary(manifest: dict[str, JsonValue]) -> JsonValue:
     """Summary of a corpus for the card: sources with version, licences, hours and checksum."""
-    told = ("name", "version", "sha256", "licences", "hours", "made_with")
+    kept = ("name", "version", "sha256", "licences", "hours", "made_with")
     sources = manifest.get("sources", [])
     assert isinstance(sources, list)
     return {
         "hours": manifest.get("hours"),
         "sources": [
-            {key: source[key] for key in told if source.get(key)}
+            {key: source[key] for key in kept if source.get(key)}
             for source in sources
             if isinstance(source, dict)
         ],

@@ -105,7 +105,7 @@ def pretrain(
             "corpus": corpus.manifest.model_dump(mode="json"),
             "start": start.provenance,
             "start_licence": start.licence,
-            "teachers": batches.teachers.told(),
+            "teachers": batches.teachers.identities(),
             "input_scale": start.input_scale,
             "git": git_revision(),
             "versions": versions(),
@@ -153,8 +153,8 @@ def pretrain(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate_at(state.step, recipe.schedule)
             with accelerator.autocast():
-                heard = send_to_device((batch.audio, batch.targets), accelerator.device)
-                losses = learner(*heard, batch.words)
+                inputs = send_to_device((batch.audio, batch.targets), accelerator.device)
+                losses = learner(*inputs, batch.words)
             loss = torch.stack(list(losses.values())).sum()
             accelerator.backward(loss)
             nn.utils.clip_grad_norm_(learner.parameters(), recipe.schedule.gradient_clip)

@@ -120,9 +120,9 @@ class Objectives(nn.Module):
                 share = role.weight / len(role.stages)
                 losses[f"{role.name} from {stage}"] = share * error(part, targets[role.name])
         if self.settings.frames:
-            heard = stages[FRAME_STAGE]
-            wanted = at_frames(targets["frames"], heard.shape[2])
-            losses["frames"] = self.settings.frames * F.mse_loss(self.frames(heard), wanted)
+            frames = stages[FRAME_STAGE]
+            wanted = at_frames(targets["frames"], frames.shape[2])
+            losses["frames"] = self.settings.frames * F.mse_loss(self.frames(frames), wanted)
         if self.settings.contrast:
             projected = self.projection(stages[CONTRAST_STAGE].mean(dim=2))
             losses["contrast"] = self.settings.contrast * nt_xent(
@@ -169,8 +169,8 @@ def at_frames(log_mel: Tensor, n_frames: int) -> Tensor:
     --------
     >>> ramp = HOP * torch.arange(101.0).view(1, 1, -1)  # each column's own time in samples
     >>> stage = stage_geometry()[FRAME_STAGE]
-    >>> heard = at_frames(ramp, 5)[0, 0]
-    >>> bool(((heard - (stage.centre + stage.hop * torch.arange(5)))[1:].abs() < HOP).all())
+    >>> frames = at_frames(ramp, 5)[0, 0]
+    >>> bool(((frames - (stage.centre + stage.hop * torch.arange(5)))[1:].abs() < HOP).all())
     True
     """
     stage = stage_geometry()[FRAME_STAGE]

@@ -64,7 +64,7 @@ class Teachers(nn.Module):
             for name, table in self.tables.items()
         }
 
-    def told(self) -> dict[str, JsonValue]:
+    def identities(self) -> dict[str, JsonValue]:
         """Identity of each teacher, for provenance."""
         return {
             name: {
@@ -108,9 +108,9 @@ class Teachers(nn.Module):
         rows = np.full((len(crops.recordings), table.size * len(statistics)), np.nan, np.float32)
         places = zip(crops.recordings.tolist(), crops.start_s, crops.stop_s, strict=True)
         for row, (recording, start, stop) in zip(rows, places, strict=True):
-            told = table.summary(recording, start, stop, statistics)
-            if told is not None:
-                row[:] = told
+            summary = table.summary(recording, start, stop, statistics)
+            if summary is not None:
+                row[:] = summary
         return rows
 
 

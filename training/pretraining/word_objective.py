@@ -50,12 +50,12 @@ class WordObjective(nn.Module):
             Activations ``(n_crops, channels, n_frames)`` of the crops of `words`.
         words : Words
         """
-        heard = torch.cat([self._heard(name, stages[name], words) for name in STAGES], dim=1)
-        labels = torch.from_numpy(words.labels).flatten().to(heard.device)
-        named = F.cross_entropy(self.names(heard), labels)
-        return {"words": named, "word pairs": supervised_contrast(heard, labels, self.temperature)}
+        pooled = torch.cat([self._pooled(name, stages[name], words) for name in STAGES], dim=1)
+        labels = torch.from_numpy(words.labels).flatten().to(pooled.device)
+        named = F.cross_entropy(self.names(pooled), labels)
+        return {"words": named, "word pairs": supervised_contrast(pooled, labels, self.temperature)}
 
-    def _heard(self, name: str, frames: Tensor, words: Words) -> Tensor:
+    def _pooled(self, name: str, frames: Tensor, words: Words) -> Tensor:
         stage = self.geometry[name]
         within = torch.from_numpy(
             frames_of_spans(words.spans, float(stage.centre), stage.hop, frames.shape[2])
@@ -70,7 +70,7 @@ class WordObjective(nn.Module):
         return torch.cat([mean, deviation, most], dim=2).flatten(0, 1)
 
 
-def supervised_contrast(heard: Tensor, labels: Tensor, temperature: float) -> Tensor:
+def supervised_contrast(pooled: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Mean cross-entropy of finding another example of the same label among all others.
 
     Examples
@@ -81,7 +81,7 @@ def supervised_contrast(heard: Tensor, labels: Tensor, temperature: float) -> Te
     >>> bool(supervised_contrast(alike, labels, 0.1) < supervised_contrast(apart, labels, 0.1))
     True
     """
-    unit = F.normalize(standardised(heard), dim=1)
+    unit = F.normalize(standardised(pooled), dim=1)
     itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     similarity = (unit @ unit.T / temperature).masked_fill(itself, float("-inf"))
     chances = similarity.log_softmax(dim=1)

@@ -24,7 +24,7 @@ from training.fitting.untrained import SAMPLE_RATE
 from training.progress import bar
 from training.simulation import truth
 from training.simulation.brain import Parcel, draw_brains, respond, scale_over_runs
-from training.simulation.features import Listener
+from training.simulation.features import FeatureExtractor
 from training.simulation.h5 import H5Layout
 from training.simulation.nifti import FmriprepLayout
 from training.simulation.noise import autoregressive
@@ -96,7 +96,7 @@ def simulate(
         parcels = made_up_parcels(settings.n_parcels, for_atlas)
     else:
         parcels = read_parcels(settings.atlas, settings.label_table)
-    listener = Listener(settings, OTHER_SEED + settings.seed)
+    extractor = FeatureExtractor(settings, OTHER_SEED + settings.seed)
     layout = LAYOUTS[settings.layout](out, parcels, tr, settings)
     n_present = int(layout.present.sum())
     if settings.n_sounding >= n_present:
@@ -110,10 +110,10 @@ def simulate(
     n_trs = int(settings.run_minutes * 60 / tr)
     features, clips = [], []
     made = films(recordings, halves, settings.run_minutes * 60, for_films)
-    for half, sound, heard in bar(made, desc="stimuli", total=n_runs, unit="run", shown=progress):
+    for half, sound, played in bar(made, desc="stimuli", total=n_runs, unit="run", shown=progress):
         _write_wav(layout.stimulus_file(half), sound)
-        features.append(listener.features(sound / INT16_SCALE, n_trs, tr))
-        clips += [asdict(clip) for clip in heard]
+        features.append(extractor.features(sound / INT16_SCALE, n_trs, tr))
+        clips += [asdict(clip) for clip in played]
 
     subjects = [f"sub-{i + 1:02}" for i in range(n_subjects)]
     brains = draw_brains(parcels, layout.present, features, subjects, settings, for_brains)
@@ -145,7 +145,7 @@ def simulate(
         "n_recordings": len(recordings),
         "target_ids": parcels.ids.tolist(),
         "vanished": parcels.ids[~layout.present].tolist(),
-        "hidden_hash": listener.hidden_hash,
+        "hidden_hash": extractor.hidden_hash,
         "settings": settings.model_dump(mode="json"),
         "versions": {name: version(name) for name in ("numpy", "scipy", "torch", "nilearn")},
     }
@@ -200,8 +200,8 @@ def _measure(
     best, measured = [], []
     for signal in signals:
         noise = autoregressive(len(signal), rho, generator)
-        heard = np.sqrt(share) * signal
-        prediction, scored = truth.z_score_like(heard, heard + np.sqrt(1 - share) * noise)
+        driven = np.sqrt(share) * signal
+        prediction, scored = truth.z_score_like(driven, driven + np.sqrt(1 - share) * noise)
         best.append(prediction)
         measured.append(scored)
     return best, measured

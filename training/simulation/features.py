@@ -94,7 +94,7 @@ def soundnet_units(
     return np.asarray(frames_at(frames, geometry, onsets), dtype=np.float64)
 
 
-class Listener:
+class FeatureExtractor:
     """Extractor of the feature kinds of a simulation.
 
     Parameters

@@ -98,7 +98,7 @@ def null_scores(
         Length of a block in TRs.
     same_draw : bool
         Use one surrogate for all runs: for runs with the same stimulus and length (several
-        listeners, repeats), whose BOLD signals covary.
+        subjects, repeats), whose BOLD signals covary.
 
     Raises
     ------

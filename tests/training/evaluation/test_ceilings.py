@@ -7,8 +7,8 @@ from training.data.prepared import Prepared, Run
 from training.evaluation.ceilings import (
     ceilings_of,
     inter_subject_of,
-    refuse_listeners_alone,
     refuse_missing_repeats,
+    refuse_subjects_alone,
 )
 from training.evaluation.measured import Measured
 from training.evaluation.repeats import common_parts
@@ -70,7 +70,7 @@ def test_inter_subject_correlation_is_r_with_the_mean_of_the_others(listeners: P
 def test_a_subject_without_repeats_is_told_so(listeners: Prepared):
     runs = {s: own[:2] if s == "sub-02" else own for s, own in runs_of(listeners).items()}
     settings = EvaluationSettings(ceiling="repeats")
-    with pytest.raises(ValueError, match=r"^sub-02 heard nothing twice on the test side"):
+    with pytest.raises(ValueError, match=r"^sub-02 had no stimulus twice on the test side"):
         refuse_missing_repeats(runs, settings)
     refuse_missing_repeats(runs_of(listeners), settings)
 
@@ -79,11 +79,11 @@ def test_a_listener_alone_has_no_inter_subject_correlation(listeners: Prepared):
     runs = runs_of(listeners)
     runs["sub-04"] = [heard("sub-04", "own", "c")]
     settings = EvaluationSettings(inter_subject=True)
-    with pytest.raises(ValueError, match="nobody else heard what sub-04 did"):
-        refuse_listeners_alone(runs, settings)
-    with pytest.raises(ValueError, match="nobody else heard what sub-01 did"):
-        refuse_listeners_alone({"sub-01": runs["sub-01"]}, settings)
-    refuse_listeners_alone(runs, EvaluationSettings())
+    with pytest.raises(ValueError, match="nobody else had the stimuli of sub-04"):
+        refuse_subjects_alone(runs, settings)
+    with pytest.raises(ValueError, match="nobody else had the stimuli of sub-01"):
+        refuse_subjects_alone({"sub-01": runs["sub-01"]}, settings)
+    refuse_subjects_alone(runs, EvaluationSettings())
 
 
 def test_common_parts_are_the_same_sounds_in_the_same_order():

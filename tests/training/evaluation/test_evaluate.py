@@ -280,7 +280,7 @@ def test_too_few_permutations_are_refused_with_the_number_needed(
     ("arguments", "message"),
     [
         (["null=shuffle"], "its p values are much too small"),
-        (["ceiling=repeats"], "sub-01, sub-02 heard nothing twice on the test side"),
+        (["ceiling=repeats"], "sub-01, sub-02 had no stimulus twice on the test side"),
         (["subjects=[sub-09]"], "subjects sub-09 are not in"),
         (["--name", "a", "--name", "b"], "2 names for 1 runs"),
         (["--name", "a/b"], "cannot be the name of a model"),

@@ -11,7 +11,7 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.data.prepared import Prepared, Run
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import ModelInfo
-from training.evaluation.held_out import Heard
+from training.evaluation.held_out import FitSides
 from training.evaluation.models import Model, model_names
 from training.evaluation.selection import select
 from training.evaluation.settings import EvaluationSettings
@@ -37,7 +37,7 @@ def model_of(
     info = ModelInfo(
         name=name, run=name, kind="individual", subjects=heads, train_from="none", stage="conv7"
     )
-    return Model(info, BrainEncoder(SOUNDNET, changed), 1.0, 24, data, Heard(sides, data), {})
+    return Model(info, BrainEncoder(SOUNDNET, changed), 1.0, 24, data, FitSides(sides, data), {})
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,13 @@ def test_models_are_compared_on_runs_that_no_one_has_heard(data: Prepared):
 
 def test_parts_of_a_stimulus_meet_only_where_they_overlap():
     first = Run("sub-01", "a", "story", "", "one", "", 0.0, 2.0, 100)
-    heard = Heard({"train": [first]})
+    fit_sides = FitSides({"train": [first]})
     later = replace(first, name="b", episode="two", start=150.0)
-    assert heard.side_of(later) == "train"
-    assert heard.side_of(replace(later, start=200.0)) == "fresh"
-    assert heard.side_of(replace(later, start=200.0, episode="one")) == "train"
+    assert fit_sides.side_of(later) == "train"
+    assert fit_sides.side_of(replace(later, start=200.0)) == "fresh"
+    assert fit_sides.side_of(replace(later, start=200.0, episode="one")) == "train"
     sound = Run("sub-01", "bell", "bell", "", "bell", "", 0.0, 0.0, 1)
-    assert Heard({"train": [sound]}).side_of(replace(sound, subject="sub-02")) == "train"
+    assert FitSides({"train": [sound]}).side_of(replace(sound, subject="sub-02")) == "train"
 
 
 def test_sounds_are_known_by_their_samples_in_another_dataset(data: Prepared, tmp_path: Path):

@@ -107,11 +107,11 @@ def test_the_objective_hears_each_word_alone(corpus: Corpus) -> None:
     audio = torch.from_numpy(words.audio) * 256
     with torch.no_grad():
         before = torch.cat(
-            [objective._heard(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
+            [objective._pooled(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
         )
         audio[0, 35_000:] = 0  # the end of the second slot of the first crop
         after = torch.cat(
-            [objective._heard(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
+            [objective._pooled(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
         )
     assert torch.equal(before[2:], after[2:])
     assert torch.allclose(before[0], after[0], atol=1e-5)
