@@ -40,9 +40,11 @@ training(
 
 # %%
 # The simulation left a recipe for its files. Preparing regresses confounds out, averages parcels,
-# and checks that sound and responses are in time with each other; ``summary.html`` shows it.
+# and checks that sound and responses are in time with each other; ``summary.html`` shows it. Real
+# brains respond to the onset of a stimulus, so the first seconds of each run are left out by
+# default; this one does not.
 
-training("prepare experiment/prepare.yaml")
+training("prepare experiment/prepare.yaml drop_start=0")
 
 # %%
 # The fit keeps the network frozen (``train_from: none``), so that it takes seconds: the read-out
