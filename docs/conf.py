@@ -19,7 +19,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPAT
 setup_cfg = configparser.ConfigParser()
 setup_cfg.read(ROOT / "setup.cfg")
 
-logging.getLogger("hear_brainsoundnet").setLevel(logging.WARNING)
+for package in ("hear_brainsoundnet", "training"):  # what examples log is no matter of the build
+    logging.getLogger(package).setLevel(logging.ERROR)
 
 project = "hear_brainsoundnet"
 version = release = setup_cfg["metadata"]["version"]

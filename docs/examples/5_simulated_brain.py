@@ -6,9 +6,8 @@ The whole way from fMRI to a result, on a brain whose truth is known: simulate, 
 evaluate, draw, report. With your own data it begins at ``prepare``.
 """
 
+import contextlib
 import shlex
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -16,15 +15,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from benchmarks.demo.sounds import make_sounds
+from training.cli import app
 
 folder = Path(tempfile.mkdtemp())
 
 
 def training(command):
-    """What a shell does with ``python -m training COMMAND``, in the folder."""
-    words = [sys.executable, "-m", "training", *shlex.split(command)]
-    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True)
-    print(run.stdout.replace(f"{folder}/", ""), end="")
+    """Run a command as a shell does with ``python -m training COMMAND`` in the folder."""
+    with contextlib.chdir(folder):
+        app(shlex.split(command), standalone_mode=False)
 
 
 # %%
@@ -41,9 +40,11 @@ training(
 
 # %%
 # The simulation left a recipe for its files. Preparing regresses confounds out, averages parcels,
-# and checks that sound and responses are in time with each other; ``summary.html`` shows it.
+# and checks that sound and responses are in time with each other; ``summary.html`` shows it. Real
+# brains respond to the onset of a stimulus, so the first seconds of each run are left out by
+# default; this one does not.
 
-training("prepare experiment/prepare.yaml")
+training("prepare experiment/prepare.yaml drop_start=0")
 
 # %%
 # The fit keeps the network frozen (``train_from: none``), so that it takes seconds: the read-out

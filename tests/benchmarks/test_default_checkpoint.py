@@ -205,7 +205,7 @@ def test_scores_take_their_place_in_a_text(tmp_path: Path) -> None:
     assert readme.read_text() == "no place\n"
 
 
-def test_probes_of_the_eval_kit_are_told_apart_by_their_checkpoint() -> None:
+def test_probes_of_the_eval_kit_are_assigned_by_their_checkpoint() -> None:
     def measured(name: str, key: str, score: float) -> MeasuredModel:
         digest = NAMED[key].hash if key else "none"
         runs = TaskScore("f1", score, np.nan, np.nan, np.array([score]), (), 1, None, "t")

@@ -16,7 +16,7 @@ def test_one_sound_can_be_drawn(tmp_path):
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_espeak_the_user_is_told_what_to_do(tmp_path, monkeypatch):
+def test_without_espeak_the_error_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(FileNotFoundError, match=r"install it .* or give recordings of your own"):
         make_sounds(tmp_path)

@@ -102,7 +102,7 @@ def test_no_package_is_in_two_folds(
                    for own in by_split.values() for label, name in own)  # fmt: skip
 
 
-def test_speakers_are_told_by_what_nobody_said_in_training(tmp_path: Path) -> None:
+def test_speakers_are_tested_on_what_nobody_said_in_training(tmp_path: Path) -> None:
     said = [f"phrase{i}.ogg" for i in range(25)]
     files = {
         "hedgewars-data": {
@@ -179,7 +179,7 @@ def test_every_class_is_in_several_folds_if_it_is_in_several_groups() -> None:
             assert len({folds[each.group] for each in excerpts if each.label == label}) > 1
 
 
-def test_words_are_told_of_other_voices_and_are_no_words_of_the_reported_tasks() -> None:
+def test_words_are_tested_on_other_voices_and_are_no_words_of_the_reported_tasks() -> None:
     assert not set(WORDS) & set(SPEECH_COMMANDS.split())
     assert not set(LEARNED) & set(TESTED)
     assert not set(TESTED_VARIANTS) & set(VARIANTS)  # of corpora
@@ -252,7 +252,7 @@ def test_stage_that_is_left_out_is_refused() -> None:
         columns_of("conv1", stage_geometry())
 
 
-def test_difference_has_the_error_of_drawing_clips_anew() -> None:
+def test_difference_has_the_error_of_drawing_clips_again() -> None:
     generator = np.random.default_rng(0)
     hard = generator.random(400)
     first = {"kind": hard < 0.6, "speaker": hard[:200] < 0.8}

@@ -59,7 +59,7 @@ def test_data_folder_without_recordings(tmp_path: Path, capsys: pytest.CaptureFi
         assert "name the folder with the real data by --data" in message
 
 
-def test_a_wrong_call_is_told_from_a_failure(
+def test_a_wrong_call_and_a_failure_have_other_statuses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_task(tmp_path / "tasks")

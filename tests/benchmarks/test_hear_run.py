@@ -121,7 +121,7 @@ def test_an_embedding_with_nan_is_named(tmp_path: Path, calls: list[tuple[str, i
     assert calls[1:] == [("embeddings", 42), ("predictions", 42)]
 
 
-def test_changed_task_is_embedded_and_predicted_anew(
+def test_changed_task_is_embedded_and_predicted_again(
     tmp_path: Path, calls: list[tuple[str, int]]
 ) -> None:
     task = write_task(tmp_path / "tasks")

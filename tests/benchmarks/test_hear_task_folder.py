@@ -83,7 +83,7 @@ def test_a_spoilt_task_is_refused(
         find_tasks(tmp_path)[0].check_audio(SAMPLE_RATE)
 
 
-def test_a_model_of_another_rate_is_told_which_rates_there_are(tmp_path: Path) -> None:
+def test_the_error_for_a_model_of_another_rate_names_the_rates(tmp_path: Path) -> None:
     task = read_task(write_task(tmp_path))
     with pytest.raises(FileNotFoundError, match="at 44100, the model expects 48000 Hz"):
         task.check_audio(48_000)
