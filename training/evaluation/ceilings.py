@@ -38,8 +38,8 @@ def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: Evaluati
     if without:
         raise ValueError(
             f"{', '.join(without)} had no stimulus twice on the {settings.side} side, and a "
-            "ceiling from repeats needs two runs of the same stimulus in one subject; leave subjects "
-            "without repeats out (subjects=[...]), or leave ceiling out"
+            "ceiling from repeats needs two runs of the same stimulus in one subject; leave "
+            "subjects without repeats out (subjects=[...]), or leave ceiling out"
         )
 
 
