@@ -16,7 +16,6 @@ PREPARING = ("training.prepare.preparation", "small_collections")
 FITTING = (
     "training.fitting.fit",
     "training.fitting.recipe",
-    "torch.utils.tensorboard",
     "matplotlib.pyplot",
 )
 
@@ -54,7 +53,7 @@ def result_of_fit(out: Path) -> dict[str, Any]:
     """What a fit gives: its files by name, tables in full, the state as losses and weights."""
     from training.fitting.run_folder import RunFolder
 
-    names = [path.name for path in out.iterdir() if path.name != "tensorboard"]
+    names = [path.name for path in out.iterdir()]
     state = RunFolder(out).read_state()
     assert state is not None
     weights = {name: tensor.tolist() for name, tensor in state.best.items() if tensor.ndim < 2}

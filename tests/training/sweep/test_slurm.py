@@ -104,8 +104,11 @@ def wait_until(fact: Callable[[], bool], logs: Path, seconds: float = 240) -> No
         time.sleep(0.1)
 
 
-def test_a_requeued_job_ends_with_the_same_bytes(slurm: Path, two_listeners: Path, tmp_path: Path):
-    """Two fits; one is killed and requeued, the other fails; the command itself is killed."""
+def test_requeued_jobs_end_with_the_same_bytes(slurm: Path, two_listeners: Path, tmp_path: Path):
+    """Three fits: one killed and requeued, one sent the signal before its time limit, one failing.
+
+    The command that submitted them is killed, too.
+    """
     settings = {
         **SMALL,
         "data": str(two_listeners),
@@ -115,34 +118,40 @@ def test_a_requeued_job_ends_with_the_same_bytes(slurm: Path, two_listeners: Pat
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "sweep"
     recipe.write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "training", "sweep", str(recipe)]
-    command += ["subjects=[sub-01],[sub-99]", "--out", str(out)]
+    command += ["subjects=[sub-01],[sub-02],[sub-99]", "--out", str(out)]
     command += ["--on", "slurm", "--partition", "main", "--time", "20"]
-    job = out / "fits" / "1"
+    jobs = {"sub-01": out / "fits" / "1", "sub-02": out / "fits" / "2"}
+
+    def are_in_the_middle() -> bool:
+        tables = [job / "metrics.csv" for job in jobs.values()]
+        return all(each.exists() and len(each.read_text().splitlines()) > 5 for each in tables)
+
     with subprocess.Popen(command) as first:
-        metrics = job / "metrics.csv"
-        wait_until(
-            lambda: metrics.exists() and len(metrics.read_text().splitlines()) > 5, out / "jobs"
-        )
+        wait_until(are_in_the_middle, out / "jobs")
         first.kill()
     ids = json.loads((out / "jobs.json").read_text())
     subprocess.run(["scontrol", "requeue", ids["1"]], check=True)
-    assert not (job / "model.safetensors").exists()
+    subprocess.run(["scancel", "--signal=USR2", ids["2"]], check=True)
+    assert not any((job / "model.safetensors").exists() for job in jobs.values())
 
     second = subprocess.run(command, capture_output=True, text=True)
     assert second.returncode == 1
-    assert "1 of 2 fits failed" in second.stderr.splitlines()[-1]
-    assert json.loads((out / "jobs.json").read_text())["1"] == ids["1"]  # not submitted again
-    log = (out / "jobs" / f"{ids['1']}_0_log.out").read_text()
-    assert log.count("Starting with JobEnvironment") == 2
+    assert "1 of 3 fits failed" in second.stderr.splitlines()[-1]
+    again = json.loads((out / "jobs.json").read_text())
+    assert [again[name] for name in "12"] == [ids[name] for name in "12"]  # not submitted again
+    for name in "12":
+        log = (out / "jobs" / f"{ids[name]}_0_log.out").read_text()
+        assert log.count("Starting with JobEnvironment") == 2
     with (out / "sweep.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["state"] for row in rows] == ["done", "failed"]
-    assert rows[1]["reason"].startswith("subjects sub-99 are not in ")
+    assert [row["state"] for row in rows] == ["done", "done", "failed"]
+    assert rows[2]["reason"].startswith("subjects sub-99 are not in ")
 
-    plain = tmp_path / "plain" / "1"
-    fit(FitRecipe(**settings, subjects=["sub-01"]), plain, progress=False)
-    models = [folder / "model.safetensors" for folder in (job, plain)]
-    assert models[0].read_bytes() == models[1].read_bytes()
+    for subject, job in jobs.items():
+        plain = tmp_path / "plain" / job.name
+        fit(FitRecipe(**settings, subjects=[subject]), plain, progress=False)
+        models = [folder / "model.safetensors" for folder in (job, plain)]
+        assert models[0].read_bytes() == models[1].read_bytes()
 
 
 def test_a_partition_that_does_not_exist_is_one_line(

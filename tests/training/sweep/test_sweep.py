@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +19,7 @@ from hear_brainsoundnet.checkpoint import read_checkpoint
 from training.cli import main
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
+from training.sweep.jobs import Resources, gpus_here, run_locally
 from training.sweep.sweep import export_best
 from training.sweep.table import SCORES, Row, best_rows, read_rows
 
@@ -152,6 +155,25 @@ def test_interrupted_and_started_again_ends_with_the_same_bytes(recipe: Path, tm
     fit(FitRecipe(**changes), plain, progress=False)
     models = [folder / "model.safetensors" for folder in (out / "fits" / "1", plain)]
     assert models[0].read_bytes() == models[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_each_job_has_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert gpus_here() == [3, 5]
+    files = [tmp_path / name for name in "abcd"]
+    script = 'echo "$CUDA_VISIBLE_DEVICES" > {0}.new; mv {0}.new {0}; sleep 1; echo end >> {0}'
+    jobs: dict[str, Any] = {
+        path.name: partial(subprocess.check_call, script.format(path), shell=True) for path in files
+    }
+    resources = Resources(at_once=4, gpus=gpus_here())
+    overlaps = []
+    for name, reason in run_locally(jobs, tmp_path / "jobs", resources):
+        assert reason == ""
+        running = [path.read_text() for path in files if path.exists() and path.name != name]
+        overlaps.append([text for text in running if "end" not in text])
+    assert sorted(path.read_text().split()[0] for path in files) == ["3", "3", "5", "5"]
+    assert all(len(texts) <= 1 for texts in overlaps)
 
 
 def test_the_best_is_by_validation_and_among_fits_of_the_same_responses():
