@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from scipy.stats import wilcoxon
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.hear.few_shot import (
@@ -135,7 +134,8 @@ def test_runs_to_its_end_goes_on_and_is_shown(tmp_path: Path) -> None:
     values = [np.array(each["tasks"][0]["accuracy"]["5"]) for each in documents.values()]
     differences = values[0] - values[1]
     assert pair["mean difference"] == pytest.approx(differences.mean())
-    assert pair["p"] == pytest.approx(wilcoxon(differences[differences != 0]).pvalue)
+    assert pair["95 % from"] < pair["mean difference"] < pair["to"]
+    assert "p" not in pair  # draws share their test clips
     page = write_page(tmp_path / "out", tmp_path / "results.md")
     text = page.read_text()
     assert "few-shot benchmarks.hear.logmel" in text
