@@ -23,16 +23,16 @@ from small_collections import small_collection  # noqa: E402
 from small_dataset import without_checksums  # noqa: E402
 
 from training.data.prepared import Prepared  # noqa: E402
-from training.prepare import merging, preparation  # noqa: E402
+from training.prepare import preparation  # noqa: E402
 from training.prepare.merging import merge_datasets  # noqa: E402
 from training.prepare.preparation import PreparationSettings, prepare_collection  # noqa: E402
 
 KINDS = ("dataset.json", "bold/sub-02.h5", "audio/film-1.npy", "audio/film-1.json")
 
 
-def no_page(module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "write_summary", lambda dataset, path, *_, **__: path.touch())
-    monkeypatch.setattr(module, "align_dataset", lambda dataset, progress: {})
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparation, "write_summary", lambda dataset, path, *_, **__: path.touch())
+    monkeypatch.setattr(preparation, "align_dataset", lambda dataset, progress: {})
 
 
 def everything(folder: Path) -> list[object]:
@@ -112,8 +112,7 @@ def datasets(folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
-    for module in (preparation, merging):
-        no_page(module, monkeypatch)
+    no_page(monkeypatch)
     monkeypatch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
     good = ("refused", "as it was", "other numbers")
@@ -123,8 +122,7 @@ def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
 
 if __name__ == "__main__":
     patch = pytest.MonkeyPatch()
-    for each in (preparation, merging):
-        no_page(each, patch)
+    no_page(patch)
     patch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     with tempfile.TemporaryDirectory() as name:
         made = datasets(Path(name))

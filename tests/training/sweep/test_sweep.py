@@ -135,7 +135,14 @@ def test_interrupted_and_started_again_ends_with_the_same_bytes(recipe: Path, tm
     out = tmp_path / "sweep"
     settings = ["optimiser.max_epochs=100", "optimiser.patience=100", "windows.n_trs=8"]
     command = [sys.executable, "-m", "training", "sweep", str(recipe), *settings, "--out", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        # What a shell starts in the background ignores it, and so do tests that run there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         metrics = out / "fits" / "1" / "metrics.csv"
         while not (metrics.exists() and len(metrics.read_text().splitlines()) > 5):
             assert process.poll() is None
