@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.audio import AudioFile
-from hear_brainsoundnet.nearest import cosines, z_scored
+from hear_brainsoundnet.nearest import cosines, directions, z_scored
 from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.results import SceneTable
 from hear_brainsoundnet.sound_files import printable
@@ -125,10 +125,10 @@ def neighbours(scene: NDArray[np.floating], n: int = N_NEIGHBOURS) -> list[list[
     See :func:`hear_brainsoundnet.nearest.similarities`.
     """
     n = min(n, len(scene) - 1)
-    standardised = z_scored(scene, scene)
+    unit = directions(z_scored(scene, scene))
     found = []
     for start in range(0, len(scene), ROWS_AT_ONCE):
-        block = cosines(standardised[start : start + ROWS_AT_ONCE], standardised)
+        block = cosines(unit[start : start + ROWS_AT_ONCE], unit)
         rows = np.arange(len(block))
         block[rows, start + rows] = -2  # below every similarity: the row itself comes last
         for row, order in zip(block, np.argsort(-block, axis=1, kind="stable"), strict=True):

@@ -72,12 +72,12 @@ def similarities(scene: np.ndarray, queries: np.ndarray) -> np.ndarray:
     >>> similarities(scene, np.array([[2.0, 0.0]])).round(2)
     array([[ 1.  ,  0.  , -0.71]])
     """
-    return cosines(z_scored(scene, queries), z_scored(scene, scene))
+    return cosines(directions(z_scored(scene, queries)), directions(z_scored(scene, scene)))
 
 
 def cosines(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between each query and each row, ``(n_queries, n_rows)``."""
-    found: np.ndarray = _directions(queries) @ _directions(rows).T
+    """Cosine of the angle between each two :func:`directions`, ``(n_queries, n_rows)``."""
+    found: np.ndarray = queries @ rows.T
     return found.clip(-1, 1)
 
 
@@ -126,7 +126,8 @@ def without(query: Path, out: Path, table: SceneTable) -> SceneTable:
     return SceneTable([table.names[i] for i in kept], times, table.scene[kept])
 
 
-def _directions(table: np.ndarray) -> np.ndarray:
+def directions(table: np.ndarray) -> np.ndarray:
+    """Rows of length 1; rows of zeros stay."""
     length = np.linalg.norm(table, axis=1, keepdims=True)
-    directions: np.ndarray = table / np.where(length > 0, length, 1)
-    return directions
+    found: np.ndarray = table / np.where(length > 0, length, 1)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,10 +31,10 @@ from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import find_tasks
 from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
+from benchmarks.hear.tasks.natsound165_categories import FOLDER, sound_categories
 
 logger = logging.getLogger(__name__)
 
-FOLDER = Path("fmri") / "natsound165"
 EXAMPLES = (1, 2, 5, 10, 20)
 N_DRAWS = 10
 N_PERMUTATIONS = 199
@@ -181,8 +180,7 @@ def read_brain(checkpoint: str, data: Path) -> Brain:
 
     folder = data / FOLDER
     responses = components(folder)
-    with (folder / "category_labels.csv").open(newline="") as file:
-        categories = dict(csv.reader(file))
+    categories = dict(sound_categories(folder))
     model = hear_brainsoundnet.load_model(checkpoint)
     scenes = []
     for name in responses.sounds:

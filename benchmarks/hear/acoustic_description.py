@@ -16,43 +16,33 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
-import torchaudio
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.hear import logmel
+from benchmarks.hear.modulation_spectrum import (
+    SHORTEST,
+    WholeClips,
+    get_scene_embeddings,
+    get_timestamp_embeddings,
+    refuse_weights,
+)
 from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.level import brought_to
-from training.pretraining.targets import FASTEST_HZ, N_RATES, SAMPLE_RATE, Targets
+from training.pretraining.targets import SAMPLE_RATE, Targets
+
+__all__ = ["get_scene_embeddings", "get_timestamp_embeddings", "load_model"]
 
 LEVEL = PRESETS["default"].level
 SIZE = sum(size for name, size in Targets.sizes().items() if name != "frames")
 
 
-class AcousticDescription(nn.Module):
-    """Descriptions of whole clips of more than 1/4 s.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Rate of the audio in Hz; it is resampled to 22,050.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        super().__init__()
-        self.sample_rate = sample_rate
-        self.scene_embedding_size = SIZE
-        self.timestamp_embedding_size = logmel.N_BANDS
-        self.resample = torchaudio.transforms.Resample(sample_rate, SAMPLE_RATE)
+class AcousticDescription(WholeClips):
+    """Descriptions of whole clips of more than 1/4 s."""
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> Tensor:
         """``(n_sounds, 1600)`` of audio ``(n_sounds, n_samples)``."""
-        shortest = N_RATES / 2 / FASTEST_HZ
-        if audio.shape[1] < shortest * self.sample_rate:
-            raise ValueError(
-                f"a modulation spectrum needs sounds of {shortest:g} s or more, got "
-                f"{audio.shape[1] / self.sample_rate:g} s"
-            )
+        if audio.shape[1] < SHORTEST * self.sample_rate:
+            raise self.too_short(audio)
         audio = brought_to(LEVEL, self.resample(audio), SAMPLE_RATE)
         return torch.cat(list(_targets(audio.shape[1]).raw(audio).values()), dim=1)
 
@@ -70,22 +60,5 @@ def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> Acous
     ValueError
         If a file is given.
     """
-    if model_file_path:
-        raise ValueError(f"there are no weights, got {model_file_path!r}; leave it out")
-    return AcousticDescription(sample_rate)
-
-
-def get_scene_embeddings(audio: Tensor, model: AcousticDescription) -> Tensor:
-    """``(n_sounds, 1600)``."""
-    found: Tensor = model(audio)
-    return found
-
-
-def get_timestamp_embeddings(audio: Tensor, model: AcousticDescription) -> tuple[Tensor, Tensor]:
-    """As :func:`benchmarks.hear.logmel.get_timestamp_embeddings`."""
-    return logmel.get_timestamp_embeddings(audio, _bands(model.sample_rate).to(audio.device))
-
-
-@lru_cache(maxsize=8)
-def _bands(sample_rate: int) -> logmel.LogMel:
-    return logmel.load_model(sample_rate=sample_rate)
+    refuse_weights(model_file_path)
+    return AcousticDescription(sample_rate, SIZE)

@@ -32,32 +32,47 @@ from training.pretraining.targets import (
 )
 from training.sound_features import LogMel, modulation_spectrum
 
+SHORTEST = N_RATES / 2 / FASTEST_HZ  # seconds
 
-class ModulationSpectrum(nn.Module):
-    """Features of whole clips of more than 1/4 s.
+
+class WholeClips(nn.Module):
+    """Features of whole clips; their timestamp embeddings are log-mel frames.
 
     Parameters
     ----------
     sample_rate : int
         Rate of the audio in Hz; it is resampled to 22,050.
+    size : int
+        Of a clip's features.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, size: int) -> None:
         super().__init__()
         self.sample_rate = sample_rate
-        self.scene_embedding_size = N_SCALES * N_RATES + 2 * N_BANDS
+        self.scene_embedding_size = size
         self.timestamp_embedding_size = logmel.N_BANDS
         self.resample = torchaudio.transforms.Resample(sample_rate, SAMPLE_RATE)
+
+    def too_short(self, audio: Tensor) -> ValueError:
+        """The error for clips that have no modulation spectrum."""
+        return ValueError(
+            f"a modulation spectrum needs sounds of {SHORTEST:g} s or more, "
+            f"got {audio.shape[1] / self.sample_rate:g} s"
+        )
+
+
+class ModulationSpectrum(WholeClips):
+    """Features of whole clips of more than 1/4 s."""
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(sample_rate, N_SCALES * N_RATES + 2 * N_BANDS)
         self.spectrogram = LogMel(SAMPLE_RATE, N_FFT, HOP, N_BANDS, FLOOR)
 
     def forward(self, audio: Tensor) -> Tensor:
         """``(n_sounds, 640)`` of audio ``(n_sounds, n_samples)``."""
         n_rates = round(FASTEST_HZ * audio.shape[1] / self.sample_rate)
         if n_rates < N_RATES // 2:
-            raise ValueError(
-                f"a modulation spectrum needs sounds of {N_RATES / 2 / FASTEST_HZ:g} s or more, "
-                f"got {audio.shape[1] / self.sample_rate:g} s"
-            )
+            raise self.too_short(audio)
         log_mel: Tensor = self.spectrogram(self.resample(audio))
         of_bands = torch.cat([log_mel.mean(dim=2), log_mel.std(dim=2)], dim=1)
         modulation = modulation_spectrum(log_mel, n_rates, N_SCALES, N_RATES)
@@ -72,18 +87,23 @@ def load_model(model_file_path: str = "", *, sample_rate: int = 48_000) -> Modul
     ValueError
         If a file is given.
     """
-    if model_file_path:
-        raise ValueError(f"there are no weights, got {model_file_path!r}; leave it out")
+    refuse_weights(model_file_path)
     return ModulationSpectrum(sample_rate)
 
 
-def get_scene_embeddings(audio: Tensor, model: ModulationSpectrum) -> Tensor:
-    """Shape ``(n_sounds, 640)``."""
+def refuse_weights(model_file_path: str) -> None:
+    """Reject a file of weights: these baselines have none."""
+    if model_file_path:
+        raise ValueError(f"there are no weights, got {model_file_path!r}; leave it out")
+
+
+def get_scene_embeddings(audio: Tensor, model: WholeClips) -> Tensor:
+    """Shape ``(n_sounds, model.scene_embedding_size)``."""
     scene: Tensor = model(audio)
     return scene
 
 
-def get_timestamp_embeddings(audio: Tensor, model: ModulationSpectrum) -> tuple[Tensor, Tensor]:
+def get_timestamp_embeddings(audio: Tensor, model: WholeClips) -> tuple[Tensor, Tensor]:
     """Log-mel frames, see :func:`benchmarks.hear.logmel.get_timestamp_embeddings`."""
     return logmel.get_timestamp_embeddings(audio, _bands(model.sample_rate).to(audio.device))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_devi
 if TYPE_CHECKING:
     from hear_brainsoundnet.embedding import EmbeddingModel
     from hear_brainsoundnet.records import Entry, Record
+    from hear_brainsoundnet.results import SceneTable
     from hear_brainsoundnet.shards import Shard
     from hear_brainsoundnet.windows import Windows
 
@@ -190,6 +192,17 @@ def embed_shown(
             raise Interrupted(
                 f" after {n_done} of {n_files} files; the same command resumes"
             ) from None
+
+
+def embed_scenes(
+    entries: list[Entry], model: EmbeddingModel, jobs: int, *, quiet: bool
+) -> tuple[list[Record], SceneTable]:
+    """Scene embeddings of files, and their records; no results are kept on disk."""
+    from hear_brainsoundnet.results import read_scene_table
+
+    with tempfile.TemporaryDirectory() as out:
+        records = embed_shown(entries, Path(out), model, jobs, quiet=quiet, kind="scene")
+        return records, read_scene_table(Path(out))
 
 
 def _windows(length: float | None, hop: float | None) -> Windows | None:

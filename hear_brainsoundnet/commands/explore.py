@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from hear_brainsoundnet.commands.embed import (
     Level,
     Quiet,
     SceneStages,
-    embed_shown,
+    embed_scenes,
     load_model,
 )
 from hear_brainsoundnet.commands.options import check_choice
@@ -158,14 +157,11 @@ def _embed(
 ) -> tuple[SceneTable, list[Record], str]:
     """Embeddings of a folder of audio files; nothing is stored."""
     from hear_brainsoundnet.folder import find_audio
-    from hear_brainsoundnet.results import read_scene_table
 
     try:
         entries = find_audio([folder])
     except ValueError as error:
         raise WrongCall(str(error)) from error
     model = load_model(checkpoint, preset, scene, level, device)
-    with tempfile.TemporaryDirectory() as place:
-        records = embed_shown(entries, Path(place), model, jobs, quiet=quiet, kind="scene")
-        table = read_scene_table(Path(place))
+    records, table = embed_scenes(entries, model, jobs, quiet=quiet)
     return table, records, f"{model.card.name} [{model.checkpoint_hash[:12]}], scene {model.scene}"

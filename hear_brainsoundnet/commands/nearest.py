@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from hear_brainsoundnet.commands.embed import (
     Level,
     Quiet,
     SceneStages,
-    embed_shown,
+    embed_scenes,
     load_model,
 )
 from hear_brainsoundnet.commands.options import find_device
@@ -110,7 +109,6 @@ def _embed(
 ) -> SceneTable:
     """Scene embeddings of a folder of audio files except `query`; nothing is stored."""
     from hear_brainsoundnet.folder import find_audio
-    from hear_brainsoundnet.results import read_scene_table
 
     try:
         entries = [
@@ -120,6 +118,4 @@ def _embed(
         raise WrongCall(str(error)) from error
     if not entries:
         raise WrongCall(f"{folder} holds no audio other than {query}")
-    with tempfile.TemporaryDirectory() as out:
-        embed_shown(entries, Path(out), model, jobs, quiet=quiet, kind="scene")
-        return read_scene_table(Path(out))
+    return embed_scenes(entries, model, jobs, quiet=quiet)[1]

@@ -61,15 +61,7 @@ def list_sounds(folder: Path, seed: int) -> list[LabelledClip]:
     FileNotFoundError, ValueError
         See :func:`make_natsound165`.
     """
-    table = folder / TABLE
-    if not table.is_file():
-        raise FileNotFoundError(
-            f"no {table}; name the folder with the real data by --data or BRAINSOUNDNET_DATA"
-        )
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if not rows or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{table}: expected rows of a sound and its category; fetch it again")
+    rows = sound_categories(folder)
     by_category: dict[str, list[str]] = {}
     for sound, category in rows:
         by_category.setdefault(category, []).append(sound)
@@ -83,3 +75,23 @@ def list_sounds(folder: Path, seed: int) -> list[LabelledClip]:
             clips.append(file_clip(path, category, FOLDS[dealt % len(FOLDS)]))
             dealt += 1
     return sorted(clips, key=lambda clip: clip.name)
+
+
+def sound_categories(folder: Path) -> list[tuple[str, str]]:
+    """Each sound and its category, in the order of the table.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See :func:`make_natsound165`.
+    """
+    table = folder / TABLE
+    if not table.is_file():
+        raise FileNotFoundError(
+            f"no {table}; name the folder with the real data by --data or BRAINSOUNDNET_DATA"
+        )
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if not rows or any(len(row) != 2 for row in rows):
+        raise ValueError(f"{table}: expected rows of a sound and its category; fetch it again")
+    return [(sound, category) for sound, category in rows]
