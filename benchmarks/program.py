@@ -152,8 +152,8 @@ def named_checkpoints(words: list[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> named_checkpoints(["original=soundnet", "mine=runs/mine.safetensors"])
-    {'original': 'soundnet', 'mine': 'runs/mine.safetensors'}
+    >>> named_checkpoints(["original=soundnet", "mine=fits/mine.safetensors"])
+    {'original': 'soundnet', 'mine': 'fits/mine.safetensors'}
     """
     if wrong := [word for word in words if "=" not in word]:
         raise WrongCall(f"expected NAME=FILE, got {wrong[0]!r}")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from training.fitting.assembly import Parts, assemble
 from training.fitting.fit import fit
+from training.fitting.fit_folder import Epoch, FitFolder
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import Epoch, RunFolder
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Fitted:
     def parts(self) -> Parts:
         """Data and model, with the selected weights."""
         parts = assemble(self.recipe)
-        state = RunFolder(self.folder).read_state()
+        state = FitFolder(self.folder).read_state()
         assert state is not None
         parts.encoder.load_state_dict(state.best)
         return parts
@@ -32,6 +32,6 @@ class Fitted:
 def fitted(recipe: FitRecipe, folder: Path, *, progress: bool = False) -> Fitted:
     """Fit into a folder; a finished fit of the same recipe is reused."""
     fit(recipe, folder, resume=True, progress=progress)
-    state = RunFolder(folder).read_state()
+    state = FitFolder(folder).read_state()
     assert state is not None
     return Fitted(recipe, folder, tuple(state.history), state.best_epoch)

@@ -113,13 +113,13 @@ def study(folder: Path) -> None:
 
 
 def fits(folder: Path) -> None:
-    """``runs/frozen`` and ``runs/tuned``, from ``fit.yaml`` and its prepared data."""
+    """``fits/frozen`` and ``fits/tuned``, from ``fit.yaml`` and its prepared data."""
     from training.cli import main
 
     for name, train_from, max_epochs in (("frozen", "none", 0), ("tuned", "conv7", 1)):
         changes = [f"train_from={train_from}", f"optimiser.max_epochs={max_epochs}"]
         with contextlib.chdir(folder):  # where the recipe's `data` lies
-            _call(main, ["fit", "fit.yaml", "--out", f"runs/{name}", *changes])
+            _call(main, ["fit", "fit.yaml", "--out", f"fits/{name}", *changes])
 
 
 def published_data(folder: Path) -> None:

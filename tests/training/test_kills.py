@@ -51,10 +51,10 @@ def fit(out: Path, *, data: Path) -> None:
 
 def result_of_fit(out: Path) -> dict[str, Any]:
     """What a fit gives: its files by name, tables in full, the state as losses and weights."""
-    from training.fitting.run_folder import RunFolder
+    from training.fitting.fit_folder import FitFolder
 
     names = [path.name for path in out.iterdir()]
-    state = RunFolder(out).read_state()
+    state = FitFolder(out).read_state()
     assert state is not None
     weights = {name: tensor.tolist() for name, tensor in state.best.items() if tensor.ndim < 2}
     return {

@@ -34,28 +34,28 @@ def fit(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a fit.")],
+    fitted: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
     out: Annotated[Path, typer.Argument(help="OUT.safetensors")],
     name: Annotated[str, typer.Option(help="Name of the checkpoint.")] = "",
 ) -> None:
     """Write the best weights of a fit as a checkpoint of hear_brainsoundnet."""
     from training.fitting.export import export
-    from training.fitting.run_folder import OUTCOME_FILE, RunFolder
+    from training.fitting.fit_folder import OUTCOME_FILE, FitFolder
 
-    digest = export(run, out, name=name)
-    summary = RunFolder(run).read_document(OUTCOME_FILE)["summary"]
+    digest = export(fitted, out, name=name)
+    summary = FitFolder(fitted).read_document(OUTCOME_FILE)["summary"]
     typer.echo(f"{out} written, hash {digest}: {summary}")
 
 
 def map_(
-    run: Annotated[Path, typer.Argument(help="Folder of a fit.")],
+    fitted: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
     out: Annotated[Path, typer.Argument(help="OUT.png")],
     changes: Changes = None,
 ) -> None:
     """Draw the scores of a fit on the brain."""
-    from training.maps.target_maps import MapSettings, draw_run
+    from training.maps.target_maps import MapSettings, draw_fit
 
-    draw_run(run, out, read_settings(MapSettings, changes))
+    draw_fit(fitted, out, read_settings(MapSettings, changes))
     typer.echo(f"{out} written")
 
 

@@ -89,8 +89,8 @@ def apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
     Examples
     --------
-    >>> apart(["runs/a", "seed=3", "./rate=1", "read_out.stage=conv4"])
-    (['runs/a', './rate=1'], ['seed=3', 'read_out.stage=conv4'])
+    >>> apart(["fits/a", "seed=3", "./rate=1", "read_out.stage=conv4"])
+    (['fits/a', './rate=1'], ['seed=3', 'read_out.stage=conv4'])
     """
     settings = [each for each in arguments if SETTING.match(each)]
     return [each for each in arguments if not SETTING.match(each)], settings

@@ -52,7 +52,7 @@ PACKAGES = ("scipy", "pandas", "h5py")  # packages that affect scores, besides t
 
 @one_job_per_folder()
 def evaluate(
-    runs: Sequence[str | Path],
+    fits: Sequence[str | Path],
     out: str | Path,
     *,
     on: str | Path | None = None,
@@ -64,7 +64,7 @@ def evaluate(
 
     Parameters
     ----------
-    runs : sequence of path-like
+    fits : sequence of path-like
         Folders of finished fits.
     out : path-like
         The output folder, see :mod:`training.evaluation.folders`.
@@ -85,11 +85,12 @@ def evaluate(
         If a fit or a dataset is missing or they are incompatible, or a setting is not valid for
         them.
     """
-    if not runs:
-        raise ValueError("expected at least one run, got none")
+    if not fits:
+        raise ValueError("expected at least one fit, got none")
     check_choice(settings.score, settings.pooling)
     models = [
-        load_model(run, name) for run, name in zip(runs, model_names(runs, names), strict=True)
+        load_model(fitted, name)
+        for fitted, name in zip(fits, model_names(fits, names), strict=True)
     ]
     models += _untrained(models, settings)
     prepared = _dataset(models, on)
@@ -192,7 +193,7 @@ def _dataset(models: Sequence[Model], on: str | Path | None) -> Prepared:
     folders = {str(model.data.folder.resolve()): model.data for model in models}
     if len(folders) > 1:
         raise ValueError(
-            f"the runs were fitted to different datasets ({', '.join(sorted(folders))}); say with "
+            f"these fits have different datasets ({', '.join(sorted(folders))}); say with "
             "--on which one they are evaluated on"
         )
     return next(iter(folders.values()))

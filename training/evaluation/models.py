@@ -18,9 +18,9 @@ from training.evaluation.folders import UNTRAINED, ModelInfo
 from training.evaluation.held_out import FitSides
 from training.evaluation.measured import columns_of
 from training.fitting.assembly import build_encoder, load_start
+from training.fitting.fit_folder import OUTCOME_FILE, FitFolder
 from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import OUTCOME_FILE, RunFolder
 from training.fitting.windows import WindowLoader
 from training.recipe_folder import CONFIG_FILE
 
@@ -68,12 +68,12 @@ class Model:
         return Predictor(self.encoder, loader, self.window_trs)
 
 
-def load_model(run: str | Path, name: str) -> Model:
+def load_model(fitted: str | Path, name: str) -> Model:
     """Load a finished fit.
 
     Parameters
     ----------
-    run : path-like
+    fitted : path-like
         Folder of the fit.
     name : str
         Name in the tables.
@@ -85,7 +85,7 @@ def load_model(run: str | Path, name: str) -> Model:
     ValueError
         If it is not finished, or its dataset has changed.
     """
-    folder = RunFolder(run)
+    folder = FitFolder(fitted)
     checkpoint, recipe = read_checkpoint(folder.model_path()), folder.recipe()
     origin, outcome = (folder.read_document(each) for each in ("origin.json", OUTCOME_FILE))
     try:
@@ -156,7 +156,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
     )
 
 
-def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
+def model_names(fits: Sequence[str | Path], names: Sequence[str]) -> list[str]:
     """Names of models: as given, else their folders, with the parent's name where ambiguous.
 
     Raises
@@ -166,14 +166,14 @@ def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> model_names(["runs/frozen", "runs/tuned"], [])
+    >>> model_names(["fits/frozen", "fits/tuned"], [])
     ['frozen', 'tuned']
     >>> model_names(["sub-01/frozen", "sub-02/frozen"], [])
     ['sub-01-frozen', 'sub-02-frozen']
     """
-    paths = [Path(run).resolve() for run in runs]
-    if names and len(names) != len(runs):
-        raise ValueError(f"{len(names)} names for {len(runs)} runs; give --name once for each run")
+    paths = [Path(fitted).resolve() for fitted in fits]
+    if names and len(names) != len(fits):
+        raise ValueError(f"{len(names)} names for {len(fits)} fits; give --name once for each fit")
     chosen = list(names) or [path.name for path in paths]
     if not names and len(set(chosen)) < len(chosen):
         chosen = [f"{path.parent.name}-{path.name}" for path in paths]
@@ -181,7 +181,7 @@ def model_names(runs: Sequence[str | Path], names: Sequence[str]) -> list[str]:
     if twice:
         raise ValueError(
             f"models need different names, and {', '.join(twice)} occurs more than once; give each "
-            "run another --name"
+            "fit another --name"
         )
     for name in chosen:
         if not NAME.fullmatch(name):

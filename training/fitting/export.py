@@ -19,7 +19,7 @@ from hear_brainsoundnet.prediction_files import targets_path
 from training.config import describe
 from training.data.prepared import targets_image
 from training.fitting.assembly import Parts
-from training.fitting.run_folder import MODEL_FILE, Outcome, RunFolder, State
+from training.fitting.fit_folder import MODEL_FILE, FitFolder, Outcome, State
 
 USE = (
     "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
@@ -27,12 +27,12 @@ USE = (
 )
 
 
-def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
+def export(fitted: str | Path, out: str | Path, *, name: str = "") -> str:
     """Copy the checkpoint of a fit, under a name of its own.
 
     Parameters
     ----------
-    run : path-like
+    fitted : path-like
         Folder of a finished fit.
     out : path-like
         The ``.safetensors`` file. If the fit has an image of its targets, it is copied to
@@ -52,7 +52,7 @@ def export(run: str | Path, out: str | Path, *, name: str = "") -> str:
     ValueError
         If the fit is not finished.
     """
-    folder, out = RunFolder(run), Path(out)
+    folder, out = FitFolder(fitted), Path(out)
     checkpoint = read_checkpoint(folder.model_path())
     check_target(out)
     card = _valid_card(checkpoint.card, name=name or folder.path.resolve().name)
@@ -74,14 +74,14 @@ def check_exportable(parts: Parts) -> None:
     check_module(_card(parts, "fit"), parts.encoder)
 
 
-def write_model(parts: Parts, folder: RunFolder, state: State, outcome: Outcome) -> None:
+def write_model(parts: Parts, folder: FitFolder, state: State, outcome: Outcome) -> None:
     """Write ``model.safetensors``, and the image of the targets if the dataset has one.
 
     Parameters
     ----------
     parts : Parts
         With the best weights in the encoder.
-    folder : RunFolder
+    folder : FitFolder
         Its provenance and ``scores.csv`` enter the card.
     state : State
         The last one.
@@ -147,7 +147,7 @@ def _valid_card(card: Card, **changes: object) -> Card:
         ) from error
 
 
-def _mean_scores(folder: RunFolder) -> dict[str, JsonValue]:
+def _mean_scores(folder: FitFolder) -> dict[str, JsonValue]:
     """Means over runs, then the mean and the best over targets, for each side."""
     known = folder.scores().dropna(subset=["r", "r2"])
     scores: dict[str, JsonValue] = {}

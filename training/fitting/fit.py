@@ -31,19 +31,19 @@ from training.data.fitted_to import KEY, overlap, record
 from training.data.splits import SIDES
 from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.export import check_exportable, write_model
+from training.fitting.fit_folder import (
+    MODEL_FILE,
+    SCORES_FILE,
+    Epoch,
+    FitFolder,
+    Outcome,
+    State,
+    outcome_of,
+)
 from training.fitting.monitoring import Monitor
 from training.fitting.predicting import Predictor, compare, compared_together, score_runs
 from training.fitting.recipe import FitRecipe
 from training.fitting.ridge import solve_read_out
-from training.fitting.run_folder import (
-    MODEL_FILE,
-    SCORES_FILE,
-    Epoch,
-    Outcome,
-    RunFolder,
-    State,
-    outcome_of,
-)
 from training.fitting.windows import Window, draw_windows
 from training.processes import (
     agree_on_weights,
@@ -71,7 +71,7 @@ def fit(
     recipe : FitRecipe
         All settings that determine the result.
     out : path-like
-        Folder of the fit, see :mod:`training.fitting.run_folder`.
+        Folder of the fit, see :mod:`training.fitting.fit_folder`.
     resume : bool
         Resume the fit in `out` if there is one.
     progress : bool
@@ -97,7 +97,7 @@ def fit(
     torch.use_deterministic_algorithms(True, warn_only=True)
     parts = assemble(recipe)
     check_exportable(parts)
-    folder = RunFolder(out)
+    folder = FitFolder(out)
     if accelerator.is_main_process:
         folder.begin(recipe, resume=resume)
         folder.write_document("origin.json", _origin(parts))

@@ -15,8 +15,8 @@ from accelerate.tracking import TensorBoardTracker, WandBTracker
 from tqdm import tqdm
 
 from hear_brainsoundnet.files import write_atomically
+from training.fitting.fit_folder import Epoch, FitFolder, State
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import Epoch, RunFolder, State
 from training.progress import bar
 
 StepT = TypeVar("StepT")
@@ -29,7 +29,7 @@ class Monitor:
 
     Parameters
     ----------
-    folder : RunFolder
+    folder : FitFolder
         Destination of curves and event files.
     recipe : FitRecipe
         Sets whether TensorBoard and Weights & Biases are used.
@@ -47,7 +47,7 @@ class Monitor:
     """
 
     def __init__(
-        self, folder: RunFolder, recipe: FitRecipe, n_epochs_done: int, *, writes: bool, shown: bool
+        self, folder: FitFolder, recipe: FitRecipe, n_epochs_done: int, *, writes: bool, shown: bool
     ) -> None:
         self.folder = folder
         self.writes = writes
@@ -123,7 +123,7 @@ def draw_curves(history: Sequence[Epoch], best_epoch: int) -> bytes:
 
 
 def _trackers(
-    folder: RunFolder, recipe: FitRecipe, n_epochs_done: int
+    folder: FitFolder, recipe: FitRecipe, n_epochs_done: int
 ) -> list[TensorBoardTracker | WandBTracker]:
     """The trackers that the recipe asks for, started."""
     for key, package in (("tensorboard", "tensorboard"), ("weights_and_biases", "wandb")):

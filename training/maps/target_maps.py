@@ -15,7 +15,7 @@ from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
 from hear_brainsoundnet.prediction_files import targets_path
 from training.config import Settings
-from training.fitting.run_folder import RunFolder
+from training.fitting.fit_folder import FitFolder
 from training.statistics import ScoreName
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
@@ -210,12 +210,12 @@ class MapSettings(Settings):
 USUAL = MapSettings()
 
 
-def draw_run(run: str | Path, out: str | Path, settings: MapSettings = USUAL) -> None:
+def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL) -> None:
     """Draw the scores of a fit, means over runs.
 
     Parameters
     ----------
-    run : path-like
+    fitted : path-like
         Folder of a finished fit to a dataset with an image of its targets.
     out : path-like
         The PNG.
@@ -229,7 +229,7 @@ def draw_run(run: str | Path, out: str | Path, settings: MapSettings = USUAL) ->
     ValueError
         If nothing was scored on that side.
     """
-    folder = RunFolder(run)
+    folder = FitFolder(fitted)
     image = targets_path(folder.model_path())
     if not image.exists():
         raise FileNotFoundError(

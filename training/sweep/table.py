@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.tables import csv_table, text_cell
-from training.fitting.run_folder import MODEL_FILE, OUTCOME_FILE, RunFolder
+from training.fitting.fit_folder import MODEL_FILE, OUTCOME_FILE, FitFolder
 from training.recipe_folder import CONFIG_FILE
 from training.sweep.grid import Combination
 
@@ -84,7 +84,7 @@ def read_rows(
 
 
 def _numbers(folder: Path) -> dict[str, float]:
-    outcome = RunFolder(folder).read_document(OUTCOME_FILE)
+    outcome = FitFolder(folder).read_document(OUTCOME_FILE)
     with (folder / "metrics.csv").open(newline="") as file:
         kept = list(csv.DictReader(file))[outcome["kept_epoch"]]
     began, ended = ((folder / name).stat().st_mtime for name in (CONFIG_FILE, MODEL_FILE))

@@ -20,7 +20,7 @@ from training.evaluation.folders import EvaluationInfo, read_info, read_table
 from training.evaluation.predictions import read_prediction
 from training.evaluation.settings import EvaluationSettings
 from training.fitting.assembly import assemble
-from training.fitting.run_folder import RunFolder
+from training.fitting.fit_folder import FitFolder
 from training.report.models import mean_scores
 from training.statistics.surrogates import draw_surrogates, surrogates_of
 
@@ -162,7 +162,7 @@ def test_predictions_are_those_that_a_fit_scores(
         windows={"n_trs": 10},
     )
     evaluate([run], tmp_path / "eval", settings=EvaluationSettings(n_permutations=0))
-    recipe, state = RunFolder(run).recipe(), RunFolder(run).read_state()
+    recipe, state = FitFolder(run).recipe(), FitFolder(run).read_state()
     assert state is not None
     parts = assemble(recipe)
     parts.encoder.load_state_dict(state.best)
@@ -282,7 +282,7 @@ def test_too_few_permutations_are_refused_with_the_number_needed(
         (["null=shuffle"], "its p values are much too small"),
         (["ceiling=repeats"], "sub-01, sub-02 had no stimulus twice on the test side"),
         (["subjects=[sub-09]"], "subjects sub-09 are not in"),
-        (["--name", "a", "--name", "b"], "2 names for 1 runs"),
+        (["--name", "a", "--name", "b"], "2 names for 1 fits"),
         (["--name", "a/b"], "cannot be the name of a model"),
         (["--on", "nowhere"], "nowhere is not a prepared dataset"),
         (["pooling=fisher_z", "score=r2"], "Fisher's z is of correlations"),

@@ -177,7 +177,7 @@ def test_columns_go_by_id_not_by_place(
 
 def test_models_need_names_of_their_own():
     assert model_names(["a/frozen", "b/frozen"], ["x", "y"]) == ["x", "y"]
-    with pytest.raises(ValueError, match="frozen occurs more than once; give each run another"):
+    with pytest.raises(ValueError, match="frozen occurs more than once; give each fit another"):
         model_names(["a/b", "c/d"], ["frozen", "frozen"])
     for name in ("a/b", "a:b", "a*", "", ".hidden", "[a]"):
         with pytest.raises(ValueError, match="cannot be the name of a model"):

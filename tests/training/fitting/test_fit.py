@@ -26,9 +26,9 @@ from training.data.prepared import Prepared
 from training.fitting.assembly import Parts, assemble
 from training.fitting.export import export
 from training.fitting.fit import fit
+from training.fitting.fit_folder import OUTCOME_FILE, Epoch, FitFolder, State
 from training.fitting.monitoring import draw_curves
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import OUTCOME_FILE, Epoch, RunFolder, State
 from training.processes import join_processes, processes_wanted
 
 SMALL = {
@@ -46,7 +46,7 @@ def recipe(data: Path, **changes: Any) -> FitRecipe:
 
 def fitted(data: Path, out: Path, **changes: Any) -> State:
     fit(recipe(data, **changes), out, progress=False)
-    state = RunFolder(out).read_state()
+    state = FitFolder(out).read_state()
     assert state is not None
     return state
 
@@ -128,7 +128,7 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
         with pytest.raises(KeyboardInterrupt):
             fit(settings, interrupted, resume=True, progress=False)
     fit(settings, interrupted, resume=True, progress=False)
-    whole, resumed = (RunFolder(tmp_path / name).read_state() for name in ("whole", "interrupted"))
+    whole, resumed = (FitFolder(tmp_path / name).read_state() for name in ("whole", "interrupted"))
     assert whole is not None
     assert resumed is not None
     assert whole.history[1:] == resumed.history[1:]
@@ -157,7 +157,7 @@ def test_a_killed_run_goes_on(two_listeners: Path, tmp_path: Path):
     process.wait()
     assert process.returncode == -signal.SIGKILL
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    whole, killed = (RunFolder(tmp_path / name).read_state() for name in ("whole", "killed"))
+    whole, killed = (FitFolder(tmp_path / name).read_state() for name in ("whole", "killed"))
     assert whole is not None
     assert killed is not None
     assert [row.train_loss for row in whole.history[1:]] == [
@@ -270,7 +270,7 @@ def test_all_files_of_a_fit_are_there(fits: dict[str, Path]):
     assert names >= {"config.yaml", "origin.json", "metrics.csv", "curves.png", "scores.csv"}
     assert names >= {"outcome.json", "model.safetensors"}
     assert "tensorboard" not in names
-    origin = RunFolder(fits["one"]).read_document("origin.json")
+    origin = FitFolder(fits["one"]).read_document("origin.json")
     assert origin["start"]["hash"] == load_checkpoint("untrained").hash
     assert set(origin["split"]) == {"train", "validation", "test"}
 
@@ -288,7 +288,7 @@ def test_tensorboard_has_the_metrics(two_listeners: Path, tmp_path: Path):
 
 
 def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tmp_path: Path):
-    settings = RunFolder(fits["one"]).recipe()
+    settings = FitFolder(fits["one"]).recipe()
     with pytest.raises(FileExistsError, match="already holds a fit; give --resume"):
         fit(settings, fits["one"], progress=False)
     with pytest.raises(ValueError, match=r"another recipe \(seed differ\)"):
@@ -300,19 +300,19 @@ def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tm
 
 
 @pytest.fixture
-def finished(fits: dict[str, Path], tmp_path: Path) -> RunFolder:
+def finished(fits: dict[str, Path], tmp_path: Path) -> FitFolder:
     """A finished fit to change."""
-    return RunFolder(shutil.copytree(fits["one"], tmp_path / "fit"))
+    return FitFolder(shutil.copytree(fits["one"], tmp_path / "fit"))
 
 
-def test_a_damaged_state_is_said_to_be_so(finished: RunFolder):
+def test_a_damaged_state_is_said_to_be_so(finished: FitFolder):
     state = finished.path / "state.pt"
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"state\.pt is damaged"):
         fit(finished.recipe(), finished.path, resume=True, progress=False)
 
 
-def test_full_disk_leaves_the_last_good_state(finished: RunFolder, monkeypatch: pytest.MonkeyPatch):
+def test_full_disk_leaves_the_last_good_state(finished: FitFolder, monkeypatch: pytest.MonkeyPatch):
     before = (finished.path / "state.pt").read_bytes()
     state = finished.read_state()
     assert state is not None
@@ -357,7 +357,7 @@ def test_a_loss_that_explodes_is_said_to_do_so(two_listeners: Path, tmp_path: Pa
     optimiser = {"max_epochs": 3, "learning_rate": 1e30}
     with pytest.raises(ValueError, match="no longer finite in epoch"):
         fitted(two_listeners, tmp_path / "run", train_from="conv7", optimiser=optimiser)
-    state = RunFolder(tmp_path / "run").read_state()
+    state = FitFolder(tmp_path / "run").read_state()
     assert state is not None
     assert all(tensor.isfinite().all() for tensor in state.best.values())
 
@@ -375,7 +375,7 @@ def test_two_processes_average_their_gradients(two_listeners: Path, tmp_path: Pa
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stderr.count("fit: 2 processes on cpu") == 1
-    one_state, two_state = (RunFolder(tmp_path / name).read_state() for name in ("one", "two"))
+    one_state, two_state = (FitFolder(tmp_path / name).read_state() for name in ("one", "two"))
     assert one_state is not None
     assert two_state is not None
     expected = one_state.history[1]
@@ -403,7 +403,7 @@ def test_a_fit_that_no_epoch_made_better_says_so_in_its_results_and_its_card(
         with pytest.raises(SystemExit, match="0"):
             main(command)
         assert words in capsys.readouterr().out
-    outcome = RunFolder(run).read_document("outcome.json")
+    outcome = FitFolder(run).read_document("outcome.json")
     assert (outcome["kept_epoch"], outcome["n_epochs"], outcome["ended_by"]) == (0, 1, "patience")
     card = read_checkpoint(checkpoint).card
     assert words in str(card.provenance["outcome"])
@@ -411,7 +411,7 @@ def test_a_fit_that_no_epoch_made_better_says_so_in_its_results_and_its_card(
     after = read_checkpoint(checkpoint).build_soundnet().state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     # Moments of AdamW are twice the weights, and no epoch comes that would need them.
-    state = RunFolder(run).read_state()
+    state = FitFolder(run).read_state()
     assert state is not None
     assert state.optimiser == {}
     weights = sum(tensor.numel() * 4 for tensor in state.best.values())
@@ -423,8 +423,8 @@ def test_a_state_that_takes_long_to_write_is_written_seldom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     now = [0.0]
-    monkeypatch.setattr("training.fitting.run_folder.time.monotonic", lambda: now[0])
-    folder, written = RunFolder(tmp_path), []
+    monkeypatch.setattr("training.fitting.fit_folder.time.monotonic", lambda: now[0])
+    folder, written = FitFolder(tmp_path), []
 
     def write(name: str, content: dict[str, Any]) -> None:
         written.append((now[0], len(content["history"])))
@@ -488,7 +488,7 @@ def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
 
 
 def test_a_fit_without_its_checkpoint_is_unfinished_and_resuming_writes_the_same_one(
-    finished: RunFolder, tmp_path: Path
+    finished: FitFolder, tmp_path: Path
 ):
     model, scores = finished.path / "model.safetensors", finished.path / "scores.csv"
     before = read_checkpoint(model), scores.read_bytes()

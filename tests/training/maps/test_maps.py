@@ -9,10 +9,10 @@ import pytest
 from matplotlib.text import Text
 
 from training.cli import main
+from training.fitting.fit_folder import FitFolder
 from training.fitting.recipe import FitRecipe
-from training.fitting.run_folder import RunFolder
 from training.maps import target_maps
-from training.maps.target_maps import MapSettings, draw_map, draw_run, map_image
+from training.maps.target_maps import MapSettings, draw_fit, draw_map, map_image
 
 AFFINE = np.array([[-8.0, 0, 0, 60], [0, 8, 0, -80], [0, 0, 8, -40], [0, 0, 0, 1]])
 ROWS = [
@@ -35,9 +35,9 @@ def targets_image(tmp_path):
 
 
 @pytest.fixture
-def run_with_scores(tmp_path):
+def fit_with_scores(tmp_path):
     """A finished fit; its dataset and its weights are not needed for a map."""
-    run = RunFolder(tmp_path / "run")
+    run = FitFolder(tmp_path / "run")
     run.begin(FitRecipe(data=tmp_path / "data"), resume=False)
     (run.path / "model.safetensors").touch()
     with (run.path / "scores.csv").open("w", newline="") as file:
@@ -62,18 +62,18 @@ def test_ids_of_another_atlas_are_refused(targets_image):
         map_image(targets_image, {0: 1.0, 1: 1.0, 5: 1.0})
 
 
-def test_scores_are_means_over_the_runs_of_one_side(run_with_scores, targets_image, monkeypatch):
-    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
+def test_scores_are_means_over_the_runs_of_one_side(fit_with_scores, targets_image, monkeypatch):
+    shutil.copy(targets_image, fit_with_scores / "model.targets.nii.gz")
     drawn = []
     monkeypatch.setattr(target_maps, "draw_map", lambda *arguments: drawn.append(arguments))
     for side in ("test", "validation"):
-        draw_run(run_with_scores, "map.png", MapSettings(side=side))
+        draw_fit(fit_with_scores, "map.png", MapSettings(side=side))
     assert [values for _, values, *_ in drawn] == [{1: 0.5, 4: -0.5}, {1: 0.9}]
     assert "sub-01, 2 targets, mean over 2 test runs" in drawn[0][3]
-    scores = run_with_scores / "scores.csv"
+    scores = fit_with_scores / "scores.csv"
     scores.write_text(scores.read_text().replace("validation", "test"))
     with pytest.raises(ValueError, match="has no scores of side 'validation'; it has test"):
-        draw_run(run_with_scores, "map.png", MapSettings(side="validation"))
+        draw_fit(fit_with_scores, "map.png", MapSettings(side="validation"))
 
 
 @pytest.mark.slow
@@ -88,11 +88,11 @@ def test_a_map_is_drawn_and_brings_no_window(targets_image, tmp_path, values):
 
 @pytest.mark.slow
 def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
-    run_with_scores, targets_image, tmp_path, monkeypatch
+    fit_with_scores, targets_image, tmp_path, monkeypatch
 ):
     from matplotlib.figure import Figure
 
-    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
+    shutil.copy(targets_image, fit_with_scores / "model.targets.nii.gz")
     shown = []
     monkeypatch.setattr(
         Figure,
@@ -101,20 +101,20 @@ def test_a_map_says_whose_scores_it_shows_and_which_side_is_seen(
             text.get_text() for text in figure.findobj(Text) if text.get_text()
         ),
     )
-    draw_run(run_with_scores, tmp_path / "map.png")
+    draw_fit(fit_with_scores, tmp_path / "map.png")
     assert "run: sub-01, 2 targets, mean over 2 test runs" in shown
     assert {"left", "right"} <= set(shown)
 
 
-def test_without_an_image_of_the_targets_there_is_no_map(run_with_scores, tmp_path, capsys):
+def test_without_an_image_of_the_targets_there_is_no_map(fit_with_scores, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
-        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
+        main(["map", str(fit_with_scores), str(tmp_path / "map.png")])
     assert "model.targets.nii.gz: the targets of its dataset have no loc" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_the_command_draws_the_scores_of_a_run(run_with_scores, targets_image, tmp_path):
-    shutil.copy(targets_image, run_with_scores / "model.targets.nii.gz")
+def test_the_command_draws_the_scores_of_a_run(fit_with_scores, targets_image, tmp_path):
+    shutil.copy(targets_image, fit_with_scores / "model.targets.nii.gz")
     with pytest.raises(SystemExit, match="0"):
-        main(["map", str(run_with_scores), str(tmp_path / "map.png")])
+        main(["map", str(fit_with_scores), str(tmp_path / "map.png")])
     assert (tmp_path / "map.png").stat().st_size > 10_000

@@ -28,7 +28,7 @@ SMALLEST_P = 1 / (1 + N_PERMUTATIONS)
 def model_info(name: str, train_from: str = "none", **changes: object) -> ModelInfo:
     """An individual model of sub-01, unless said otherwise."""
     known: dict[str, object] = {
-        "name": name, "run": f"runs/{name}", "kind": "individual", "subjects": ("sub-01",),
+        "name": name, "run": f"fits/{name}", "kind": "individual", "subjects": ("sub-01",),
         "train_from": train_from, "stage": "conv7", "start": "voxceleb", "best_epoch": 6,
         "n_epochs": 11,
     }  # fmt: skip
@@ -135,7 +135,7 @@ def write_evaluation(
     if image is not None:
         (folder / IMAGE_FILE).write_bytes(Path(image).read_bytes())
     known: dict[str, object] = {
-        "command": "python -m training evaluate runs/frozen runs/tuned --on prepared/made-up --out "
+        "command": "python -m training evaluate fits/frozen fits/tuned --on prepared/made-up --out "
         + folder.name,
         "dataset": "made-up",
         "dataset_folder": "prepared/made-up",

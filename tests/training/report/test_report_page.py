@@ -97,7 +97,7 @@ def test_the_page_has_all_sections_and_no_empty_ones(whole_page):
     )
     assert "There are no maps: the evaluation has no image of its targets" in whole_page
     assert "Nothing was left out." in whole_page
-    assert "python -m training evaluate runs/frozen" in whole_page
+    assert "python -m training evaluate fits/frozen" in whole_page
 
 
 @pytest.mark.slow

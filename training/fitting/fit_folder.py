@@ -144,7 +144,7 @@ def outcome_of(state: State, recipe: FitRecipe, start: str) -> Outcome:
     )
 
 
-class RunFolder(RecipeFolder[FitRecipe]):
+class FitFolder(RecipeFolder[FitRecipe]):
     """The files of one fit.
 
     Parameters
