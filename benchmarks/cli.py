@@ -25,6 +25,7 @@ BENCHMARKS = {
     "calibration": "Whether p values and intervals are right.",
     "published": "Published figures from the authors' tables.",
     "speed": "Speed and memory against plain code.",
+    "alignment": "Whether alignment with a brain makes the network better.",
     "few-labels": "Six brain components where labels are few.",
     "development": "Tasks for choosing presets and recipes.",
     "default-checkpoint": "Making and measuring the default.",

@@ -1,0 +1,1 @@
+"""Whether alignment with brain responses makes a network better; see design.md."""
