@@ -16,7 +16,8 @@ def evaluate(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="FIT|KEY=VALUE", help="Folders of finished fits, and settings, see below."
+            metavar="FIT|KEY=VALUE",
+            help="Folders of fits, or of fit --folds; settings, see below.",
         ),
     ],
     out: Out,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +18,15 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder of the fit.")],
     changes: Changes = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume the fit in OUT.")] = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Cross-validate: a fit for each of N folds, OUT/fold-1 to fold-N."),
+    ] = None,
 ) -> None:
     """Fit an encoder to a prepared dataset."""
+    if folds is not None:
+        _fit_folds(recipe, out, changes or (), folds)
+        return
     from training.config import read_recipe
     from training.fitting.fit import fit
     from training.fitting.recipe import FitRecipe
@@ -31,6 +39,16 @@ def fit(
     typer.echo(
         f"{out}: done, {outcome.sentence()}; see {out / 'curves.png'} and {out / 'scores.csv'}"
     )
+
+
+def _fit_folds(recipe: Path, out: Path, changes: Sequence[str], n_folds: int) -> None:
+    from training.fitting.folds import fit_folds, fold_recipes
+
+    try:
+        fit_folds(fold_recipes(recipe, n_folds, changes), out)
+    except KeyboardInterrupt:
+        raise Interrupted("; the same command continues") from None
+    typer.echo(f"{out}: {n_folds} folds done; python -m training evaluate {out} --out EVAL")
 
 
 def export(

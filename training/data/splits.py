@@ -3,6 +3,8 @@
 The unit of a split is the *episode*: runs that share it, for example the two halves of one episode,
 or one stimulus presented twice or to several subjects, are always on the same side. A split with
 one stimulus on two sides is rejected, because its test score would measure memorisation.
+
+In a cross-validation of `n_folds` splits the test sides are folds: every run is in exactly one.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from training.config import Settings
+from training.config import Settings, added_setting
 from training.data.prepared import Run
 
 SIDES = ("train", "validation", "test")
@@ -54,11 +56,31 @@ class SplitSettings(Settings):
         Selection of held-out runs.
     seed : int
         Seed of random selections.
+    n_folds, fold : int or None
+        Of `n_folds` folds of about the same number of TRs, `fold` (1 to `n_folds`) is the test
+        side; `fit --folds` fits all. They are the same for any seed.
+    fold_unit : str
+        {"run", "episode", "season", "session"}: what a fold holds whole, at least episodes.
     """
 
     test: Selection = Selection()
     validation: Selection = Selection(fraction=0.25)
     seed: int = 42
+    n_folds: Annotated[int, Field(ge=2)] | None = added_setting(None)
+    fold: Annotated[int, Field(ge=1)] | None = added_setting(None)
+    fold_unit: Literal["run", "episode", "season", "session"] = added_setting("episode")
+
+    @model_validator(mode="after")
+    def _one_test_side(self) -> SplitSettings:
+        if self.n_folds is None and self.fold is None:
+            return self
+        if self.test != Selection():
+            raise ValueError("test and n_folds both choose the test runs; leave one out")
+        if self.n_folds is None or self.fold is None:
+            raise ValueError("n_folds and fold need each other; fit --folds sets both")
+        if self.fold > self.n_folds:
+            raise ValueError(f"fold {self.fold} is beyond the last of {self.n_folds} folds")
+        return self
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,11 @@ def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
     [4, 2, 6]
     """
     generator = np.random.default_rng(settings.seed)
-    test = _select(runs, settings.test, "test", generator)
+    if settings.n_folds and settings.fold:
+        folds = folds_of(runs, settings.n_folds, settings.fold_unit)
+        test = [run for run in runs if folds[run] == settings.fold]
+    else:
+        test = _select(runs, settings.test, "test", generator)
     rest = [run for run in runs if run not in test]
     validation = _select(rest, settings.validation, "validation", generator)
     train = [run for run in rest if run not in validation]
@@ -115,6 +141,37 @@ def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
         raise ValueError("the split leaves no validation runs, which decide when training stops")
     _refuse_leaks(split)
     return split
+
+
+def folds_of(runs: Sequence[Run], n_folds: int, unit: str) -> dict[Run, int]:
+    """The fold of each run, 1 to `n_folds`.
+
+    The longest group of runs goes first, each to the fold with the fewest TRs so far.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer groups than folds, or runs without a group.
+    """
+    group_of = {run: run.name if unit == "run" else str(getattr(run, unit)) for run in runs}
+    n_trs: dict[str, int] = dict.fromkeys(sorted(group_of.values()), 0)
+    for run, group in group_of.items():
+        n_trs[group] += run.n_trs
+    if "" in n_trs:
+        run = next(run for run in runs if not group_of[run])
+        raise ValueError(f"split: fold_unit={unit}, but run {run.name} has no {unit}")
+    if n_folds > len(n_trs):
+        raise ValueError(
+            f"split: {n_folds} folds need as many {unit}s, there are {len(n_trs)}: "
+            f"{_some(list(n_trs))}"
+        )
+    sizes = [0] * n_folds
+    fold_of: dict[str, int] = {}
+    for group in sorted(n_trs, key=lambda group: -n_trs[group]):  # stable: then by name
+        smallest = sizes.index(min(sizes))
+        fold_of[group] = smallest + 1
+        sizes[smallest] += n_trs[group]
+    return {run: fold_of[group] for run, group in group_of.items()}
 
 
 def _select(

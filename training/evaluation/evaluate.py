@@ -23,6 +23,7 @@ from training.evaluation.ceilings import (
     refuse_subjects_alone,
     with_other_subjects,
 )
+from training.evaluation.cross_validation import NOTE, load
 from training.evaluation.folders import (
     IMAGE_FILE,
     MODELS_FOLDER,
@@ -32,7 +33,7 @@ from training.evaluation.folders import (
     write_table,
 )
 from training.evaluation.measured import Measured
-from training.evaluation.models import Model, load_model, model_names, untrained_like
+from training.evaluation.models import Model, model_names, untrained_like
 from training.evaluation.notes import Notes
 from training.evaluation.out_folder import begin_folder
 from training.evaluation.predictions import write_predictions
@@ -65,7 +66,7 @@ def evaluate(
     Parameters
     ----------
     fits : sequence of path-like
-        Folders of finished fits.
+        Folders of finished fits, or of cross-validations: then one model each.
     out : path-like
         The output folder, see :mod:`training.evaluation.folders`.
     on : path-like, optional
@@ -89,8 +90,7 @@ def evaluate(
         raise ValueError("expected at least one fit, got none")
     check_choice(settings.score, settings.pooling)
     models = [
-        load_model(fitted, name)
-        for fitted, name in zip(fits, model_names(fits, names), strict=True)
+        load(fitted, name) for fitted, name in zip(fits, model_names(fits, names), strict=True)
     ]
     models += _untrained(models, settings)
     prepared = _dataset(models, on)
@@ -121,6 +121,9 @@ def evaluate(
         "inter_subject_r": inter_subject_of(measured, runs_by_subject, settings),
     }
     notes = Notes(settings)
+    for model in models:
+        if model.folds:
+            notes.say(NOTE.format(name=model.name, n_folds=len(model.folds)))
     for doubt in prepared.doubts(_all_runs(selection)):
         notes.say(f"{doubt[0].upper()}{doubt[1:]}.")
     dropped = prepared.info.recipe.get("drop_start")

@@ -123,6 +123,8 @@ class ModelInfo(_Document):
         ``training.fitting.recipe``.
     seed, best_epoch, n_epochs : int
         From its fit.
+    n_folds : int
+        Number of fits of a cross-validation, 0 for a single one.
     recipe : dict
         The full recipe.
     """
@@ -138,6 +140,7 @@ class ModelInfo(_Document):
     seed: int = 0
     best_epoch: int = 0
     n_epochs: int = 0
+    n_folds: int = 0
     recipe: dict[str, JsonValue] = {}
 
 

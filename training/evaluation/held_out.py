@@ -17,6 +17,7 @@ from training.data.splits import SIDES
 
 FRESH = "fresh"  # the side of stimuli unrelated to the fit
 START = "start"  # of stimuli that the network was fitted to before
+UNTESTED = "untested"  # of stimuli that no fold of a cross-validation tests
 
 
 class FitSides:
@@ -99,6 +100,28 @@ class FitSides:
                 if np.array_equal(audio, self.prepared.audio(stimulus)):
                     known[other] = stimulus
         return known
+
+
+class FoldSides(FitSides):
+    """Sides of a cross-validation: what one of its fits tests is held out.
+
+    Parameters
+    ----------
+    folds : sequence of FitSides
+        Of each fit.
+    """
+
+    def __init__(self, folds: Sequence[FitSides]) -> None:
+        super().__init__({})
+        self.folds = folds
+
+    def sides_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
+        of_folds = [fold.sides_of(prepared, runs) for fold in self.folds]
+        known = {run: {sides[run] for sides in of_folds} for run in runs}
+        return {
+            run: next((side for side in ("test", START) if side in sides), UNTESTED)
+            for run, sides in known.items()
+        }
 
 
 def same_folder(one: Prepared, other: Prepared) -> bool:

@@ -48,6 +48,9 @@ class Model:
         Stimuli on each side of its fit.
     files : dict
         Recipe and metrics, by file name.
+    folds : tuple of Model
+        The fits of a cross-validation, see :mod:`training.evaluation.cross_validation`; the other
+        attributes are then those of the first where they differ.
     """
 
     info: ModelInfo
@@ -57,6 +60,7 @@ class Model:
     data: Prepared
     sides: FitSides
     files: dict[str, bytes]
+    folds: tuple[Model, ...] = ()
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ from hear_brainsoundnet.files import writing
 from training.data.prepared import Prepared, Run
 from training.evaluation.measured import columns_of
 from training.evaluation.models import Model
-from training.fitting.predicting import compared_together
+from training.fitting.predicting import SOUNDS, compared_together
 from training.fitting.windows import consecutive_windows
 from training.progress import bar
 
@@ -93,6 +93,9 @@ def predictions_of(
     All sounds without a time axis of a subject are one run, as in
     :func:`training.fitting.predicting.compared_together`.
     """
+    if model.folds:
+        yield from _out_of_fold(model, prepared, runs)
+        return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.encoder.to(device)
     predictor = model.predictor(prepared)
@@ -113,6 +116,25 @@ def predictions_of(
         (table,) = predictor.features_of_runs(same_stimulus[:1])
         for run in same_stimulus:
             yield run.subject, run.name, _predicted(model, run, table, device)
+
+
+def _out_of_fold(
+    model: Model, prepared: Prepared, runs: Mapping[str, Sequence[Run]]
+) -> Iterator[tuple[str, str, Table]]:
+    """Predictions of a cross-validation: of each run by the fit that tests it."""
+    every = [run for own in runs.values() for run in own]
+    rows: dict[Run, Table] = {}  # of sounds without a time axis
+    for fold in model.folds:
+        sides = fold.sides.sides_of(prepared, every)
+        tested = {s: [run for run in own if sides[run] == "test"] for s, own in runs.items()}
+        for subject, name, table in predictions_of(fold, prepared, tested):
+            if tested[subject][0].tr == 0:
+                rows.update(zip(tested[subject], table, strict=True))
+            else:
+                yield subject, name, table
+    if rows:
+        for subject, own in runs.items():
+            yield subject, SOUNDS, np.stack([rows[run] for run in own])
 
 
 def _predicted(model: Model, run: Run, features: Table, device: torch.device) -> Table:

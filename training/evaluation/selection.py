@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from training.data.prepared import DatasetInfo, Prepared, Run
-from training.evaluation.held_out import FRESH, START
+from training.evaluation.held_out import FRESH, START, UNTESTED
 from training.evaluation.models import Model
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import ALL
@@ -170,6 +170,7 @@ def _held_out(
             ("validation", "whose sound decided when its training stopped"),
             ("test", "whose sound is of its test side"),
             (FRESH, "whose sound is on no side of its split"),
+            (UNTESTED, "whose sound no fold tests"),
         ):
             left_out = [run for run in runs if sides[run] == side and side not in allowed]
             if left_out:

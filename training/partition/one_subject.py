@@ -45,6 +45,8 @@ class FittedModel:
     def __init__(self, info: ModelInfo, prepared: Prepared) -> None:
         if not info.run:
             raise FileNotFoundError("it is not from a fit and cannot be reopened")
+        if info.n_folds:
+            raise ValueError("it is a cross-validation; evaluate its folds with runs=own instead")
         model = load_model(info.run, info.name)
         if model.info != info:
             raise ValueError(f"{info.run} was refitted after it was evaluated; evaluate it again")

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from sklearn.model_selection import GroupKFold
 
 from training.data.prepared import Run
-from training.data.splits import Selection, SplitSettings, split_runs
+from training.data.splits import Selection, SplitSettings, folds_of, split_runs
 
 
 def friends(subject: str = "sub-01", n_seasons: int = 4, n_episodes: int = 6) -> list[Run]:
@@ -83,3 +85,63 @@ def test_the_same_part_of_a_stimulus_on_two_sides_is_refused():
 def test_impossible_splits_say_why(settings: SplitSettings, message: str):
     with pytest.raises(ValueError, match=message):
         split_runs(friends(), settings)
+
+
+@pytest.mark.parametrize("unit", ["episode", "season"])
+def test_folds_test_every_run_once_and_keep_groups_whole(unit: str):
+    runs = friends() + friends("sub-02")
+    tested = []
+    for fold in (1, 2, 3, 4):
+        split = split_runs(runs, SplitSettings(n_folds=4, fold=fold, fold_unit=unit, seed=fold))
+        groups = [{getattr(run, unit) for run in side} for side in (split.test, split.validation)]
+        groups.append({getattr(run, unit) for run in split.train})
+        assert not groups[0] & (groups[1] | groups[2])
+        tested += split.test
+    assert sorted(tested, key=str) == sorted(runs, key=str)
+
+
+def test_folds_are_those_of_scikit_learn():
+    """Its order of equally long groups depends on the processor: here all lengths differ."""
+    generator = np.random.default_rng(0)
+    lengths = generator.permutation(np.arange(300, 324))
+    runs = [
+        replace(run, n_trs=int(length), episode=run.stimulus)
+        for run, length in zip(friends(n_seasons=2), lengths, strict=True)
+    ]
+    for n_folds in (2, 5, 7):
+        rows = np.repeat([run.episode for run in runs], lengths)
+        ours = folds_of(runs, n_folds, "episode")
+        theirs = {
+            frozenset(rows[held_out].tolist())
+            for _, held_out in GroupKFold(n_folds).split(rows, groups=rows)
+        }
+        found = {
+            frozenset(run.episode for run in runs if ours[run] == fold)
+            for fold in range(1, n_folds + 1)
+        }
+        assert found == theirs
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_folds": 1, "fold": 1}, "greater than or equal to 2"),
+        ({"n_folds": 5}, "n_folds and fold need each other; fit --folds sets both"),
+        ({"n_folds": 5, "fold": 6}, "fold 6 is beyond the last of 5 folds"),
+        ({"n_folds": 5, "fold": 1, "test": {"seasons": ["s01"]}}, "both choose the test runs"),
+    ],
+)
+def test_impossible_folds_are_refused(settings: dict[str, object], message: str):
+    with pytest.raises(ValueError, match=message):
+        SplitSettings.model_validate(settings)
+
+
+def test_folds_that_the_runs_do_not_give_are_refused():
+    runs = friends()
+    with pytest.raises(ValueError, match="5 folds need as many seasons, there are 4: s01, s02"):
+        split_runs(runs, SplitSettings(n_folds=5, fold=1, fold_unit="season"))
+    with pytest.raises(ValueError, match="would leak"):  # the halves of an episode
+        split_runs(runs, SplitSettings(n_folds=5, fold=1, fold_unit="run"))
+    runs[3] = replace(runs[3], session="")
+    with pytest.raises(ValueError, match=r"fold_unit=session, but run .*s01e02b has no session"):
+        split_runs(runs, SplitSettings(n_folds=2, fold=1, fold_unit="session"))
