@@ -121,7 +121,13 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	$(MADE) tasks --tasks $(DEFAULT)/tasks --out $(DEFAULT) $(NUMBERS) $(SCENES) $(CONTENDERS)
 	$(MADE) natural-sounds --out $(DEFAULT) $(NUMBERS) $(UNALIGNED)
 	$(BIN)/python -m benchmarks hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
-	$(MADE) ablation --corpus corpus/debian --tasks $(DEFAULT)/ablation-tasks \
+	$(MADE) ablation corpus=corpus/debian --tasks $(DEFAULT)/ablation-tasks \
+	  --out $(DEFAULT)/ablation $(NUMBERS)
+	$(TRAINING) teach corpus/mixed hear_brainsoundnet --checkpoint soundnet $(HEARD) \
+	  --kind mixtures --out corpus/soundnet-mixed
+	$(MADE) ablation --of distillation corpus=corpus/mixed --tasks $(DEFAULT)/ablation-tasks \
+	  teachers.yamnet.table=corpus/yamnet-mixed teachers.original.table=corpus/soundnet-mixed \
+	  teachers.speech_embedding.table=corpus/speech_embedding-mixed \
 	  --out $(DEFAULT)/ablation $(NUMBERS)
 	$(MADE) ship pretrained $(PRETRAINED) $(NUMBERS)
 	$(MADE) ship aligned $(DEFAULT)/aligned.safetensors $(NUMBERS)

@@ -26,15 +26,23 @@ Work = Annotated[Path, typer.Option(help="Folder for prepared data, fits and emb
 
 @benchmark.experiment
 def ablation(
-    corpus: Annotated[Path, typer.Option(help="Folder of the corpus.")],
+    changes: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY=VALUE", help="For all trainings: corpus, teachers' tables."),
+    ],
     data: Data,
     tasks: Tasks,
     out: Work,
+    of: Annotated[
+        Literal["ablation", "distillation"],
+        typer.Option(help="ablation is of the pretraining."),
+    ] = "ablation",
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="By default 0 and 1.")] = None,
 ) -> Named:
-    """Short pretrainings, each with one component removed."""
-    from benchmarks.default_checkpoint.ablation import measure_ablation
+    """Short trainings, each with one component removed."""
+    from benchmarks.default_checkpoint.ablation import SEEDS, measure_ablation
 
-    yield "ablation", measure_ablation(corpus, data, tasks, out)
+    yield of, measure_ablation(of, changes, data, tasks, out, seeds=seed or SEEDS)
 
 
 @benchmark.experiment

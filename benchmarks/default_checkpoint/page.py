@@ -49,6 +49,7 @@ EXPERIMENTS: Mapping[str, list[Picture]] = {
     "tasks": [],
     "alignment": [("Gain by alignment with the brain, and with its controls", draw_gains)],
     "ablation": [],
+    "distillation": [],
 }
 
 
