@@ -74,3 +74,52 @@ def natural_sounds(
             "details": {"scores": scores},
         },
     )
+
+
+@benchmark.experiment
+def tasks(
+    data: Data,
+    tasks: Annotated[Path, typer.Option(help="Folder of HEAR tasks.")],
+    checkpoint: Annotated[str, typer.Option(help="A name or file.")] = "soundnet",
+    work: Work = Path("alignment"),
+    seeds: Seeds = 10,
+    workers: Workers = 2,
+) -> Named:
+    """Measure classification before and after alignment with all sounds."""
+    from benchmarks.alignment import tasks as of_tasks
+
+    setting, found = of_tasks.measure(
+        *(checkpoint, tasks, data, work), n_seeds=seeds, n_workers=workers
+    )
+    names = [task.name for task in of_tasks.tasks_of(tasks)]
+    accuracies = {
+        f"{name}, {clips}": {
+            "before": float(found["before"][0, number, place]),
+            "brain": found["brain"][:, number, place].tolist(),
+            "permuted brain": found["permuted brain"][:, number, place].tolist(),
+        }
+        for place, clips in enumerate((of_tasks.ALL, of_tasks.FEW))
+        for number, name in enumerate(names)
+    }
+    yield (
+        "tasks",
+        {
+            "title": f"Classification by {checkpoint} before and after alignment",
+            "command": "python -m benchmarks alignment tasks --data DATA --tasks TASKS "
+            f"--checkpoint {checkpoint} --seeds {seeds}",
+            "rows": of_tasks.rows(found, names),
+            "notes": [
+                "Accuracy of a logistic regression on mean and standard deviation of conv4 to "
+                f"conv7; mean ± standard deviation over {seeds} networks, each with its own seed "
+                "and permutation (within categories). p: exact permutation test over networks. "
+                "Brain - before: Student's 95 % interval over seeds.",
+                "Digits: every fifth clip. Few examples: mean over 1, 2, 5, 10 and 20 of each "
+                "class, or as many as there are.",
+            ],
+            "seeds": {"fits": list(range(seeds)), "draws of examples": [0]},
+            "settings": {
+                "learning rate x epochs": f"{setting.learning_rate:g} x {setting.n_epochs}"
+            },
+            "details": {"accuracies": accuracies},
+        },
+    )
