@@ -20,6 +20,7 @@ from training.config import describe
 from training.data.prepared import targets_image
 from training.fitting.assembly import Parts
 from training.fitting.fit_folder import MODEL_FILE, FitFolder, Outcome, State
+from training.fitting.response import unconstrained
 
 USE = (
     "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
@@ -71,7 +72,7 @@ def check_exportable(parts: Parts) -> None:
     ValueError
         If it cannot, for example if a subject's name is not valid.
     """
-    check_module(_card(parts, "fit"), parts.encoder)
+    check_module(_card(parts, "fit"), unconstrained(parts.encoder))
 
 
 def write_model(parts: Parts, folder: FitFolder, state: State, outcome: Outcome) -> None:
@@ -109,7 +110,7 @@ def write_model(parts: Parts, folder: FitFolder, state: State, outcome: Outcome)
     image = targets_image(parts.prepared.folder)
     if image is not None:
         write_atomically(targets_path(path), image.read_bytes())
-    write_checkpoint(path, card, parts.encoder)
+    write_checkpoint(path, card, unconstrained(parts.encoder))
 
 
 def _card(
