@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import h5py
     from nibabel.nifti1 import Nifti1Header
 
+# Images of target ids: in the volume, and on the cortical surface (CIFTI).
+TARGETS_IMAGES = ("targets.nii.gz", "targets.dscalar.nii")
 MOST_VOLUMES = 32_767  # the NIfTI-1 header counts with 16 bits
 ALIGNED = 2  # NIfTI code of an unnamed space
 N_LISTED = 10  # ids in a message
@@ -83,9 +85,15 @@ def map_path(out: Path, name: str) -> Path:
     return out.with_name(f"{out.stem}.{name}.nii.gz")
 
 
-def targets_path(checkpoint: Path) -> Path:
-    """Default path of the image of a checkpoint's target ids."""
-    return checkpoint.with_name(f"{checkpoint.stem}.targets.nii.gz")
+def targets_path(checkpoint: Path, name: str = TARGETS_IMAGES[0]) -> Path:
+    """Default path of the image of a checkpoint's target ids; `name` is one of TARGETS_IMAGES."""
+    return checkpoint.with_name(f"{checkpoint.stem}.{name}")
+
+
+def find_targets(checkpoint: Path) -> tuple[Path, str] | None:
+    """The image of target ids beside a checkpoint and its name of TARGETS_IMAGES, if it has one."""
+    paths = {name: targets_path(checkpoint, name) for name in TARGETS_IMAGES}
+    return next(((path, name) for name, path in paths.items() if path.exists()), None)
 
 
 class TargetImage:

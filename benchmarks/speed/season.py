@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
 from benchmarks.speed.turns import Machine, machine
 from training.data.prepared import Run
-from training.data.prepared_files import TARGETS_IMAGE
+from training.data.prepared_files import TARGETS_IMAGES
 from training.fitting.recipe import FitRecipe
 
 RUN_TRS = 480
@@ -231,7 +231,7 @@ def write_season(folder: Path, size: Size, seed: int = 0) -> None:
         for name in [f"{side}-{number:03d}"]
     ]
     folder.mkdir(parents=True)
-    _write_image(folder / TARGETS_IMAGE, size.n_targets)
+    _write_image(folder / TARGETS_IMAGES[0], size.n_targets)
     write_noise(folder, sounds, runs, size.n_targets, seed)
 
 

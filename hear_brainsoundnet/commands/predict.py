@@ -130,7 +130,7 @@ def predict(
 def _find_target_image(
     checkpoint: str, atlas: Path | None, target_ids: Sequence[int], names: Sequence[str]
 ) -> TargetImage:
-    from hear_brainsoundnet.prediction_files import TargetImage, targets_path
+    from hear_brainsoundnet.prediction_files import TargetImage, find_targets, targets_path
 
     if len(names) > 1:
         raise WrongCall(
@@ -139,6 +139,11 @@ def _find_target_image(
         )
     path = targets_path(Path(checkpoint)) if atlas is None else atlas
     if atlas is None and not path.exists():
+        if found := find_targets(Path(checkpoint)):
+            raise WrongCall(
+                f"--map writes volumes, and the targets of this checkpoint lie on a surface "
+                f"({found[0]}); predict without it"
+            )
         raise WrongCall(
             f"--map needs an image whose voxel values are target ids: put it beside the checkpoint "
             f"as {path} (python -m training export writes it there), or give it with --atlas FILE"

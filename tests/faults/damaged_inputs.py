@@ -23,7 +23,7 @@ from training.sources.response_table import ResponseKeys, read_responses
 from training.sources.sidecar import read_sidecars
 from training.sources.stimulus_table import StimulusTable
 from training.sources.time_series_file import read_time_series
-from training.sources.timing import read_timing
+from training.sources.timing import header_tr, read_timing
 from training.sources.volumes import Box, open_volumes
 
 Reader = Callable[[Path], object]
@@ -42,7 +42,8 @@ class Recipe(Settings):
 def read_image(path: Path) -> None:
     """As the preparation reads a run: header, times, volumes."""
     volumes = open_volumes(path)
-    read_timing(volumes._image, path, read_sidecars(path, path.parent), tr=None)
+    sidecars = read_sidecars(path, path.parent)
+    read_timing(path, volumes.n_trs, header_tr(volumes._image), sidecars, tr=None)
     for _ in volumes.within(Box((0, 0, 0), volumes.shape)):
         pass
     read_voxels(path, n_dimensions=4, finite=False)
@@ -56,9 +57,8 @@ def read_confounds(path: Path) -> None:
 
 def read_times(path: Path) -> None:
     """The sidecar of an image that lies beside it."""
-    image = nibabel.Nifti1Image(np.zeros((2, 2, 2, N_TRS), np.float32), np.eye(4))
-    image.header.set_zooms((1, 1, 1, 1.5))
-    read_timing(image, path.with_name("a_bold.nii.gz"), read_sidecars(path, path.parent), tr=None)
+    bold = path.with_name("a_bold.nii.gz")
+    read_timing(bold, N_TRS, 1.5, read_sidecars(path, path.parent), tr=None)
 
 
 def read_npz(path: Path) -> None:

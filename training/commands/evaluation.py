@@ -81,8 +81,15 @@ def report(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the page.")],
     title: Annotated[str, typer.Option(help="Heading; by default the names of the datasets.")] = "",
+    mesh: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Surface to draw on, the left hemisphere and then the right one, for targets on "
+            "another surface than fsaverage5."
+        ),
+    ] = None,
 ) -> None:
     """Write a self-contained HTML report of evaluations, comparisons and partitions."""
     from training.report import write_report
 
-    typer.echo(write_report(folders, out, title=title, progress=True))
+    typer.echo(write_report(folders, out, title=title, mesh=mesh or (), progress=True))

@@ -67,11 +67,11 @@ def export(
 
 def map_(
     fitted: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
-    out: Annotated[Path, typer.Argument(help="OUT.png")],
+    out: Annotated[Path, typer.Argument(help="OUT.png, or OUT.nii.gz, .dscalar.nii, .func.gii.")],
     changes: Changes = None,
 ) -> None:
-    """Draw the scores of a fit on the brain."""
-    from training.maps.target_maps import MapSettings, draw_fit
+    """Draw the scores of a fit on the brain, or write them as an image."""
+    from training.maps.fit_maps import MapSettings, draw_fit
 
     draw_fit(fitted, out, read_settings(MapSettings, changes))
     typer.echo(f"{out} written")

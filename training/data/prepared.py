@@ -5,7 +5,8 @@
         audio/STIMULUS.npy      int16 mono at `sample_rate`, memory-mapped when read
         bold/SUBJECT.h5         one dataset per run, float32 (n_trs, n_targets), z-scored per run;
                                 its attributes are the fields of :class:`Run`
-        targets.nii.gz          where there is one: an image whose values are target ids
+        targets.nii.gz          where there is one: an image whose values are target ids; of
+                                targets on the cortical surface targets.dscalar.nii
         summary.html            what was found, for people
 
 Columns are target ids in ascending order; a target missing in a subject is a column of NaN. There
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset_info import INFO_FILE, DatasetInfo, read_info
-from training.data.prepared_files import AGAIN, TARGETS_IMAGE, verify
+from training.data.prepared_files import AGAIN, image_in, verify
 from training.data.prepared_tables import one_line, probe, read_table, read_tables
 
 logger = logging.getLogger(__name__)
@@ -204,10 +205,8 @@ def targets_image(folder: Path) -> Path | None:
     ValueError
         If it is damaged.
     """
-    path = folder / TARGETS_IMAGE
-    if not path.is_file():
-        return None
-    if (folder / INFO_FILE).is_file() and (files := read_info(folder).files):
+    path = image_in(folder)
+    if path is not None and (folder / INFO_FILE).is_file() and (files := read_info(folder).files):
         verify(folder, path, files)
     return path
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hear_brainsoundnet.prediction_files import TARGETS_IMAGES
 from training.checksums import checksum_of
 from training.data.dataset_info import FileState
 
-TARGETS_IMAGE = "targets.nii.gz"
 AGAIN = "prepare the dataset again: undamaged files are kept"
 
 _hashed: dict[Path, tuple[tuple[int, int, int], FileState]] = {}  # of this process
@@ -81,6 +81,13 @@ def verify(folder: Path, path: Path, files: Mapping[str, FileState]) -> None:
 
 def files_of(folder: Path) -> dict[str, FileState]:
     """The files of a dataset that have a checksum, by their path within its folder."""
-    paths = [*folder.glob("audio/*.npy"), *folder.glob("bold/*.h5"), folder / TARGETS_IMAGE]
+    paths = [*folder.glob("audio/*.npy"), *folder.glob("bold/*.h5")]
+    paths += [folder / name for name in TARGETS_IMAGES]
     there = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
     return {path.relative_to(folder).as_posix(): state_of(path) for path in there}
+
+
+def image_in(folder: Path) -> Path | None:
+    """The image of target ids in a folder, if there is one."""
+    paths = (folder / name for name in TARGETS_IMAGES)
+    return next(filter(Path.is_file, paths), None)

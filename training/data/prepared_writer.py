@@ -25,14 +25,14 @@ from hear_brainsoundnet.files import sweep, write_atomically, writing
 from hear_brainsoundnet.lock import contents
 from training.data.dataset_info import INFO_FILE, DatasetInfo, FileState, read_info, write_info
 from training.data.prepared import Prepared, Run, bold_file
-from training.data.prepared_files import TARGETS_IMAGE, files_of, state_of
+from training.data.prepared_files import TARGETS_IMAGES, files_of, state_of
 from training.data.prepared_tables import RUN_ATTRIBUTES, probe, read_table, read_tables
 
 logger = logging.getLogger(__name__)
 
 MARKER = ".preparing.json"
 SUMMARY_FILE = "summary.html"
-OURS = frozenset({INFO_FILE, MARKER, SUMMARY_FILE, TARGETS_IMAGE, "audio", "bold"})
+OURS = frozenset({INFO_FILE, MARKER, SUMMARY_FILE, *TARGETS_IMAGES, "audio", "bold"})
 
 
 class UnfinishedDataset(Prepared):
@@ -154,12 +154,18 @@ def remove_others(out: Path, subjects: Iterable[str], stimuli: Iterable[str]) ->
 
 
 def write_targets_image(out: Path, image: Any) -> None:
-    """Write ``targets.nii.gz``, reproducibly; remove it if there is no image."""
-    path = out / TARGETS_IMAGE
-    if image is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_atomically(path, gzip.compress(image.to_bytes(), mtime=0))
+    """Write the image of the targets, reproducibly; remove it if there is none.
+
+    A volume is ``targets.nii.gz``, a surface ``targets.dscalar.nii``.
+    """
+    volume, surface = (out / name for name in TARGETS_IMAGES)
+    is_volume = image is not None and image.ndim == 3
+    for path, is_wanted in ((volume, is_volume), (surface, image is not None and not is_volume)):
+        if not is_wanted:
+            path.unlink(missing_ok=True)
+        else:
+            content = image.to_bytes()
+            write_atomically(path, gzip.compress(content, mtime=0) if is_volume else content)
 
 
 @dataclass(frozen=True)

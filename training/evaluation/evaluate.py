@@ -25,7 +25,6 @@ from training.evaluation.ceilings import (
 )
 from training.evaluation.cross_validation import NOTE, load
 from training.evaluation.folders import (
-    IMAGE_FILE,
     MODELS_FOLDER,
     PREDICTIONS_FILE,
     EvaluationInfo,
@@ -244,7 +243,7 @@ def _write_models(folder: Path, models: Sequence[Model], prepared: Prepared) -> 
             write_atomically(folder / MODELS_FOLDER / model.name / name, content)
     image = targets_image(prepared.folder)
     if image is not None:
-        write_atomically(folder / IMAGE_FILE, image.read_bytes())
+        write_atomically(folder / image.name, image.read_bytes())
 
 
 def _null_settings(settings: EvaluationSettings) -> dict[str, object]:

@@ -10,7 +10,8 @@
                                 the order of the predictions' rows
         predictions.h5          MODEL/SUBJECT/RUN, float32 (n_trs, n_targets)
         models/MODEL/           config.yaml and metrics.csv of its run
-        targets.nii.gz          where the dataset has one: the image of its targets
+        targets.nii.gz          where the dataset has one: the image of its targets, or
+                                targets.dscalar.nii
 
     COMPARISON/                 python -m training compare
         comparison.json         ComparisonInfo
@@ -39,7 +40,6 @@ from hear_brainsoundnet.tables import text_cell
 from training.statistics import Correction, Pooling, ScoreName
 
 FORMAT_VERSION = 1
-IMAGE_FILE = "targets.nii.gz"
 PREDICTIONS_FILE = "predictions.h5"
 MODELS_FOLDER = "models"
 UNTRAINED = "untrained"  # the control of models with random weights

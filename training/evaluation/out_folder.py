@@ -9,13 +9,14 @@ from pydantic import BaseModel
 
 from hear_brainsoundnet.files import sweep
 from hear_brainsoundnet.lock import contents
-from training.evaluation.folders import IMAGE_FILE, INFO_FILES, MODELS_FOLDER, PREDICTIONS_FILE
+from training.data.prepared_files import TARGETS_IMAGES
+from training.evaluation.folders import INFO_FILES, MODELS_FOLDER, PREDICTIONS_FILE
 
 TABLES = ("scores", "targets", "runs")
 OWN_FILES = {
     *INFO_FILES.values(),
     *(f"{table}.{ending}" for table in TABLES for ending in ("parquet", "csv")),
-    IMAGE_FILE,
+    *TARGETS_IMAGES,
     PREDICTIONS_FILE,
 }
 

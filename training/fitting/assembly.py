@@ -23,6 +23,7 @@ from training.data.splits import Split, split_runs
 from training.fitting.frozen import FrozenStages, deepest_frozen_stage, frames_fit
 from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
+from training.fitting.response import constrain, n_delays
 from training.fitting.untrained import untrained_soundnet
 from training.fitting.windows import WindowLoader, refuse_short_runs
 
@@ -82,6 +83,7 @@ def assemble(recipe: FitRecipe) -> Parts:
         _refuse_overlap(start, prepared, split.test)
     encoder = build_encoder(recipe, prepared.info, subjects, columns, start)
     _silence_missing(encoder, measured, columns)
+    constrain(encoder, recipe.read_out.hrf)
     freeze(encoder, recipe.train_from)
     scale = start.card.input_scale
     lower = None
@@ -186,17 +188,22 @@ def build_encoder(
     Raises
     ------
     ValueError
-        If the network expects another rate than that of the prepared audio.
+        If the network expects another rate than that of the prepared audio, or the data have no
+        time axis for a haemodynamic response.
     """
     if start.card.sample_rate != info.sample_rate:
         raise ValueError(
             f"the checkpoint expects {start.card.sample_rate} Hz, the audio was prepared at "
             f"{info.sample_rate} Hz; prepare it with sample_rate: {start.card.sample_rate}"
         )
-    is_table = info.kind == "sound_responses"
+    is_table, hrf = info.kind == "sound_responses", recipe.read_out.hrf
+    if is_table and hrf != "fir":
+        raise ValueError(
+            f"read_out.hrf={hrf} is for time series; sound responses have no time axis"
+        )
     read_out = ReadOut(
         stage=recipe.read_out.stage,
-        n_delays=1 if is_table else recipe.read_out.n_delays,
+        n_delays=1 if is_table else n_delays(hrf, info.tr, recipe.read_out.n_delays),
         tr=info.tr,
         alignment="mean" if is_table else recipe.read_out.alignment,
         target_ids=tuple(info.target_ids[column] for column in columns),

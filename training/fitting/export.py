@@ -15,11 +15,12 @@ from hear_brainsoundnet.checkpoint import (
     write_checkpoint,
 )
 from hear_brainsoundnet.files import write_atomically
-from hear_brainsoundnet.prediction_files import targets_path
+from hear_brainsoundnet.prediction_files import find_targets, targets_path
 from training.config import describe
 from training.data.prepared import targets_image
 from training.fitting.assembly import Parts
 from training.fitting.fit_folder import MODEL_FILE, FitFolder, Outcome, State
+from training.fitting.response import unconstrained
 
 USE = (
     "Embeddings of sound and predictions of the responses it was fitted to. It describes the "
@@ -35,8 +36,8 @@ def export(fitted: str | Path, out: str | Path, *, name: str = "") -> str:
     fitted : path-like
         Folder of a finished fit.
     out : path-like
-        The ``.safetensors`` file. If the fit has an image of its targets, it is copied to
-        ``OUT.targets.nii.gz`` beside it, for maps.
+        The ``.safetensors`` file. If the fit has an image of its targets, it is copied beside it,
+        as ``OUT.targets.nii.gz``, or ``OUT.targets.dscalar.nii`` on the surface, for maps.
     name : str
         Name of the checkpoint; by default that of the fit's folder.
 
@@ -57,9 +58,9 @@ def export(fitted: str | Path, out: str | Path, *, name: str = "") -> str:
     check_target(out)
     card = _valid_card(checkpoint.card, name=name or folder.path.resolve().name)
     digest = write_checkpoint(out, card, checkpoint.build_encoder())
-    image = targets_path(folder.model_path())
-    if image.exists():
-        shutil.copyfile(image, targets_path(out))
+    if image := find_targets(folder.model_path()):
+        path, kind = image
+        shutil.copyfile(path, targets_path(out, kind))
     return digest
 
 
@@ -71,7 +72,7 @@ def check_exportable(parts: Parts) -> None:
     ValueError
         If it cannot, for example if a subject's name is not valid.
     """
-    check_module(_card(parts, "fit"), parts.encoder)
+    check_module(_card(parts, "fit"), unconstrained(parts.encoder))
 
 
 def write_model(parts: Parts, folder: FitFolder, state: State, outcome: Outcome) -> None:
@@ -108,8 +109,8 @@ def write_model(parts: Parts, folder: FitFolder, state: State, outcome: Outcome)
     path = folder.path / MODEL_FILE
     image = targets_image(parts.prepared.folder)
     if image is not None:
-        write_atomically(targets_path(path), image.read_bytes())
-    write_checkpoint(path, card, parts.encoder)
+        write_atomically(targets_path(path, image.name), image.read_bytes())
+    write_checkpoint(path, card, unconstrained(parts.encoder))
 
 
 def _card(

@@ -8,7 +8,8 @@
         curves.png        losses and scores over epochs
         scores.csv        at the end: scores of the best weights, per run and target
         outcome.json      at the end: the selected epoch, and the stopping criterion
-        model.targets.nii.gz   at the end: image of the targets, if the dataset has one
+        model.targets.nii.gz   at the end: image of the targets, if the dataset has one; or
+                               model.targets.dscalar.nii
         model.safetensors last of all: the checkpoint of the best weights; a fit is finished if
                           and only if it is there
         tensorboard/      event files, with ``tensorboard: true``

@@ -76,10 +76,13 @@ class Solution:
         ``(n_features, n_targets)``.
     alphas : ndarray
         The selected alphas, ``(n_targets,)``.
+    scores : ndarray
+        Minus the mean squared error at them, mean over left-out folds, ``(n_targets,)``.
     """
 
     weights: Table
     alphas: Table
+    scores: Table
 
 
 def solve_ridge(source: Source, shape: Shape, alphas: NDArray[np.floating]) -> Solution:
@@ -108,15 +111,16 @@ def solve_ridge(source: Source, shape: Shape, alphas: NDArray[np.floating]) -> S
     is_dual = shape.n_rows < shape.n_features
     solver = _Dual(source, shape) if is_dual else _Primal(source, shape)
     weights = np.zeros((shape.n_features, shape.n_targets))
-    chosen = np.zeros(shape.n_targets)
+    chosen, found = np.zeros(shape.n_targets), np.zeros(shape.n_targets)
     for first in range(0, shape.n_targets, TARGETS_AT_ONCE):
         targets = slice(first, min(first + TARGETS_AT_ONCE, shape.n_targets))
         responses = solver.responses(targets)
         scores = responses.scores(alphas)
         best = np.argmax(scores + ALPHA_SLOPE * np.log(alphas)[:, None], axis=0)
         chosen[targets] = np.asarray(alphas)[best]
+        found[targets] = np.take_along_axis(scores, best[None], axis=0)[0]
         weights[:, targets] = responses.weights(chosen[targets])
-    return Solution(weights, chosen)
+    return Solution(weights, chosen, found)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class ReadOutSettings(Settings):
         {"random", "zero", "ridge"}: initial weights. "ridge" is the solution of a ridge regression
         on the frozen network's activations, with its strength selected for each target by
         cross-validation over the training episodes.
+    hrf : str
+        {"fir", "canonical", "delay"}: the haemodynamic response. "fir" learns a weight for each
+        channel and delay. The others learn one weight per channel: "canonical" with SPM's
+        response, over 32 s whatever `n_delays`; "delay" with one of the delays for each target,
+        selected together with the strength of the ridge start.
     """
 
     stage: str = "conv7"
@@ -48,11 +53,14 @@ class ReadOutSettings(Settings):
     alignment: Literal["interpolate", "crop"] = "interpolate"
     power_transform: Literal["none", "sqrt"] = "none"
     initial: Literal["random", "zero", "ridge"] = "ridge"
+    hrf: Literal["fir", "canonical", "delay"] = added_setting("fir")
 
     @model_validator(mode="after")
     def _known_stage(self) -> ReadOutSettings:
         if self.stage not in stage_names():
             raise ValueError(f"stage {self.stage!r} is none of {', '.join(stage_names())}")
+        if self.hrf == "delay" and self.initial != "ridge":
+            raise ValueError("hrf=delay selects delays in the ridge start; set initial=ridge")
         return self
 
 

@@ -11,6 +11,10 @@ in the test data would spoil a prediction. `alpha_v` is selected for each target
 over the training episodes. The solution becomes the initial weights of the read-out, so that
 fine-tuning starts from the frozen baseline.
 
+With a fixed haemodynamic response (:mod:`training.fitting.response`) `X` holds the channels
+convolved with it. If it is a delay, there is a regression for each, and each target takes the one
+with the smallest error in the cross-validation.
+
 Delayed features are computed a few runs at a time and accumulated
 (:mod:`training.fitting.gram_ridge`): 36 hours with 5,120 features take about as much memory as ten
 minutes.
@@ -19,7 +23,8 @@ minutes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -28,6 +33,7 @@ from torch import nn
 
 from training.data.prepared import Run
 from training.fitting.gram_ridge import Rows, Shape, solve_ridge
+from training.fitting.response import channel_weights, fixed_response
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +62,22 @@ def delayed(features: NDArray[np.float32], n_delays: int) -> NDArray[np.float32]
     n_trs = len(features)
     padded = np.concatenate([np.zeros((n_delays - 1, features.shape[1]), np.float32), features])
     return np.concatenate([padded[k : k + n_trs] for k in range(n_delays)], axis=1)
+
+
+def convolved(features: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features ``(n_trs, n_channels)`` of one run, convolved with a kernel in the read-out's order.
+
+    Examples
+    --------
+    >>> impulse = np.array([[1.0], [0.0], [0.0]], dtype=np.float32)
+    >>> convolved(impulse, np.array([3.0, 2.0, 1.0], dtype=np.float32)).T
+    array([[1., 2., 3.]], dtype=float32)
+    """
+    out = np.zeros_like(features)
+    for lag, weight in enumerate(kernel[::-1]):
+        if weight and lag < len(features):
+            out[lag:] += weight * features[: len(features) - lag]
+    return out
 
 
 def folds_by_episode(episodes: Sequence[str]) -> Folds:
@@ -92,7 +114,8 @@ def solve_read_out(
     Parameters
     ----------
     head : Conv1d
-        The read-out, ``(n_targets, n_channels, n_delays)``; changed in place.
+        The read-out, ``(n_targets, n_channels, n_delays)``; changed in place, and the delays of
+        its response if these are selected.
     runs : sequence of Run
         Training runs; their episodes are the folds of the cross-validation.
     features, responses : sequences of array
@@ -100,31 +123,64 @@ def solve_read_out(
         times and not kept. Targets with NaN get a prediction of zero.
     """
     n_targets, n_channels, n_delays = head.weight.shape
-    rows = _DelayedRows(runs, features, responses, n_delays)
-    weights, bias = np.zeros((n_delays * n_channels, n_targets)), np.zeros(n_targets)
-    there = rows.there
-    if there.any():
-        found = solve_ridge(rows.batches, rows.shape, STRENGTHS * rows.shape.n_rows)
-        weights[:, there] = found.weights / rows.scale[:, None]
-        bias[there] = rows.offset - rows.mean @ weights[:, there]
-    kernel = weights.reshape(n_delays, n_channels, n_targets).transpose(2, 1, 0)
+    response = fixed_response(head)
+    if response is None:
+        weights, bias, _ = _solve(runs, features, responses, partial(delayed, n_delays=n_delays))
+        weights = weights.reshape(n_delays, n_channels, n_targets).transpose(2, 1, 0)
+        place = head.weight
+    else:
+        kernels = response.kernels[:1].cpu().numpy()
+        if response.is_selected:
+            kernels = np.eye(n_delays, dtype=np.float32)[::-1]  # the shortest first
+        chosen, score = np.zeros(n_targets, dtype=int), np.full(n_targets, -np.inf)
+        weights, bias = np.zeros((n_channels, n_targets)), np.zeros(n_targets)
+        for number, kernel in enumerate(kernels):
+            found = _solve(runs, features, responses, partial(convolved, kernel=kernel))
+            better = found[2] > score
+            chosen[better], score[better] = number, found[2][better]
+            weights[:, better], bias[better] = found[0][:, better], found[1][better]
+        response.kernels.copy_(torch.from_numpy(kernels[chosen]))
+        weights = weights.T[:, :, None]
+        place = channel_weights(head)
     with torch.no_grad():
-        head.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel)))
+        place.copy_(torch.from_numpy(np.ascontiguousarray(weights)))
         assert head.bias is not None
         head.bias.copy_(torch.from_numpy(bias))
 
 
+Expand = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def _solve(
+    runs: Sequence[Run],
+    features: Sequence[NDArray[np.float32]],
+    responses: Sequence[NDArray[np.float32]],
+    expand: Expand,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Weights ``(n_columns, n_targets)``, bias and score of the cross-validation."""
+    rows = _DelayedRows(runs, features, responses, expand)
+    there, n_targets = rows.there, responses[0].shape[1]
+    weights, bias = np.zeros((rows.shape.n_features, n_targets)), np.zeros(n_targets)
+    scores = np.full(n_targets, -np.inf)
+    if there.any():
+        found = solve_ridge(rows.batches, rows.shape, STRENGTHS * rows.shape.n_rows)
+        weights[:, there] = found.weights / rows.scale[:, None]
+        bias[there] = rows.offset - rows.mean @ weights[:, there]
+        scores[there] = found.scores
+    return weights, bias, scores
+
+
 class _DelayedRows:
-    """The rows of all runs, delayed, centred and scaled, in batches."""
+    """The rows of all runs, delayed or convolved, centred and scaled, in batches."""
 
     def __init__(
         self,
         runs: Sequence[Run],
         features: Sequence[NDArray[np.float32]],
         responses: Sequence[NDArray[np.float32]],
-        n_delays: int,
+        expand: Expand,
     ) -> None:
-        self.features, self.responses, self.n_delays = features, responses, n_delays
+        self.features, self.responses, self.expand = features, responses, expand
         episodes = [run.episode for run, table in zip(runs, features, strict=True) for _ in table]
         if len(set(episodes)) == 1:
             logger.warning("one training episode only: the ridge's folds lie within it")
@@ -134,8 +190,7 @@ class _DelayedRows:
             self.fold_of_row[held_out] = number
         self.mean, self.scale = self._moments()
         self.there, self.offset = self._known_targets()
-        n_features = features[0].shape[1] * n_delays
-        self.shape = Shape(len(episodes), n_features, int(self.there.sum()), len(folds))
+        self.shape = Shape(len(episodes), len(self.mean), int(self.there.sum()), len(folds))
 
     def batches(self, targets: slice) -> Iterator[Rows]:
         """The source of a regression, see :mod:`training.fitting.gram_ridge`."""
@@ -163,7 +218,7 @@ class _DelayedRows:
                 first, runs, n_rows = first + n_rows, [], 0
 
     def _delayed(self, runs: Sequence[int]) -> NDArray[np.float32]:
-        return np.concatenate([delayed(self.features[i], self.n_delays) for i in runs])
+        return np.concatenate([self.expand(self.features[i]) for i in runs])
 
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and scale of every column."""

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from training.maps.surfaces import (
     HEMISPHERES,
+    Cortex,
     Floats,
-    Hemisphere,
-    Integers,
+    Mesh,
     face_labels,
-    load_hemispheres,
     sharp_mesh,
     surface_values,
 )
@@ -39,28 +38,34 @@ GAP = 12.0  # mm between the hemispheres of the interactive view
 
 
 def draw_surfaces(
-    labels: Mapping[str, Integers],
+    cortex: Cortex,
     values_by_id: Mapping[int, float],
     label: str = "",
     limit: float | None = None,
+    title: str = "",
+    kind: str = "webp",
 ) -> bytes:
     """Both hemispheres, inflated, lateral and medial views.
 
     Parameters
     ----------
-    labels : mapping
-        Result of :func:`training.maps.surfaces.surface_labels`.
+    cortex : Cortex
+        Surface and targets, see :func:`training.maps.surfaces.load_cortex`.
     values_by_id : mapping
         Target id to value; targets without one are grey.
     label : str
         Label of the colour bar.
     limit : float, optional
         Colours range from minus to plus this, by default the largest absolute value.
+    title : str
+        Heading.
+    kind : str
+        {"webp", "png"}: a lossless WebP is half the size of a PNG.
 
     Returns
     -------
     bytes
-        A lossless WebP, half the size of a PNG.
+        The picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.cm import ScalarMappable
@@ -68,22 +73,26 @@ def draw_surfaces(
     from matplotlib.figure import Figure
 
     colours = ScalarMappable(Normalize(*_ends(values_by_id, limit)), COLOURS)
-    figure = Figure(figsize=(9, 1.75), dpi=120)
+    height = 1.75 if not title else 2.1
+    figure = Figure(figsize=(9, height), dpi=120 if kind == "webp" else 200)
+    share = 1.75 / height  # of the brains
     FigureCanvasAgg(figure)
     for place, (side, direction) in enumerate(SIDES):
-        axes = figure.add_axes((0.003 + 0.23 * place, 0.01, 0.225, 0.98))
-        half = load_hemispheres()[side]
-        values = surface_values(face_labels(labels[side], half.faces), values_by_id)
+        axes = figure.add_axes((0.003 + 0.23 * place, 0.01, 0.225, 0.98 * share))
+        half = cortex.meshes[side]
+        values = surface_values(face_labels(cortex.labels[side], half.faces), values_by_id)
         _draw_side(axes, half, _face_colours(half, values, colours), direction)
         axes.text(
             0.5, 0.0, view_name(side, direction), transform=axes.transAxes, ha="center", fontsize=7
         )
-    bar = figure.colorbar(colours, cax=figure.add_axes((0.93, 0.12, 0.01, 0.76)))
+    bar = figure.colorbar(colours, cax=figure.add_axes((0.93, 0.12, 0.01, 0.76 * share)))
     bar.ax.tick_params(labelsize=8, length=2)
     bar.set_label(label.replace("$", r"\$"), fontsize=8)
     bar.outline.set_visible(False)
+    if title:
+        figure.suptitle(title, fontsize=9)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="webp", pil_kwargs={"lossless": True})
+    figure.savefig(buffer, format=kind, pil_kwargs={"lossless": True} if kind == "webp" else {})
     return buffer.getvalue()
 
 
@@ -104,7 +113,7 @@ def _ends(values_by_id: Mapping[int, float], limit: float | None) -> tuple[float
     return -largest, largest
 
 
-def _face_colours(half: Hemisphere, values: Floats, colours: Any) -> NDArray[np.float64]:
+def _face_colours(half: Mesh, values: Floats, colours: Any) -> NDArray[np.float64]:
     """One colour per face, ``(n_faces, 4)``; grey without a value, darker in sulci.
 
     Parameters
@@ -120,7 +129,7 @@ def _face_colours(half: Hemisphere, values: Floats, colours: Any) -> NDArray[np.
     return painted
 
 
-def _draw_side(axes: Any, half: Hemisphere, colours: NDArray[np.float64], direction: int) -> None:
+def _draw_side(axes: Any, half: Mesh, colours: NDArray[np.float64], direction: int) -> None:
     """The faces that look along the view direction, the far ones first."""
     from matplotlib.collections import PolyCollection
 
@@ -139,7 +148,7 @@ def _draw_side(axes: Any, half: Hemisphere, colours: NDArray[np.float64], direct
 
 
 def turning_view(
-    labels: Mapping[str, Integers],
+    cortex: Cortex,
     values_by_id: Mapping[int, float],
     limit: float | None = None,
 ) -> str:
@@ -147,7 +156,7 @@ def turning_view(
 
     Parameters
     ----------
-    labels, values_by_id, limit
+    cortex, values_by_id, limit
         As for :func:`draw_surfaces`. Values of exactly 0 are grey here.
     """
     from nilearn.plotting import view_surf
@@ -155,8 +164,8 @@ def turning_view(
 
     coordinates, faces, values, depth, n_vertices = [], [], [], [], 0
     for side, direction in zip(HEMISPHERES, (-1, 1), strict=True):
-        half = load_hemispheres()[side]
-        vertices, ids, own_faces = sharp_mesh(labels[side], half.faces)
+        half = cortex.meshes[side]
+        vertices, ids, own_faces = sharp_mesh(cortex.labels[side], half.faces)
         inner_edge = (direction * half.inflated[:, 0]).min()
         shift = direction * (GAP / 2 - inner_edge)
         coordinates.append(half.inflated[vertices] + [shift, 0, 0])

@@ -1,16 +1,17 @@
-"""Targets on the cortical surface: the target of each vertex of fsaverage5.
+"""Targets on the cortical surface: the target of each vertex.
 
-Values are never interpolated. Target ids are sampled in the voxels between white matter and pia,
-the most frequent id is assigned to the vertex, and its value follows from the id: each vertex has
-the value of one target or none. Faces between targets get one of them, too (:func:`sharp_mesh`),
-because a renderer blends colours over a face whose corners differ.
+Targets of a surface have their vertices in their image, a CIFTI file. Those of a volume are drawn
+on fsaverage5, and values are never interpolated: target ids are sampled in the voxels between white
+matter and pia, the most frequent id is assigned to the vertex, and its value follows from the id.
+So each vertex has the value of one target or none. Faces between targets get one of them, too
+(:func:`sharp_mesh`), because a renderer blends colours over a face whose corners differ.
 
 The meshes come with nilearn (Fischl et al. 1999, 10,242 vertices per hemisphere).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,23 +20,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.nifti import read_label_image
+from hear_brainsoundnet.nifti import in_words, read_label_image
+from training.sources.surface_atlas import read_surface_atlas
+from training.sources.surface_files import STRUCTURES, is_surface
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-HEMISPHERES = ("left", "right")
+HEMISPHERES = tuple(STRUCTURES)
 # Sampling depths, 0 at the white matter and 1 at the pia.
 DEPTHS = np.linspace(0, 1, 7)
 
 
+class UnknownMesh(ValueError):
+    """A surface whose mesh is not included and was not given."""
+
+
 @dataclass(frozen=True)
-class Hemisphere:
-    """One hemisphere of fsaverage5.
+class Mesh:
+    """One hemisphere to draw on.
 
     Attributes
     ----------
-    white, pial, inflated : ndarray
+    inflated : ndarray
         Coordinates of the vertices in mm, ``(n_vertices, 3)``; x to the right, y to the front, z
         up.
     faces : ndarray
@@ -44,11 +51,89 @@ class Hemisphere:
         Sulcal depth, positive in sulci, ``(n_vertices,)``.
     """
 
-    white: Floats
-    pial: Floats
     inflated: Floats
     faces: Integers
     depth: Floats
+
+
+@dataclass(frozen=True)
+class Hemisphere(Mesh):
+    """One hemisphere of fsaverage5, with the coordinates of `white` and `pial`, as `inflated`."""
+
+    white: Floats
+    pial: Floats
+
+
+@dataclass(frozen=True)
+class Cortex:
+    """Both hemispheres, "left" and "right", and the target id of each vertex, 0 for none."""
+
+    meshes: Mapping[str, Mesh]
+    labels: Mapping[str, Integers]
+
+
+def load_cortex(targets_image: Path, mesh: Sequence[Path] = ()) -> Cortex:
+    """The surface that targets are drawn on.
+
+    Parameters
+    ----------
+    targets_image : Path
+        Image of target ids, in the volume (MNI space) or on a surface.
+    mesh : sequence of Path
+        Files of the left and the right hemisphere, best inflated, for targets on another surface
+        than fsaverage5, which comes with nilearn.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    UnknownMesh
+        If the surface has another number of vertices than fsaverage5 and `mesh` is not given.
+    ValueError
+        If a file cannot be read, or `mesh` has another number of vertices.
+    """
+    if not is_surface(targets_image):
+        if mesh:
+            raise ValueError(f"{targets_image} is a volume, drawn on fsaverage5; leave mesh out")
+        return Cortex(load_hemispheres(), surface_labels(targets_image))
+    atlas = read_surface_atlas(targets_image)
+    n_vertices = {side: atlas.axis.nvertices.get(name, 0) for side, name in STRUCTURES.items()}
+    meshes = _read_meshes(mesh) if mesh else dict[str, Mesh](load_hemispheres())
+    labels = {}
+    for side, name in STRUCTURES.items():
+        n_drawn = len(meshes[side].inflated)
+        if n_vertices[side] not in (0, n_drawn):
+            text = f"the {side} hemisphere of {targets_image} has {n_vertices[side]} vertices, "
+            if mesh:
+                raise ValueError(f"{text}{mesh[HEMISPHERES.index(side)]} has {n_drawn}")
+            raise UnknownMesh(
+                f"{text}a mesh that is not included (fsaverage5 is, of {n_drawn}); give the "
+                "inflated surfaces of the left and the right hemisphere as mesh"
+            )
+        labels[side] = np.zeros(n_drawn, dtype=np.int64)
+        own = atlas.axis.name == name
+        labels[side][atlas.axis.vertex[own]] = atlas.ids[own]
+    return Cortex(meshes, labels)
+
+
+def _read_meshes(paths: Sequence[Path]) -> dict[str, Mesh]:
+    """Meshes of both hemispheres, in GIFTI or FreeSurfer's format."""
+    from nilearn.surface import load_surf_mesh
+
+    if len(paths) != len(HEMISPHERES):
+        raise ValueError(f"mesh needs a file of each hemisphere, left and right, got {len(paths)}")
+    meshes = {}
+    for side, path in zip(HEMISPHERES, paths, strict=True):
+        if not path.is_file():
+            raise FileNotFoundError(f"no such mesh of the {side} hemisphere: {path}")
+        try:
+            read = load_surf_mesh(path)
+        except Exception as error:  # nilearn and nibabel raise many types
+            raise ValueError(f"{path} cannot be read as a mesh ({in_words(error)})") from error
+        inflated = np.asarray(read.coordinates, dtype=np.float64)
+        faces = np.asarray(read.faces, dtype=np.int64)
+        meshes[side] = Mesh(inflated, faces, np.zeros(len(inflated)))
+    return meshes
 
 
 @cache

@@ -6,17 +6,12 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import shorten
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
-from hear_brainsoundnet.prediction_files import targets_path
-from training.config import Settings
-from training.fitting.fit_folder import FitFolder
-from training.statistics import ScoreName
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
 COLOURS = "RdBu_r"
@@ -49,7 +44,13 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
 
     path = Path(targets_image)
     labels = read_label_image(path)
-    ids, places = np.unique(labels.ids, return_inverse=True)
+    values = values_at(path, labels.ids, values_by_id)
+    return nibabel.Nifti1Image(values.reshape(labels.ids.shape), labels.affine)
+
+
+def values_at(path: Path, where: Any, values_by_id: Mapping[int, float]) -> Any:
+    """The value of each id, float32, flat; 0 for none."""
+    ids, places = np.unique(where, return_inverse=True)
     missing = sorted(set(values_by_id) - set(ids[ids != 0].tolist()))
     if missing:
         raise ValueError(
@@ -57,9 +58,7 @@ def map_image(targets_image: str | Path, values_by_id: Mapping[int, float]) -> A
             f"{missing[0]}; give the image of the atlas that the values belong to"
         )
     values = np.array([values_by_id.get(int(i), 0.0) for i in ids], dtype=np.float32)
-    return nibabel.Nifti1Image(
-        np.nan_to_num(values)[places].reshape(labels.ids.shape), labels.affine
-    )
+    return np.nan_to_num(values)[places.ravel()]
 
 
 def significant_values(
@@ -190,67 +189,3 @@ def _slices(image: Any) -> list[float]:
     heights = np.sort(drawn @ image.affine[2, :3] + image.affine[2, 3])
     shares = (np.arange(N_SLICES) + 0.5) / N_SLICES
     return sorted({float(heights[int(share * len(heights))]) for share in shares})
-
-
-class MapSettings(Settings):
-    """Settings of a map of a fit.
-
-    Attributes
-    ----------
-    side : str
-        {"test", "validation"}: runs whose scores are drawn, means over them.
-    score : str
-        {"r", "r2"}: Pearson's r, or R².
-    """
-
-    side: Literal["test", "validation"] = "test"
-    score: ScoreName = "r"
-
-
-USUAL = MapSettings()
-
-
-def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL) -> None:
-    """Draw the scores of a fit, means over runs.
-
-    Parameters
-    ----------
-    fitted : path-like
-        Folder of a finished fit to a dataset with an image of its targets.
-    out : path-like
-        The PNG.
-    settings : MapSettings
-        Side and score.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no fit, it has no scores yet, or the dataset has no image.
-    ValueError
-        If nothing was scored on that side.
-    """
-    folder = FitFolder(fitted)
-    image = targets_path(folder.model_path())
-    if not image.exists():
-        raise FileNotFoundError(
-            f"{folder.path} has no {image.name}: the targets of its dataset have no location in "
-            "the brain, or labels were not given when it was prepared"
-        )
-    side = settings.side
-    every = folder.scores()
-    scores = every[every["side"] == side]
-    if scores.empty:
-        raise ValueError(
-            f"{folder.path} has no scores of side {side!r}; it has {', '.join(set(every['side']))}"
-        )
-    values = scores.groupby("target_id")[settings.score].mean().dropna().to_dict()
-    subjects = ", ".join(sorted(set(scores["subject"])))
-    n_runs = len(scores.groupby(["subject", "run"]))
-    draw_map(
-        image,
-        values,
-        out,
-        f"{folder.path.resolve().name}: {shorten(subjects, 60, placeholder=' ...')}, "
-        f"{len(values)} targets, mean over {n_runs} {side} runs".replace("$", r"\$"),
-        SCORES[settings.score],
-    )

@@ -18,7 +18,7 @@ from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.dataset_info import DatasetInfo, FileState, SourceFile
 from training.data.findings import Findings
 from training.data.prepared import Prepared
-from training.data.prepared_files import AGAIN, TARGETS_IMAGE, files_of, state_of
+from training.data.prepared_files import AGAIN, TARGETS_IMAGES, files_of, image_in, state_of
 from training.data.prepared_writer import Claim, remove_others
 from training.prepare.preparation import finish_dataset
 
@@ -155,11 +155,11 @@ def _refuse_repeats(datasets: Sequence[Prepared]) -> None:
 def _files_of_all(datasets: Sequence[Prepared]) -> dict[str, tuple[Path, FileState]]:
     """Source of each file of the new dataset: the first part that has it."""
     files: dict[str, tuple[Path, FileState]] = {}
-    have_image = {(each.folder / TARGETS_IMAGE).is_file() for each in datasets}
-    if len(have_image) > 1:
+    images = [image_in(each.folder) for each in datasets]
+    if len({path and path.name for path in images}) > 1:
         raise ValueError(
-            f"some of the datasets have a {TARGETS_IMAGE} and some have none; prepare them with "
-            "the same labels"
+            f"some of the datasets have a {' or '.join(TARGETS_IMAGES)} and some have none or "
+            "another; prepare them with the same labels"
         )
     for dataset in datasets:
         listed = dataset.info.files or files_of(dataset.folder)
@@ -167,7 +167,7 @@ def _files_of_all(datasets: Sequence[Prepared]) -> dict[str, tuple[Path, FileSta
             source = dataset.folder / path
             known = files.setdefault(path, (source, state))
             if known[1] != state:
-                what = "the image of the targets" if path == TARGETS_IMAGE else Path(path).stem
+                what = "the image of the targets" if path in TARGETS_IMAGES else Path(path).stem
                 raise ValueError(
                     f"{what} is not the same in {known[0]} and {source}: the datasets were made "
                     "from different files, or by different versions; prepare one of them again"

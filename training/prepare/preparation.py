@@ -40,6 +40,7 @@ from training.sources.cneuromod import CneuromodSource
 from training.sources.fmriprep import FmriprepSource
 from training.sources.sound_responses import SoundResponsesSource
 from training.sources.source import Collection
+from training.sources.surfaces import SurfacesSource
 from training.sources.time_series import TimeSeriesSource
 
 _PACKAGES = ("hear-brainsoundnet", "numpy", "soxr", "soundfile", "av", "h5py", "nilearn", "nibabel")
@@ -80,7 +81,7 @@ class PrepareRecipe(PreparationSettings):
 
     out: Path
     source: Annotated[
-        FmriprepSource | CneuromodSource | SoundResponsesSource | TimeSeriesSource,
+        FmriprepSource | SurfacesSource | CneuromodSource | SoundResponsesSource | TimeSeriesSource,
         Field(discriminator="kind"),
     ]
 

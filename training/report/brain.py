@@ -9,12 +9,13 @@ from pathlib import Path
 
 from training.evaluation.folders import ModelInfo
 from training.maps.surface_pictures import draw_surfaces, turning_view
-from training.maps.surfaces import Integers, surface_labels
+from training.maps.surfaces import Cortex, UnknownMesh, load_cortex
 from training.maps.target_maps import colour_limit, map_picture
 from training.report import elements
 from training.report.elements import at_level, brain
 from training.report.evaluated import Evaluation
 from training.report.results import Results
+from training.sources.surface_files import is_surface
 
 MOST_MAPS = 8
 # A view adds 3 MB to the page, most of it nilearn's drawing library.
@@ -22,6 +23,10 @@ MOST_VIEWS = 2
 NO_IMAGE = (
     "There are no maps: the evaluation has no image of its targets (targets.nii.gz), so that their "
     "place in the brain is not known."
+)
+FROM_LEFT = (
+    "From left to right: left hemisphere from outside and inside, right hemisphere from inside and "
+    "outside."
 )
 NOT_ON_SURFACE = (
     "No target lies in the cortex of fsaverage5 (the image is coarse, or covers another part of "
@@ -31,20 +36,41 @@ NOT_ON_SURFACE = (
 
 @dataclass(frozen=True)
 class Atlas:
-    """An image of targets and their location on the surface."""
+    """An image of targets and their location on the surface.
+
+    Attributes
+    ----------
+    image, mesh
+        As for :func:`training.maps.surfaces.load_cortex`.
+    """
 
     image: Path
+    mesh: tuple[Path, ...] = ()
 
     @cached_property
-    def labels(self) -> dict[str, Integers]:
-        """Target id of each vertex, by hemisphere."""
-        return surface_labels(self.image)
+    def cortex(self) -> Cortex:
+        """The surface, and the target of each vertex."""
+        return load_cortex(self.image, self.mesh)
+
+    @cached_property
+    def unknown(self) -> str:
+        """Why the surface cannot be drawn for want of a mesh; empty if it can."""
+        try:
+            self.cortex  # noqa: B018
+        except UnknownMesh as error:
+            return f"{error} (report --mesh LEFT --mesh RIGHT)"
+        return ""
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the targets are in a volume, not on a surface."""
+        return not is_surface(self.image)
 
     @cached_property
     def on_surface(self) -> frozenset[int]:
         """Ids of the targets at some vertex."""
         return frozenset(
-            int(i) for labels in self.labels.values() for i in set(labels.tolist()) if i
+            int(i) for labels in self.cortex.labels.values() for i in set(labels.tolist()) if i
         )
 
     def reaches(self, values: Mapping[int, float]) -> bool:
@@ -54,7 +80,7 @@ class Atlas:
     def figure(
         self, values: Mapping[int, float], label: str, limit: float, description: str, caption: str
     ) -> str:
-        """Surfaces, or slices if no target reaches the surface.
+        """Surfaces, or slices of a volume if no target reaches the surface.
 
         Parameters
         ----------
@@ -63,9 +89,9 @@ class Atlas:
         description, caption : str
             Alternative text, and visible caption.
         """
-        if not self.reaches(values):
+        if self.is_volume and not self.reaches(values):
             return self.slices(values, label, limit, description, caption)
-        drawn = draw_surfaces(self.labels, values, label, limit)
+        drawn = draw_surfaces(self.cortex, values, label, limit)
         return elements.figure(drawn, description, caption, "wide-picture")
 
     def slices(
@@ -85,7 +111,10 @@ def maps(results: Results) -> str:
         if evaluation.image is None:
             parts.append(elements.paragraph(NO_IMAGE))
             continue
-        maps_of = _Maps(evaluation, evaluation.image)
+        maps_of = _Maps(evaluation, Atlas(evaluation.image, results.mesh))
+        if maps_of.atlas.unknown:
+            parts.append(elements.paragraph(f"There are no maps: {maps_of.atlas.unknown}."))
+            continue
         parts.append(maps_of.still())
         if n_views < MOST_VIEWS and (view := maps_of.turning()):
             parts.append(view)
@@ -96,9 +125,9 @@ def maps(results: Results) -> str:
 class _Maps:
     """The maps of an evaluation: the featured model first, then the others in order."""
 
-    def __init__(self, evaluation: Evaluation, image: Path) -> None:
+    def __init__(self, evaluation: Evaluation, atlas: Atlas) -> None:
         self.evaluation = evaluation
-        self.atlas = Atlas(image)
+        self.atlas = atlas
         scored = [m for m in evaluation.info.models if evaluation.shown_subject(m)]
         scored.sort(key=lambda model: model != evaluation.featured)
         self.n_scored = len(scored)
@@ -114,7 +143,7 @@ class _Maps:
             first, *others = self.drawn
             values, name = self.values[first.name], self.evaluation.score_name
             parts.append(self._figure(first))
-            if self.atlas.reaches(values):
+            if self.atlas.is_volume and self.atlas.reaches(values):
                 description = f"{name} of {first.name} in slices of the brain"
                 caption = f"{first.name}: seen through, and in slices at these heights in mm."
                 parts.append(self.atlas.slices(values, name, self.limit, description, caption))
@@ -129,7 +158,7 @@ class _Maps:
         if not self.drawn or not self.atlas.reaches(self.values[self.drawn[0].name]):
             return ""
         name = self.drawn[0].name
-        view = turning_view(self.atlas.labels, self.values[name], self.limit)
+        view = turning_view(self.atlas.cortex, self.values[name], self.limit)
         return elements.paragraph(
             f"{name}, drag to turn, scroll to come closer:", "note turn"
         ) + elements.frame(view, f"Map of {name} that can be turned")
@@ -137,7 +166,7 @@ class _Maps:
     def _figure(self, model: ModelInfo) -> str:
         values, name = self.values[model.name], self.evaluation.score_name
         caption = f"{model.name}, {brain(self.evaluation.shown_subject(model))}: {_targets(values)}"
-        if self.atlas.reaches(values):
+        if not self.atlas.is_volume or self.atlas.reaches(values):
             caption += "."
         else:
             caption += ", in slices: none of them reaches the surface."
@@ -154,13 +183,16 @@ class _Maps:
             if self.evaluation.has_p
             else "No p values were made: all targets are drawn.",
         ]
-        if n_seen:
+        if not self.atlas.is_volume:
+            sentences.append(
+                f"{n_seen} of {len(info.target_ids)} targets lie on this surface. {FROM_LEFT}"
+            )
+        elif n_seen:
             sentences += [
                 f"{n_seen} of {len(info.target_ids)} targets reach the surface, the others are in "
                 "the slices only.",
                 "Each point of the surface has the value of the target that most voxels between "
-                "white matter and pia belong to there. From left to right: left hemisphere from "
-                "outside and inside, right hemisphere from inside and outside.",
+                f"white matter and pia belong to there. {FROM_LEFT}",
             ]
         else:
             sentences.append(NOT_ON_SURFACE)

@@ -93,14 +93,15 @@ def _map(
         )  # fmt: skip
     if not significant:
         return elements.paragraph("No map: no target differs significantly.", "note")
+    atlas = Atlas(image, results.mesh)
+    if atlas.unknown:
+        return elements.paragraph(f"No map: {atlas.unknown}.", "note")
     caption = (
         f"The {len(significant)} significant differences, {brain(comparison.shown_subject)}. All "
         f"comparisons are on one scale, from {number(-limit, 2)} to {number(limit, 2)}."
     )
     label = f"difference of {'R²' if comparison.info.score == 'r2' else 'r'}"
-    return Atlas(image).figure(
-        significant, label, limit, "Significant differences on the brain", caption
-    )
+    return atlas.figure(significant, label, limit, "Significant differences on the brain", caption)
 
 
 def _largest(comparison: Comparison) -> str:

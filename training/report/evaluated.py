@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.folders import IMAGE_FILE, MODELS_FOLDER, EvaluationInfo, ModelInfo
+from training.data.prepared_files import image_in
+from training.evaluation.folders import MODELS_FOLDER, EvaluationInfo, ModelInfo
 from training.evaluation.target_scores import ALL
 from training.maps.target_maps import SCORES, significant_values
 
@@ -55,8 +56,7 @@ class Evaluation:
     @property
     def image(self) -> Path | None:
         """Image of the targets, if there is one."""
-        path = self.folder / IMAGE_FILE
-        return path if path.exists() else None
+        return image_in(self.folder)
 
     def subjects_of(self, model: str) -> list[str]:
         """Subjects that a model was scored on, all together last."""

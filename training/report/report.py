@@ -98,7 +98,12 @@ _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE)
 
 @one_job_per_folder()
 def write_report(
-    folders: Sequence[Path], out: Path, *, title: str = "", progress: bool = False
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    title: str = "",
+    mesh: Sequence[Path] = (),
+    progress: bool = False,
 ) -> Path:
     """Write one page about evaluations, comparisons and partitions.
 
@@ -112,6 +117,9 @@ def write_report(
         Folder of the page; an existing page is replaced.
     title : str
         Heading; by default the names of the datasets.
+    mesh : sequence of Path
+        Surfaces of the left and the right hemisphere to draw on, see
+        :func:`training.maps.surfaces.load_cortex`.
     progress : bool
         Show a progress bar on standard error; maps take a few seconds each.
 
@@ -127,7 +135,7 @@ def write_report(
     ValueError
         If there are no folders, or one is damaged.
     """
-    results = read_results(folders)
+    results = read_results(folders, mesh)
     out = Path(out)
     shown = bar(SECTIONS, desc="report", shown=progress)
     sections = [*(section(results) for section in shown), redo(results)]

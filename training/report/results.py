@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from training.data.prepared_files import image_in
 from training.evaluation.folders import (
     COMPARISON_COLUMNS,
-    IMAGE_FILE,
     SCORE_COLUMNS,
     TARGET_COLUMNS,
     ComparisonInfo,
@@ -72,6 +72,7 @@ class Results:
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
     partitions: tuple[Partition, ...]
+    mesh: tuple[Path, ...] = ()
 
     @property
     def everything(self) -> tuple[AnyResult, ...]:
@@ -95,15 +96,21 @@ class Results:
 
         Evaluations may have been moved: one of the same name on this page is used.
         """
-        path = Path(folder) / IMAGE_FILE
-        if path.exists():
+        if path := image_in(Path(folder)):
             return path
         same = [each for each in self.evaluations if each.folder.name == Path(folder).name]
         return same[0].image if len(same) == 1 else None
 
 
-def read_results(folders: Sequence[Path]) -> Results:
+def read_results(folders: Sequence[Path], mesh: Sequence[Path] = ()) -> Results:
     """Read evaluations, comparisons and partitions, in any order.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Their folders.
+    mesh : sequence of Path
+        As for :func:`training.maps.surfaces.load_cortex`.
 
     Raises
     ------
@@ -129,7 +136,7 @@ def read_results(folders: Sequence[Path]) -> Results:
             document = read_info(folder, PartitionInfo)
             table = _read(folder, "targets", partition_columns(document.spaces))
             partitions.append(Partition(folder, document, table))
-    return Results(tuple(evaluations), tuple(comparisons), tuple(partitions))
+    return Results(tuple(evaluations), tuple(comparisons), tuple(partitions), tuple(mesh))
 
 
 def partition_columns(spaces: Sequence[str]) -> tuple[str, ...]:

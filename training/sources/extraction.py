@@ -29,6 +29,34 @@ from training.sources.volumes import Volumes, open_volumes
 CONSTANT = 1e-6  # a relative range below this is rounding
 
 
+def denoised(
+    signals: NDArray[np.float64],
+    regressors: NDArray[np.float64] | None,
+    detrend: bool,
+    tr: float,
+) -> NDArray[np.float64]:
+    """Signals after confound regression, ``(n_trs, n_targets)``; may change `signals`.
+
+    Columns that are not finite stay so, and constant ones become 0: z-scoring would amplify
+    rounding errors.
+    """
+    from nilearn.signal import clean
+
+    measured = np.isfinite(signals[0])
+    varies = measured & (np.ptp(signals, axis=0) > CONSTANT * np.abs(signals).max(axis=0))
+    signals[:, measured & ~varies] = 0
+    if varies.any():
+        signals[:, varies] = clean(
+            signals[:, varies],
+            confounds=regressors,
+            detrend=detrend,
+            standardize=None,
+            filter=False,
+            t_r=tr,
+        )
+    return signals
+
+
 @dataclass
 class Extraction:
     """Loader of runs, volume by volume within the bounding box of the targets.
@@ -61,6 +89,7 @@ class Extraction:
     def check_space(self, run: BoldFile) -> tuple[NDArray[np.bool_], NDArray[Any]]:
         """The brain mask of a run and its affine, after checking that the atlas is in the same
         space."""
+        assert run.mask is not None
         voxels, affine = read_voxels(run.mask, n_dimensions=3, finite=False)
         brain = voxels > 0.5  # excludes NaN
         if not brain.any():
@@ -78,8 +107,6 @@ class Extraction:
         ValueError
             If a file is damaged, the files are inconsistent, or the atlas is in another space.
         """
-        from nilearn.signal import clean
-
         brain, brain_affine = self.check_space(run)
         volumes = open_volumes(run.bold)
         if not same_grid(brain.shape, brain_affine, volumes.shape, volumes.affine):
@@ -88,19 +115,7 @@ class Extraction:
             )
         regressors = self.confounds.read(run, n_trs=volumes.n_trs)
         signals = self._signals(volumes, brain)
-        # constant signals stay constant: z-scoring would amplify rounding errors
-        measured = np.isfinite(signals[0])
-        varies = measured & (np.ptp(signals, axis=0) > CONSTANT * np.abs(signals).max(axis=0))
-        signals[:, measured & ~varies] = 0
-        signals[:, varies] = clean(
-            signals[:, varies],
-            confounds=regressors,
-            detrend=self.detrend,
-            standardize=None,
-            filter=False,
-            t_r=tr,
-        )
-        return signals
+        return denoised(signals, regressors, self.detrend, tr)
 
     def _signals(self, volumes: Volumes, brain: NDArray[np.bool_]) -> NDArray[np.float64]:
         """One value per TR and target, within the bounding box of the targets."""

@@ -13,9 +13,11 @@ Three formats are distinguished by the first line that is not a comment:
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from hear_brainsoundnet.sound_files import shown
 from training.sources.tables import read_table, read_text
 
 ID_COLUMNS = ("roi", "id", "index", "label_id", "region_id", "parcel", "value")
@@ -51,6 +53,51 @@ def read_label_names(
             raise ValueError(f"{table} line {line}: the id {number} occurs in two rows")
         names[number] = name
     return names
+
+
+def label_names(
+    image: Path,
+    present: Sequence[int],
+    table: Path | None = None,
+    id_column: str | None = None,
+    name_column: str | None = None,
+    known: Mapping[int, str] | None = None,
+) -> tuple[tuple[str, ...], list[str]]:
+    """Names of the labels of an image, and findings.
+
+    Parameters
+    ----------
+    image : Path
+        Its file, for messages.
+    present : sequence of int
+        The labels in it.
+    table, id_column, name_column
+        As for :func:`read_label_names`; a name shared by several labels gets its id appended.
+    known : mapping, optional
+        Names by id in the image's own file, used without a table.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such table.
+    ValueError
+        If the table is damaged or lacks a label.
+    """
+    names = {i: (known or {}).get(i) or f"label {i}" for i in present}
+    findings = []
+    if table is not None:
+        named = read_label_names(table, id_column, name_column)
+        if missing := [str(i) for i in present if i not in named]:
+            raise ValueError(f"{table} has no row for the labels {shown(missing)} of {image}")
+        names = {i: named[i] for i in present}
+        without = [f"{i} ({name})" for i, name in named.items() if i and i not in names]
+        if without:
+            findings.append(
+                f"{table} names labels without a voxel in {image}: {', '.join(without)}"
+            )
+    counts = Counter(names.values())
+    distinct = (name if counts[name] == 1 else f"{name} {i}" for i, name in names.items())
+    return tuple(distinct), findings
 
 
 def _rows_with_header(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +11,12 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from hear_brainsoundnet.nifti import read_label_image
-from hear_brainsoundnet.sound_files import shown
 from training.config import Settings, added_setting
-from training.sources.label_table import MOST_ID, read_label_names
+from training.sources.label_table import MOST_ID, label_names
 from training.sources.nifti import read_voxels
 from training.sources.source import Targets
+from training.sources.surface_atlas import SurfaceAtlas, read_surface_atlas
+from training.sources.surface_files import LABELS, is_surface
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,10 @@ class LabelSettings(Settings):
     Attributes
     ----------
     labels : Path or None
-        The image, whose voxel values are ids of parcels.
+        The image, whose voxel values are ids of parcels; or a parcellation of the surface,
+        ``.dlabel.nii``, ``.dscalar.nii``, or ``.label.gii`` of the left hemisphere.
+    right_labels : Path or None
+        ``.label.gii`` of the right hemisphere.
     label_table : Path or None
         Names of the labels; see :mod:`training.sources.label_table`.
     id_column, name_column : str or None
@@ -65,6 +68,7 @@ class LabelSettings(Settings):
     """
 
     labels: Path | None = None
+    right_labels: Path | None = added_setting(None)
     label_table: Path | None = None
     id_column: str | None = None
     name_column: str | None = None
@@ -77,12 +81,27 @@ class LabelSettings(Settings):
             raise ValueError(
                 "label_table names the parcels of labels, which is not given; a mask has none"
             )
+        if self.right_labels is not None and (self.labels is None or not is_surface(self.labels)):
+            raise ValueError(
+                f"right_labels goes with labels of the left hemisphere ({LABELS[-1]}), "
+                f"got {self.labels}"
+            )
         return self
 
-    def read_atlas(self) -> Atlas | None:
-        """The label image with its names, see :func:`read_labels`; None without one."""
+    def read_atlas(self) -> Atlas | SurfaceAtlas | None:
+        """The labels with their names, see :func:`read_labels`; None without labels."""
         if self.labels is None:
             return None
+        if is_surface(self.labels):
+            return read_surface_atlas(
+                self.labels,
+                self.right_labels,
+                self.label_table,
+                self.id_column,
+                self.name_column,
+                self.atlas,
+                self.background,
+            )
         return read_labels(
             self.labels,
             self.label_table,
@@ -109,8 +128,7 @@ def read_labels(
         Image of whole numbers; background is 0, NaN or -1, as for
         :func:`hear_brainsoundnet.nifti.read_label_image`.
     table : Path, optional
-        Names of the ids, see :func:`read_label_names`; a name shared by several parcels gets its id
-        appended.
+        Names of the ids, see :func:`training.sources.label_table.label_names`.
     id_column, name_column : str, optional
         Columns of the table; by default those with a usual name.
     atlas : str
@@ -137,23 +155,15 @@ def read_labels(
     present = tuple(int(i) for i in np.unique(ids) if i)
     if not present:
         raise ValueError(f"{path} holds no label, only background")
-    names = {i: f"label {i}" for i in present}
-    findings = []
+    names, findings = label_names(path, present, table, id_column, name_column)
     if ids.all():
-        findings.append(
+        findings.insert(
+            0,
             f"{path} has no background (0, -1 or NaN); if its label {ids[0, 0, 0]}, in the corner, "
-            f"is meant as that, set background: {ids[0, 0, 0]}"
+            f"is meant as that, set background: {ids[0, 0, 0]}",
         )
-    if table is not None:
-        named = read_label_names(table, id_column, name_column)
-        if missing := [str(i) for i in present if i not in named]:
-            raise ValueError(f"{table} has no row for the labels {shown(missing)} of {path}")
-        names = {i: named[i] for i in present}
-        without = [f"{i} ({name})" for i, name in named.items() if i and i not in names]
-        if without:
-            findings.append(f"{table} names labels without a voxel in {path}: {', '.join(without)}")
     return Atlas(
-        Targets(present, _distinct(names), atlas or _stem(path), _image(ids, image.affine)),
+        Targets(present, names, atlas or _stem(path), _image(ids, image.affine)),
         ids,
         image.affine,
         "parcel",
@@ -187,11 +197,6 @@ def read_mask(path: Path, atlas: str = "") -> Atlas:
     names = tuple(f"voxel {i}" for i in present)
     targets = Targets(present, names, atlas or _stem(path), _image(ids, affine))
     return Atlas(targets, ids, affine, "voxel", path)
-
-
-def _distinct(names: dict[int, str]) -> tuple[str, ...]:
-    counts = Counter(names.values())
-    return tuple(name if counts[name] == 1 else f"{name} {i}" for i, name in names.items())
 
 
 def _stem(path: Path) -> str:

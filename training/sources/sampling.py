@@ -83,9 +83,8 @@ def check_space(
     ValueError
         If it is; the message gives the overlap.
     """
-    entities = parse_entities(atlas.path.name)
-    said = entities.get("space", entities.get("tpl", space))
     images = space or "the space of the scanner (no space- in their names)"
+    said = said_space(atlas.path, space)
     if said != space:
         raise ValueError(
             f"{atlas.path} is in space {said}, the images are in {images}; set space: {said}, or "
@@ -101,6 +100,12 @@ def check_space(
             f"brain mask {where}, expected {least_overlap:.0%} or more; take an atlas in {images}, "
             "or lower least_overlap: where only part of the brain was measured"
         )
+
+
+def said_space(atlas: Path, default: str) -> str:
+    """The space in the name of an atlas."""
+    entities = parse_entities(atlas.name)
+    return entities.get("space", entities.get("tpl", default))
 
 
 def labels_on_grid(atlas: Atlas, shape: tuple[int, ...], affine: NDArray[Any]) -> NDArray[np.int32]:

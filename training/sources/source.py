@@ -24,8 +24,8 @@ class Targets:
         One each.
     atlas : str
         Name of the atlas, or empty.
-    image : nibabel.Nifti1Image or None
-        An image whose voxel values are the ids (0 elsewhere), for maps.
+    image : nibabel.Nifti1Image, nibabel.Cifti2Image or None
+        An image whose values are the ids (0 elsewhere), in the volume or on the surface, for maps.
     """
 
     ids: tuple[int, ...]

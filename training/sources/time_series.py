@@ -185,7 +185,7 @@ class TimeSeriesSource(Settings):
             raise ValueError(
                 f"no recording is left: {'; '.join(findings)}; check pattern, stimulus and stimuli"
             )
-        _refuse_repeats(recordings)
+        refuse_repeats(recordings)
         findings += [
             f"{n_outside} of {n_trs} TRs are in no segment in {n} files"
             for (n_outside, n_trs), n in outside.items()
@@ -291,7 +291,8 @@ def _check_columns(
         )
 
 
-def _refuse_repeats(recordings: list[Recording]) -> None:
+def refuse_repeats(recordings: list[Recording]) -> None:
+    """Reject two recordings of one run of a subject."""
     seen: dict[tuple[str, str], Recording] = {}
     for recording in recordings:
         other = seen.setdefault((recording.subject, recording.run), recording)

@@ -50,16 +50,23 @@ class Timing:
 
 
 def read_timing(
-    image: Any, path: Path, sidecars: Sidecars, tr: float | None, start_time: float | None = None
+    path: Path,
+    n_trs: int,
+    in_header: float | None,
+    sidecars: Sidecars,
+    tr: float | None,
+    start_time: float | None = None,
 ) -> Timing:
     """Timing of the TRs of an image.
 
     Parameters
     ----------
-    image : nibabel.Nifti1Image
-        Its header may be 0 for "unknown".
     path : Path
         Its file, for messages.
+    n_trs : int
+        Their number.
+    in_header : float or None
+        Repetition time in seconds by its header; None for "unknown".
     sidecars : Sidecars
         Of the image: ``RepetitionTime``, ``VolumeTiming``, ``StartTime`` are used.
     tr, start_time : float or None
@@ -71,9 +78,7 @@ def read_timing(
         If the repetition time is unknown, header and sidecar differ without a value in the recipe,
         volumes are irregular, or a sidecar's value is not a number.
     """
-    n_trs = int(image.shape[3])
     said, files = _sidecar_trs(sidecars, n_trs)
-    in_header = _header_tr(image)
     notes = []
     if in_header is not None:
         value, note = _in_seconds(in_header, [tr, *said.values()])
@@ -120,8 +125,8 @@ def _anonymous(who: str) -> str:
     return "the sidecar" if who.endswith(".json") else who
 
 
-def _header_tr(image: Any) -> float | None:
-    """The header's value in seconds; None for "unknown"."""
+def header_tr(image: Any) -> float | None:
+    """Repetition time in the header of a NIfTI image in seconds; None for "unknown"."""
     try:
         unit = str(image.header.get_xyzt_units()[1])
     except KeyError:

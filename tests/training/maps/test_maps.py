@@ -11,8 +11,9 @@ from matplotlib.text import Text
 from training.cli import main
 from training.fitting.fit_folder import FitFolder
 from training.fitting.recipe import FitRecipe
-from training.maps import target_maps
-from training.maps.target_maps import MapSettings, draw_fit, draw_map, map_image
+from training.maps import fit_maps
+from training.maps.fit_maps import MapSettings, draw_fit
+from training.maps.target_maps import draw_map, map_image
 
 AFFINE = np.array([[-8.0, 0, 0, 60], [0, 8, 0, -80], [0, 0, 8, -40], [0, 0, 0, 1]])
 ROWS = [
@@ -65,7 +66,7 @@ def test_ids_of_another_atlas_are_refused(targets_image):
 def test_scores_are_means_over_the_runs_of_one_side(fit_with_scores, targets_image, monkeypatch):
     shutil.copy(targets_image, fit_with_scores / "model.targets.nii.gz")
     drawn = []
-    monkeypatch.setattr(target_maps, "draw_map", lambda *arguments: drawn.append(arguments))
+    monkeypatch.setattr(fit_maps, "draw_map", lambda *arguments: drawn.append(arguments))
     for side in ("test", "validation"):
         draw_fit(fit_with_scores, "map.png", MapSettings(side=side))
     assert [values for _, values, *_ in drawn] == [{1: 0.5, 4: -0.5}, {1: 0.9}]

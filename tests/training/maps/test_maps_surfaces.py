@@ -14,6 +14,7 @@ from PIL import Image
 from training.maps.surface_pictures import GYRUS, SULCUS, draw_surfaces, turning_view
 from training.maps.surfaces import (
     DEPTHS,
+    Cortex,
     face_labels,
     load_hemispheres,
     sharp_mesh,
@@ -99,7 +100,8 @@ def test_compared_maps_have_the_same_colours(labels):
     """A value alone fills the scale; beside a larger one it is pale."""
 
     def reddest(limit):
-        picture = draw_surfaces(labels, {4: 0.2, 9: 0.2}, "Pearson r", limit)
+        cortex = Cortex(load_hemispheres(), labels)
+        picture = draw_surfaces(cortex, {4: 0.2, 9: 0.2}, "Pearson r", limit)
         pixels = np.asarray(Image.open(io.BytesIO(picture))) / 255
         brain = pixels[:, :980]  # without the colour bar
         return (brain[..., 0] - brain[..., 2]).max()
@@ -121,7 +123,7 @@ def test_only_significant_targets_are_drawn():
 @pytest.mark.slow
 def test_turning_view_shows_the_colours_of_targets_and_loads_nothing(labels):
     values = {target: 0.02 * target - 0.31 for target in range(2, 20)}
-    page = turning_view(labels, values, limit=0.6)
+    page = turning_view(Cortex(load_hemispheres(), labels), values, limit=0.6)
     elements = re.sub(r"(<script>).*?(</script>)", r"\1\2", page, flags=re.DOTALL)
     assert not re.findall(r"(?:src|href)\s*=|@import|url\(", elements)
     start = page.index("{", page.index("surfaceMapInfo ="))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas
 
 from training.evaluation.folders import (
-    IMAGE_FILE,
     MODELS_FOLDER,
     CeilingInfo,
     ComparisonInfo,
@@ -133,7 +132,7 @@ def write_evaluation(
     write_table(folder, "scores", pandas.DataFrame(score_rows, columns=columns))
     write_table(folder, "targets", pandas.concat(target_rows, ignore_index=True))
     if image is not None:
-        (folder / IMAGE_FILE).write_bytes(Path(image).read_bytes())
+        (folder / "targets.nii.gz").write_bytes(Path(image).read_bytes())
     known: dict[str, object] = {
         "command": "python -m training evaluate fits/frozen fits/tuned --on prepared/made-up --out "
         + folder.name,

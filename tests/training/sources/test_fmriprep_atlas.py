@@ -14,7 +14,8 @@ from fmriprep_study import (
 )
 from pydantic import ValidationError
 
-from training.sources.labels import read_label_names, read_labels
+from training.sources.label_table import read_label_names
+from training.sources.labels import read_labels
 
 
 def test_names_come_from_a_table_by_id_and_are_made_distinct(study: Study, tmp_path: Path) -> None:

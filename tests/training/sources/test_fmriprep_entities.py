@@ -117,7 +117,7 @@ def test_hidden_files_and_surfaces_are_no_runs(study: Study) -> None:
     surfaces.write_bytes(b"")
     assert [one.files[0] for one in study.source().collect().recordings] == [bold]
     bold.unlink()
-    with pytest.raises(ValueError, match=r"only surfaces as .*dtseries.nii, which are not read"):
+    with pytest.raises(ValueError, match=r"only others as .*dtseries.nii; .* set format: cifti"):
         study.source().collect()
 
 
