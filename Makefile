@@ -112,7 +112,6 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	  --from corpus/speech_embedding --from-corpus corpus/debian --out corpus/speech_embedding-mixed
 	$(TRAINING) pretrain training/recipes/pretrain_mixed.yaml --resume --out $(DEFAULT)/mixed \
 	  --name soundnet-distilled
-	$(MADE) align --pretrained $(PRETRAINED) --out $(DEFAULT) $(NUMBERS)
 	$(MADE) fit-all --pretrained $(PRETRAINED) --out $(DEFAULT) \
 	  --share $(SHARE) --file $(DEFAULT)/aligned.safetensors
 	for task in make-esc10 make-fsdd "make-fsdd --label speaker --folds index" \

@@ -116,7 +116,7 @@ def measure_ablation(
     kind : str
         A key of :data:`ABLATIONS`.
     changes : sequence of str
-        ``key=value`` for all trainings: corpus and tables of teachers.
+        ``key=value`` for all trainings: corpus, tables of teachers, or fewer steps.
     data, tasks_folder, work : Path
         The real recordings, HEAR tasks, and a folder for trainings and embeddings.
     seeds : sequence of int
@@ -128,7 +128,7 @@ def measure_ablation(
             read_recipe(
                 RECIPES / ablation.recipe,
                 PretrainRecipe,
-                [*changes, *ablation.changes, *part, f"seed={seed}"],
+                [*ablation.changes, *changes, *part, f"seed={seed}"],
             )
             for seed in seeds
         ]
@@ -164,7 +164,7 @@ def measure_ablation(
         rows.append(row)
     words = ["--of", kind, "--data", "DATA", "--tasks", "TASKS", "--out", "WORK"]
     words += [word for seed in seeds for word in ("--seed", str(seed))]
-    words += [f"{change.partition('=')[0]}=FOLDER" for change in changes]
+    words += [f"{c.partition('=')[0]}=FOLDER" if "/" in c else c for c in changes]
     n_steps = next(iter(recipes.values()))[0].schedule.steps
     return {
         "title": ablation.title,
@@ -173,7 +173,7 @@ def measure_ablation(
         "rows": rows,
         "settings": {
             "recipe": ablation.recipe,
-            "changes": list(ablation.changes),
+            "changes": [*ablation.changes, *(c for c in changes if "/" not in c)],
             "parts": {name: list(part) for name, part in ablation.parts.items()},
         },
         "notes": [

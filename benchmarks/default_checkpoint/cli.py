@@ -46,14 +46,6 @@ def ablation(
 
 
 @benchmark.experiment
-def align(pretrained: Pretrained, data: Data, out: Work) -> Named:
-    """Cross-validated alignment with responses to natural sounds, and its controls."""
-    from benchmarks.default_checkpoint.alignment import measure_alignment
-
-    yield "alignment", measure_alignment(pretrained, data, out)
-
-
-@benchmark.experiment
 def natural_sounds(checkpoints: Checkpoints, data: Data, out: Work) -> Named:
     """Prediction of responses to natural sounds by networks without fine-tuning."""
     from benchmarks.default_checkpoint.natural_sounds import measure_natural_sounds
@@ -85,7 +77,7 @@ def fit_all(
     file: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     share: Share,
 ) -> None:
-    """Align with all sounds, with the settings selected by cross-validation."""
+    """Align with all sounds, with fixed settings."""
     from benchmarks.default_checkpoint import shipping
 
     digest = shipping.fit_all(pretrained, data, out, file, share=share)

@@ -71,8 +71,7 @@ def measure_natural_sounds(
             "Squared correlation on 82 sounds that the read-out did not see; median over splits, "
             "mean over six components. Ridge on mean and standard deviation over time of a "
             "stage's units (equal variance), learned from the other 83. None of these networks was "
-            "fitted to the responses; natural-sounds, which was fitted to all of them, has its "
-            "cross-validated scores under Alignment.",
+            "fitted to the responses.",
             "Splits share sounds: their spread is no standard error.",
             "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
             "All receive the sounds at the level of the default preset.",
@@ -90,22 +89,14 @@ def stage_rows(found: Mapping[str, Scores]) -> list[dict[str, Any]]:
     ]
 
 
-def component_rows(
-    found: Mapping[str, Scores], components: Sequence[str], before: str = ""
-) -> list[dict[str, Any]]:
-    """A row for each model: every component, from the scene embedding of the default preset.
-
-    Spread over splits: of the mean, or of its gain over the model `before`.
-    """
+def component_rows(found: Mapping[str, Scores], components: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each model: every component, from the scene embedding of the default preset."""
     rows = []
     for name, scores in found.items():
         table = scores[PRESET]
         row: dict[str, Any] = {"model": name, "r²": estimate(table)}
         row |= {each: float(np.median(table[:, i])) for i, each in enumerate(components)}
         means = table.mean(axis=1)
-        if before:
-            means = (table - found[before][PRESET]).mean(axis=1)
-            row[f"gain over {before}"] = float(means.mean())
         row["± over splits"] = float(means.std(ddof=1)) if len(means) > 1 else None
         rows.append(row)
     return rows

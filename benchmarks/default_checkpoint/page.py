@@ -35,19 +35,10 @@ def draw_models(document: Mapping[str, Any]) -> bytes:
     return draw_bars(list(bars), {"": bars}, axis)
 
 
-def draw_gains(document: Mapping[str, Any]) -> bytes:
-    """Gain of aligned networks over the network before, by target of the alignment."""
-    rows = [row for row in document["tables"][0]["rows"] if "share" in row["model"]]
-    bars = bars_of(rows, "model", "gain over pretrained", spread="± over splits")
-    axis = "gain in squared test correlation over the network before (line: ± SD over splits)"
-    return draw_bars(list(bars), {"": bars}, axis)
-
-
 EXPERIMENTS: Mapping[str, list[Picture]] = {
     "natural_sounds": [("Responses to natural sounds predicted by every model", draw_models)],
     "development": [],
     "tasks": [],
-    "alignment": [("Gain by alignment with the brain, and with its controls", draw_gains)],
     "ablation": [],
     "distillation": [],
 }
@@ -95,7 +86,8 @@ def write_page(results: Path, page: Path) -> Path:
         )
     intro = [
         "`make default-checkpoint` rebuilds corpus, pretraining, alignment, controls, tables and "
-        "files. What was learned on the way: [design notes](../design_notes.md).",
+        "files. What was learned on the way: [design notes](../design_notes.md). What alignment "
+        "with a brain brings: [alignment](../alignment/results.md).",
         "",
         written_by("default-checkpoint page"),
         "",
