@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment.natural_sounds import SEED, best_setting, read_sounds, read_start
 from benchmarks.alignment.networks import STAGES, Setting, Start, fine_tuned, summaries
+from benchmarks.default_checkpoint.tasks import PLUGIN
 from benchmarks.few_labels.representations import permutations
 from benchmarks.hear.few_shot import (
     answers_by_split,
@@ -23,15 +24,17 @@ from benchmarks.hear.few_shot import (
     few_shot_accuracy,
     labels_of,
 )
+from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
 from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
 from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import brought_to
+from hear_brainsoundnet.resampling import Resampler
 from hear_brainsoundnet.soundnet import SoundNet
+from training.data.stimuli import DEFAULT_SAMPLE_RATE
 from training.prepare.workers import in_processes
 
-SAMPLE_RATE = 22050
 EXAMPLES, N_DRAWS = (1, 2, 5, 10, 20), 5
 EVERY = {DIGITS_BY_SPEAKER: 5}  # clips of a task; 1 by default
 ALL, FEW = "all clips", "few examples"
@@ -47,14 +50,14 @@ def read_clips(checkpoint: str, path: Path) -> tuple[Frames, dict[str, list[str]
     every = next((n for name, n in EVERY.items() if task.name.startswith(name)), 1)
     shortest = stage_geometry(start.soundnet.layers)[STAGES[-1]].shortest_input()
     frames: Frames = {}
+    rate = model_for([task], PLUGIN, checkpoint).sample_rate
+    resampler = Resampler(rate, DEFAULT_SAMPLE_RATE)
     for split, named in task.labels.items():
         own = []
         for name in list(named)[::every]:
-            audio, _ = soundfile.read(
-                task.path / str(SAMPLE_RATE) / split / name, dtype="float32", always_2d=True
-            )
-            sound = torch.from_numpy(audio.mean(axis=1))[None]
-            levelled = brought_to(PRESETS["default"].level, sound, SAMPLE_RATE)[0].numpy()
+            audio, _ = soundfile.read(task.path / str(rate) / split / name, dtype="float32")
+            sound = resampler(torch.from_numpy(audio)[None])
+            levelled = brought_to(PRESETS["default"].level, sound, DEFAULT_SAMPLE_RATE)[0].numpy()
             missing = max(0, shortest - len(levelled))
             own.append(start.frames(np.pad(levelled, (0, missing))))
         frames[split] = own
