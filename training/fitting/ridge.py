@@ -178,7 +178,7 @@ def _low_rank(head: nn.Sequential, rows: _DelayedRows) -> None:
 def _kernels(weights: NDArray[np.float64], n_channels: int) -> torch.Tensor:
     """Weights ``(n_delays * n_channels, n)`` as those of a convolution, ``(n, n_channels,
     n_delays)``."""
-    blocks = weights.reshape(-1, n_channels, weights.shape[1])
+    blocks = weights.reshape(len(weights) // n_channels, n_channels, weights.shape[1])
     return torch.from_numpy(blocks.transpose(2, 1, 0).astype(np.float32))
 
 
