@@ -10,8 +10,10 @@ from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, READ_OUT_NA
 from hear_brainsoundnet.layer_bounds import check_heads, check_layers
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer
 
-FORMAT_VERSION = 2  # 1 had no labels, and is still written where there are none
+# 1 had no labels, 2 no rank of the read-out; each is still written where it suffices.
+FORMAT_VERSION = 3
 MOST_DELAYS = 1_024
+MOST_COMPONENTS = 65_536
 SHORTEST_TR, LONGEST_TR = 0.01, 1000  # seconds
 
 
@@ -94,12 +96,19 @@ class Card(BaseModel):
         return self
 
     def document(self) -> dict[str, Any]:
-        """The card as a JSON object; without labels in the format that every version of this
-        package reads."""
+        """The card as a JSON object, in the oldest format that has all it holds."""
         document = self.model_dump(mode="json")
-        if not self.labels:
+        version = 1
+        if self.labels:
+            version = 2
+        else:
             del document["labels"]
-        return document | {"format_version": FORMAT_VERSION if self.labels else 1}
+        if self.read_out is not None:
+            if self.read_out.rank is None:
+                del document["read_out"]["rank"]
+            else:
+                version = FORMAT_VERSION
+        return document | {"format_version": version}
 
     @field_validator("read_out")
     @classmethod
@@ -124,6 +133,8 @@ class Card(BaseModel):
             raise ValueError("target ids must be ascending, each once, at least one")
         if read_out.target_names and len(read_out.target_names) != len(read_out.target_ids):
             raise ValueError("target names must be as many as target ids")
+        if read_out.rank is not None and not 1 <= read_out.rank <= MOST_COMPONENTS:
+            raise ValueError(f"a rank of {read_out.rank} is not within 1 to {MOST_COMPONENTS}")
         if not read_out.names or not all(map(READ_OUT_NAME.fullmatch, read_out.names)):
             raise ValueError(f"{read_out.names!r} are not names of weights")
         return read_out

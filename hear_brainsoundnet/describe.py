@@ -78,6 +78,7 @@ def describe(checkpoint: Checkpoint, *, full: bool = False) -> str:
         lines.append(
             f"read-out      {read_out.stage} -> {len(read_out.target_ids)} targets, "
             f"{read_out.n_delays} TRs of {read_out.tr:g} s, alignment {read_out.alignment}, "
+            f"{f'rank {read_out.rank}, ' if read_out.rank else ''}"
             f"weights {', '.join(read_out.names)}"
         )
     table = [list(STAGE_COLUMNS), *stage_rows(card.layers, card.sample_rate)]

@@ -8,6 +8,9 @@ where `x` are the activations of one stage on the grid of TRs and K is the numbe
 causal finite impulse response, that is a haemodynamic response learned for each target and channel.
 There is nothing before the first TR, so delays never reach into another run.
 
+A read-out of rank R has weights that are a product of R components (channels and delays) and their
+loadings on the targets: for tens of thousands of voxels a hundredth of the numbers.
+
 Frames are mapped to TRs in one of three ways:
 
 - ``"interpolate"``: the activations at the onset of each TR, interpolated linearly between frame
@@ -63,6 +66,9 @@ class ReadOut:
         One set of weights each: a subject, or "group" for weights shared by subjects.
     subjects : tuple of str
         Subjects that the read-out was fitted to.
+    rank : int or None
+        Rank of the weights, those of all channels and delays of a target being a row; None for full
+        weights.
     """
 
     stage: str
@@ -75,6 +81,7 @@ class ReadOut:
     target_names: tuple[str, ...] = ()
     atlas: str = ""
     subjects: tuple[str, ...] = ()
+    rank: int | None = None
 
     def head_for(self, subject: str) -> str | None:
         """The weights that predict a subject: its own, else the only ones; None if neither exist.
@@ -89,6 +96,25 @@ class ReadOut:
         if subject in self.names:
             return subject
         return self.names[0] if len(self.names) == 1 else None
+
+
+def new_head(n_channels: int, read_out: ReadOut) -> nn.Module:
+    """The weights of one read-out: a convolution over TRs, or for a rank R one with R outputs,
+    followed by one that maps these to the targets."""
+    n_targets, n_delays = len(read_out.target_ids), read_out.n_delays
+    if read_out.rank is None:
+        return nn.Conv1d(n_channels, n_targets, n_delays)
+    return nn.Sequential(
+        nn.Conv1d(n_channels, read_out.rank, n_delays, bias=False),
+        nn.Conv1d(read_out.rank, n_targets, 1),
+    )
+
+
+def output_layer(head: nn.Module) -> nn.Conv1d:
+    """The layer of a head whose rows are targets."""
+    layer = head[-1] if isinstance(head, nn.Sequential) else head
+    assert isinstance(layer, nn.Conv1d)
+    return layer
 
 
 class BrainEncoder(nn.Module):
@@ -128,10 +154,7 @@ class BrainEncoder(nn.Module):
         self.sample_rate = sample_rate
         self.stage = stages[read_out.stage]
         self.heads = ByName(
-            {
-                name: nn.Conv1d(self.stage.channels, len(read_out.target_ids), read_out.n_delays)
-                for name in read_out.names
-            }
+            {name: new_head(self.stage.channels, read_out) for name in read_out.names}
         )
 
     def forward(

@@ -5,6 +5,7 @@ import stat
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -195,8 +196,8 @@ def test_every_flipped_bit_is_noticed(file):
             r"is damaged: its content does not match its SHA-256",
         ),
         (
-            lambda _, document: document["card"].update(format_version=3),
-            r"has checkpoint format 3, this version .* reads up to 2: pip install --upgrade",
+            lambda _, document: document["card"].update(format_version=4),
+            r"has checkpoint format 4, this version .* reads up to 3: pip install --upgrade",
         ),
         (
             lambda _, document: document["card"].update(format_version="1"),
@@ -260,8 +261,6 @@ def test_a_file_that_disagrees_with_itself(file, change, message):
 
 def published(**changes):
     """The published layer table with changes to its first row."""
-    from dataclasses import replace
-
     return (replace(LAYERS[0], **changes), *LAYERS[1:])
 
 
@@ -333,6 +332,22 @@ def test_labels_of_heads_are_read_back_and_raise_the_format_version(tmp_path):
         assert ("labels" in made.document()) == bool(given)
     with pytest.raises(ValueError, match="3 labels for head 'objects', expected 2"):
         card(heads=heads, labels={"objects": ("a", "b", "c")})
+
+
+def test_a_rank_is_read_back_and_raises_the_format_version(tmp_path):
+    read_out = ReadOut("conv7", 2, 1.49, "crop", tuple(range(1, 41)), ("sub-01",), rank=3)
+    made = Card(name="low rank", trained=True, input_scale=1.0, read_out=read_out)
+    encoder = BrainEncoder(SoundNet(), read_out).eval()
+    assert made.document()["format_version"] == 3
+    write_checkpoint(tmp_path / "low.safetensors", made, encoder)
+    again = read_checkpoint(tmp_path / "low.safetensors").build_encoder()
+    features = torch.randn(1, 9, 1024)
+    assert torch.equal(again.respond(features), encoder.respond(features))
+    full = made.model_copy(update={"read_out": replace(read_out, rank=None)})
+    assert full.document()["format_version"] == 1
+    assert "rank" not in full.document()["read_out"]
+    with pytest.raises(ValueError, match=r"lacks tensor heads\.sub-01\.bias"):
+        write_checkpoint(tmp_path / "full.safetensors", full, encoder)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Table = NDArray[np.floating]  # (n_trs, n_targets)
+TARGETS_AT_ONCE = 1024  # bounds the memory of intermediate results
 
 
 def pearson_r(measured: Table, predicted: Table) -> NDArray[np.float64]:
@@ -27,8 +28,10 @@ def pearson_r(measured: Table, predicted: Table) -> NDArray[np.float64]:
     >>> pearson_r(measured, measured[::-1])
     array([-1.,  1.])
     """
-    y = np.asarray(measured, dtype=np.float64)
-    p = np.asarray(predicted, dtype=np.float64)
+    return _in_blocks(_pearson_r, measured, predicted)
+
+
+def _pearson_r(y: Table, p: Table) -> NDArray[np.float64]:
     y = y - y.mean(axis=0)
     p = p - p.mean(axis=0)
     sum_y, sum_p = (y**2).sum(axis=0), (p**2).sum(axis=0)
@@ -47,12 +50,27 @@ def r2_score(measured: Table, predicted: Table) -> NDArray[np.float64]:
     >>> r2_score(measured, np.zeros((3, 1)))
     array([-1.5])
     """
-    y = np.asarray(measured, dtype=np.float64)
-    p = np.asarray(predicted, dtype=np.float64)
+    return _in_blocks(_r2_score, measured, predicted)
+
+
+def _r2_score(y: Table, p: Table) -> NDArray[np.float64]:
     total = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = 1 - ((y - p) ** 2).sum(axis=0) / total
     return np.where(total > 0, r2, np.nan)
+
+
+def _in_blocks(
+    score: Callable[[Table, Table], NDArray[np.float64]], measured: Table, predicted: Table
+) -> NDArray[np.float64]:
+    """Score of each target, in float64."""
+    tables = np.asarray(measured), np.asarray(predicted)
+    n_targets = tables[0].shape[1]
+    found = np.zeros(n_targets)
+    for first in range(0, n_targets, TARGETS_AT_ONCE):
+        block = slice(first, first + TARGETS_AT_ONCE)
+        found[block] = score(*(table[:, block].astype(np.float64) for table in tables))
+    return found
 
 
 def mean_squared_error(predicted: Tensor, measured: Tensor) -> Tensor:

@@ -47,6 +47,19 @@ def folder(
 
 
 @benchmark.experiment
+def many_files(
+    files: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Number of files, repeatable; by default 10,000 and 100,000."),
+    ] = None,
+) -> Named:
+    """``hear-brainsoundnet embed`` on files of 0.2 s."""
+    from benchmarks.speed.many_files import many_files_document
+
+    yield "many_files", many_files_document(files or [10_000, 100_000])
+
+
+@benchmark.experiment
 def epoch(
     threads: Annotated[
         list[int] | None,
@@ -73,6 +86,29 @@ def preparation(
     from benchmarks.speed.preparation import preparation_document
 
     yield "preparation", preparation_document(minutes, rounds)
+
+
+@benchmark.experiment
+def voxels(
+    hours: Annotated[float, typer.Option(help="Length of the data.")] = 8.0,
+    targets: Annotated[int, typer.Option(min=2, help="Number of voxels.")] = 50_000,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the read-out.")] = 50,
+    stage: Annotated[str, typer.Option(help="Stage of the read-out.")] = "conv7",
+    epochs: Annotated[int, typer.Option(min=0, help="Epochs after the ridge solution.")] = 2,
+    permutations: Annotated[int, typer.Option(min=1, help="Permutations.")] = 1000,
+    himalaya: Annotated[bool, typer.Option(help="Also time himalaya's ridge.")] = True,
+    place: Annotated[
+        Path | None, typer.Option(help="Folder for the data, which are removed; 9 GB.")
+    ] = None,
+) -> Named:
+    """A fit of tens of thousands of voxels and its evaluation, beside himalaya's ridge."""
+    import tempfile
+
+    from benchmarks.speed.voxels import Voxels, voxels_document
+
+    study = Voxels(hours, targets, rank, stage, epochs, permutations)
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield "voxels", voxels_document(study, Path(folder), beside_himalaya=himalaya)
 
 
 @app.command()

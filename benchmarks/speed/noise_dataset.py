@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.dataset_info import INFO_FILE, DatasetInfo, write_info
 from training.data.prepared import INT16_SCALE, Run, audio_file, bold_file
@@ -18,7 +19,12 @@ TR = 1.49  # seconds
 
 
 def write_noise(
-    folder: Path, sounds: Mapping[str, float], runs: Sequence[Run], n_targets: int, seed: int
+    folder: Path,
+    sounds: Mapping[str, float],
+    runs: Sequence[Run],
+    n_targets: int,
+    seed: int,
+    signal: Callable[[Run], NDArray[np.float32]] | None = None,
 ) -> None:
     """Write sounds of noise, and unrelated responses.
 
@@ -31,6 +37,8 @@ def write_noise(
     runs : sequence of Run
         All of :data:`SUBJECT`.
     n_targets, seed : int
+    signal : callable, optional
+        What the responses to a run hold besides noise of unit variance, ``(n_trs, n_targets)``.
     """
     import h5py
 
@@ -43,6 +51,8 @@ def write_noise(
     with h5py.File(bold_file(folder, SUBJECT), "w", track_order=True) as file:
         for run in runs:
             table = generator.standard_normal((run.n_trs, n_targets), np.float32)
+            if signal is not None:
+                table += signal(run)
             attributes = file.create_dataset(run.name, data=table).attrs
             for key in RUN_ATTRIBUTES:
                 attributes[key] = getattr(run, key)

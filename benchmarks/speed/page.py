@@ -65,6 +65,7 @@ PAGE = ResultsPage(
         "embedding": [("Speed-up by length and number of clips", draw_speed_ups)],
         "long": [("Peak memory by length of the sound", draw_memory)],
         "folder": [],
+        "many_files": [],
         "epoch": [("Duration of an epoch", draw_ratios)],
         "preparation": [],
         "season": [],

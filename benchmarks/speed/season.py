@@ -9,10 +9,7 @@ ridge start has a separate row, with features of full rank.
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
+from benchmarks.speed.processes import measure_module
 from benchmarks.speed.turns import Machine, machine
 from training.data.prepared import Run
 from training.data.prepared_files import TARGETS_IMAGES
@@ -42,15 +40,6 @@ class Size:
     n_trs: int
     n_targets: int
 
-
-# A child process inherits the peak memory of its parent, so a small one starts it.
-LAUNCHER = """
-import json, os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, used = os.wait4(process.pid, 0)
-print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
 
 SEASON, FILMS = Size(87_000, 210), Size(17_000, 10_000)
 
@@ -148,16 +137,9 @@ def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
     ChildProcessError
         If it fails.
     """
-    load, began = machine().load or 0.0, time.monotonic()
-    launcher = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", *arguments]
-    ran = subprocess.run(launcher, capture_output=True, text=True, errors="replace", check=False)
-    if ran.returncode:
-        last = (ran.stderr.strip().splitlines() or [f"exit status {ran.returncode}"])[-1]
-        raise ChildProcessError(f"{command} failed: {last}")
-    seconds = time.monotonic() - began
-    cpu_seconds, peak = json.loads(ran.stdout)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Use(size, command, seconds, cpu_seconds, peak * unit, load)
+    load = machine().load or 0.0
+    cost = measure_module(arguments, f"{command} failed")
+    return Use(size, command, cost.seconds, cost.cpu_seconds, cost.peak, load)
 
 
 def merged(known: Sequence[Use], new: Sequence[Use]) -> list[Use]:

@@ -3,7 +3,8 @@
     prepared/NAME/
         dataset.json            DatasetInfo: TR, targets, audio rate, checksums of all files
         audio/STIMULUS.npy      int16 mono at `sample_rate`, memory-mapped when read
-        bold/SUBJECT.h5         one dataset per run, float32 (n_trs, n_targets), z-scored per run;
+        bold/SUBJECT.h5         one dataset per run, float32 (n_trs, n_targets), z-scored per run,
+                                memory-mapped when read;
                                 its attributes are the fields of :class:`Run`
         targets.nii.gz          where there is one: an image whose values are target ids; of
                                 targets on the cortical surface targets.dscalar.nii
@@ -31,7 +32,14 @@ from numpy.typing import NDArray
 
 from training.data.dataset_info import INFO_FILE, DatasetInfo, read_info
 from training.data.prepared_files import AGAIN, image_in, verify
-from training.data.prepared_tables import one_line, probe, read_table, read_tables
+from training.data.prepared_tables import (
+    Place,
+    one_line,
+    place_of,
+    probe,
+    read_table,
+    read_tables,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +114,7 @@ class Prepared:
         self.folder = Path(folder)
         self.info = read_info(self.folder)
         self._files = self.info.files
+        self._places: dict[tuple[Path, str], Place | None] = {}
         paths = self._tables()
         self.runs: list[Run] = []
         for path in paths:
@@ -156,7 +165,9 @@ class Prepared:
         ]
 
     def bold(self, run: Run) -> NDArray[np.float32]:
-        """The responses of a run, float32 ``(n_trs, n_targets)``.
+        """The responses of a run, float32 ``(n_trs, n_targets)``, memory-mapped, read-only.
+
+        Every call maps the file again, so that what was read leaves memory with the array.
 
         Raises
         ------
@@ -166,8 +177,13 @@ class Prepared:
         path = bold_file(self.folder, run.subject)
         self._verify(path)
         try:
-            return read_table(path, run.name)
-        except ValueError as error:
+            if (path, run.name) not in self._places:
+                self._places[path, run.name] = place_of(path, run.name)
+            place = self._places[path, run.name]
+            if place is None:
+                return read_table(path, run.name)
+            return np.asarray(np.memmap(path, np.float32, "r", place.offset, place.shape))
+        except (ValueError, OSError) as error:
             raise ValueError(f"{path}: run {run.name} cannot be read ({error})") from error
 
     def audio(self, stimulus: str) -> NDArray[np.int16]:

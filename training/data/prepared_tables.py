@@ -52,6 +52,14 @@ class Table:
     extras: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Place:
+    """Offset in bytes and shape of the data of a run, one row after the other."""
+
+    offset: int
+    shape: tuple[int, int]
+
+
 def read_tables(path: Path) -> list[Table]:
     """The tables in a file, in the order written.
 
@@ -85,6 +93,25 @@ def read_table(path: Path, name: str) -> NDArray[np.float32]:
             return np.asarray(file[name][()], dtype=np.float32)
     except Exception as error:
         raise ValueError(one_line(error)) from error
+
+
+def place_of(path: Path, name: str) -> Place | None:
+    """Where the data of a run lie in a file; None if HDF5 stores them in pieces.
+
+    Raises
+    ------
+    ValueError
+        If the run cannot be read.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            shape = _described(file, name).shape
+            offset = file[name].id.get_offset()
+    except Exception as error:
+        raise ValueError(one_line(error)) from error
+    return None if offset is None else Place(offset, shape)
 
 
 def probe(paths: Sequence[Path]) -> dict[Path, str]:

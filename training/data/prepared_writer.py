@@ -43,6 +43,7 @@ class UnfinishedDataset(Prepared):
         self.info = info
         self.runs = runs
         self._files = {}
+        self._places = {}
 
 
 @dataclass(frozen=True)

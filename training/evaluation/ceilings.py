@@ -59,7 +59,12 @@ def ceilings_of(
     """
     if settings.ceiling == "none":
         return {}
-    return {subject: _from_repeats(measured, own) for subject, own in runs.items()}
+    return {
+        subject: np.concatenate(
+            [_from_repeats(measured, own, block) for block in measured.blocks()]
+        )
+        for subject, own in runs.items()
+    }
 
 
 def describe_ceilings(
@@ -78,11 +83,11 @@ def describe_ceilings(
     return CeilingInfo(method=settings.ceiling, floor=settings.ceiling_floor, description=words)
 
 
-def _from_repeats(measured: Measured, runs: Sequence[Run]) -> Values:
+def _from_repeats(measured: Measured, runs: Sequence[Run], targets: slice) -> Values:
     stimuli = []
     for group in repeated(runs):
         n_trs = min(run.n_trs for run in group)
-        stimuli.append(np.stack([measured.run(run)[:n_trs] for run in group]))
+        stimuli.append(np.stack([measured.run(run, targets)[:n_trs] for run in group]))
     return repeats_ceiling(stimuli).ceiling_r
 
 
@@ -139,10 +144,16 @@ def inter_subject_of(
     scores: dict[str, list[Values]] = {subject: [] for subject in runs_by_subject}
     for group in _groups(runs_by_subject):
         parts = common_parts(group)
-        courses = [
-            measured.together(part.members)[part.rows] for own in parts.values() for part in own
-        ]
-        found = inter_subject_correlation(np.stack(courses))
+        of_all = [part for own in parts.values() for part in own]
+        found = np.concatenate(
+            [
+                inter_subject_correlation(
+                    np.stack([measured.together(part.members, block)[part.rows] for part in of_all])
+                )
+                for block in measured.blocks()
+            ],
+            axis=1,
+        )
         for subject, of_subject in zip(parts, found, strict=True):
             scores[subject].append(of_subject)
     pooling: Pooling = "fisher_z" if settings.pooling == "fisher_z" else "mean"

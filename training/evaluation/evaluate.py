@@ -1,7 +1,8 @@
 """Evaluation of finished fits on a prepared dataset, written to a folder for reports.
 
-In two passes: models predict everything into ``predictions.h5``, stimulus by stimulus; then each
-subject's runs are read, scored and tested. At most one subject is in memory.
+In two passes: models predict everything into ``predictions.h5``, stimulus by stimulus; then the
+predictions are read, scored and tested for a block of targets at a time. At most the predictions of
+one run are in memory, or all runs of a block.
 """
 
 from __future__ import annotations

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.prepared import Prepared, Run
+from training.scores import TARGETS_AT_ONCE
+
+EVERY = slice(None)  # target
 
 
 def columns_of(known: Sequence[int], wanted: Sequence[int]) -> list[int]:
@@ -37,10 +40,16 @@ class Measured:
         self.prepared = prepared
         self.columns = columns_of(prepared.info.target_ids, target_ids)
 
-    def run(self, run: Run) -> NDArray[np.float32]:
-        """Responses of a run, ``(n_trs, n_targets)``."""
-        return self.prepared.bold(run)[:, self.columns]
+    def blocks(self) -> list[slice]:
+        """The targets in blocks: what is computed block by block needs no memory for all."""
+        n_targets = len(self.columns)
+        starts = range(0, n_targets, TARGETS_AT_ONCE)
+        return [slice(first, min(first + TARGETS_AT_ONCE, n_targets)) for first in starts]
 
-    def together(self, runs: Sequence[Run]) -> NDArray[np.float32]:
+    def run(self, run: Run, targets: slice = EVERY) -> NDArray[np.float32]:
+        """Responses of a run, ``(n_trs, n_targets)``."""
+        return self.prepared.bold(run)[:, self.columns[targets]]
+
+    def together(self, runs: Sequence[Run], targets: slice = EVERY) -> NDArray[np.float32]:
         """Concatenated responses of several runs, or of all sounds."""
-        return np.concatenate([self.run(run) for run in runs])
+        return np.concatenate([self.run(run, targets) for run in runs])

@@ -71,9 +71,10 @@ class Notes:
         settings, about = self.settings, f"{model} on {subject}"
         if subject != ALL and np.isnan(result.bounds["r"].low).all():
             self.say("there is one run only, which says nothing of the spread over runs", about)
-        if result.null is None:
+        tested = result.tested
+        if tested is None:
             return
-        n_made = result.null.n_permutations
+        n_made = tested.n_permutations
         fewest = self.fewest_permutations
         self.fewest_permutations = min(n_made, fewest) if fewest else n_made
         if n_made < settings.n_permutations:
@@ -82,7 +83,7 @@ class Notes:
                 f"be below {smallest_p(n_made):.3g}",
                 about,
             )
-        n_tests = int(np.isfinite(result.null.observed).sum())
+        n_tests = int(np.isfinite(tested.observed).sum())
         if n_tests:
             try:
                 sentence = check_permutations(n_made, settings.level, n_tests, settings.correction)

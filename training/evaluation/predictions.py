@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hear_brainsoundnet.files import writing
 from training.data.prepared import Prepared, Run
-from training.evaluation.measured import columns_of
+from training.evaluation.measured import EVERY, columns_of
 from training.evaluation.models import Model
 from training.fitting.predicting import SOUNDS, compared_together
 from training.fitting.windows import consecutive_windows
@@ -63,8 +63,10 @@ def write_predictions(
                 file[f"{model.name}/{subject}/{name}"] = table[:, columns]
 
 
-def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:
-    """Read a table of :func:`write_predictions`.
+def read_prediction(
+    path: Path, model: str, subject: str, run: str, targets: slice = EVERY
+) -> Table:
+    """Read some columns of a table of :func:`write_predictions`.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def read_prediction(path: Path, model: str, subject: str, run: str) -> Table:
         raise FileNotFoundError(f"{path} is missing; recreate the evaluation")
     try:
         with h5py.File(path, "r") as file:
-            return np.asarray(file[f"{model}/{subject}/{run}"][()], dtype=np.float32)
+            return np.asarray(file[f"{model}/{subject}/{run}"][:, targets], dtype=np.float32)
     except (OSError, KeyError, RuntimeError) as error:
         raise ValueError(
             f"{path} has no readable prediction {model}/{subject}/{run} ({error}); recreate the "

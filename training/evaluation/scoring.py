@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,36 @@ from training.evaluation.selection import Selection
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import (
     ALL,
+    SCORES,
     SubjectsTogether,
     TargetScores,
+    joined,
     score_subject,
     scores_of_run,
     target_rows,
 )
 from training.fitting.predicting import compared_together
 from training.progress import bar
+from training.statistics import ScoreName
 from training.statistics.pooling import mean_over_runs
 
 Table = NDArray[np.floating]  # (n_trs, n_targets)
 Values = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _ModelScores:
+    """Scores of all targets: of each subject's run, and pooled of each subject and of all."""
+
+    runs: dict[tuple[str, str], dict[ScoreName, Values]]
+    targets: dict[str, TargetScores]
+
+
 class Scoring:
-    """Scorer of predictions, one subject at a time.
+    """Scorer of predictions, one model and one block of targets at a time.
+
+    Responses, predictions and surrogates of a block alone are in memory, so that it does not grow
+    with targets times TRs, nor with targets times permutations.
 
     Parameters
     ----------
@@ -73,78 +88,81 @@ class Scoring:
             for model, of_subjects in selection.runs.items()
             if len(of_subjects) > 1 and set(of_subjects) == set(selection.subjects)
         }
-        self.together = {
-            model: SubjectsTogether(settings)
-            for model, parts in self.common.items()
-            if all(parts.values())
-        }
+        self.together = {model for model, parts in self.common.items() if all(parts.values())}
+        self.blocks = measured.blocks()
         self._say_what_is_common()
 
     def tables(self, *, progress: bool = True) -> dict[str, Any]:
         """Tables "scores", "targets" and "runs" (pandas), models in the order of the command."""
         import pandas
 
-        models = list(self.selection.runs)
-        rows: dict[str, dict[tuple[str, str], list[Any]]] = {
-            "scores": {},
-            "targets": {},
-            "runs": {},
-        }
-        for subject in bar(self.selection.subjects, desc="subjects", shown=progress):
-            measured: dict[tuple[Run, ...], Table] = {}
-            for model in models:
-                if subject not in self.selection.runs[model]:
-                    continue
-                units = compared_together(self.selection.runs[model][subject])
-                runs: dict[str, tuple[Table, Table]] = {}
-                for _, name, members in units:
-                    if tuple(members) not in measured:
-                        measured[tuple(members)] = self.measured.together(members)
-                    path = self.folder / PREDICTIONS_FILE
-                    predicted = read_prediction(path, model, subject, name)
-                    runs[name] = measured[tuple(members)], predicted
-                place = (model, subject)
-                rows["scores"][place] = [
-                    self._score_rows(model, subject, name, members, *runs[name])
-                    for _, name, members in units
-                ]
-                rows["runs"][place] = [
-                    _run_rows(model, subject, name, members) for _, name, members in units
-                ]
-                rows["targets"][place] = [self._targets(model, subject, runs)]
-        for model, together in self.together.items():
-            rows["targets"][model, ALL] = [self._target_rows(model, ALL, together.result())]
-        order = [
-            (model, subject) for model in models for subject in (*self.selection.subjects, ALL)
-        ]
-        return {
-            name: pandas.concat(
-                [table for place in order for table in of_places.get(place, [])], ignore_index=True
-            )
-            for name, of_places in rows.items()
-        }
+        tables: dict[str, list[Any]] = {"scores": [], "targets": [], "runs": []}
+        total = len(self.selection.runs) * len(self.blocks)
+        with bar(total=total, desc="scores", shown=progress) as advance:
+            for model in self.selection.runs:
+                scores = self._scores_of_model(model, advance.update)
+                for subject, runs in self.selection.runs[model].items():
+                    for _, name, members in compared_together(runs):
+                        of_run = scores.runs[subject, name]
+                        tables["scores"].append(
+                            self._score_rows(model, subject, name, members, of_run)
+                        )
+                        tables["runs"].append(_run_rows(model, subject, name, members))
+                    self._note_runs(subject, runs, scores)
+                for subject, result in scores.targets.items():
+                    tables["targets"].append(self._target_rows(model, subject, result))
+        return {name: pandas.concat(own, ignore_index=True) for name, own in tables.items()}
 
-    def _targets(self, model: str, subject: str, runs: dict[str, tuple[Table, Table]]) -> Any:
-        own = self.selection.runs[model][subject]
-        are_sounds = own[0].tr == 0
-        result = score_subject(list(runs.values()), self.settings, are_sounds=are_sounds)
-        target_ids = self.selection.target_ids
-        self.notes.responses(
-            subject, target_ids, [scores_of_run(*run)["r2"] for run in runs.values()]
+    def _scores_of_model(self, model: str, advance: Callable[[], object]) -> _ModelScores:
+        """Scores of a model, from one block of targets at a time; `advance` follows each."""
+        of_subjects = self.selection.runs[model]
+        units = {subject: compared_together(runs) for subject, runs in of_subjects.items()}
+        of_runs: dict[tuple[str, str], list[dict[ScoreName, Values]]] = {}
+        of_targets: dict[str, list[TargetScores]] = {}
+        for targets in self.blocks:
+            together = SubjectsTogether(self.settings) if model in self.together else None
+            for subject, of_subject in units.items():
+                runs = {
+                    name: (
+                        self.measured.together(members, targets),
+                        read_prediction(
+                            self.folder / PREDICTIONS_FILE, model, subject, name, targets
+                        ),
+                    )
+                    for _, name, members in of_subject
+                }
+                for name, run in runs.items():
+                    of_runs.setdefault((subject, name), []).append(scores_of_run(*run))
+                result = self._score(runs)
+                of_targets.setdefault(subject, []).append(result.without_null())
+                if together is not None:
+                    parts = self.common[model][subject]
+                    if [p.run for p in parts] != list(runs) or not all(p.is_whole for p in parts):
+                        result = self._score({p.run: _rows(runs[p.run], p.rows) for p in parts})
+                    together.add(result)
+            if together is not None:
+                of_targets.setdefault(ALL, []).append(together.result().without_null())
+            advance()
+        return _ModelScores(
+            {
+                key: {score: np.concatenate([each[score] for each in blocks]) for score in SCORES}
+                for key, blocks in of_runs.items()
+            },
+            {subject: joined(blocks) for subject, blocks in of_targets.items()},
         )
-        if not are_sounds and repeated(own):
+
+    def _score(self, runs: Mapping[str, tuple[Table, Table]]) -> TargetScores:
+        are_sounds = self.measured.prepared.info.kind == "sound_responses"
+        return score_subject(list(runs.values()), self.settings, are_sounds=are_sounds)
+
+    def _note_runs(self, subject: str, own: Sequence[Run], scores: _ModelScores) -> None:
+        of_runs = [values["r2"] for (each, _), values in scores.runs.items() if each == subject]
+        self.notes.responses(subject, self.selection.target_ids, of_runs)
+        if own[0].tr != 0 and repeated(own):
             self.notes.say(
                 "Runs of one sound in one subject got surrogates of their own; where its repeats "
                 "share more than what is predicted, p is too small."
             )
-        if model in self.together:
-            parts = self.common[model][subject]
-            same = [part.run for part in parts] == list(runs) and all(p.is_whole for p in parts)
-            if not same:
-                cut = [_rows(runs[part.run], part.rows) for part in parts]
-                shared = score_subject(cut, self.settings, are_sounds=are_sounds)
-            self.together[model].add(result if same else shared)
-        return self._target_rows(model, subject, result)
 
     def _target_rows(self, model: str, subject: str, result: TargetScores) -> Any:
         self.notes.test(model, subject, result)
@@ -164,8 +182,7 @@ class Scoring:
         subject: str,
         name: str,
         members: Sequence[Run],
-        measured: Table,
-        predicted: Table,
+        scores: Mapping[ScoreName, Values],
     ) -> Any:
         import pandas
 
@@ -175,8 +192,8 @@ class Scoring:
             "run": name,
             "stimulus": members[0].stimulus if members[0].tr else "",
             **self._target_columns(),
-            "n_trs": len(measured),
-            **{str(key): value for key, value in scores_of_run(measured, predicted).items()},
+            "n_trs": sum(run.n_trs for run in members),
+            **{str(key): value for key, value in scores.items()},
         }
         return pandas.DataFrame(columns)[list(SCORE_COLUMNS)]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from training.statistics import (
     benjamini_hochberg,
     benjamini_yekutieli,
     bootstrap_interval,
-    family_wise,
     fraction_of_ceiling,
+    largest_scores,
     null_scores,
+    p_of_largest,
     p_values,
     pool,
     pooled_scores,
@@ -38,6 +39,35 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What the tests need of a null, without its scores of all surrogates and targets.
+
+    Attributes
+    ----------
+    observed, p : ndarray
+        Scores, and uncorrected p values, ``(n_targets,)``.
+    largest : ndarray
+        Largest score of each surrogate over the targets, ``(n_permutations,)``.
+    """
+
+    observed: Values
+    p: Values
+    largest: Values
+
+    @classmethod
+    def of(cls, null: NullScores) -> Tested:
+        """From the scores of the surrogates."""
+        observed = null.observed
+        largest = largest_scores(observed, null.null)
+        return cls(observed, p_values(observed, null.null), largest)
+
+    @property
+    def n_permutations(self) -> int:
+        """Number of surrogates scored."""
+        return len(self.largest)
+
+
+@dataclass(frozen=True)
 class TargetScores:
     """Scores of one model for one subject, or for all; ``(n_targets,)`` each.
 
@@ -49,14 +79,46 @@ class TargetScores:
         By name of the score, "r" and "r2".
     bounds : dict
         Interval of each score.
-    null : NullScores or None
+    null : NullScores, Tested or None
         Null of the tested score; None without permutations.
     """
 
     n_units: NDArray[np.int64]
     scores: dict[ScoreName, Values]
     bounds: dict[ScoreName, Bounds]
-    null: NullScores | None
+    null: NullScores | Tested | None
+
+    @property
+    def tested(self) -> Tested | None:
+        """The tests; None without permutations."""
+        return Tested.of(self.null) if isinstance(self.null, NullScores) else self.null
+
+    def without_null(self) -> TargetScores:
+        """The same with nothing but the tests of its null."""
+        return replace(self, null=self.tested)
+
+
+def joined(blocks: Sequence[TargetScores]) -> TargetScores:
+    """Scores of all targets from those of blocks of targets, in order."""
+    tests = [block.tested for block in blocks]
+    known = [test for test in tests if test is not None]
+    tested = None
+    if known:
+        tested = Tested(
+            np.concatenate([test.observed for test in known]),
+            np.concatenate([test.p for test in known]),
+            np.max([test.largest for test in known], axis=0),
+        )
+
+    def bound(score: ScoreName, side: str) -> Values:
+        return np.concatenate([getattr(block.bounds[score], side) for block in blocks])
+
+    return TargetScores(
+        np.concatenate([block.n_units for block in blocks]),
+        {score: np.concatenate([block.scores[score] for block in blocks]) for score in SCORES},
+        {score: Bounds(bound(score, "low"), bound(score, "high")) for score in SCORES},
+        tested,
+    )
 
 
 def pooling_of(score: ScoreName, settings: EvaluationSettings) -> Pooling:
@@ -144,7 +206,7 @@ class SubjectsTogether:
         """Add one subject, scored over the runs common to all subjects."""
         for score in SCORES:
             self._scores[score].append(subject.scores[score])
-        if subject.null is not None:
+        if isinstance(subject.null, NullScores):
             scores = to_pooled_scale(subject.null.null, self._pooling(self.settings.score))
             known = np.isfinite(scores)
             self._total = self._total + np.where(known, scores, 0.0)
@@ -200,13 +262,14 @@ def target_rows(
 
     missing = np.full(len(result.n_units), np.nan)
     p = p_bh = p_by = p_fwe = missing
-    if result.null is not None:
-        p = p_values(result.null.observed, result.null.null)
+    tested = result.tested
+    if tested is not None:
+        p = tested.p
         p_bh, p_by = benjamini_hochberg(p), benjamini_yekutieli(p)
-        p_fwe = family_wise(result.null.observed, result.null.null)
+        p_fwe = p_of_largest(tested.observed, tested.largest)
     corrected = {"none": p, "bh": p_bh, "by": p_by, "fwe": p_fwe}[settings.correction]
     significant = pandas.array(corrected <= settings.level, dtype="boolean")
-    if result.null is None:
+    if tested is None:
         significant[:] = pandas.NA  # untested is not the same as not significant
     ceiling = references.get("ceiling_r", missing)
     columns: dict[str, Any] = {

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut, output_layer
+from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.data.control import Donor, permuted_brain
@@ -188,8 +189,9 @@ def build_encoder(
     Raises
     ------
     ValueError
-        If the network expects another rate than that of the prepared audio, or the data have no
-        time axis for a haemodynamic response.
+        If the network expects another rate than that of the prepared audio, the data have no time
+        axis for a haemodynamic response, or the rank of the read-out is higher than full weights
+        can have.
     """
     if start.card.sample_rate != info.sample_rate:
         raise ValueError(
@@ -212,15 +214,30 @@ def build_encoder(
         target_names=tuple(info.target_names[column] for column in columns),
         atlas=info.atlas,
         subjects=tuple(subjects),
+        rank=recipe.read_out.rank,
     )
+    _refuse_high_rank(read_out, start.soundnet)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         encoder = BrainEncoder(start.soundnet, read_out, start.card.sample_rate)
     if recipe.read_out.initial == "zero":
         for head in encoder.heads.values():
-            for parameter in head.parameters():
+            # Not also the components of a low rank: with both at zero neither has a gradient.
+            for parameter in output_layer(head).parameters():
                 nn.init.zeros_(parameter)
     return encoder
+
+
+def _refuse_high_rank(read_out: ReadOut, soundnet: SoundNet) -> None:
+    stage = stage_geometry(soundnet.layers)[read_out.stage]
+    n_targets, n_features = len(read_out.target_ids), stage.channels * read_out.n_delays
+    most = min(n_targets, n_features)
+    if read_out.rank is not None and read_out.rank > most:
+        raise ValueError(
+            f"read_out.rank is {read_out.rank}, and weights of {n_features} features (channels of "
+            f"{read_out.stage} times delays) and {n_targets} targets have a rank of at most "
+            f"{most}; give at most that, or leave it out for full weights"
+        )
 
 
 def freeze(encoder: BrainEncoder, train_from: str) -> None:
@@ -282,5 +299,5 @@ def _silence_missing(
     for subject in measured.keys() & set(encoder.read_out.names):
         rows = torch.from_numpy(~measured[subject][list(columns)])
         with torch.no_grad():
-            for parameter in encoder.heads[subject].parameters():
+            for parameter in output_layer(encoder.heads[subject]).parameters():
                 parameter[rows] = 0

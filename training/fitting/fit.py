@@ -279,7 +279,6 @@ def _solve_read_outs(parts: Parts) -> None:
         if not mine:
             raise ValueError(f"the split leaves no training runs of {name}")
         runs = [run for run, _ in mine]
-        assert isinstance(head, torch.nn.Conv1d)
         solve_read_out(head, runs, [table for _, table in mine], parts.loader.responses(runs))
 
 

@@ -108,19 +108,85 @@ def solve_ridge(source: Source, shape: Shape, alphas: NDArray[np.floating]) -> S
     >>> float(found.alphas[0]), found.weights[:2, 0].round(1).tolist()
     (0.1, [1.0, 2.0])
     """
-    is_dual = shape.n_rows < shape.n_features
-    solver = _Dual(source, shape) if is_dual else _Primal(source, shape)
+    solver = solver_of(source, shape)
     weights = np.zeros((shape.n_features, shape.n_targets))
-    chosen, found = np.zeros(shape.n_targets), np.zeros(shape.n_targets)
-    for first in range(0, shape.n_targets, TARGETS_AT_ONCE):
-        targets = slice(first, min(first + TARGETS_AT_ONCE, shape.n_targets))
+    chosen, scores = np.zeros(shape.n_targets), np.zeros(shape.n_targets)
+    for targets, found in solve_in_blocks(solver, alphas):
+        weights[:, targets] = found.weights
+        chosen[targets], scores[targets] = found.alphas, found.scores
+    return Solution(weights, chosen, scores)
+
+
+def solver_of(source: Source, shape: Shape) -> _Primal | _Dual:
+    """The solver that needs the smaller matrices."""
+    return (_Dual if shape.n_rows < shape.n_features else _Primal)(source, shape)
+
+
+def solve_in_blocks(
+    solver: _Primal | _Dual, alphas: NDArray[np.floating]
+) -> Iterator[tuple[slice, Solution]]:
+    """As :func:`solve_ridge`, for blocks of targets: at no time are all weights in memory."""
+    n_targets = solver.shape.n_targets
+    for first in range(0, n_targets, TARGETS_AT_ONCE):
+        targets = slice(first, min(first + TARGETS_AT_ONCE, n_targets))
         responses = solver.responses(targets)
         scores = responses.scores(alphas)
         best = np.argmax(scores + ALPHA_SLOPE * np.log(alphas)[:, None], axis=0)
-        chosen[targets] = np.asarray(alphas)[best]
-        found[targets] = np.take_along_axis(scores, best[None], axis=0)[0]
-        weights[:, targets] = responses.weights(chosen[targets])
-    return Solution(weights, chosen, found)
+        chosen = np.asarray(alphas, dtype=float)[best]
+        of_best = np.take_along_axis(scores, best[None], axis=0)[0]
+        yield targets, Solution(responses.weights(chosen), chosen, of_best)
+
+
+def reduce_rank(
+    weights: Sequence[NDArray[np.float32]], solver: _Primal | _Dual, rank: int
+) -> tuple[Table, Table]:
+    """Weights of a lower rank whose fitted values are nearest to those of the given ones.
+
+    With fitted values ``X W = U S V'``, the nearest ones of rank R in the sum of squares (Eckart
+    and Young 1936) are those of ``W V_R V_R'``: reduced-rank regression (Izenman 1975), of a ridge
+    regression here (Mukherjee and Zhu 2011). ``X W`` has a row for each TR and is never formed for
+    all targets: `S` and `V` are also those of a matrix that is ``X W`` but for a rotation, with no
+    more rows than there are features.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray
+        Blocks of `W`, ``(n_features, n_targets_of_block)``.
+    solver : solver
+        Of the regression: knows `X`.
+    rank : int
+        R.
+
+    Returns
+    -------
+    components, loadings : ndarray
+        ``(n_features, R)``, with which the rows have a mean square of 1, and ``(R, n_targets)``, by
+        descending sum of squares; zero beyond the rank of the fitted values.
+    """
+    from scipy.linalg import eigh
+
+    total: Table | float = 0.0
+    for block in weights:
+        fitted = solver.rotated_fit(block)
+        total = total + fitted @ fitted.T
+    n = len(np.atleast_2d(total))
+    values, vectors = eigh(total, subset_by_index=(max(0, n - rank), n - 1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    real = values > 1e-12 * values.max()
+    inverse = np.where(real, 1 / np.sqrt(np.where(real, values, 1)), 0)
+    loadings = np.zeros((rank, sum(block.shape[1] for block in weights)))
+    components = np.zeros((solver.shape.n_features, rank))
+    first = 0
+    for block in weights:
+        right = inverse[:, None] * (vectors.T @ solver.rotated_fit(block))  # V_R' of these targets
+        loadings[: len(right), first : first + block.shape[1]] = right
+        components[:, : len(right)] += block @ right.T
+        first += block.shape[1]
+    # So that both factors are of the size of standardised features and of responses.
+    size = np.sqrt(np.maximum(values, 0) / solver.shape.n_rows)
+    loadings[: len(size)] *= size[:, None]
+    components[:, : len(size)] *= np.divide(1, size, out=np.zeros_like(size), where=real)
+    return components, loadings
 
 
 @dataclass(frozen=True)
@@ -265,6 +331,10 @@ class _Primal:
 
         return _Responses(self.folds, projected, weights)
 
+    def rotated_fit(self, weights: NDArray[np.floating]) -> Table:
+        """``sqrt(L) Q' W``: the fitted values but for a rotation, since ``X'X = Q L Q'``."""
+        return np.asarray(np.sqrt(self.whole.values)[:, None] * (self.whole.vectors.T @ weights))
+
 
 class _Dual:
     """Solver with inner products of the rows, for fewer rows than features."""
@@ -297,6 +367,10 @@ class _Dual:
             return np.asarray(self.x.T @ (vectors @ self.whole.shrunk(vectors.T @ y, alphas)))
 
         return _Responses(self.folds, projected, weights)
+
+    def rotated_fit(self, weights: NDArray[np.floating]) -> Table:
+        """The fitted values."""
+        return np.asarray(self.x @ weights)
 
 
 def gram_matrices(source: Source, shape: Shape) -> tuple[list[Table], list[int]]:

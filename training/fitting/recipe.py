@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hear_brainsoundnet.card import MOST_COMPONENTS
 from hear_brainsoundnet.soundnet import LAYERS, stage_names
 from training.config import Settings, added_setting
 from training.data.control import Control
@@ -46,6 +47,10 @@ class ReadOutSettings(Settings):
         channel and delay. The others learn one weight per channel: "canonical" with SPM's
         response, over 32 s whatever `n_delays`; "delay" with one of the delays for each target,
         selected together with the strength of the ridge start.
+    rank : int or None
+        Rank of the weights, for tens of thousands of targets: they are the product of this many
+        components and their loadings on the targets; None for full weights. The ridge solution is
+        then followed by a reduced-rank regression (:mod:`training.fitting.ridge`).
     """
 
     stage: str = "conv7"
@@ -54,6 +59,7 @@ class ReadOutSettings(Settings):
     power_transform: Literal["none", "sqrt"] = "none"
     initial: Literal["random", "zero", "ridge"] = "ridge"
     hrf: Literal["fir", "canonical", "delay"] = added_setting("fir")
+    rank: Annotated[int, Field(ge=1, le=MOST_COMPONENTS)] | None = added_setting(None)
 
     @model_validator(mode="after")
     def _known_stage(self) -> ReadOutSettings:
@@ -61,6 +67,8 @@ class ReadOutSettings(Settings):
             raise ValueError(f"stage {self.stage!r} is none of {', '.join(stage_names())}")
         if self.hrf == "delay" and self.initial != "ridge":
             raise ValueError("hrf=delay selects delays in the ridge start; set initial=ridge")
+        if self.hrf != "fir" and self.rank is not None:
+            raise ValueError(f"a rank is for hrf=fir, and hrf is {self.hrf}; leave one of them out")
         return self
 
 

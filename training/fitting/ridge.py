@@ -17,7 +17,10 @@ with the smallest error in the cross-validation.
 
 Delayed features are computed a few runs at a time and accumulated
 (:mod:`training.fitting.gram_ridge`): 36 hours with 5,120 features take about as much memory as ten
-minutes.
+minutes. Targets are solved for in blocks, so that besides the weights nothing grows with them.
+
+For a read-out of rank R the weights of all targets together are replaced by those of rank R with
+the nearest fitted values (:func:`training.fitting.gram_ridge.reduce_rank`).
 """
 
 from __future__ import annotations
@@ -31,8 +34,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hear_brainsoundnet.encoder import output_layer
 from training.data.prepared import Run
-from training.fitting.gram_ridge import Rows, Shape, solve_ridge
+from training.fitting.gram_ridge import Rows, Shape, reduce_rank, solve_in_blocks, solver_of
 from training.fitting.response import channel_weights, fixed_response
 
 logger = logging.getLogger(__name__)
@@ -104,7 +108,7 @@ def folds_by_episode(episodes: Sequence[str]) -> Folds:
 
 
 def solve_read_out(
-    head: nn.Conv1d,
+    head: nn.Module,
     runs: Sequence[Run],
     features: Sequence[NDArray[np.float32]],
     responses: Sequence[NDArray[np.float32]],
@@ -113,42 +117,78 @@ def solve_read_out(
 
     Parameters
     ----------
-    head : Conv1d
-        The read-out, ``(n_targets, n_channels, n_delays)``; changed in place, and the delays of
-        its response if these are selected.
+    head : Module
+        The read-out of :func:`hear_brainsoundnet.encoder.new_head`; changed in place, and the
+        delays of its response if these are selected.
     runs : sequence of Run
         Training runs; their episodes are the folds of the cross-validation.
     features, responses : sequences of array
         For each run ``(n_trs, n_channels)`` and ``(n_trs, n_targets)``; each is accessed several
         times and not kept. Targets with NaN get a prediction of zero.
     """
-    n_targets, n_channels, n_delays = head.weight.shape
-    response = fixed_response(head)
-    if response is None:
-        weights, bias, _ = _solve(runs, features, responses, partial(delayed, n_delays=n_delays))
-        weights = weights.reshape(n_delays, n_channels, n_targets).transpose(2, 1, 0)
-        place = head.weight
-    else:
+    solve = partial(_solve, runs, features, responses)
+    with torch.no_grad():
+        for parameter in head.parameters():  # what is not solved for is zero
+            parameter.zero_()
+        if isinstance(head, nn.Sequential):
+            _low_rank(head, _DelayedRows(runs, features, responses, _delays_of(head[0])))
+            return
+        assert isinstance(head, nn.Conv1d)
+        assert head.bias is not None
+        response = fixed_response(head)
+        if response is None:
+            for columns, weights, bias, _ in solve(_delays_of(head)):
+                head.weight[columns] = _kernels(weights, head.in_channels)
+                head.bias[columns] = torch.from_numpy(bias).float()
+            return
         kernels = response.kernels[:1].cpu().numpy()
         if response.is_selected:
-            kernels = np.eye(n_delays, dtype=np.float32)[::-1]  # the shortest first
-        chosen, score = np.zeros(n_targets, dtype=int), np.full(n_targets, -np.inf)
-        weights, bias = np.zeros((n_channels, n_targets)), np.zeros(n_targets)
+            kernels = np.eye(head.kernel_size[0], dtype=np.float32)[::-1]  # the shortest first
+        chosen = np.zeros(head.out_channels, dtype=int)
+        score = np.full(head.out_channels, -np.inf)
         for number, kernel in enumerate(kernels):
-            found = _solve(runs, features, responses, partial(convolved, kernel=kernel))
-            better = found[2] > score
-            chosen[better], score[better] = number, found[2][better]
-            weights[:, better], bias[better] = found[0][:, better], found[1][better]
+            for columns, weights, bias, scores in solve(partial(convolved, kernel=kernel)):
+                better = scores > score[columns]
+                own = columns[better]
+                chosen[own], score[own] = number, scores[better]
+                channel_weights(head)[own] = _kernels(weights[:, better], head.in_channels)
+                head.bias[own] = torch.from_numpy(bias[better]).float()
         response.kernels.copy_(torch.from_numpy(kernels[chosen]))
-        weights = weights.T[:, :, None]
-        place = channel_weights(head)
-    with torch.no_grad():
-        place.copy_(torch.from_numpy(np.ascontiguousarray(weights)))
-        assert head.bias is not None
-        head.bias.copy_(torch.from_numpy(bias))
+
+
+def _low_rank(head: nn.Sequential, rows: _DelayedRows) -> None:
+    """Set both layers of a read-out of low rank."""
+    first, last = head[0], output_layer(head)
+    assert isinstance(first, nn.Conv1d)
+    assert last.bias is not None
+    there = np.flatnonzero(rows.there)
+    if not len(there):
+        return
+    solver = solver_of(rows.batches, rows.shape)
+    solved = solve_in_blocks(solver, STRENGTHS * rows.shape.n_rows)
+    weights = [found.weights.astype(np.float32) for _, found in solved]
+    components, loadings = reduce_rank(weights, solver, first.out_channels)
+    components /= rows.scale[:, None]
+    first.weight.copy_(_kernels(components, first.in_channels))
+    last.weight[there] = _kernels(loadings, last.in_channels)
+    bias = rows.offset - rows.mean @ components @ loadings
+    last.bias[there] = torch.from_numpy(bias).float()
+
+
+def _kernels(weights: NDArray[np.float64], n_channels: int) -> torch.Tensor:
+    """Weights ``(n_delays * n_channels, n)`` as those of a convolution, ``(n, n_channels,
+    n_delays)``."""
+    blocks = weights.reshape(len(weights) // n_channels, n_channels, weights.shape[1])
+    return torch.from_numpy(blocks.transpose(2, 1, 0).astype(np.float32))
 
 
 Expand = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Values = NDArray[np.float64]
+
+
+def _delays_of(layer: nn.Module) -> Expand:
+    assert isinstance(layer, nn.Conv1d)
+    return partial(delayed, n_delays=layer.kernel_size[0])
 
 
 def _solve(
@@ -156,18 +196,17 @@ def _solve(
     features: Sequence[NDArray[np.float32]],
     responses: Sequence[NDArray[np.float32]],
     expand: Expand,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Weights ``(n_columns, n_targets)``, bias and score of the cross-validation."""
+) -> Iterator[tuple[NDArray[np.int_], Values, Values, Values]]:
+    """For blocks of targets their columns, weights ``(n_features, n)``, bias and score of the
+    cross-validation ``(n,)``."""
     rows = _DelayedRows(runs, features, responses, expand)
-    there, n_targets = rows.there, responses[0].shape[1]
-    weights, bias = np.zeros((rows.shape.n_features, n_targets)), np.zeros(n_targets)
-    scores = np.full(n_targets, -np.inf)
-    if there.any():
-        found = solve_ridge(rows.batches, rows.shape, STRENGTHS * rows.shape.n_rows)
-        weights[:, there] = found.weights / rows.scale[:, None]
-        bias[there] = rows.offset - rows.mean @ weights[:, there]
-        scores[there] = found.scores
-    return weights, bias, scores
+    there = np.flatnonzero(rows.there)
+    if len(there):
+        solver = solver_of(rows.batches, rows.shape)
+        for targets, found in solve_in_blocks(solver, STRENGTHS * rows.shape.n_rows):
+            weights = found.weights / rows.scale[:, None]
+            bias = rows.offset[targets] - rows.mean @ weights
+            yield there[targets], weights, bias, found.scores
 
 
 class _DelayedRows:

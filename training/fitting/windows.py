@@ -33,8 +33,6 @@ from training.data.control import Donor
 from training.data.prepared import INT16_SCALE, Prepared, Run
 from training.fitting.frozen import FrozenStages
 
-MOST_KEPT = 2_000_000_000  # bytes of responses: a season of 210 targets, or of 5,000 voxels
-
 
 class WindowSettings(Settings):
     """Segmentation of runs.
@@ -157,8 +155,7 @@ class WindowLoader:
     Parameters
     ----------
     prepared : Prepared
-        The dataset; its audio is memory-mapped, the responses of runs are cached, up to two
-        gigabytes.
+        The dataset; its audio and responses are memory-mapped.
     read_out : ReadOut
         Its delays and alignment determine the audio needed for a window.
     stage : StageGeometry
@@ -189,10 +186,9 @@ class WindowLoader:
         self.scale = np.float32(input_scale / INT16_SCALE)
         self.frozen = frozen
         self.donors = donors or {}
-        self.columns = slice(None) if columns is None else list(columns)
+        every = columns is None or list(columns) == list(range(prepared.n_targets))
+        self.columns = slice(None) if every else list(columns or ())
         self._audio: dict[str, np.ndarray] = {}
-        self._bold: dict[Run, np.ndarray] = {}
-        self._n_kept = 0
 
     def batches(self, windows: Sequence[Window]) -> Iterator[Batch]:
         """Windows in as few batches as their shapes allow."""
@@ -226,16 +222,8 @@ class WindowLoader:
         return self._audio[stimulus]
 
     def bold(self, run: Run) -> np.ndarray:
-        """Responses of a run, the chosen columns."""
-        if run not in self._bold:
-            donor = self.donors.get(run, Donor(run))
-            table = np.roll(self.prepared.bold(donor.run), donor.shift, axis=0)
-            table = np.ascontiguousarray(table[: run.n_trs, self.columns])
-            if self._n_kept + table.nbytes > MOST_KEPT:
-                return table
-            self._bold[run] = table
-            self._n_kept += table.nbytes
-        return self._bold[run]
+        """Responses of a run, the chosen columns; memory-mapped if these are all."""
+        return self._rows(run, 0, run.n_trs)
 
     def responses(self, runs: Sequence[Run]) -> Sequence[np.ndarray]:
         """Responses of several runs, each read on demand."""
@@ -243,8 +231,15 @@ class WindowLoader:
 
     def bold_of(self, windows: Sequence[Window]) -> Tensor:
         """Responses of equally long windows, ``(n_windows, n_trs, n_targets)``."""
-        pieces = [self.bold(w.run)[w.first : w.first + w.n_trs] for w in windows]
+        pieces = [self._rows(w.run, w.first, w.first + w.n_trs) for w in windows]
         return torch.from_numpy(np.stack(pieces))
+
+    def _rows(self, run: Run, first: int, stop: int) -> np.ndarray:
+        donor = self.donors.get(run, Donor(run))
+        table = self.prepared.bold(donor.run)
+        if donor.shift:  # as np.roll
+            return table[(np.arange(first, stop) - donor.shift) % len(table)][:, self.columns]
+        return table[first:stop, self.columns]
 
     def context(self, window: Window) -> int:
         """Number of TRs before a window that its predictions depend on."""

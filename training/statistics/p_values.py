@@ -122,11 +122,27 @@ def family_wise(observed: NDArray[np.floating], null: NDArray[np.floating]) -> N
     array([0.75, 0.25])
     """
     observed, null = np.asarray(observed, np.float64), np.asarray(null, np.float64)
-    known = ~np.isnan(observed)
-    if null.shape[1:] != observed.shape or not known.any():
+    if null.shape[1:] != observed.shape or not len(null) or np.isnan(observed).all():
         return p_values(observed, null)
-    largest = null[:, known].max(axis=1, keepdims=True)
-    return p_values(observed, np.broadcast_to(largest, null.shape))
+    return p_of_largest(observed, largest_scores(observed, null))
+
+
+def largest_scores(
+    observed: NDArray[np.floating], null: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Largest score of each surrogate over the targets with a score, ``(n_permutations,)``; -inf
+    without any."""
+    known = ~np.isnan(observed)
+    return np.max(null[:, known], axis=1, initial=-np.inf)
+
+
+def p_of_largest(
+    observed: NDArray[np.floating], largest: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Family-wise p values ``(n_targets,)`` from :func:`largest_scores` over all targets."""
+    below = np.searchsorted(np.sort(largest), just_below(observed), side="left")
+    p = (1 + len(largest) - below) / (1 + len(largest))
+    return np.where(np.isnan(observed), np.nan, p)
 
 
 def harmonic(n_tests: int) -> float:

@@ -1,6 +1,7 @@
 import json
 import shlex
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -9,11 +10,11 @@ import pandas
 import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score
-from small_dataset import change_dataset
+from small_dataset import change_dataset, changing_sound, write_prepared
 from small_fits import N_PERMUTATIONS, fitted
 
 from training.cli import main
-from training.data.prepared import Prepared
+from training.data.prepared import Prepared, Run
 from training.evaluation import evaluate as evaluate_module
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import EvaluationInfo, read_info, read_table
@@ -110,6 +111,48 @@ def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_listeners: Pat
         assert targets.loc[("one", subject), "p_fwe"].to_numpy() == pytest.approx(
             (1 + reached) / (1 + N_PERMUTATIONS)
         )
+
+
+def test_targets_in_blocks_give_the_same_tables(
+    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Surrogates are those of all blocks together, and the largest score is over all targets."""
+    fits = [fitted(two_listeners, tmp_path / s, subjects=[s]) for s in SUBJECTS]
+    settings = EvaluationSettings(n_permutations=N_PERMUTATIONS, inter_subject=True)
+    evaluate(fits, tmp_path / "whole", settings=settings)
+    monkeypatch.setattr("training.evaluation.measured.TARGETS_AT_ONCE", 3)
+    evaluate(fits, tmp_path / "blocks", settings=settings)
+    for name in ("scores", "targets", "runs"):
+        whole, blocks = (read_table(tmp_path / each, name) for each in ("whole", "blocks"))
+        pandas.testing.assert_frame_equal(whole, blocks, rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_targets_times_permutations_or_trs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """All surrogates' scores of all targets would be 64 MB, all runs' responses 15 MB."""
+    n_targets, n_trs, n_runs = 8_000, 40, 12
+    generator = np.random.default_rng(0)
+    sounds = {name: changing_sound(70, seed) for seed, name in enumerate("abcdefghijkl"[:n_runs])}
+    tables = {
+        Run("sub-01", name, name, "", name, "", 0.0, 1.49, n_trs): generator.standard_normal(
+            (n_trs, n_targets)
+        )
+        for name in sounds
+    }
+    data = write_prepared(tmp_path / "data", sounds, tables, 1.49)
+    split = {"test": {"runs": list("cdefghijkl")}, "validation": {"count": 1}}
+    low = fitted(data, tmp_path / "low", split=split, read_out={"rank": 3})
+    monkeypatch.setattr("training.scores.TARGETS_AT_ONCE", 256)
+    monkeypatch.setattr("training.evaluation.measured.TARGETS_AT_ONCE", 256)
+    tracemalloc.start()
+    settings = EvaluationSettings(n_permutations=1000)
+    evaluate([low], tmp_path / "evaluation", settings=settings, progress=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    table_of_scores = read_table(tmp_path / "evaluation", "scores").memory_usage(deep=False).sum()
+    assert peak < 6 * table_of_scores < 1000 * n_targets * 8
 
 
 def test_a_model_predicts_its_own_subject_best(evaluation: Path):

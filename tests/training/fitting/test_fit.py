@@ -362,6 +362,41 @@ def test_a_loss_that_explodes_is_said_to_do_so(two_listeners: Path, tmp_path: Pa
     assert all(tensor.isfinite().all() for tensor in state.best.values())
 
 
+def test_a_read_out_of_low_rank_trains_both_its_factors_and_predicts_from_its_checkpoint(
+    two_listeners: Path, tmp_path: Path
+):
+    read_out = {"rank": 2, "n_delays": 3}
+    optimiser = {"max_epochs": 2, "read_out_learning_rate": 1e-3, "keep": "last"}
+    state = fitted(
+        two_listeners, tmp_path / "run", train_from="none", read_out=read_out, optimiser=optimiser
+    )
+    started = fitted(
+        two_listeners,
+        tmp_path / "start",
+        train_from="none",
+        read_out=read_out,
+        optimiser={"max_epochs": 0},
+    )
+    for name in ("heads.sub-01.0.weight", "heads.sub-01.1.weight"):
+        assert not torch.equal(state.best[name], started.best[name])
+    encoder = read_checkpoint(tmp_path / "run" / "model.safetensors").build_encoder()
+    assert encoder.read_out.rank == 2
+    predicted = encoder.respond(torch.randn(1, 50, 1024))[0].detach().numpy()
+    assert np.linalg.matrix_rank(predicted - predicted[0], tol=1e-3) <= 2 < predicted.shape[1]
+
+
+def test_a_rank_that_no_weights_can_have_is_refused(two_listeners: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match=r"rank is 5, .* 4 targets have a rank of at most 4"):
+        fit(recipe(two_listeners, read_out={"rank": 5}), tmp_path / "run", progress=False)
+
+
+def test_a_read_out_of_low_rank_from_zero_can_learn(two_listeners: Path):
+    parts = assemble(recipe(two_listeners, read_out={"rank": 2, "initial": "zero"}))
+    head = parts.encoder.heads["sub-01"]
+    assert not any(p.any() for p in head[1].parameters())
+    assert head[0].weight.any()
+
+
 @pytest.mark.slow
 def test_two_processes_average_their_gradients(two_listeners: Path, tmp_path: Path):
     """Two processes with one window each step like one process with two windows."""

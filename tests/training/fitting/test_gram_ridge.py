@@ -10,6 +10,7 @@ from himalaya.ridge import RidgeCV
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
+from hear_brainsoundnet.encoder import ReadOut, new_head, output_layer
 from training.data.prepared import Run
 from training.fitting.gram_ridge import Rows, Shape, Source, solve_ridge
 from training.fitting.ridge import N_FOLDS, STRENGTHS, delayed, folds_by_episode, solve_read_out
@@ -161,6 +162,41 @@ def test_read_out_is_the_ridge_that_scikit_learn_chooses(n_trs: int, n_channels:
         model = Ridge(alpha=best * len(x), fit_intercept=False).fit(x, centred[:, target])
         expected = model.predict(x) + y[:, target].mean()
         np.testing.assert_allclose(np.concatenate(ours)[:, target], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_trs", [40, 10], ids=["many rows", "fewer rows than features"])
+def test_a_low_rank_is_that_of_the_singular_values_of_the_fitted_values(
+    n_trs: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Of rank R no matrix is nearer to the ridge's fitted values (Eckart and Young 1936)."""
+    monkeypatch.setattr("training.fitting.gram_ridge.TARGETS_AT_ONCE", 7)  # several blocks
+    runs, features, _ = runs_with_data(n_trs, 40, n_targets=3)
+    generator = np.random.default_rng(1)
+    mixing = generator.standard_normal((40, 4)) @ generator.standard_normal((4, 19)) / 100
+    responses = [
+        (x @ mixing + 0.5 * generator.standard_normal((n_trs, 19)) + 5).astype(np.float32)
+        for x in features
+    ]
+    for table in responses:
+        table[:, 2] = np.nan
+    full, low = (
+        new_head(40, ReadOut("conv7", 2, 1.5, "crop", tuple(range(19)), ("a",), rank=rank))
+        for rank in (None, 4)
+    )
+    fitted = []
+    for head in (full, low):
+        solve_read_out(head, runs, features, responses)
+        padded = [torch.nn.functional.pad(torch.from_numpy(x.T)[None], (1, 0)) for x in features]
+        fitted.append(np.concatenate([head(x)[0].T.detach().numpy() for x in padded]))
+    assert not fitted[1][:, 2].any()
+    assert not output_layer(low).weight[2].any()
+    there = np.arange(19) != 2
+    mean = np.concatenate(responses)[:, there].mean(axis=0)
+    u, s, v = np.linalg.svd(fitted[0][:, there] - mean)
+    nearest = u[:, :4] * s[:4] @ v[:4] + mean
+    assert np.abs(nearest - fitted[0][:, there]).max() > 0.1  # the rank takes something away
+    np.testing.assert_allclose(fitted[1][:, there], nearest, atol=2e-4)
+    assert list(low.state_dict()) == ["0.weight", "1.weight", "1.bias"]
 
 
 def test_missing_targets_are_predicted_as_zero():

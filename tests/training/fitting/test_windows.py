@@ -157,21 +157,19 @@ def test_windows_longer_than_a_run_are_refused():
         draw_windows([run], WindowSettings(n_trs=70), np.random.default_rng(0))
 
 
-def test_responses_beyond_the_bound_are_read_again(
-    two_listeners: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("control", ["none", "permuted_brain"])
+def test_windows_read_no_more_of_the_responses_than_their_own_rows(
+    two_listeners: Path, control: str, monkeypatch: pytest.MonkeyPatch
 ):
-    parts = assemble(FitRecipe(data=two_listeners, **SETTINGS))
-    runs = parts.split.train
-    kept = [parts.loader.bold(run) for run in runs]
-    assert parts.loader.bold(runs[0]) is kept[0]
-    monkeypatch.setattr("training.fitting.windows.MOST_KEPT", kept[0].nbytes)
-    loader = assemble(FitRecipe(data=two_listeners, **SETTINGS)).loader
-    responses = loader.responses(runs)
-    assert responses[0] is responses[0]
-    assert responses[1] is not responses[1]
-    assert len(responses) == len(runs)
-    for expected, table in zip(kept, responses, strict=True):
-        np.testing.assert_array_equal(table, expected)
+    parts = assemble(FitRecipe(data=two_listeners, control=control, **SETTINGS))
+    mapped = parts.prepared.bold(parts.split.train[0])
+    assert isinstance(mapped.base, np.memmap)
+    for run in (*parts.split.train, *parts.split.validation):
+        table = parts.loader.bold(run)
+        (window,) = parts.loader.bold_of([Window(run, 3, 8)]).numpy()
+        np.testing.assert_array_equal(window, table[3:11])
+        if control == "none":
+            np.testing.assert_array_equal(table, parts.prepared.bold(run))
 
 
 def test_frames_beyond_the_bound_are_computed_with_each_window(
