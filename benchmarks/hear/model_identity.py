@@ -14,6 +14,7 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ from torch import nn
 
 from benchmarks.hear.embedding_check import check_model
 from benchmarks.hear.task_folder import TaskFolder, common_sample_rate
+from hear_brainsoundnet.card import Card
+from training.data.fitted_to import records_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,8 @@ def identify(
                 "timestamp_embedding_size",
             )
             if isinstance(getattr(model, name, None), str | int | float)
-        },
+        }
+        | _fitted_to(model),
         sample_rate=int(model.sample_rate),
     )
 
@@ -181,7 +187,27 @@ def model_for(
     model = identify(module, checkpoint, options)
     for task in tasks:
         task.check_audio(model.sample_rate)
+        if met := [each for each in _datasets(model) if task.name.startswith(each)]:
+            logger.warning(
+                "%s was fitted to responses to the sounds of %s (%s): its scores are not of "
+                "held-out sounds",
+                *(model.label, task.name, met[0]),
+            )
     return model
+
+
+def _fitted_to(model: Any) -> dict[str, str]:
+    """Datasets whose stimuli the weights were fitted to, for the results; empty if unknown."""
+    card = getattr(model, "card", None)
+    if not isinstance(card, Card):
+        return {}
+    records = records_of(card.provenance, model.checkpoint_hash)
+    found = sorted({each.dataset for each in records})
+    return {"fitted_to": ", ".join(found)} if found else {}
+
+
+def _datasets(model: ModelIdentity) -> list[str]:
+    return [name for name in str(model.resolved.get("fitted_to", "")).split(", ") if name]
 
 
 def _takes_sample_rate(module: str) -> bool:

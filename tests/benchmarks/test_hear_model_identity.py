@@ -49,6 +49,11 @@ def test_identity_says_what_a_preset_means() -> None:
     assert model.heareval_options()[0] == "--model-options"
 
 
+def test_what_weights_were_fitted_to_is_stated() -> None:
+    assert identify("hear_brainsoundnet", "natural-sounds").resolved["fitted_to"] == "natsound165"
+    assert "fitted_to" not in identify("hear_brainsoundnet", "soundnet").resolved
+
+
 def test_module_without_weights_goes_by_its_source() -> None:
     model = identify("benchmarks.hear.logmel", "", {"sample_rate": 44100})
     assert model.checkpoint_hash == model.source_hash
