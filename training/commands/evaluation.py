@@ -1,4 +1,4 @@
-"""Commands that evaluate models: ``evaluate``, ``compare``, ``partition`` and ``report``."""
+"""Commands on fits: ``evaluate``, ``compare``, ``partition``, ``report`` and ``submission``."""
 
 from __future__ import annotations
 
@@ -93,3 +93,39 @@ def report(
     from training.report import write_report
 
     typer.echo(write_report(folders, out, title=title, mesh=mesh or (), progress=True))
+
+
+def submission(
+    fits: Annotated[list[Path], typer.Argument(metavar="FIT", help="Folders of finished fits.")],
+    out: Annotated[Path, typer.Option(help="OUT.zip")],
+    data: Annotated[
+        Path | None, typer.Option(help="Prepared dataset whose runs are predicted.")
+    ] = None,
+    stimuli: Annotated[
+        Path | None, typer.Option(help="Or a folder of films, with --samples.")
+    ] = None,
+    samples: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Numbers of TRs: target_sample_number/*.npy of the challenge, once per subject, "
+            "or a csv table of subject, episode, n_trs."
+        ),
+    ] = None,
+    episodes: Annotated[str, typer.Option(help="Pattern of episodes, such as 's07*'.")] = "*",
+) -> None:
+    """Write predictions as a submission to Algonauts 2025.
+
+    The file holds pickled numpy objects, because the challenge takes them so.
+    """
+    from hear_brainsoundnet.command_line import WrongCall
+    from training.evaluation.submission import PreparedSounds, StimulusSounds, write_submission
+
+    if data is not None and stimuli is None and not samples:
+        sounds: PreparedSounds | StimulusSounds = PreparedSounds(data)
+    elif data is None and stimuli is not None and samples:
+        sounds = StimulusSounds(stimuli, samples)
+    else:
+        raise WrongCall("give either --data, or --stimuli with --samples")
+    done = write_submission(fits, out, sounds, episodes=episodes, progress=True)
+    written = ", ".join(f"{subject} {n}" for subject, n in done.items())
+    typer.echo(f"{out} written, episodes: {written}")
