@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 from numpy.typing import NDArray
 
@@ -22,9 +23,11 @@ from benchmarks.default_checkpoint.components import (
 )
 from benchmarks.default_checkpoint.sounds import NaturalSounds, natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
+from benchmarks.hear import logmel
 from hear_brainsoundnet.named import load_checkpoint
 from training.data.stimuli import DEFAULT_SAMPLE_RATE
 
+OWN_RATE = "log-mel mean and std, 44.1 kHz"
 Scores = dict[str, NDArray[np.float64]]  # by stage or preset, (n_splits, n_components)
 
 
@@ -47,6 +50,7 @@ def measure_natural_sounds(
         name: scored({PRESET: scene_embeddings_of(module, sounds.audio)}, sounds)
         for name, module in BASELINES.items()
     }
+    found[OWN_RATE] = scored({PRESET: log_mel_at_own_rate(sounds)}, sounds)
     hashes = {}
     for name, path in checkpoints.items():
         checkpoint = load_checkpoint(path)
@@ -73,7 +77,9 @@ def measure_natural_sounds(
             "stage's units (equal variance), learned from the other 83. None of these networks was "
             "fitted to the responses.",
             "Splits share sounds: their spread is no standard error.",
-            "Log-mel and modulation spectrum: their scene embeddings in place of the preset's.",
+            "Log-mel, modulation spectrum and acoustic description: their scene embeddings in "
+            "place of the preset's; log-mel at the networks' 22.05 kHz, and at the sounds' own "
+            "rate.",
             "All receive the sounds at the level of the default preset.",
         ],
         "details": {"scores": as_lists(found)},
@@ -126,6 +132,19 @@ def scene_embeddings_of(module: str, audio: Sequence[NDArray[np.float32]]) -> ND
     model = baseline.load_model(sample_rate=DEFAULT_SAMPLE_RATE)
     scene: torch.Tensor = baseline.get_scene_embeddings(torch.from_numpy(np.stack(audio)), model)
     return scene.double().numpy()
+
+
+def log_mel_at_own_rate(sounds: NaturalSounds) -> NDArray[np.float64]:
+    """Log-mel mean and deviation of the levelled sounds as recorded, ``(n_sounds, size)``.
+
+    The networks receive half of that bandwidth.
+    """
+    rows = []
+    for run in sounds.prepared.runs:
+        audio, rate = soundfile.read(sounds.levelled / f"{run.stimulus}.wav", dtype="float32")
+        model = logmel.load_model(sample_rate=rate)
+        rows.append(logmel.get_scene_embeddings(torch.from_numpy(audio)[None], model)[0])
+    return torch.stack(rows).double().numpy()
 
 
 def estimate(table: NDArray[np.float64]) -> float:

@@ -33,12 +33,15 @@ class NaturalSounds:
         ``(n_sounds, n_components)``.
     components : tuple of str
         Their names.
+    levelled : Path
+        Folder of the sounds at their own sample rate.
     """
 
     prepared: Prepared
     audio: list[NDArray[np.float32]]
     responses: NDArray[np.float64]
     components: tuple[str, ...]
+    levelled: Path
 
 
 def natural_sounds(data: Path, work: Path) -> NaturalSounds:
@@ -57,4 +60,5 @@ def natural_sounds(data: Path, work: Path) -> NaturalSounds:
         [prepared.audio(run.stimulus).astype(np.float32) / scale for run in prepared.runs],
         np.concatenate([prepared.bold(run) for run in prepared.runs]).astype(np.float64),
         tuple(prepared.info.target_names),
+        levelled,
     )
