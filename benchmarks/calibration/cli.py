@@ -29,3 +29,14 @@ def run(
     yield "discoveries", discoveries_document(SIZES[size]) | command
     yield "ceilings", ceilings_document(SIZES[size]) | command
     yield "intervals", intervals_document(SIZES[size]) | command
+
+
+@benchmark.experiment
+def power(
+    size: Annotated[SizeName, typer.Option(help="Number of simulated experiments.")] = "full",
+) -> Named:
+    """Simulate comparisons of two models: which gains are detected with how much data."""
+    from benchmarks.calibration.power import power_document
+
+    command = {"command": f"python -m benchmarks calibration power --size {size}"}
+    yield "power", power_document(SIZES[size]) | command

@@ -108,6 +108,26 @@ def draw_intervals(document: Mapping[str, Any]) -> bytes:
     return png_of(figure)
 
 
+def draw_power(document: Mapping[str, Any]) -> bytes:
+    """Power of one target by test hours, a panel for each reliability."""
+    rows = document["rows"]
+    reliabilities = list(dict.fromkeys(row["reliability"] for row in rows))
+    figure = new_figure(3.6 * len(reliabilities) + 0.6, 3.2)
+    panels = figure.subplots(1, len(reliabilities), sharey=True, squeeze=False)[0]
+    for axes, reliability in zip(panels, reliabilities, strict=True):
+        for gain, colour in zip((0.0, 0.01, 0.02, 0.04), (GREY, ORANGE, GREEN, BLUE), strict=True):
+            own = [r for r in rows if (r["reliability"], r["gain in R²"]) == (reliability, gain)]
+            hours = [row["test hours"] for row in own]
+            power = [row["one target, p ≤ .05"] for row in own]
+            axes.plot(hours, power, "o-", color=colour, label=f"{gain:g}")
+        axes.axhline(0.8, color="k", linestyle=":", linewidth=1)
+        axes.set_title(f"reliability {reliability:g}", fontsize=9)
+        axes.set_xlabel("hours of test data")
+    panels[0].set_ylabel("share of targets with p ≤ .05")
+    panels[-1].legend(title="gain in R²", frameon=False, fontsize=8)
+    return png_of(figure)
+
+
 def by_null(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rates at level .05 where a fifth of the targets responds, a row for each null."""
     rows = [row for row in document["rows"] if row["data"] == document["rows"][0]["data"]]
@@ -132,12 +152,14 @@ PAGE = ResultsPage(
     "calibration",
     "Calibration of the statistics",
     "Whether p values, corrections, noise ceilings and intervals of `training evaluate` and "
-    "`compare` are right, in simulated experiments whose truth is known.",
+    "`compare` are right, and which gains they detect with how much data, in simulated experiments "
+    "whose truth is known.",
     {
         "nulls": [("How many p values are below a level", draw_nulls)],
         "discoveries": [("False discoveries and power by null", draw_discoveries)],
         "ceilings": [("Estimated and true noise ceilings", draw_ceilings)],
         "intervals": [("Coverage of intervals", draw_intervals)],
+        "power": [("Power by hours of test data", draw_power)],
     },
     {
         "nulls": lambda document: crossed(document["rows"], "data", "null", "p ≤ .05"),

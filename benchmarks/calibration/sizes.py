@@ -23,6 +23,8 @@ class Size:
         Number of settings with p values: the first ones.
     ceiling_targets, interval_targets : int
         Simulated targets.
+    power_experiments, power_targets : int
+        Simulated comparisons of two models for each setting, and their targets.
     """
 
     null_experiments: int
@@ -31,9 +33,11 @@ class Size:
     n_settings: int
     ceiling_targets: int
     interval_targets: int
+    power_experiments: int
+    power_targets: int
 
 
 SIZES: Mapping[SizeName, Size] = {
-    "small": Size(20, 16, 5, 2, 400, 750),
-    "full": Size(100, 250, 40, 8, 2000, 8000),
+    "small": Size(20, 16, 5, 2, 400, 750, 1, 40),
+    "full": Size(100, 250, 40, 8, 2000, 8000, 3, 210),
 }

@@ -9,6 +9,7 @@ from benchmarks.calibration.ceilings import ceilings_document
 from benchmarks.calibration.discoveries import discoveries_document
 from benchmarks.calibration.intervals import intervals_document
 from benchmarks.calibration.nulls import calibration, nulls_document
+from benchmarks.calibration.power import _experiment, pairs_needed
 from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
 from benchmarks.calibration.sizes import SIZES
 from training.simulation.noise import slow_cosines
@@ -102,3 +103,22 @@ def test_drift_is_there_and_is_removed():
     explained = np.square(slow.T @ measured).sum(axis=0) / np.square(measured).sum(axis=0)
     assert (explained > 0.5).all()
     np.testing.assert_allclose(slow.T @ without_drift(measured), 0, atol=1e-9)
+
+
+def test_power_grows_with_the_gain_and_without_one_the_level_is_kept():
+    shares = [_experiment(gain, 0.4, 24, 60, seed=0) for gain in (0.0, 0.01, 0.04)]
+    none, small, large = (share[0] for share in shares)
+    assert none < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+    assert none < small < large
+    assert [share[2] for share in shares] == pytest.approx([0, 0.01, 0.04], abs=0.006)
+
+
+def test_pairs_needed_are_those_of_simulated_t_tests():
+    from scipy.stats import ttest_1samp
+
+    n = pairs_needed(0.01, 0.01)
+    generator = np.random.default_rng(0)
+    pairs = generator.normal(0.01, 0.01 * np.sqrt(2), (4000, n))
+    assert np.mean(ttest_1samp(pairs, 0, axis=1).pvalue <= 0.05) == pytest.approx(0.8, abs=0.03)
+    fewer = pairs[:, : n - 2]
+    assert np.mean(ttest_1samp(fewer, 0, axis=1).pvalue <= 0.05) < 0.8
