@@ -57,3 +57,19 @@ def simulated(out: Out, start: Start = UNTRAINED) -> Named:
     from benchmarks.encoding.simulated import Experiment, run_simulated
 
     yield name, run_simulated(out, Experiment(start=start))
+
+
+@benchmark.experiment
+def responses(out: Out) -> Named:
+    """Haemodynamic responses of the read-out, on simulated brains with known ones."""
+    from benchmarks.encoding.responses import run_responses
+
+    yield "responses", run_responses(out)
+
+
+@benchmark.experiment
+def new_subject(out: Out) -> Named:
+    """A new subject's read-out from little data, on a network trained on simulated others."""
+    from benchmarks.encoding.new_subject import run_new_subject
+
+    yield "new-subject", run_new_subject(out)

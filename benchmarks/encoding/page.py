@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.figures import bars_of, draw_bars
+import numpy as np
+
+from benchmarks.figures import bars_of, colour_of, draw_bars, new_figure, png_of
 from benchmarks.page import ResultsPage
 
 
@@ -29,8 +31,36 @@ def draw_parcels(document: Mapping[str, Any]) -> bytes:
     return draw_bars([row["parcels"] for row in rows], series, "Pearson's r, held-out episodes")
 
 
+def draw_over_minutes(document: Mapping[str, Any]) -> bytes:
+    """R² over minutes of training data, a panel for each group of parcels."""
+    rows = document["rows"]
+    (name,) = set(rows[0]) - {"parcels", "minutes", "R²", "± over seeds", "best R²"}
+    groups = list(dict.fromkeys(row["parcels"] for row in rows))
+    figure = new_figure(4.2 * len(groups) + 1.8, 3.0)
+    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    for axes, parcels in zip(panels, groups, strict=True):
+        own = [row for row in rows if row["parcels"] == parcels]
+        for number, series in enumerate(dict.fromkeys(row[name] for row in own)):
+            of_series = [row for row in own if row[name] == series]
+            columns = (
+                np.array([row[column] for row in of_series], dtype=float)
+                for column in ("minutes", "R²", "± over seeds")
+            )
+            colour = colour_of(number)
+            axes.errorbar(*columns, fmt="o-", capsize=3, color=colour, label=series)
+        axes.axhline(own[0]["best R²"], color="k", linestyle=":", linewidth=1)
+        axes.set_title(parcels, fontsize=9)
+        axes.set_xlabel("minutes of training data")
+    panels[0].set_ylabel("held-out R² (dotted: best possible)")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, title=name
+    )
+    return png_of(figure)
+
+
 MODELS = ("Correlation of every model with the responses", draw_models)
 PARCELS = ("Correlation with simulated parcels, and the best possible one", draw_parcels)
+OVER_MINUTES = ("R² over minutes of training data", draw_over_minutes)
 PAGE = ResultsPage(
     "encoding",
     "Brain encoding",
@@ -41,5 +71,7 @@ PAGE = ResultsPage(
         "alice": [MODELS],
         "simulated": [PARCELS],
         "simulated-natural-sounds": [PARCELS],
+        "responses": [OVER_MINUTES],
+        "new-subject": [OVER_MINUTES],
     },
 )

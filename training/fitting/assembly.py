@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from training.data.control import Donor, permuted_brain
 from training.data.fitted_to import FittedTo, overlap, records_of
 from training.data.prepared import DatasetInfo, Prepared, Run
 from training.data.splits import Split, split_runs
+from training.fitting.fit_folder import MODEL_FILE
 from training.fitting.frozen import FrozenStages, deepest_frozen_stage, frames_fit
 from training.fitting.predicting import Predictor
 from training.fitting.recipe import FitRecipe
@@ -99,11 +101,13 @@ def assemble(recipe: FitRecipe) -> Parts:
 
 
 def load_start(recipe: FitRecipe) -> Start:
-    """A checkpoint by name or path, or random weights drawn from the recipe's seed."""
+    """A checkpoint by name or path, that of a fit by its folder, or random weights drawn from the
+    recipe's seed."""
     if recipe.start == "random":
         card = Card(name="random", trained=False, input_scale=1.0)
         return Start(untrained_soundnet(recipe.seed), card, f"random, seed {recipe.seed}")
-    checkpoint = load_checkpoint(recipe.start)
+    fitted = Path(recipe.start) / MODEL_FILE
+    checkpoint = load_checkpoint(fitted if fitted.exists() else recipe.start)
     return Start(checkpoint.build_soundnet(), checkpoint.card, checkpoint.hash)
 
 

@@ -126,7 +126,8 @@ class FitRecipe(Settings):
     targets : tuple
         Ids, or patterns of names; empty for all.
     start : str
-        Name or path of the checkpoint to start from, or "random" for weights drawn from the seed.
+        Name or path of the checkpoint to start from, or folder of a fit; of these the network
+        alone. "random" for weights drawn from the seed.
     start_overlap : str
         {"refuse", "allow"}: whether the start may have been fitted to stimuli of the test runs, so
         that scores on these are not of held-out stimuli; see :mod:`training.data.fitted_to`.
