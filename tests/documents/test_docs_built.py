@@ -101,8 +101,7 @@ def pages(built: Path) -> list[Path]:
 
 def test_every_page_opens_from_disk_whole_and_narrow(built: Path, browser: object) -> None:
     """No errors, nothing from the network, all pictures, no scrolling to the side."""
-    for width in (PLACES = "8_places"  # needs a file from the package index: tests/conversion runs it
-NARROW, WIDE):
+    for width in (NARROW, WIDE):
         visit = Visit(browser, width)
         for path in pages(built):
             visit.open(path)
