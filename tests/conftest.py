@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from checkpoints_in_memory import checkpoint_of
 
 from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -49,6 +51,20 @@ def data_folder() -> Path:
     if not (folder / "audio").is_dir():
         raise FileNotFoundError(f"{DATA_VARIABLE}={folder} has no folder 'audio'")
     return folder
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, str]]:
+    """Call ``hear-brainsoundnet``; returns exit status, standard output and standard error."""
+
+    def call(*arguments: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return stop.value.code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

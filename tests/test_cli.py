@@ -14,7 +14,6 @@ import torch
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import write_checkpoint
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
@@ -24,19 +23,6 @@ def wav(tmp_path):
     path = tmp_path / "sound.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 30_000), 44_100)
     return path
-
-
-@pytest.fixture
-def run(capsys, caplog):
-    """Call the command line; returns exit status, standard output and standard error."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_embed(run, wav, tmp_path):

@@ -13,23 +13,8 @@ from small_encoder import AFFINE, IDS, NARROW, SCALE, assert_close, encoder_of, 
 from hear_brainsoundnet import prediction
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.prediction import predict_responses
 from hear_brainsoundnet.prediction_files import TargetImage, find_sounds
-
-
-@pytest.fixture
-def run(capsys):
-    """Call `hear-brainsoundnet predict`; returns exit status, standard output and error."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main(["predict", *map(str, arguments)])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def write(path, *, names=("sub-01",), alignment="interpolate"):
@@ -74,7 +59,7 @@ def target_image():
 
 def test_predictions_of_a_folder(run, tmp_path, sounds, several):
     out = tmp_path / "results" / "all.h5"
-    status, output, _ = run(sounds, "--checkpoint", several, "-o", out)
+    status, output, _ = run("predict", sounds, "--checkpoint", several, "-o", out)
     assert status == 0
     assert "2 of 2 files predicted with toy [" in output
     checkpoint = read_checkpoint(several)
@@ -105,7 +90,7 @@ def test_predictions_of_a_folder(run, tmp_path, sounds, several):
 def test_start_number_of_trs_and_subject(run, tmp_path, sounds, several):
     out = tmp_path / "p.h5"
     options = ["--start", "0.5", "--n-trs", "9", "--subject", "sub-02", "--device", "cpu"]
-    assert run(sounds / "dog.wav", "--checkpoint", several, "-o", out, *options)[0] == 0
+    assert run("predict", sounds / "dog.wav", "--checkpoint", several, "-o", out, *options)[0] == 0
     encoder = read_checkpoint(several).build_encoder()
     expected = encoder(SCALE * noise(22_050 * 2), 9, start=0.5, name="sub-02")[0].detach()
     with h5py.File(out) as file:
@@ -117,7 +102,9 @@ def test_start_number_of_trs_and_subject(run, tmp_path, sounds, several):
 def test_sound_responses_are_one_row_and_one_volume(run, tmp_path, sounds, target_image):
     checkpoint = write(tmp_path / "mean.safetensors", alignment="mean")
     nibabel.save(target_image, tmp_path / "mean.targets.nii.gz")
-    assert run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")[0] == 0
+    assert (
+        run("predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")[0] == 0
+    )
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["loud.dog/sub-01/prediction"].shape == (1, 3)
     assert nibabel.load(tmp_path / "p.dog.nii.gz").shape == (5, 4, 3, 1)
@@ -132,7 +119,7 @@ def test_maps_put_every_value_on_the_voxels_of_its_target(
     nibabel.save(target_image, image_path)
     options = [] if beside else ["--atlas", image_path]
     out = tmp_path / "p.h5"
-    assert run(sounds, "--checkpoint", checkpoint, "-o", out, "--map", *options)[0] == 0
+    assert run("predict", sounds, "--checkpoint", checkpoint, "-o", out, "--map", *options)[0] == 0
     assert sorted(path.name for path in tmp_path.glob("p.*")) == [
         "p.dog.nii.gz",
         "p.h5",
@@ -158,7 +145,9 @@ def test_maps_put_every_value_on_the_voxels_of_its_target(
 def test_an_image_that_lacks_targets_is_refused(run, tmp_path, sounds, checkpoint):
     image = nibabel.Nifti1Image(np.full((2, 2, 2), 5, dtype=np.int16), AFFINE)
     nibabel.save(image, tmp_path / "toy.targets.nii.gz")
-    status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")
+    status, _, error = run(
+        "predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map"
+    )
     assert status == 1
     assert "lacks 2 of the read-out's 3 target ids: 2, 9 (0 is background)" in error
     assert not (tmp_path / "p.h5").exists()
@@ -211,18 +200,23 @@ def test_earlier_predictions_stay_without_force(run, tmp_path, sounds, checkpoin
     for name in ("p.h5", "p.dog.nii.gz"):
         earlier = tmp_path / name
         earlier.write_text("earlier")
-        status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", out, "--map")
+        status, _, error = run("predict", sounds, "--checkpoint", checkpoint, "-o", out, "--map")
         assert status == 2
         assert f"{earlier} exists; use --force to overwrite" in error
         assert earlier.read_text() == "earlier"
-        assert run(sounds, "--checkpoint", checkpoint, "-o", out, "--map", "--force")[0] == 0
+        assert (
+            run("predict", sounds, "--checkpoint", checkpoint, "-o", out, "--map", "--force")[0]
+            == 0
+        )
         assert earlier.read_bytes() != b"earlier"
         out.unlink()
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(run, tmp_path, sounds, checkpoint):
     (sounds / "bad.wav").write_text("words")
-    status, output, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5")
+    status, output, error = run(
+        "predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5"
+    )
     assert status == 1
     assert "2 of 3 files predicted" in output
     assert "bad.wav cannot be read as audio" in error
@@ -235,7 +229,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(run, tmp_path, soun
 def test_nothing_is_written_where_no_file_can_be_read(run, tmp_path, checkpoint):
     (tmp_path / "bad.wav").write_text("words")
     status, output, error = run(
-        tmp_path / "bad.wav", "--checkpoint", checkpoint, "-o", tmp_path / "new" / "p.h5"
+        "predict", tmp_path / "bad.wav", "--checkpoint", checkpoint, "-o", tmp_path / "new" / "p.h5"
     )
     assert (status, output) == (1, "")
     assert "1 of 1 files could not be predicted; " in error
@@ -258,7 +252,9 @@ def test_an_interrupt_leaves_nothing(run, tmp_path, sounds, checkpoint, target_i
         return predict_responses(*arguments, **options)
 
     monkeypatch.setattr(prediction, "predict_responses", interrupted)
-    status, output, error = run(sounds, "--checkpoint", checkpoint, "-o", out, "--map", "--force")
+    status, output, error = run(
+        "predict", sounds, "--checkpoint", checkpoint, "-o", out, "--map", "--force"
+    )
     assert (status, output) == (130, "")
     assert "interrupted after 1 of 2 files; nothing was kept" in error
     assert sorted(tmp_path.rglob("*")) == before
@@ -266,13 +262,13 @@ def test_an_interrupt_leaves_nothing(run, tmp_path, sounds, checkpoint, target_i
 
 
 def test_an_unwritable_place(run, sounds, checkpoint):
-    status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", "/proc/p.h5")
+    status, _, error = run("predict", sounds, "--checkpoint", checkpoint, "-o", "/proc/p.h5")
     assert status == 1
     assert "cannot write predictions to /proc/p.h5: " in error
 
 
 def test_a_checkpoint_without_a_read_out(run, tmp_path, sounds):
-    status, _, error = run(sounds, "-o", tmp_path / "p.h5")
+    status, _, error = run("predict", sounds, "-o", tmp_path / "p.h5")
     assert status == 1
     assert "checkpoint 'soundnet-distilled' has no read-out to fMRI" in error
     assert "python -m training export" in error
@@ -301,7 +297,9 @@ def test_a_checkpoint_without_a_read_out(run, tmp_path, sounds):
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(run, tmp_path, sounds, several, options, message):
-    status, output, error = run(sounds, "--checkpoint", several, "-o", tmp_path / "p.h5", *options)
+    status, output, error = run(
+        "predict", sounds, "--checkpoint", several, "-o", tmp_path / "p.h5", *options
+    )
     assert (status, output) == (2, "")
     lines = [line for line in error.splitlines() if line.startswith("hear-brainsoundnet: ")]
     assert len(lines) == 1
@@ -315,7 +313,9 @@ def test_a_missing_package_is_named(
 ):
     (tmp_path / "toy.targets.nii.gz").touch()
     monkeypatch.setitem(sys.modules, package, None)
-    status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", *options)
+    status, _, error = run(
+        "predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", *options
+    )
     assert status == 1
     assert f"needs {package}, which is not installed" in error
     assert 'pip install "hear-brainsoundnet[training]"' in error

@@ -12,7 +12,6 @@ import torch
 from hear_brainsoundnet.audio import TensorSound
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.recognition import Recogniser, find_labels
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
@@ -121,17 +120,6 @@ def test_labels_come_from_the_card_or_from_files(file, tmp_path):
     (tmp_path / "places.txt").write_text("wood\n")
     with pytest.raises(ValueError, match=r"places\.txt names 1 places, .* has 2 of them"):
         find_labels(checkpoint, {"scenes": tmp_path / "places.txt"})
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
