@@ -46,7 +46,7 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
     if not path.is_file():
         raise FileNotFoundError(f"no such image: {path}")
     try:
-        with _without_notes(nibabel):
+        with without_notes(nibabel):
             image: Any = nibabel.load(path)
         shape = tuple(int(length) for length in image.shape)
         affine = np.asarray(image.affine)
@@ -155,7 +155,7 @@ def _scaling(image: Any) -> str:
 
 
 @contextmanager
-def _without_notes(nibabel: Any) -> Iterator[None]:
+def without_notes(nibabel: Any) -> Iterator[None]:
     """Suppress nibabel's log of header corrections, which names no file; relevant fields are
     checked later."""
     logger = nibabel.imageglobals.logger

@@ -194,6 +194,14 @@ def test_float_images_with_nan_as_background(tmp_path):
     np.testing.assert_array_equal(written, [[[1, 2, 0], [3, 1, 0]]])
 
 
+def test_maps_of_targets_on_a_surface_are_refused(run, tmp_path, sounds, checkpoint):
+    (tmp_path / "toy.targets.dscalar.nii").touch()
+    status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")
+    assert status == 2
+    assert "--map writes volumes, and the targets of this checkpoint lie on a surface" in error
+    assert not (tmp_path / "p.h5").exists()
+
+
 def test_earlier_predictions_stay_without_force(run, tmp_path, sounds, checkpoint, target_image):
     out = tmp_path / "p.h5"
     nibabel.save(target_image, tmp_path / "toy.targets.nii.gz")

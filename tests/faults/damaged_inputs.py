@@ -8,8 +8,10 @@ from pathlib import Path
 
 import h5py
 import nibabel
+import nibabel.gifti
 import numpy as np
 import scipy.io
+from nibabel.cifti2 import BrainModelAxis, Cifti2Image, LabelAxis, SeriesAxis
 from pydantic import Field
 
 from training.config import Settings, read_recipe
@@ -22,6 +24,8 @@ from training.sources.nifti import read_voxels
 from training.sources.response_table import ResponseKeys, read_responses
 from training.sources.sidecar import read_sidecars
 from training.sources.stimulus_table import StimulusTable
+from training.sources.surface_atlas import read_surface_atlas
+from training.sources.surface_files import open_series
 from training.sources.time_series_file import read_time_series
 from training.sources.timing import header_tr, read_timing
 from training.sources.volumes import Box, open_volumes
@@ -47,6 +51,15 @@ def read_image(path: Path) -> None:
     for _ in volumes.within(Box((0, 0, 0), volumes.shape)):
         pass
     read_voxels(path, n_dimensions=4, finite=False)
+
+
+def read_surface(path: Path) -> None:
+    """Responses, and the same file as labels."""
+    open_series(path, path if path.name.endswith(".gii") else None).read()
+
+
+def read_parcels(path: Path) -> None:
+    read_surface_atlas(path, path if path.name.endswith(".gii") else None)
 
 
 def read_confounds(path: Path) -> None:
@@ -87,6 +100,27 @@ def make_labels(path: Path) -> None:
     nibabel.save(
         nibabel.Nifti1Image(np.arange(120, dtype=np.int16).reshape(4, 5, 6), np.eye(4)), path
     )
+
+
+SURFACE = BrainModelAxis.from_surface(np.arange(9), 9, "CortexLeft")
+
+
+def make_series(path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((N_TRS, 9)).astype(np.float32)
+    nibabel.save(Cifti2Image(values, (SeriesAxis(0, 1.5, N_TRS, "SECOND"), SURFACE)), path)
+
+
+def make_dlabel(path: Path) -> None:
+    table = {0: ("???", (0, 0, 0, 0)), 4: ("A1", (1, 0, 0, 1))}
+    values = np.array([[0, 4, 4, 4, 0, 0, 4, 4, 4]], dtype=np.float32)
+    nibabel.save(Cifti2Image(values, (LabelAxis(["parcels"], [table]), SURFACE)), path)
+
+
+def make_gifti(path: Path) -> None:
+    rows = np.arange(9 * N_TRS, dtype=np.int32).reshape(N_TRS, 9)
+    rows = rows[:1] if ".label" in path.name else rows
+    arrays = [nibabel.gifti.GiftiDataArray(row, intent="NIFTI_INTENT_LABEL") for row in rows]
+    nibabel.save(nibabel.GiftiImage(darrays=arrays), path)
 
 
 def make_arrays() -> dict[str, np.ndarray]:
@@ -151,6 +185,10 @@ KINDS: dict[str, tuple[Reader, Reader]] = {
     "run.nii": (make_nifti, read_image),
     "atlas.nii.gz": (make_labels, read_labels),
     "atlas.nii": (make_labels, read_labels),
+    "run.dtseries.nii": (make_series, read_surface),
+    "parcels.dlabel.nii": (make_dlabel, read_parcels),
+    "run.func.gii": (make_gifti, read_surface),
+    "parcels.label.gii": (make_gifti, read_parcels),
     "table.npy": (lambda path: np.save(path, make_arrays()["R"]), read_npy),
     "table.npz": (lambda path: np.savez_compressed(path, **make_arrays()), read_npz),
     "confounds.tsv": (_text(confounds_text()), read_confounds),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.nifti import in_words
+from hear_brainsoundnet.nifti import in_words, without_notes
 
 STRUCTURES = {"left": "CIFTI_STRUCTURE_CORTEX_LEFT", "right": "CIFTI_STRUCTURE_CORTEX_RIGHT"}
 CIFTI_SERIES, GIFTI_SERIES = ".dtseries.nii", ".func.gii"
@@ -150,7 +150,7 @@ def _open_cifti(path: Path, kind: str, what: str) -> tuple[Any, Any, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
-        with warnings.catch_warnings():
+        with without_notes(nibabel), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on shapes, which are compared below
             image = nibabel.Cifti2Image.from_filename(path)
         axes = [image.header.get_axis(i) for i in range(image.ndim)]
@@ -184,7 +184,8 @@ def _open_gifti(path: Path, side: str) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file of the {side} hemisphere: {path}")
     try:
-        image = nibabel.GiftiImage.from_filename(path)
+        with without_notes(nibabel):
+            image = nibabel.GiftiImage.from_filename(path)
     except Exception as error:
         raise ValueError(
             f"{path} cannot be read as GIFTI ({in_words(error)}); fetch it again"

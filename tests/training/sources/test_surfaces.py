@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ def test_columns_are_means_of_the_labels_of_a_cifti_file(
     (recording,) = collection.recordings
     expected = np.stack([values[:, ids == i].mean(axis=1) for i in (3, 7, 12)], axis=1)
     np.testing.assert_allclose(recording.load(), expected, atol=1e-5)
+    sent = pickle.loads(pickle.dumps(recording))  # noqa: S301, as to a worker
+    np.testing.assert_array_equal(sent.load(), recording.load())
     assert (recording.tr, recording.n_trs) == (TR, N_TRS)
     assert collection.targets.ids == (3, 7, 12)
     if ending == "dlabel":
