@@ -104,10 +104,10 @@ class Card(BaseModel):
         else:
             del document["labels"]
         if self.read_out is not None:
+            if self.read_out.rank is not None or len(self.read_out.stages) > 1:
+                version = FORMAT_VERSION
             if self.read_out.rank is None:
                 del document["read_out"]["rank"]
-            else:
-                version = FORMAT_VERSION
         return document | {"format_version": version}
 
     @field_validator("read_out")

@@ -24,13 +24,14 @@ Frames are mapped to TRs in one of three ways:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
 from hear_brainsoundnet.interpolation import frames_at
 from hear_brainsoundnet.soundnet import ByName, SoundNet
 
@@ -47,7 +48,7 @@ class ReadOut:
     Attributes
     ----------
     stage : str
-        Stage whose activations are the features.
+        Stage whose activations are the features; several side by side as ``"conv5+conv7"``.
     n_delays : int
         K, the number of TRs that one prediction depends on (its own included).
     tr : float
@@ -83,6 +84,11 @@ class ReadOut:
     subjects: tuple[str, ...] = ()
     rank: int | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages, in the order of the features."""
+        return tuple(self.stage.split("+"))
+
     def head_for(self, subject: str) -> str | None:
         """The weights that predict a subject: its own, else the only ones; None if neither exist.
 
@@ -117,6 +123,15 @@ def output_layer(head: nn.Module) -> nn.Conv1d:
     return layer
 
 
+def averaged_frames(stage: StageGeometry, n_samples: int, n_frames: int) -> range:
+    """The frames that ``alignment="mean"`` averages, of the `n_frames` of a clip of `n_samples`.
+
+    Those whose centres lie within the clip; the last one if the clip is too short to have any.
+    """
+    within = stage.frames_within(n_samples)
+    return range(within.start, min(within.stop, n_frames)) or range(n_frames - 1, n_frames)
+
+
 class BrainEncoder(nn.Module):
     """Encoding model: predicts fMRI responses from audio.
 
@@ -132,7 +147,7 @@ class BrainEncoder(nn.Module):
     Raises
     ------
     ValueError
-        If the read-out names a stage that the network does not have.
+        If the read-out names a stage that the network does not have, or one twice.
 
     Examples
     --------
@@ -145,17 +160,25 @@ class BrainEncoder(nn.Module):
     def __init__(self, soundnet: SoundNet, read_out: ReadOut, sample_rate: int = 22_050) -> None:
         super().__init__()
         stages = stage_geometry(soundnet.layers)
-        if read_out.stage not in stages:
+        for name in read_out.stages:
+            if name not in stages or read_out.stages.count(name) > 1:
+                raise ValueError(
+                    f"the read-out reads stage {read_out.stage!r}; the network has "
+                    f"{', '.join(stages)}, of which it may read several, each once"
+                )
+        if read_out.alignment == "crop" and len(read_out.stages) > 1:
             raise ValueError(
-                f"the read-out reads stage {read_out.stage!r}; the network has {', '.join(stages)}"
+                f"alignment crop takes a frame of one stage for a TR, got {read_out.stage}; "
+                "frames of several stages need alignment interpolate"
             )
         self.soundnet = soundnet
         self.read_out = read_out
         self.sample_rate = sample_rate
-        self.stage = stages[read_out.stage]
-        self.heads = ByName(
-            {name: new_head(self.stage.channels, read_out) for name in read_out.names}
-        )
+        self.stages = tuple(stages[name] for name in read_out.stages)
+        # The deepest has the largest hop and receptive field, and bounds what the others need.
+        self.stage = max(self.stages, key=lambda stage: stage.receptive_field)
+        n_channels = sum(stage.channels for stage in self.stages)
+        self.heads = ByName({name: new_head(n_channels, read_out) for name in read_out.names})
 
     def forward(
         self, audio: Tensor, n_trs: int, *, start: float = 0.0, name: str | None = None
@@ -183,8 +206,8 @@ class BrainEncoder(nn.Module):
         audio, n_trs, start
             As in :meth:`forward`.
         """
-        frames = self.frames(audio)
-        return self._on_tr_grid(frames, audio.shape[-1], n_trs, start).transpose(1, 2)
+        found = self.soundnet(audio, self.read_out.stages)
+        return self._features(found, audio.shape[-1], n_trs, start)
 
     def features_from(
         self, stage: str, known: Tensor, n_samples: int, n_trs: int, *, start: float = 0.0
@@ -194,7 +217,7 @@ class BrainEncoder(nn.Module):
         Parameters
         ----------
         stage : str
-            Stage of the given activations, at or below the read-out's.
+            Stage of the given activations, at or below all of the read-out's.
         known : Tensor
             Its activations, ``(n_sounds, channels, n_frames)``.
         n_samples : int
@@ -202,15 +225,11 @@ class BrainEncoder(nn.Module):
         n_trs, start
             As in :meth:`forward`.
         """
-        frames = self.soundnet.continue_from(stage, known, [self.stage.name])[self.stage.name]
-        return self._on_tr_grid(self.transformed(frames), n_samples, n_trs, start).transpose(1, 2)
-
-    def frames(self, audio: Tensor) -> Tensor:
-        """The stage's activations, power transform applied, ``(n_sounds, channels, n_frames)``."""
-        return self.transformed(self.soundnet(audio, [self.stage.name])[self.stage.name])
+        found = self.soundnet.continue_from(stage, known, self.read_out.stages)
+        return self._features(found, n_samples, n_trs, start)
 
     def transformed(self, frames: Tensor) -> Tensor:
-        """Frames of the stage with the read-out's power transform applied."""
+        """Frames of a stage with the read-out's power transform applied."""
         return frames.sqrt() if self.read_out.power_transform == "sqrt" else frames
 
     def respond(self, features: Tensor, name: str | None = None) -> Tensor:
@@ -218,29 +237,33 @@ class BrainEncoder(nn.Module):
         delayed = F.pad(features.transpose(1, 2), (self.read_out.n_delays - 1, 0))
         return self.heads[name or self.read_out.names[0]](delayed).transpose(1, 2)
 
-    def frames_within(self, n_samples: int, n_frames: int) -> range:
-        """The frames that are averaged, of the `n_frames` of a clip of `n_samples`.
+    def _features(
+        self, found: Mapping[str, Tensor], n_samples: int, n_trs: int, start: float
+    ) -> Tensor:
+        """Activations of the stages, side by side on the TR grid."""
+        parts = [
+            self._on_tr_grid(stage, self.transformed(found[stage.name]), n_samples, n_trs, start)
+            for stage in self.stages
+        ]
+        return torch.cat(parts, dim=1).transpose(1, 2)
 
-        Those whose centres lie within the clip; the last one if the clip is too short to have any.
-        """
-        within = self.stage.frames_within(n_samples)
-        return range(within.start, min(within.stop, n_frames)) or range(n_frames - 1, n_frames)
-
-    def _on_tr_grid(self, frames: Tensor, n_samples: int, n_trs: int, start: float) -> Tensor:
+    def _on_tr_grid(
+        self, stage: StageGeometry, frames: Tensor, n_samples: int, n_trs: int, start: float
+    ) -> Tensor:
         """Frames ``(n_sounds, channels, n_frames)`` to ``(n_sounds, channels, n_trs)``."""
         n_frames = frames.shape[2]
         if self.read_out.alignment == "mean":
             if n_trs != 1:
                 raise ValueError(f"sound responses have one row, {n_trs} were requested")
-            within = self.frames_within(n_samples, n_frames)
+            within = averaged_frames(stage, n_samples, n_frames)
             return frames[:, :, within.start : within.stop].mean(dim=2, keepdim=True)
         if self.read_out.alignment == "crop":
             if n_frames < n_trs:
                 raise ValueError(
                     f"{n_trs} TRs were requested, the audio yields {n_frames} frames of "
-                    f"{self.stage.name}; give longer audio or request fewer TRs"
+                    f"{stage.name}; give longer audio or request fewer TRs"
                 )
             return frames[:, :, :n_trs]
         onsets = start + torch.arange(n_trs, dtype=torch.float64) * self.read_out.tr
-        features = frames_at(frames.transpose(1, 2), self.stage, onsets * self.sample_rate)
+        features = frames_at(frames.transpose(1, 2), stage, onsets * self.sample_rate)
         return features.transpose(1, 2)

@@ -18,7 +18,7 @@ from torch import Tensor
 from hear_brainsoundnet.audio import Sound
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import SAMPLES_PER_PASS
-from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.encoder import BrainEncoder, ReadOut, averaged_frames
 from hear_brainsoundnet.front_end import FrontEnd
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.interpolation import frames_at
@@ -178,26 +178,33 @@ def _features(
 ) -> Tensor:
     """The result of ``encoder.features`` for the whole clip, shape ``(1, n_trs, channels)``."""
     weight = next(encoder.parameters())
-    stage = encoder.stage
+    stages = encoder.stages
     front_end = FrontEnd(encoder.sample_rate, encoder.sample_rate, input_scale, level=0)
     prepared = front_end.prepared(sound, weight)
-    n_padded = max(prepared.n_samples, stage.shortest_input())
-    rows = _rows(encoder, prepared.n_samples, stage.n_frames(n_padded), n_trs, start)
-    for found in stream_frames(
-        encoder.soundnet, [stage], n_padded, prepared.read, samples_per_pass
-    ):
-        frames, first = found[stage.name]
-        rows.add(encoder.transformed(frames).transpose(1, 2), first)
-    return rows.result().to(weight)
+    n_padded = max(prepared.n_samples, encoder.stage.shortest_input())
+    rows = {
+        stage.name: _rows(encoder, stage, prepared.n_samples, n_padded, n_trs, start)
+        for stage in stages
+    }
+    for found in stream_frames(encoder.soundnet, stages, n_padded, prepared.read, samples_per_pass):
+        for name, own in rows.items():
+            frames, first = found[name]
+            own.add(encoder.transformed(frames).transpose(1, 2), first)
+    return torch.cat([own.result().to(weight) for own in rows.values()], dim=2)
 
 
 def _rows(
-    encoder: BrainEncoder, n_samples: int, n_frames: int, n_trs: int, start: float
+    encoder: BrainEncoder,
+    stage: StageGeometry,
+    n_samples: int,
+    n_padded: int,
+    n_trs: int,
+    start: float,
 ) -> FramesAt | MeanFrame:
-    """Accumulator of the features of an alignment, as defined by ``BrainEncoder.features``."""
-    stage, read_out = encoder.stage, encoder.read_out
+    """Accumulator of the features of a stage, as defined by ``BrainEncoder.features``."""
+    read_out, n_frames = encoder.read_out, stage.n_frames(n_padded)
     if read_out.alignment == "mean":
-        return MeanFrame(encoder.frames_within(n_samples, n_frames))
+        return MeanFrame(averaged_frames(stage, n_samples, n_frames))
     steps = torch.arange(n_trs, dtype=torch.float64)
     if read_out.alignment == "crop":
         if n_frames < n_trs:

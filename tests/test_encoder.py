@@ -58,6 +58,21 @@ def test_interpolation_reads_the_frames_at_the_onset_of_each_tr(tr, start):
     np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_stages_lie_side_by_side_each_at_its_own_centres():
+    encoder = encoder_of("interpolate", stage="conv7+conv5")
+    audio = torch.randn(1, 22050 * 25, dtype=torch.float64)
+    onsets = 1.2 + 1.49 * np.arange(10)
+    features = []
+    for stage in encoder.stages:
+        frames = encoder.soundnet(audio, [stage.name])[stage.name][0].detach().numpy()
+        centres = (stage.centre + stage.hop * np.arange(frames.shape[1])) / 22050
+        features += [np.interp(onsets, centres, channel) for channel in frames]
+    assert len(features) == 1024 + 256
+    actual = encoder.features(audio, 10, start=1.2)[0].detach().numpy()
+    np.testing.assert_allclose(actual, np.stack(features, axis=1), rtol=1e-9, atol=1e-9)
+    assert encoder.stage.name == "conv7"
+
+
 def test_a_prediction_does_not_depend_on_later_sound():
     encoder = encoder_of("interpolate", tr=1.0, stage="conv4")
     audio = torch.randn(1, 22050 * 20, dtype=torch.float64)
@@ -80,6 +95,18 @@ def test_delays_begin_with_the_run():
 def test_more_trs_than_frames_is_refused():
     with pytest.raises(ValueError, match=r"50 TRs were requested, the audio yields 8 frames"):
         encoder_of("crop")(torch.zeros(1, 22050 * 10, dtype=torch.float64), 50)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ("conv5+conv5", r"'conv5\+conv5'; the network has .* may read several, each once"),
+        ("conv5+conv7", r"alignment crop takes a frame of one stage for a TR, got conv5\+conv7"),
+    ],
+)
+def test_stages_that_do_not_go_together_are_refused(stage: str, message: str):
+    with pytest.raises(ValueError, match=message):
+        BrainEncoder(SoundNet(), ReadOut(stage, 1, 1.0, "crop", (1,), ("a",)))
 
 
 def test_unknown_stage_is_refused():

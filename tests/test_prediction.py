@@ -27,7 +27,19 @@ from hear_brainsoundnet.prediction import FramesAt, n_trs_within, predict_respon
     ],
 )
 def test_segments_change_nothing(alignment, n_trs, start, stage, power_transform):
-    encoder = encoder_of(alignment, stage=stage, power_transform=power_transform)
+    check_segments(
+        encoder_of(alignment, stage=stage, power_transform=power_transform), n_trs, start
+    )
+
+
+@pytest.mark.parametrize(
+    ("alignment", "n_trs", "start"), [("interpolate", 12, 3.3), ("mean", 1, 0)]
+)
+def test_segments_change_nothing_in_several_stages(alignment, n_trs, start):
+    check_segments(encoder_of(alignment, stage="conv7+conv4"), n_trs, start)
+
+
+def check_segments(encoder, n_trs, start):
     audio = noise(22_050 * 14 + 77)
     predicted = predict_responses(
         encoder,

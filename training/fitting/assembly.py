@@ -233,8 +233,9 @@ def build_encoder(
 
 
 def _refuse_high_rank(read_out: ReadOut, soundnet: SoundNet) -> None:
-    stage = stage_geometry(soundnet.layers)[read_out.stage]
-    n_targets, n_features = len(read_out.target_ids), stage.channels * read_out.n_delays
+    geometry = stage_geometry(soundnet.layers)
+    n_channels = sum(geometry[name].channels for name in read_out.stages)
+    n_targets, n_features = len(read_out.target_ids), n_channels * read_out.n_delays
     most = min(n_targets, n_features)
     if read_out.rank is not None and read_out.rank > most:
         raise ValueError(

@@ -279,7 +279,9 @@ def _solve_read_outs(parts: Parts) -> None:
         if not mine:
             raise ValueError(f"the split leaves no training runs of {name}")
         runs = [run for run, _ in mine]
-        solve_read_out(head, runs, [table for _, table in mine], parts.loader.responses(runs))
+        tables, responses = [table for _, table in mine], parts.loader.responses(runs)
+        widths = [stage.channels for stage in parts.encoder.stages]
+        solve_read_out(head, runs, tables, responses, widths)
 
 
 def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:

@@ -76,7 +76,7 @@ def frames_fit(stage: StageGeometry, prepared: Prepared, stimuli: Iterable[str])
 
 
 def deepest_frozen_stage(encoder: BrainEncoder) -> StageGeometry | None:
-    """The deepest stage, up to the read-out's, without trained parameters in it or below it.
+    """The deepest stage, up to the first one read, without trained parameters in it or below it.
 
     None if conv1 is trained.
 
@@ -96,7 +96,7 @@ def deepest_frozen_stage(encoder: BrainEncoder) -> StageGeometry | None:
         if any(parameter.requires_grad for parameter in block.parameters()):
             break
         deepest = stage
-        if name == encoder.stage.name:
+        if name in encoder.read_out.stages:
             break
     return deepest
 

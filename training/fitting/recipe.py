@@ -31,7 +31,7 @@ class ReadOutSettings(Settings):
     Attributes
     ----------
     stage : str
-        Stage whose activations are the features.
+        Stage whose activations are the features; several as "conv5+conv7", side by side.
     n_delays : int
         K: number of TRs that a prediction depends on, its own included. Sound responses have one.
     alignment : str
@@ -63,8 +63,13 @@ class ReadOutSettings(Settings):
 
     @model_validator(mode="after")
     def _known_stage(self) -> ReadOutSettings:
-        if self.stage not in stage_names():
+        stages = self.stage.split("+")
+        if not set(stages) <= set(stage_names()):
             raise ValueError(f"stage {self.stage!r} is none of {', '.join(stage_names())}")
+        if len(set(stages)) < len(stages):
+            raise ValueError(f"stage {self.stage!r} names one twice")
+        if len(stages) > 1 and self.alignment == "crop":
+            raise ValueError(f"alignment=crop is for one stage, got {self.stage}")
         if self.hrf == "delay" and self.initial != "ridge":
             raise ValueError("hrf=delay selects delays in the ridge start; set initial=ridge")
         if self.hrf != "fir" and self.rank is not None:
@@ -203,9 +208,8 @@ class FitRecipe(Settings):
         if self.train_from not in TRAIN_FROM:
             raise ValueError(f"train_from {self.train_from!r} is none of {', '.join(TRAIN_FROM)}")
         stages = stage_names()
-        if self.train_from != "none" and stages.index(self.train_from) > stages.index(
-            self.read_out.stage
-        ):
+        deepest = max(map(stages.index, self.read_out.stage.split("+")))
+        if self.train_from != "none" and stages.index(self.train_from) > deepest:
             raise ValueError(
                 f"train_from {self.train_from} lies above the read-out's stage, "
                 f"{self.read_out.stage}: nothing of the network would be trained"

@@ -5,11 +5,11 @@ side by side), the weights minimise
 
     || y_v - X w_v - b_v ||² + alpha_v || w_v ||²
 
-Channels are divided by their standard deviation, or by the root mean square of all of these if
-theirs is smaller: otherwise noise in rarely active units would be amplified, and a unit active only
-in the test data would spoil a prediction. `alpha_v` is selected for each target by cross-validation
-over the training episodes. The solution becomes the initial weights of the read-out, so that
-fine-tuning starts from the frozen baseline.
+Channels are divided by their standard deviation, or by the root mean square over those of their
+stage if theirs is smaller: otherwise noise in rarely active units would be amplified, and a unit
+active only in the test data would spoil a prediction. `alpha_v`, the same for all stages that are
+read, is selected for each target by cross-validation over the training episodes. The solution
+becomes the initial weights of the read-out, so that fine-tuning starts from the frozen baseline.
 
 With a fixed haemodynamic response (:mod:`training.fitting.response`) `X` holds the channels
 convolved with it. If it is a delay, there is a regression for each, and each target takes the one
@@ -112,6 +112,7 @@ def solve_read_out(
     runs: Sequence[Run],
     features: Sequence[NDArray[np.float32]],
     responses: Sequence[NDArray[np.float32]],
+    widths: Sequence[int] = (),
 ) -> None:
     """Set the weights of a read-out to the ridge solution.
 
@@ -125,19 +126,22 @@ def solve_read_out(
     features, responses : sequences of array
         For each run ``(n_trs, n_channels)`` and ``(n_trs, n_targets)``; each is accessed several
         times and not kept. Targets with NaN get a prediction of zero.
+    widths : sequence of int
+        Numbers of channels of the stages that are read, which have scales of their own; by default
+        they are one stage.
     """
-    solve = partial(_solve, runs, features, responses)
+    table = partial(_DelayedRows, runs, features, responses, widths)
     with torch.no_grad():
         for parameter in head.parameters():  # what is not solved for is zero
             parameter.zero_()
         if isinstance(head, nn.Sequential):
-            _low_rank(head, _DelayedRows(runs, features, responses, _delays_of(head[0])))
+            _low_rank(head, table(_delays_of(head[0])))
             return
         assert isinstance(head, nn.Conv1d)
         assert head.bias is not None
         response = fixed_response(head)
         if response is None:
-            for columns, weights, bias, _ in solve(_delays_of(head)):
+            for columns, weights, bias, _ in _solve(table(_delays_of(head))):
                 head.weight[columns] = _kernels(weights, head.in_channels)
                 head.bias[columns] = torch.from_numpy(bias).float()
             return
@@ -147,7 +151,7 @@ def solve_read_out(
         chosen = np.zeros(head.out_channels, dtype=int)
         score = np.full(head.out_channels, -np.inf)
         for number, kernel in enumerate(kernels):
-            for columns, weights, bias, scores in solve(partial(convolved, kernel=kernel)):
+            for columns, weights, bias, scores in _solve(table(partial(convolved, kernel=kernel))):
                 better = scores > score[columns]
                 own = columns[better]
                 chosen[own], score[own] = number, scores[better]
@@ -192,14 +196,10 @@ def _delays_of(layer: nn.Module) -> Expand:
 
 
 def _solve(
-    runs: Sequence[Run],
-    features: Sequence[NDArray[np.float32]],
-    responses: Sequence[NDArray[np.float32]],
-    expand: Expand,
+    rows: _DelayedRows,
 ) -> Iterator[tuple[NDArray[np.int_], Values, Values, Values]]:
     """For blocks of targets their columns, weights ``(n_features, n)``, bias and score of the
     cross-validation ``(n,)``."""
-    rows = _DelayedRows(runs, features, responses, expand)
     there = np.flatnonzero(rows.there)
     if len(there):
         solver = solver_of(rows.batches, rows.shape)
@@ -217,6 +217,7 @@ class _DelayedRows:
         runs: Sequence[Run],
         features: Sequence[NDArray[np.float32]],
         responses: Sequence[NDArray[np.float32]],
+        widths: Sequence[int],
         expand: Expand,
     ) -> None:
         self.features, self.responses, self.expand = features, responses, expand
@@ -227,7 +228,7 @@ class _DelayedRows:
         self.fold_of_row = np.zeros(len(episodes), dtype=np.int64)
         for number, (_, held_out) in enumerate(folds):
             self.fold_of_row[held_out] = number
-        self.mean, self.scale = self._moments()
+        self.mean, self.scale = self._moments(widths or [features[0].shape[1]])
         self.there, self.offset = self._known_targets()
         self.shape = Shape(len(episodes), len(self.mean), int(self.there.sum()), len(folds))
 
@@ -259,15 +260,18 @@ class _DelayedRows:
     def _delayed(self, runs: Sequence[int]) -> NDArray[np.float32]:
         return np.concatenate([self.expand(self.features[i]) for i in runs])
 
-    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _moments(self, widths: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and scale of every column."""
         n_rows = len(self.fold_of_row)
         groups = [runs for _, runs in self._groups()]
         mean = sum(self._delayed(runs).sum(axis=0, dtype=np.float64) for runs in groups) / n_rows
         squares = sum(np.square(self._delayed(runs) - mean).sum(axis=0) for runs in groups)
         deviation = np.sqrt(squares / n_rows)
-        least = max(float(np.sqrt(np.mean(deviation**2))), 1e-12)
-        return np.asarray(mean), np.maximum(deviation, least)
+        scale = deviation.reshape(-1, sum(widths))  # of each delay
+        for stage in np.split(scale, np.cumsum(widths)[:-1], axis=1):  # views
+            least = max(float(np.sqrt(np.mean(stage**2))), 1e-12)
+            np.maximum(stage, least, out=stage)
+        return np.asarray(mean), scale.ravel()
 
     def _known_targets(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Targets without NaN, and their means."""

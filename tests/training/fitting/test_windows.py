@@ -45,7 +45,7 @@ def whole_run(encoder: BrainEncoder, prepared: Prepared, run: Run) -> np.ndarray
         return encoder(audio, run.n_trs, start=run.start)[0].numpy()
 
 
-@pytest.mark.parametrize("stage", ["conv4", "pool5", "conv7"])
+@pytest.mark.parametrize("stage", ["conv4", "pool5", "conv7", "conv4+conv7"])
 @pytest.mark.parametrize("frozen", [None, "pool1", "conv3", "pool2", "itself"])
 def test_a_window_predicts_what_the_whole_run_predicts(
     two_listeners: Path, stage: str, frozen: str | None
@@ -55,7 +55,8 @@ def test_a_window_predicts_what_the_whole_run_predicts(
     encoder = encoder_of(prepared, stage, "interpolate")
     lower = None
     if frozen is not None:
-        lower = FrozenStages(encoder, stage if frozen == "itself" else frozen, prepared, 1.0)
+        lowest = stage.partition("+")[0]
+        lower = FrozenStages(encoder, lowest if frozen == "itself" else frozen, prepared, 1.0)
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, 1.0, frozen=lower)
     predictor = Predictor(encoder, loader, n_trs=7)
     expected = whole_run(encoder, prepared, run)
