@@ -12,7 +12,14 @@ from sklearn.model_selection import GroupKFold
 
 from hear_brainsoundnet.encoder import ReadOut, new_head, output_layer
 from training.data.prepared import Run
-from training.fitting.gram_ridge import Rows, Shape, Source, solve_ridge
+from training.fitting.gram_ridge import (
+    Rows,
+    Shape,
+    Source,
+    solve_in_blocks,
+    solve_ridge,
+    solver_of,
+)
 from training.fitting.ridge import N_FOLDS, STRENGTHS, delayed, folds_by_episode, solve_read_out
 
 ALPHAS = np.logspace(-3, 5, 17)
@@ -80,6 +87,18 @@ def test_two_equal_halves_of_fewer_rows_than_features():
     found = solve_ridge(source, Shape(60, 90, 7, n_folds), alphas)
     model = KernelRidgeCV(alphas=alphas, kernel="linear", cv=folds_by_episode(episodes)).fit(x, y)
     np.testing.assert_allclose(found.alphas, model.best_alphas_, rtol=1e-12)
+
+
+def test_a_search_in_steps_finds_what_a_search_of_all_finds():
+    x, y = data(300, 20, n_targets=40)
+    source, n_folds = source_of(x, y, episodes_of(300))
+    alphas = STRENGTHS * 300
+    solver = solver_of(source, Shape(300, 20, 40, n_folds))
+    ((_, every_one),) = solve_in_blocks(solver, alphas)
+    ((_, in_steps),) = solve_in_blocks(solver, alphas, every=5)
+    assert len(set(every_one.alphas) - set(alphas[::5])) > 5
+    np.testing.assert_array_equal(in_steps.alphas, every_one.alphas)
+    np.testing.assert_allclose(in_steps.scores, every_one.scores, rtol=1e-6)  # float32 products
 
 
 def test_targets_in_pieces_give_the_same(monkeypatch: pytest.MonkeyPatch):
