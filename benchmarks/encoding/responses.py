@@ -37,7 +37,7 @@ USUAL = Experiment(
 SIMULATION = {"n_subjects": 1, "hrf_peak": (3.5, 7.5), "n_delays": 20}
 N_EPISODES = (1, 2, 4)  # to train on, of those of the first season
 N_DELAYS = 7
-READ_OUTS = {
+READ_OUTS: dict[str, dict[str, object]] = {
     f"learned over {N_DELAYS} TRs": {"hrf": "fir", "n_delays": N_DELAYS},
     "canonical": {"hrf": "canonical"},
     "one delay per target": {"hrf": "delay", "n_delays": N_DELAYS},

@@ -1,8 +1,12 @@
 """A small simulation, fitted and scored as the results page does it."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.encoding import new_subject, responses
 from benchmarks.encoding.simulated import (
     SUBJECTS,
     TUNED_FROM,
@@ -87,3 +91,28 @@ def test_own_model_predicts_subject_specific_parcels_better(known: Known):
         shared = table[~table.subject_specific].target_id.tolist()
         assert mean_of(own, specific) > mean_of(others, specific) + 0.02
         assert mean_of(own, shared) == pytest.approx(mean_of(others, shared), abs=0.1)
+
+
+def test_read_outs_with_each_response_find_a_brain_that_follows_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(responses, "N_EPISODES", (1,))
+    small = replace(
+        responses.USUAL,
+        n_runs=6,
+        run_minutes=2.0,
+        n_recordings=140,
+        explainable_variance=(0.8, 0.9),
+    )
+    document = responses.run_responses(tmp_path, small, seeds=(0,))
+    assert len(document["rows"]) == len(responses.PEAKS) * len(responses.READ_OUTS)
+    assert all(0.1 < row["R²"] < row["best R²"] for row in document["rows"])
+
+
+def test_a_new_subject_is_scored_with_each_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(new_subject, "N_EPISODES", (1,))
+    small = replace(new_subject.USUAL, n_runs=8, run_minutes=2.0, n_recordings=200, max_epochs=1)
+    rows = new_subject.run_new_subject(tmp_path, small, seeds=(0,))["rows"]
+    assert {row["parcels"] for row in rows} == set(new_subject.GROUPS)
+    assert len({row["fit"] for row in rows}) == 3
+    assert all(row["R²"] < row["best R²"] for row in rows)

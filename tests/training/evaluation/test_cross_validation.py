@@ -19,6 +19,8 @@ from training.evaluation.predictions import predictions_of, read_prediction
 from training.evaluation.settings import EvaluationSettings
 from training.fitting.fit_folder import MODEL_FILE, FitFolder
 from training.fitting.folds import fit_folds, fold_recipes
+from training.partition import partition
+from training.report import write_report
 from training.scores import pearson_r
 from training.statistics import bootstrap_interval
 
@@ -97,6 +99,14 @@ def test_folders_that_are_no_cross_validation_are_refused(
     fitted(two_listeners, part / "other", subjects=["sub-02"])
     with pytest.raises(ValueError, match="several fits, but not the folds of one"):
         load(part, "cv")
+
+
+def test_reports_show_it_and_partitions_say_why_not(folds: Path, tmp_path: Path):
+    evaluate([folds], tmp_path / "eval", settings=SETTINGS, progress=False)
+    page = write_report([tmp_path / "eval"], tmp_path / "report")
+    assert "the fit of 5 that did not see it" in page.read_text()
+    with pytest.raises(ValueError, match="is a cross-validation; evaluate its folds with runs=own"):
+        partition(tmp_path / "eval", tmp_path / "partition", progress=False)
 
 
 @pytest.mark.parametrize(
