@@ -11,6 +11,13 @@ from benchmarks.figures import BLUE, GREY, ORANGE, new_figure, png_of
 from benchmarks.page import ResultsPage
 
 
+DRAWN = (  # colour, kind of brain, place
+    (BLUE, "brain", 0.2),
+    (ORANGE, "permuted brain", 0.0),
+    (GREY, "freely permuted brain", -0.2),
+)
+
+
 def draw_natural_sounds(document: Mapping[str, Any]) -> bytes:
     """The brain's score among those of permuted brains, a panel for each start."""
     scores: Mapping[str, Mapping[str, Any]] = document["details"]["scores"]
@@ -36,7 +43,7 @@ def draw_tasks(document: Mapping[str, Any]) -> bytes:
     axes = figure.subplots()
     places = np.arange(len(found))[::-1]
     for place, own in zip(places, found.values(), strict=True):
-        for colour, label, shift in ((BLUE, "brain", 0.15), (ORANGE, "permuted brain", -0.15)):
+        for colour, label, shift in DRAWN:
             gains = np.array(own[label]) - own["before"]
             title = _first(label, int(place != places[0]))
             axes.plot(gains, np.full(len(gains), place + shift), "o", color=colour, label=title)

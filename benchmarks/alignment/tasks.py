@@ -38,6 +38,8 @@ from training.prepare.workers import in_processes
 EXAMPLES, N_DRAWS = (1, 2, 5, 10, 20), 5
 EVERY = {DIGITS_BY_SPEAKER: 5}  # clips of a task; 1 by default
 ALL, FEW = "all clips", "few examples"
+# Permuted within categories, and among all sounds.
+KINDS = ("brain", "permuted brain", "freely permuted brain")
 POWER_80 = 2.8  # standard errors: normal quantiles of .975 and .8
 
 Frames = dict[str, list[torch.Tensor]]  # by split
@@ -86,14 +88,15 @@ def accuracies(
 def network_of(
     start: Start, checkpoint: str, data: Path, work: Path, setting: Setting, kind: str, seed: int
 ) -> SoundNet:
-    """The start ("before"), or aligned with all sounds by the "brain" or a "permuted brain"."""
+    """The start ("before"), or aligned with all sounds, by a kind of brain in :data:`KINDS`."""
     if kind == "before":
         return start.soundnet
     sounds = read_sounds(checkpoint, data, work)
     order = np.arange(len(sounds.categories))
-    if kind == "permuted brain":
+    if kind != "brain":
         generator = np.random.default_rng([SEED, seed])
-        order = permutations(len(order), generator, 1, sounds.categories)[0]
+        groups = sounds.categories if kind == "permuted brain" else None
+        order = permutations(len(order), generator, 1, groups)[0]
     return fine_tuned(start, sounds.frames, sounds.responses[order], setting, seed)
 
 
@@ -120,7 +123,7 @@ def measure(
     rate, n_epochs = np.load(place)
     setting = Setting(float(rate), int(n_epochs))
     paths = tuple(task.path for task in tasks_of(tasks_folder))
-    kinds = {"before": 1, "brain": n_seeds, "permuted brain": n_seeds}
+    kinds = {"before": 1, **dict.fromkeys(KINDS, n_seeds)}
     calls = [
         (checkpoint, paths, data, work, setting, kind, seed, folder / f"{kind}-{seed}.npy")
         for kind, n in kinds.items()
@@ -176,9 +179,9 @@ def rows(found: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> list
     table = []
     for place, title in enumerate((ALL, FEW)):
         for number, name in [(None, "mean of tasks"), *enumerate(names)]:
-            before, brain, permuted = (
+            before, brain, permuted, free = (
                 (each.mean(axis=1) if number is None else each[:, number])[:, place]
-                for each in (found["before"], found["brain"], found["permuted brain"])
+                for each in (found[kind] for kind in ("before", *KINDS))
             )
             gain = brain - before[0]
             half = t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
@@ -189,6 +192,7 @@ def rows(found: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> list
                 "before": float(before[0]),
                 "brain": f"{brain.mean():.3f} ± {brain.std(ddof=1):.3f}",
                 "permuted brain": f"{permuted.mean():.3f} ± {permuted.std(ddof=1):.3f}",
+                "freely permuted": f"{free.mean():.3f} ± {free.std(ddof=1):.3f}",
                 "brain - permuted": f"{brain.mean() - permuted.mean():+.3f}",
                 "p": "" if number is not None else _p(brain, permuted),
                 "detected with power .8": float(POWER_80 * error),
