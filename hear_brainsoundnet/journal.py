@@ -40,6 +40,8 @@ class Journal:
     def __init__(self, out: Path, scene_size: int) -> None:
         self.folder = out / FOLDER
         self.scene_size = scene_size
+        self._places: dict[str, tuple[int, int]] = {}  # first row of a file, and the one after
+        self._n_rows = 0
 
     @property
     def exists(self) -> bool:
@@ -50,8 +52,12 @@ class Journal:
         temporary = temporary_path(self.folder)
         temporary.mkdir(parents=True)
         (temporary / LINES).write_bytes(b"".join(record.line() for record in records))
-        kept = [_bytes(rows[record.name]) for record in records if record.n_rows]
-        (temporary / ROWS).write_bytes(b"".join(kept))
+        self._places, self._n_rows = {}, 0
+        with (temporary / ROWS).open("wb") as file:
+            for record in records:
+                if record.n_rows:
+                    file.write(_bytes(rows[record.name]))
+                    self._place(record)
         os.replace(temporary, self.folder)
 
     def add(self, record: Record, rows: np.ndarray | None) -> None:
@@ -59,8 +65,19 @@ class Journal:
         if rows is not None:
             with (self.folder / ROWS).open("ab") as file:
                 file.write(_bytes(rows))
+            self._place(record)
         with (self.folder / LINES).open("ab") as file:
             file.write(record.line())
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Rows of all files by name, memory-mapped."""
+        rows = _mapped(self.folder / ROWS)[: self._n_rows * self.scene_size]
+        table = rows.reshape(self._n_rows, self.scene_size)
+        return {name: table[first:stop] for name, (first, stop) in self._places.items()}
+
+    def _place(self, record: Record) -> None:
+        self._places[record.name] = self._n_rows, self._n_rows + record.n_rows
+        self._n_rows += record.n_rows
 
     def read(self) -> tuple[list[Record], dict[str, np.ndarray]]:
         """Records in the order written, and their rows by name; truncates an invalid end.
@@ -69,7 +86,8 @@ class Journal:
         """
         lines_path, rows_path = self.folder / LINES, self.folder / ROWS
         lines = _content(lines_path).splitlines(keepends=True)
-        numbers = np.frombuffer(_content(rows_path)[: _whole(rows_path)], "<f4")
+        numbers = _mapped(rows_path)
+        self._places, self._n_rows = {}, 0
         found: dict[str, tuple[Record, np.ndarray | None]] = {}
         n_bytes = n_lines = used = 0
         for line, record in zip(lines, read_records(lines), strict=False):
@@ -80,6 +98,7 @@ class Journal:
                 if len(rows) < record.n_rows or rows_crc(rows) != record.rows_crc:
                     break
                 used += size
+                self._place(record)
             found[record.name] = record, rows
             n_bytes += len(line)
             n_lines += 1
@@ -114,5 +133,9 @@ def _content(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _whole(path: Path) -> int:
-    return path.stat().st_size // 4 * 4 if path.exists() else 0
+def _mapped(path: Path) -> np.ndarray:
+    """The numbers in a file, memory-mapped; none if it does not exist."""
+    n_numbers = path.stat().st_size // 4 if path.exists() else 0
+    if n_numbers == 0:
+        return np.zeros(0, "<f4")
+    return np.asarray(np.memmap(path, "<f4", "r", shape=n_numbers))

@@ -30,10 +30,10 @@ from hear_brainsoundnet.results import (
     PARQUET,
     RECORDS,
     SETTINGS,
+    Scenes,
     read_results,
     read_scene,
     read_settings,
-    scene_table,
     settings_file,
     timestamps_path,
     write_results,
@@ -79,7 +79,6 @@ class Progress:
         self.parquet = parquet
         self.journal = Journal(out, scene_size)
         self.records: dict[str, Record] = {}
-        self.rows: dict[str, np.ndarray] = {}
 
     def start(self, entries: Sequence[Entry], *, force: bool = False, check: bool = False) -> None:
         """Open the folder and take over finished results of an earlier command.
@@ -115,24 +114,21 @@ class Progress:
         write_atomically(self.out / SETTINGS, settings_file(self.settings))
         if not self.journal.exists:
             self.journal.begin(records, rows)
-        self._take_over(entries, records, rows, check)
+        self._take_over(entries, records, check)
 
     def add(self, record: Record, rows: np.ndarray | None) -> None:
         """Record a finished file, and its scene embeddings ``(n_rows, D)`` if any."""
         if rows is not None:
             record = replace(record, n_rows=len(rows), rows_crc=rows_crc(rows))
-            self.rows[record.name] = rows
         self.journal.add(record, rows)
         self.records[record.name] = record
 
     def finish(self, entries: Sequence[Entry]) -> list[Record]:
         """Write the results under their final names."""
         records = [self.records[entry.name] for entry in entries]
-        table = None
-        if self.scene_size:
-            table = scene_table(records, self.rows, self.scene_size, self.windows)
+        scenes = Scenes(self.journal.rows(), self.scene_size, self.windows)
         parquet = self.parquet or (self.out / PARQUET).exists()
-        write_results(self.out, records, table, parquet=parquet)
+        write_results(self.out, records, scenes if self.scene_size else None, parquet=parquet)
         if hasattr(os, "sync"):  # results must be on disk before the journal is removed
             os.sync()
         self.journal.remove()
@@ -194,7 +190,6 @@ class Progress:
         self,
         entries: Sequence[Entry],
         records: Sequence[Record],
-        rows: Mapping[str, np.ndarray],
         check: bool,
     ) -> None:
         """Keep results of unchanged files; failed ones are retried."""
@@ -212,8 +207,6 @@ class Progress:
             if not record.file.is_of(entry.path, check=check) or not self._has_frames(record):
                 continue
             self.records[entry.name] = record
-            if record.n_rows:
-                self.rows[entry.name] = rows[entry.name]
         gone = [record.name for record in known.values() if record.is_ok]
         for name in gone:
             timestamps_path(self.out, name).unlink(missing_ok=True)

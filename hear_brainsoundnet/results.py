@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,38 +49,68 @@ class SceneTable:
     scene: np.ndarray
 
 
-def scene_table(
-    records: Sequence[Record],
-    rows: Mapping[str, np.ndarray],
-    scene_size: int,
-    windows: Windows | None,
-) -> SceneTable:
-    """Concatenated rows of all files, ``(n_rows, D)`` each, in the order of the files."""
-    missing = np.full((0 if windows else 1, scene_size), np.nan, dtype=np.float32)
-    parts = [rows[record.name] if record.is_ok else missing for record in records]
-    names = [
-        record.name for record, part in zip(records, parts, strict=True) for _ in range(len(part))
-    ]
-    times = None
-    if windows:
-        times = [
-            time for r in records if r.is_ok for time in windows.times(r.n_rows, r.duration_s or 0)
-        ]
-    return SceneTable(names, times, np.concatenate([missing[:0], *parts]))
+@dataclass(frozen=True)
+class Scenes:
+    """Scene embeddings to write.
+
+    Attributes
+    ----------
+    rows : mapping of ndarray
+        For each file by name ``(n_rows, D)``, with one row if there are no windows.
+    size : int
+        D.
+    windows : Windows, optional
+        What the rows are of; by default of whole files.
+    """
+
+    rows: Mapping[str, np.ndarray]
+    size: int
+    windows: Windows | None
+
+    def n_rows(self, record: Record) -> int:
+        """Number of rows of a file: one, of NaN, if it failed and there are no windows."""
+        if record.is_ok:
+            return len(self.rows[record.name])
+        return 0 if self.windows else 1
+
+    def write(self, path: Path, records: Sequence[Record]) -> None:
+        """Write the rows in the order of the files, the bytes of ``numpy.save``; at no time are all
+        in memory."""
+        n_rows = sum(map(self.n_rows, records))
+        header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, self.size)}
+        missing = np.full((1, self.size), np.nan, dtype="<f4")
+        with writing(path) as temporary, temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for record in records:
+                rows = self.rows[record.name] if record.is_ok else missing[: self.n_rows(record)]
+                file.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+
+    def table(self, path: Path, records: Sequence[Record]) -> SceneTable:
+        """The table that was written, memory-mapped, with its sources."""
+        names = [record.name for record in records for _ in range(self.n_rows(record))]
+        times = None
+        if self.windows:
+            times = [
+                time
+                for record in records
+                if record.is_ok
+                for time in self.windows.times(record.n_rows, record.duration_s or 0)
+            ]
+        return SceneTable(names, times, np.load(path, mmap_mode="r"))
 
 
 def write_results(
-    out: Path, records: Sequence[Record], table: SceneTable | None, *, parquet: bool
+    out: Path, records: Sequence[Record], scenes: Scenes | None, *, parquet: bool
 ) -> None:
     """Write all files of a finished folder except the settings."""
-    if table is not None:
-        buffer = io.BytesIO()
-        np.save(buffer, table.scene)
-        write_atomically(out / SCENE, buffer.getvalue())
-        if table.times is not None:
-            write_atomically(out / WINDOWS, _windows_table(table.names, table.times))
-        if parquet:
-            _write_parquet(out / PARQUET, table)
+    if scenes is not None:
+        scenes.write(out / SCENE, records)
+        if scenes.windows or parquet:
+            table = scenes.table(out / SCENE, records)
+            if table.times is not None:
+                write_atomically(out / WINDOWS, _windows_table(table.names, table.times))
+            if parquet:
+                _write_parquet(out / PARQUET, table)
     rows = [
         (
             path_cell(record.name),
@@ -105,7 +134,7 @@ def read_results(out: Path) -> tuple[list[Record], dict[str, np.ndarray]]:
         records = list(read_records((out / RECORDS).read_bytes().splitlines(keepends=True)))
     except FileNotFoundError:
         return [], {}
-    scene = read_scene(out)
+    scene = read_scene(out, mapped=True)
     rows: dict[str, np.ndarray] = {}
     if scene is None:
         return [record for record in records if record.n_rows == 0], rows
@@ -119,10 +148,11 @@ def read_results(out: Path) -> tuple[list[Record], dict[str, np.ndarray]]:
     return records, rows
 
 
-def read_scene(out: Path) -> np.ndarray | None:
-    """``scene.npy``, or None if there is no readable one."""
+def read_scene(out: Path, *, mapped: bool = False) -> np.ndarray | None:
+    """``scene.npy``, read or memory-mapped, or None if there is no readable one."""
     try:
-        scene: np.ndarray = np.load(out / SCENE, allow_pickle=False)
+        mode: Literal["r"] | None = "r" if mapped else None
+        scene: np.ndarray = np.asarray(np.load(out / SCENE, mode, allow_pickle=False))
     except (OSError, EOFError, ValueError):
         return None
     return scene if scene.ndim == 2 else None

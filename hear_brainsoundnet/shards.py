@@ -27,9 +27,9 @@ from hear_brainsoundnet.results import (
     FILES,
     PARQUET,
     SETTINGS,
+    Scenes,
     read_results,
     read_settings,
-    scene_table,
     settings_file,
     timestamps_path,
     write_results,
@@ -123,11 +123,9 @@ def merge_shards(outs: Sequence[Path], out: Path) -> list[Record]:
     try:
         for part in parts:
             _copy_timestamps(part, temporary)
-        table = None
-        if settings["kind"] != "timestamps":
-            table = scene_table(records, rows, size, windows)
+        scenes = Scenes(rows, size, windows) if settings["kind"] != "timestamps" else None
         parquet = all((part.out / PARQUET).exists() for part in parts)
-        write_results(temporary, records, table, parquet=parquet)
+        write_results(temporary, records, scenes, parquet=parquet)
         write_atomically(temporary / SETTINGS, settings_file(settings))
         if hasattr(os, "sync"):
             os.sync()

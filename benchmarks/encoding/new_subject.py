@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.encoding.fits import fitted
 from benchmarks.encoding.over_minutes import Scores, minutes_of, of_kind, rows_over_minutes
 from benchmarks.encoding.simulated import Experiment, recipe_of, simulated_dataset
-from training.fitting.fit_folder import MODEL_FILE, FitFolder
+from training.fitting.fit_folder import MODEL_FILE, OUTCOME_FILE, FitFolder
 
 SEEDS = (0, 1, 2)
 USUAL = Experiment(
@@ -28,6 +28,7 @@ USUAL = Experiment(
 )
 TUNED_FROM = "conv6"
 LEARNING_RATE = 3e-4
+TRUNK = "others"  # folder of the fit to the others
 NEW = "sub-05"
 OTHERS = ("sub-01", "sub-02", "sub-03", "sub-04")
 WINDOWS = {"n_trs": 36}
@@ -39,7 +40,10 @@ def run_new_subject(
     out: Path, experiment: Experiment = USUAL, seeds: Sequence[int] = SEEDS
 ) -> dict[str, Any]:
     """Simulate, tune to the first subjects, fit the new one, and score; fits are reused."""
-    of_seeds = [_scores(out / f"brain-{seed}", replace(experiment, seed=seed)) for seed in seeds]
+    brains = {seed: out / f"brain-{seed}" for seed in seeds}
+    of_seeds = [_scores(brain, replace(experiment, seed=seed)) for seed, brain in brains.items()]
+    outcomes = [FitFolder(brain / TRUNK).read_document(OUTCOME_FILE) for brain in brains.values()]
+    n_unchanged = sum(outcome["kept_epoch"] == 0 for outcome in outcomes)
     return {
         "title": "A new subject on a network that was trained on others",
         "command": "python -m benchmarks encoding new-subject --out WORK",
@@ -51,9 +55,11 @@ def run_new_subject(
             f"data. The network of the checkpoint {experiment.start!r} is tuned from {TUNED_FROM} "
             f"upwards to {len(OTHERS)} other subjects; the new one gets a ridge read-out on it, or "
             "on the network as it was, or an individual fit that tunes this network in the same "
-            "way. Best: of the noise-free response.",
+            "way. Best: of the noise-free response. Spreads are standard deviations over brains.",
             "All subjects have the same stimuli; nobody's test episodes are in any fit. One more "
             "episode of the new subject decides when its individual fit stops.",
+            f"In {n_unchanged} of {len(seeds)} simulations no epoch of tuning to the others was "
+            "better on their validation episode than the start, and the network stayed as it was.",
         ],
     }
 
@@ -76,15 +82,15 @@ def _scores(out: Path, experiment: Experiment) -> Scores:
         "validation": {"episodes": episodes[-1:]},
     }
     several = {"model": "multi_subject", "subjects": list(OTHERS), "split": split}
-    trunk = fitted(recipe_of(prepared, NEW, experiment, **tuning, **several), out / "others")
+    trunk = fitted(recipe_of(prepared, NEW, experiment, **tuning, **several), out / TRUNK)
     fits: dict[str, dict[str, Any]] = {
+        "new read-out, network as it was": common,
         "new read-out, network tuned to others": {
             **common,
             "start": str(trunk.folder / MODEL_FILE),
             # Episodes that are neither trained on nor tested are on the test side, not scored.
             "start_overlap": "allow",
         },
-        "new read-out, network as it was": common,
         "individual fit": tuning,
     }
     scores: Scores = {}

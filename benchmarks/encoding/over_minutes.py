@@ -11,13 +11,13 @@ from training.data.prepared import Prepared
 from training.simulation import Truth
 
 # R² and the best possible one, by minutes, group of parcels and model.
-Scores = dict[tuple[float, str, str], tuple[float, float]]
+Scores = dict[tuple[int, str, str], tuple[float, float]]
 
 
-def minutes_of(prepared: Prepared, subject: str, episodes: Sequence[str]) -> float:
-    """Length of a subject's responses to some episodes."""
+def minutes_of(prepared: Prepared, subject: str, episodes: Sequence[str]) -> int:
+    """Length of a subject's responses to some episodes, rounded."""
     runs = [run for run in prepared.runs if run.episode in episodes and run.subject == subject]
-    return round(sum(run.n_trs * run.tr for run in runs) / 60, 1)
+    return round(sum(run.n_trs * run.tr for run in runs) / 60)
 
 
 def of_kind(truth: Truth, subject: str, kind: str) -> Any:
@@ -43,17 +43,22 @@ def rows_over_minutes(of_seeds: Sequence[Scores], model: str) -> list[dict[str, 
     0.5
     """
     rows = []
+    first = next(iter(of_seeds[0]))[2]
     for key in of_seeds[0]:
         minutes, parcels, name = key
         values = np.array([own[key] for own in of_seeds])
-        spread = float(values[:, 0].std(ddof=1)) if len(values) > 1 else None
+        # Brains differ more than models on one brain: pairs show what a model brings.
+        difference = values[:, 0] - [own[minutes, parcels, first][0] for own in of_seeds]
+        several = len(values) > 1
         rows.append(
             {
                 "parcels": parcels,
                 "minutes": minutes,
                 model: name,
                 "R²": float(values[:, 0].mean()),
-                "± over seeds": spread,
+                "± over seeds": float(values[:, 0].std(ddof=1)) if several else None,
+                f"minus {first}": float(difference.mean()),
+                "± of it": float(difference.std(ddof=1)) if several else None,
                 "best R²": float(values[:, 1].mean()),
             }
         )

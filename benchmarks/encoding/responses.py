@@ -62,7 +62,7 @@ def run_responses(
             "Held-out R² of ridge read-outs of a frozen network (`read_out.hrf`), mean over "
             "parcels, by minutes of training data. Each parcel follows units of this network with "
             "a double-gamma response of its own; the peak of the canonical response lies at 5 s. "
-            "Best: of the noise-free response.",
+            "Best: of the noise-free response. Spreads are standard deviations over brains.",
         ],
     }
 

@@ -88,27 +88,48 @@ def preparation(
     yield "preparation", preparation_document(minutes, rounds)
 
 
-@benchmark.experiment
+@app.command()
 def voxels(
-    hours: Annotated[float, typer.Option(help="Length of the data.")] = 8.0,
-    targets: Annotated[int, typer.Option(min=2, help="Number of voxels.")] = 50_000,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the read-out.")] = 50,
-    stage: Annotated[str, typer.Option(help="Stage of the read-out.")] = "conv7",
-    epochs: Annotated[int, typer.Option(min=0, help="Epochs after the ridge solution.")] = 2,
-    permutations: Annotated[int, typer.Option(min=1, help="Permutations.")] = 1000,
-    himalaya: Annotated[bool, typer.Option(help="Also time himalaya's ridge.")] = True,
-    place: Annotated[
-        Path | None, typer.Option(help="Folder for the data, which are removed; 9 GB.")
+    size: Annotated[
+        list[str] | None,
+        typer.Option(help="HOURSxTARGETS, repeatable; by default 2x50000, 8x12500, 8x50000."),
     ] = None,
-) -> Named:
-    """A fit of tens of thousands of voxels and its evaluation, beside himalaya's ridge."""
+    only: Annotated[
+        list[str] | None, typer.Option(help="fit, evaluate or himalaya; by default all.")
+    ] = None,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the read-out.")] = 50,
+    stage: Annotated[str, typer.Option(help="Stage of the read-out.")] = "conv4",
+    epochs: Annotated[int, typer.Option(min=0, help="Epochs after the ridge solution.")] = 1,
+    permutations: Annotated[int, typer.Option(min=1, help="Permutations.")] = 1000,
+    place: Annotated[Path | None, typer.Option(help="Folder for 6 GB of data.")] = None,
+    results: Results = None,
+    committed: Committed = False,
+) -> None:
+    """Fits of tens of thousands of voxels and their evaluation, beside himalaya's ridge.
+
+    Results replace earlier ones of the same size.
+    """
     import tempfile
 
-    from benchmarks.speed.voxels import Voxels, voxels_document
+    from benchmarks.results import read_result, write_result
+    from benchmarks.speed.voxels import COMMANDS, Voxels, measure_voxels, voxels_document
 
-    study = Voxels(hours, targets, rank, stage, epochs, permutations)
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        yield "voxels", voxels_document(study, Path(folder), beside_himalaya=himalaya)
+    numbers = benchmark.results(results, committed)
+    command = f"python -m benchmarks speed voxels --rank {rank} --stage {stage} --epochs {epochs}"
+    for each in size or ["2x50000", "8x12500", "8x50000"]:
+        hours, targets = each.split("x")
+        study = Voxels(float(hours), int(targets), rank, stage, epochs, permutations)
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            for measured in measure_voxels(study, Path(folder), tuple(only or COMMANDS)):
+                known = read_result(numbers, "voxels")
+                same = hours, targets
+                others = [
+                    old
+                    for old in (known["details"]["measured"] if known else [])
+                    if (f"{old['study']['hours']:g}", str(old["study"]["n_targets"])) != same
+                ]
+                write_result(numbers, "voxels", voxels_document([*others, measured], command))
+                typer.echo(measured["row"], err=True)
 
 
 @app.command()

@@ -69,5 +69,6 @@ PAGE = ResultsPage(
         "epoch": [("Duration of an epoch", draw_ratios)],
         "preparation": [],
         "season": [],
+        "voxels": [],
     },
 )

@@ -2,13 +2,14 @@
 
 Responses are those of a brain of low rank: the frozen network's features of sounds of noise drive a
 few components, each voxel weights these, and noise is added. Beside the package's fit stands
-himalaya's ridge regression with a strength for each target, on the same features, delays, folds,
-strengths and training runs.
+himalaya's ridge regression with a strength for each target, on the same features, delays, folds and
+training runs.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
-from benchmarks.speed.processes import Cost, measure_module
+from benchmarks.speed.processes import measure_module
 from benchmarks.speed.turns import machine
 from training.config import read_recipe, write_recipe
 from training.data.prepared import Run
 from training.fitting.assembly import Parts, assemble
 from training.fitting.recipe import FitRecipe
-from training.fitting.ridge import STRENGTHS, delayed, folds_by_episode
+from training.fitting.ridge import EVERY, STRENGTHS, delayed, folds_by_episode
 
-RUN_TRS = 480
+RUN_TRS = 240
+SOUNDS = {"train": 2, "validation": 1, "test": 1}
+STRETCH_S = 10  # from the onset of one run in a sound to that of the next
 TRUE_RANK = 30
 SHARE = 0.1  # of the runs on the validation side, and on the test side
 HIMALAYA_TARGETS = 1_000  # at a time
 RECIPE = "fit.yaml"
+COMMANDS = ("fit", "evaluate", "himalaya")
 
 
 @dataclass(frozen=True)
@@ -48,67 +52,89 @@ class Voxels:
         return max(6, round(self.hours * 3600 / TR / RUN_TRS))
 
 
-def voxels_document(study: Voxels, folder: Path, *, beside_himalaya: bool) -> dict[str, Any]:
-    """One row for each command, with a folder of some gigabytes for data and results."""
-    at_work = machine()
+def measure_voxels(
+    study: Voxels, folder: Path, commands: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """A row of the table and its numbers, so far, after each command.
+
+    The folder gets some gigabytes of data and results.
+
+    Raises
+    ------
+    ChildProcessError
+        If a command fails.
+    """
+    load = machine().load
     write_study(study, folder)
     fit, evaluation = str(folder / "fit"), str(folder / "evaluation")
     permutations = f"n_permutations={study.n_permutations}"
-    commands = {
+    arguments = {
         "fit": ["training", "fit", str(folder / RECIPE), "--out", fit],
         "evaluate": ["training", "evaluate", fit, "--out", evaluation, permutations],
+        "himalaya": [__name__, str(folder / RECIPE)],
     }
-    if beside_himalaya:
-        commands["himalaya's RidgeCV"] = [__name__, str(folder / RECIPE)]
-    costs: dict[str, Cost] = {}
-    for name, arguments in commands.items():
-        costs[name] = measure_module(arguments, f"{name} failed")
-        print(name, costs[name], file=sys.stderr)
     n_trs = study.n_runs * RUN_TRS
+    row: dict[str, Any] = {
+        "TRs": n_trs,
+        "targets": study.n_targets,
+        "responses (GB)": f"{4e-9 * n_trs * study.n_targets:.2f}",
+        "stage": study.stage,
+    }
+    costs: dict[str, Any] = {}
+    for name in commands:
+        cost = measure_module(arguments[name], f"{name} failed")
+        costs[name] = asdict(cost)
+        row[f"{name}: CPU minutes"] = f"{cost.cpu_seconds / 60:.1f}"
+        row[f"{name}: peak (GB)"] = f"{cost.peak / 1e9:.2f}"
+        yield {"row": row, "study": asdict(study), "load": load, "costs": costs}
+
+
+def voxels_document(measured: Sequence[Mapping[str, Any]], command: str) -> dict[str, Any]:
+    """One row for each size, the largest last."""
+    measured = sorted(measured, key=lambda each: each["row"]["TRs"] * each["row"]["targets"])
+    study = measured[-1]["study"]
+    columns = dict.fromkeys(key for each in measured for key in each["row"])
     return {
         "title": "Tens of thousands of voxels",
-        "command": f"python -m benchmarks speed voxels --hours {study.hours:g} "
-        f"--targets {study.n_targets} --rank {study.rank} --stage {study.stage} "
-        f"--epochs {study.epochs} --permutations {study.n_permutations}"
-        + ("" if beside_himalaya else " --no-himalaya"),
-        "rows": [
-            {
-                "command": name,
-                "TRs": n_trs,
-                "targets": study.n_targets,
-                "minutes": f"{cost.seconds / 60:.1f}",
-                "CPU minutes": f"{cost.cpu_seconds / 60:.1f}",
-                "peak memory (GB)": f"{cost.peak / 1e9:.2f}",
-            }
-            for name, cost in costs.items()
-        ],
+        "command": command,
+        "rows": [{key: each["row"].get(key, "") for key in columns} for each in measured],
         "notes": [
-            f"Responses of all runs are {4e-9 * n_trs * study.n_targets:.2f} GB. Fit: frozen "
-            f"network, read-out of rank {study.rank} from {study.stage} with 5 delays, from the "
-            f"ridge solution with a strength for each target, and {study.epochs} epochs; its time "
-            f"includes the network. Evaluate: {study.n_permutations} permutations.",
-            "himalaya: the same features, strengths and folds, float32, the solution alone; its "
-            "time includes the network, too.",
-            at_work.note(),
+            f"Fit: frozen network, a read-out of rank {study['rank']} and 5 delays from the ridge "
+            "solution with a strength for each target, chosen by cross-validation over "
+            f"{SOUNDS['train']} folds, and {study['epochs']} epochs. Evaluate: "
+            f"{study['n_permutations']} permutations. Every command is a process of its own; its "
+            "peak includes libraries.",
+            "himalaya: its RidgeCV on the same delayed features, responses and folds, two "
+            "strengths in a decade, in float32, the solution alone.",
+            "CPU time is of all cores together: load averages were "
+            + ", ".join(f"{each['load']:.1f}" for each in measured)
+            + ", so that the time by the clock says little.",
+            machine().note(),
         ],
-        "details": {
-            "machine": asdict(at_work),
-            "study": asdict(study),
-            "costs": {name: asdict(cost) for name, cost in costs.items()},
-        },
+        "details": {"measured": measured},
     }
 
 
 def write_study(study: Voxels, folder: Path) -> None:
-    """The prepared dataset, whose responses follow the features, and the recipe of its fit."""
+    """The prepared dataset, whose responses follow the features, and the recipe of its fit.
+
+    Runs share a few sounds, which they enter at different times, so that the time of the network,
+    which does not depend on the number of targets, does not mask theirs.
+    """
     n_side = max(2, round(SHARE * study.n_runs))
-    sides = ["test"] * n_side + ["validation"] * n_side
-    sides += ["train"] * (study.n_runs - len(sides))
+    n_runs = {"train": study.n_runs - 2 * n_side, "validation": n_side, "test": n_side}
     runs = [
-        Run(SUBJECT, name, name, "", name, "", 0.0, TR, RUN_TRS)
-        for name in (f"{side}-{number:03d}" for number, side in enumerate(sides))
+        Run(
+            *(SUBJECT, f"{side}-{number:03d}", sound, "", sound, ""),
+            *(float(STRETCH_S * (number // SOUNDS[side])), TR, RUN_TRS),
+        )
+        for side in SOUNDS
+        for number in range(n_runs[side])
+        for sound in [f"{side}-sound-{number % SOUNDS[side]}"]
     ]
-    sounds = {run.stimulus: RUN_TRS * TR + 5 for run in runs}
+    sounds: dict[str, float] = {}
+    for run in runs:
+        sounds[run.stimulus] = max(sounds.get(run.stimulus, 0), run.start + RUN_TRS * TR + 5)
     features = folder / "features"
     write_noise(features, sounds, runs, study.rank, seed=0)
     parts = assemble(_recipe(study, features))
@@ -162,7 +188,7 @@ def himalaya_ridge(recipe: FitRecipe) -> None:
     set_backend("numpy")
     x, y, episodes = rows_of(assemble(recipe))
     model = RidgeCV(
-        alphas=(STRENGTHS * len(x)).astype(np.float32),
+        alphas=(STRENGTHS[::EVERY] * len(x)).astype(np.float32),
         fit_intercept=False,
         cv=folds_by_episode(episodes),
         solver_params={"n_targets_batch": HIMALAYA_TARGETS, "n_alphas_batch": 1},
