@@ -10,7 +10,6 @@ import numpy as np
 from benchmarks.figures import BLUE, GREY, ORANGE, new_figure, png_of
 from benchmarks.page import ResultsPage
 
-
 DRAWN = (  # colour, kind of brain, place
     (BLUE, "brain", 0.2),
     (ORANGE, "permuted brain", 0.0),

@@ -293,9 +293,10 @@ class _Responses:
         self, alphas: NDArray[np.floating], columns: NDArray[np.intp] | slice = slice(None)
     ) -> Table:
         """Minus the mean squared error, mean over folds, ``(n_alphas, n_targets)``."""
+        values = np.asarray(alphas, dtype=float)
         of_folds = [
-            fold.errors(*(table[..., columns] for table in own), np.asarray(alphas, dtype=float))
-            for fold, own in zip(self.folds, self.projected, strict=True)
+            fold.errors(rest[:, columns], own[:, columns], squares[columns], values)
+            for fold, (rest, own, squares) in zip(self.folds, self.projected, strict=True)
         ]
         return np.asarray(-np.mean(of_folds, axis=0))
 
