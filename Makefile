@@ -122,7 +122,8 @@ default-checkpoint: $(VENV)/.with-tests espeak fluidsynth flite
 	$(BIN)/python -m benchmarks hear tasks make-esc10 --out $(DEFAULT)/ablation-tasks
 	$(MADE) ablation corpus=corpus/debian --tasks $(DEFAULT)/ablation-tasks \
 	  --out $(DEFAULT)/ablation $(NUMBERS)
-	$(TRAINING) teach corpus/mixed hear_brainsoundnet --checkpoint soundnet $(HEARD) \
+	$(TRAINING) teach corpus/mixed hear_brainsoundnet $(HEARD) \
+	  --checkpoint hear_brainsoundnet/checkpoints/soundnet.safetensors \
 	  --kind mixtures --out corpus/soundnet-mixed
 	$(MADE) ablation --of distillation corpus=corpus/mixed --tasks $(DEFAULT)/ablation-tasks \
 	  teachers.yamnet.table=corpus/yamnet-mixed teachers.original.table=corpus/soundnet-mixed \
