@@ -27,6 +27,7 @@ from training.config import read_recipe
 from training.pretraining.checkpoint import write_pretrained
 from training.pretraining.loop import pretrain
 from training.pretraining.recipe import PretrainRecipe
+from training.teachers.table import TeacherTable
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def measure_ablation(
         Seeds of weights and crops.
     """
     ablation = ABLATIONS[kind]
-    recipes = {  # all are validated before the first training
+    recipes = {  # all are validated before the first training, and their tables opened
         name: [
             read_recipe(
                 RECIPES / ablation.recipe,
@@ -134,6 +135,8 @@ def measure_ablation(
         ]
         for name, part in ablation.parts.items()
     }
+    for teacher in next(iter(recipes.values()))[0].teachers.values():
+        TeacherTable(teacher.table)
     sounds = natural_sounds(data, work)
     splits = random_splits(len(sounds.audio))
     tasks = find_tasks(tasks_folder, ())
