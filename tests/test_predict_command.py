@@ -196,7 +196,9 @@ def test_float_images_with_nan_as_background(tmp_path):
 
 def test_maps_of_targets_on_a_surface_are_refused(run, tmp_path, sounds, checkpoint):
     (tmp_path / "toy.targets.dscalar.nii").touch()
-    status, _, error = run(sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")
+    status, _, error = run(
+        "predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map"
+    )
     assert status == 2
     assert "--map writes volumes, and the targets of this checkpoint lie on a surface" in error
     assert not (tmp_path / "p.h5").exists()
