@@ -22,7 +22,7 @@ from benchmarks.default_checkpoint.components import (
     stage_summaries,
 )
 from benchmarks.default_checkpoint.contenders import CONTENDERS, contender_rows
-from benchmarks.default_checkpoint.natural_sounds import measure_natural_sounds
+from benchmarks.default_checkpoint.natural_sounds import OWN_RATE, measure_natural_sounds
 from benchmarks.default_checkpoint.page import (
     BEGINS,
     ENDS,
@@ -228,7 +228,7 @@ def test_networks_are_compared_as_they_are(
     named = {"random weights": "untrained", "soundnet": "soundnet"}
     document = measure_natural_sounds(named, data_folder, tmp_path)
     by_model = {row["model"]: row for row in document["rows"]}
-    assert list(by_model) == [*BASELINES, *named]
+    assert list(by_model) == [*BASELINES, OWN_RATE, *named]
     assert by_model["soundnet"][PRESET] > by_model["random weights"][PRESET] + 0.2
     # Measured apart from this code, as the yardstick that comes with the recordings.
     assert by_model["soundnet"][PRESET] == pytest.approx(0.694, abs=0.01)
