@@ -60,6 +60,7 @@ RULES = (
          "voxel; tests/benchmarks/correspondence/test_ridge_per_voxel.py compares on few"),
     Rule("correspondence/results", r".*yardsticks", "needs the sounds that they were measured on"),
     Rule("default_checkpoint", r".*", HOURS + "tests/benchmarks/test_default_checkpoint.py"),
+    Rule("alignment", r".*", HOURS + "tests/benchmarks/test_alignment.py: on made-up sounds"),
     Rule("few_labels", r".*", HOURS + "tests/benchmarks/test_few_labels.py: on made-up brains"),
     Rule("encoding", r".*", HOURS + "tests/benchmarks/test_encoding.py runs each on few subjects, "
          "splits and epochs"),
