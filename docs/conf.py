@@ -55,7 +55,7 @@ sphinx_gallery_conf = {
     "examples_dirs": ["examples"],
     "gallery_dirs": ["gallery"],
     # All are run, that of the places where there is the file it needs.
-    "filename_pattern": "/" if "SOUNDNET_HEADS" in os.environ else "/(?!8_places)",
+    "filename_pattern": "/" if "SOUNDNET_HEADS" in os.environ else r"/(?!8_places)[^/]*$",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
