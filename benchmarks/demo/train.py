@@ -45,21 +45,21 @@ def train_on_simulation(audio: Path | None, out: Path) -> None:
         audio = out / "sounds"
         make_sounds(audio, n_variants=N_VARIANTS)
         typer.echo(f"example sounds made in {audio}: {time.monotonic() - begin:.0f} s")
-    experiment, run, checkpoint = out / "experiment", out / "run", out / "brain.safetensors"
+    experiment, fitted, checkpoint = out / "experiment", out / "fit", out / "brain.safetensors"
     simulated = ["layout=fmriprep", "n_subjects=2", "n_runs=8", *BRAIN]
     data = f"data={experiment / 'prepared'}"
     film = experiment / "stimuli" / "s02e01a.wav"  # from the held-out season
     _run(*TRAINING, "simulate", experiment, "--audio", audio, *simulated)
     _run(*TRAINING, "prepare", experiment / "prepare.yaml")
-    _run(*TRAINING, "fit", RECIPE, "--out", run, data)
-    _run(*TRAINING, "export", run, checkpoint)
+    _run(*TRAINING, "fit", RECIPE, "--out", fitted, data)
+    _run(*TRAINING, "export", fitted, checkpoint)
     with_checkpoint: list[str | Path] = [film, "--checkpoint", checkpoint, "-o"]
     _run(PLUGIN, "embed", *with_checkpoint, out / "embeddings")
     _run(PLUGIN, "predict", *with_checkpoint, out / "predicted.h5", "--map")
-    _run(*TRAINING, "map", run, out / "map.png")
+    _run(*TRAINING, "map", fitted, out / "map.png")
     typer.echo(
         f"\n{time.monotonic() - begin:.0f} s in all. To look at:\n"
-        f"  {run / 'curves.png'}: how it learned\n"
+        f"  {fitted / 'curves.png'}: how it learned\n"
         f"  {out / 'map.png'}: where the season that was held out is predicted, and how well\n"
         f"  {experiment / 'prepared' / 'summary.html'}: the data"
     )
