@@ -35,7 +35,6 @@ def natural_sounds(
     from benchmarks.alignment import natural_sounds as sounds
 
     rows, of_stages, settings, scores = [], [], {}, {}
-    place = sounds.FEATURES.index(sounds.TOGETHER)
     for name, checkpoint in named_checkpoints(checkpoints).items():
         outcome = sounds.measure(
             *(checkpoint, data, work),
@@ -46,11 +45,8 @@ def natural_sounds(
         rows.append(sounds.row(name, outcome))
         of_stages += sounds.stage_rows(name, outcome)
         settings[name] = [f"{each.learning_rate:g} x {each.n_epochs}" for each in outcome.settings]
-        scores[name] = {
-            "before": sounds.r2(outcome.before[place]),
-            "brain": [sounds.r2(each) for each in outcome.brain[:, place]],
-            "permuted": [sounds.r2(each) for each in outcome.permuted[:, place]],
-        }
+        before, brain, permuted = outcome.scores(sounds.TOGETHER)
+        scores[name] = {"before": before, "brain": brain, "permuted": permuted.tolist()}
     words = [word for each in checkpoints for word in ("--checkpoint", each)]
     words += ["--permutations", str(permutations), "--seeds", str(seeds)]
     yield (

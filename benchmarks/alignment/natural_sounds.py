@@ -6,7 +6,7 @@ See design.md for the questions and choices.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.alignment.kept import kept
 from benchmarks.alignment.networks import (
     GRID,
     STAGES,
@@ -32,6 +33,7 @@ from benchmarks.default_checkpoint.components import unit_scales
 from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.few_labels.representations import permutations
 from benchmarks.hear.tasks.natsound165_categories import FOLDER, sound_categories
+from hear_brainsoundnet.files import writing
 from training.prepare.workers import in_processes
 
 N_FOLDS, N_INNER = 5, 4
@@ -83,15 +85,14 @@ def read_sounds(checkpoint: str, data: Path, work: Path) -> Sounds:
         frames = torch.cat([start.frames(audio) for audio in sounds.audio]).numpy()
         categories = dict(sound_categories(data / FOLDER))
         names = [categories[Path(run.stimulus).stem] for run in sounds.prepared.runs]
-        unfinished = place.with_suffix(".tmp.npz")
-        np.savez(
-            unfinished,
-            frames=frames,
-            responses=sounds.responses,
-            categories=np.array(names),
-            components=np.array(sounds.components),
-        )
-        unfinished.replace(place)
+        with writing(place) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                frames=frames,
+                responses=sounds.responses,
+                categories=np.array(names),
+                components=np.array(sounds.components),
+            )
     with np.load(place) as known:
         return Sounds(
             torch.from_numpy(known["frames"]),
@@ -187,16 +188,23 @@ def out_of_fold(
     return found
 
 
-def _brain(checkpoint: str, data: Path, work: Path, number: int, settings: Any) -> None:
+def _brain(
+    checkpoint: str, data: Path, work: Path, number: int, settings: Sequence[Setting]
+) -> None:
     """One of the brains to its file: -1 before, 0 to 9 the brain, 1000 and up permuted."""
     start, sounds = read_start(checkpoint), read_sounds(checkpoint, data, work)
     seed, permutation = (0, number) if number >= 1000 else (max(number, 0), None)
     chosen = [None] * N_FOLDS if number < 0 else settings
-    errors = out_of_fold(start, sounds, chosen, seed, permutation=permutation)
-    place = _place(work, start, number)
-    unfinished = place.with_suffix(".tmp.npy")
-    np.save(unfinished, errors)
-    unfinished.replace(place)
+    kept(
+        _place(work, start, number),
+        lambda: out_of_fold(start, sounds, chosen, seed, permutation=permutation),
+    )
+
+
+def kept_settings(path: Path, choose: Callable[[], Sequence[Setting]]) -> list[Setting]:
+    """Settings in a file, chosen and written first if there is none."""
+    numbers = kept(path, lambda: [[each.learning_rate, each.n_epochs] for each in choose()])
+    return [Setting(float(rate), int(n_epochs)) for rate, n_epochs in numbers]
 
 
 def _fold_setting(checkpoint: str, data: Path, work: Path, fold: int) -> Setting:
@@ -205,9 +213,7 @@ def _fold_setting(checkpoint: str, data: Path, work: Path, fold: int) -> Setting
 
 
 def _place(work: Path, start: Start, number: int) -> Path:
-    folder = work / start.hash[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"brain{number}.npy"
+    return work / start.hash[:16] / f"brain{number}.npy"
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,15 @@ class Outcome:
     brain: NDArray[np.float64]
     permuted: NDArray[np.float64]
 
+    def scores(self, features: str) -> tuple[float, list[float], NDArray[np.float64]]:
+        """R² before, of the brain by seed, and of each permuted brain."""
+        place = FEATURES.index(features)
+        return (
+            r2(self.before[place]),
+            [r2(each) for each in self.brain[:, place]],
+            np.array([r2(each) for each in self.permuted[:, place]]),
+        )
+
 
 def measure(
     checkpoint: str,
@@ -243,12 +258,13 @@ def measure(
     """All fits of one start; finished ones are reused."""
     start = read_start(checkpoint)
     read_sounds(checkpoint, data, work)
-    place = _place(work, start, -1).with_name(SETTINGS_FILE)
-    if not place.exists():
-        calls = [(checkpoint, data, work, fold) for fold in range(N_FOLDS)]
+    calls = [(checkpoint, data, work, fold) for fold in range(N_FOLDS)]
+
+    def choose() -> list[Setting]:
         found = dict(in_processes(_fold_setting, calls, n_workers))
-        np.save(place, [[found[i].learning_rate, found[i].n_epochs] for i in range(N_FOLDS)])
-    settings = [Setting(float(rate), int(n)) for rate, n in np.load(place)]
+        return [found[fold] for fold in range(N_FOLDS)]
+
+    settings = kept_settings(_place(work, start, -1).with_name(SETTINGS_FILE), choose)
     brains, permuted = list(range(n_seeds)), [1000 + i for i in range(n_permutations)]
     missing = [n for n in (-1, *brains, *permuted) if not _place(work, start, n).exists()]
     calls_of_brains = [(checkpoint, data, work, number, settings) for number in missing]
@@ -264,43 +280,42 @@ def measure(
 
 def row(name: str, outcome: Outcome) -> dict[str, Any]:
     """The tested score of one start: before, brain, permuted, and their differences."""
+    before, scores, permuted = outcome.scores(TOGETHER)
     place = FEATURES.index(TOGETHER)
-    before, brain = outcome.before[place], outcome.brain[:, place]
-    permuted = np.array([r2(each) for each in outcome.permuted[:, place]])
-    scores = [r2(each) for each in brain]
+    errors_before, errors = outcome.before[place], outcome.brain[0, place]
     generator = np.random.default_rng(SEED)
-    n_sounds = before.shape[1]
+    n_sounds = errors.shape[1]
     gains = np.empty(N_BOOTSTRAPS)
     for i in range(N_BOOTSTRAPS):
         rows = generator.integers(n_sounds, size=n_sounds)
-        gains[i] = r2(brain[0], rows) - r2(before, rows)
+        gains[i] = r2(errors, rows) - r2(errors_before, rows)
     low, high = np.quantile(gains, (0.025, 0.975))
     return {
         "start": name,
-        "before": r2(before),
+        "before": before,
         "brain": scores[0],
         "± over seeds": float(np.std(scores, ddof=1)),
         "permuted brains": f"{permuted.mean():.3f} ± {permuted.std(ddof=1):.3f}",
         "brain - permuted": f"{scores[0] - permuted.mean():+.3f}",
         "p": float((1 + np.sum(permuted >= scores[0])) / (1 + len(permuted))),
         "gain that p .05 takes": f"{np.quantile(permuted, 0.95) - permuted.mean():+.3f}",
-        "brain - before": f"{scores[0] - r2(before):+.3f} ({low:+.3f} to {high:+.3f})",
-        "permuted - before": f"{permuted.mean() - r2(before):+.3f}",
+        "brain - before": f"{scores[0] - before:+.3f} ({low:+.3f} to {high:+.3f})",
+        "permuted - before": f"{permuted.mean() - before:+.3f}",
     }
 
 
 def stage_rows(name: str, outcome: Outcome) -> list[dict[str, Any]]:
     """R² by features: described, not tested."""
     rows = []
-    for place, features in enumerate(FEATURES):
-        permuted = np.array([r2(each) for each in outcome.permuted[:, place]])
-        below = np.mean(permuted < r2(outcome.brain[0, place]))
+    for features in FEATURES:
+        before, scores, permuted = outcome.scores(features)
+        below = np.mean(permuted < scores[0])
         rows.append(
             {
                 "start": name,
                 "features": features,
-                "before": r2(outcome.before[place]),
-                "brain": float(np.mean([r2(each) for each in outcome.brain[:, place]])),
+                "before": before,
+                "brain": float(np.mean(scores)),
                 "permuted brains": float(np.mean(permuted)),
                 "permuted below brain": f"{below:.0%}",
             }

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy.stats import permutation_test, t
 from tqdm import tqdm
 
-from benchmarks.alignment.natural_sounds import SEED, best_setting, read_sounds, read_start
+from benchmarks.alignment.kept import kept
+from benchmarks.alignment.natural_sounds import (
+    SEED,
+    best_setting,
+    kept_settings,
+    read_sounds,
+    read_start,
+)
 from benchmarks.alignment.networks import STAGES, Setting, Start, fine_tuned, summaries
 from benchmarks.default_checkpoint.tasks import PLUGIN
 from benchmarks.few_labels.representations import permutations
@@ -115,13 +122,10 @@ def measure(
     """
     start, sounds = read_start(checkpoint), read_sounds(checkpoint, data, work)
     folder = work / f"tasks-{start.hash[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / "setting.npy"
-    if not place.exists():
-        found = best_setting(start, sounds, np.arange(len(sounds.categories)))
-        np.save(place, [found.learning_rate, found.n_epochs])
-    rate, n_epochs = np.load(place)
-    setting = Setting(float(rate), int(n_epochs))
+    every = np.arange(len(sounds.categories))
+    (setting,) = kept_settings(
+        folder / "settings.npy", lambda: [best_setting(start, sounds, every)]
+    )
     paths = tuple(task.path for task in tasks_of(tasks_folder))
     kinds = {"before": 1, **dict.fromkeys(KINDS, n_seeds)}
     calls = [
@@ -164,14 +168,12 @@ def _measure(
 ) -> None:
     start = read_start(checkpoint)
     network = network_of(start, checkpoint, data, work, setting, kind, seed)
-    found = []
-    for path in paths:
+
+    def of_task(path: Path) -> tuple[float, float]:
         frames, labels = read_clips(checkpoint, path)
-        examples = available_examples(_task(path), EXAMPLES)
-        found.append(accuracies(network, frames, labels, examples))
-    unfinished = out.with_suffix(".tmp.npy")
-    np.save(unfinished, found)
-    unfinished.replace(out)
+        return accuracies(network, frames, labels, available_examples(_task(path), EXAMPLES))
+
+    kept(out, lambda: [of_task(path) for path in paths])
 
 
 def rows(found: Mapping[str, NDArray[np.float64]], names: Sequence[str]) -> list[dict[str, Any]]:
