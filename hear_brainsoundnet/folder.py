@@ -32,7 +32,7 @@ from hear_brainsoundnet.level import WINDOW_S
 from hear_brainsoundnet.lock import one_job_per_folder
 from hear_brainsoundnet.progress import Progress
 from hear_brainsoundnet.records import Entry, Record, absolute, failed, state_of
-from hear_brainsoundnet.results import timestamps_path
+from hear_brainsoundnet.results import check_parquet, timestamps_path
 from hear_brainsoundnet.shards import SHARD, Shard
 from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
 from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
@@ -171,13 +171,16 @@ def embed_files(
     Raises
     ------
     ValueError
-        If `out` holds results of other settings or files, or is not a results folder.
+        If `out` holds results of other settings or files, or is not a results folder; or Parquet
+        is wanted without pyarrow.
     BlockingIOError
         If another process is writing there.
     OSError
         If results cannot be written; finished results stay.
     """
     out = Path(out)
+    if parquet:
+        check_parquet()  # before hours of embedding
     settings = run_settings(model, kind, device, windows)
     clashes = set() if kind == "scene" else _names_of_folders(entries)
     if shard is not None:

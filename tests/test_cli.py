@@ -219,3 +219,11 @@ def test_ctrl_c_and_going_on(tmp_path):
     subprocess.run([*command, tmp_path / "whole"], check=True, capture_output=True)
     for name in ("scene.npy", "files.csv", "settings.json", "timestamps/59.wav.npz"):
         assert (parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_parquet_without_its_package_is_refused_before_anything(run, wav, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, _, error = run("embed", wav, "-o", tmp_path / "out", "--parquet")
+    assert status == 2
+    assert "Parquet output needs pyarrow" in error
+    assert not (tmp_path / "out").exists()
