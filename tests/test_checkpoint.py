@@ -44,7 +44,7 @@ def file(tmp_path):
 
 
 def rewrite(path, change):
-    """Write the file anew after `change(tensors, document)`, with its old hash."""
+    """Write the file again after `change(tensors, document)`, with its old hash."""
     tensors = load_file(path)
     with path.open("rb") as opened:
         (length,) = struct.unpack("<Q", opened.read(8))

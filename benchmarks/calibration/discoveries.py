@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 RESPONDING = Setting("a fifth responds", drift=0.3, high_pass="BOLD", n_responding=12, effect=0.12)
 SETTINGS = (RESPONDING, replace(RESPONDING, name="nothing responds", n_responding=0))
-LEVEL = 0.05
+ALPHA = 0.05
 N_PERMUTATIONS = 1000
 
 
@@ -42,7 +42,7 @@ def discoveries_document(size: Size) -> dict[str, Any]:
         "notes": [
             f"{one.n_targets} targets, {one.n_responding} of them with a response of standard "
             f"deviation {one.effect} in noise of 1, drifts removed; {one.n_runs} runs of "
-            f"{one.n_trs} TRs, {N_PERMUTATIONS} surrogates, level {LEVEL}.",
+            f"{one.n_trs} TRs, {N_PERMUTATIONS} surrogates, level {ALPHA}.",
             "False discoveries: share of non-responding targets among significant ones, mean over "
             "experiments (0 where none is significant); bound by bh and by at .05. Any false: "
             "experiments with at least one; bound by fwe (max statistic) at .05. Power: share of "
@@ -62,7 +62,7 @@ def discovery_rows(setting: Setting, size: Size) -> list[dict[str, Any]]:
         for name, options in nulls_of(seed, size).items():
             scores = null_scores(runs, n_permutations=N_PERMUTATIONS, seed=seed, **options)
             for correction, adjusted in corrected(scores).items():
-                outcome = _outcome(adjusted <= LEVEL, setting.n_responding)
+                outcome = _outcome(adjusted <= ALPHA, setting.n_responding)
                 outcomes.setdefault((name, correction), []).append(outcome)
     rows = []
     for (name, correction), each in outcomes.items():

@@ -15,7 +15,7 @@ Values = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Values]
 
 N_RUNS = (5, 8, 16, 48)
-LEVEL = 0.95
+CONFIDENCE = 0.95
 N_RESAMPLES = 2000
 AT_ONCE = 250  # targets that share their resamples
 SCORES: Mapping[str, tuple[float, Draw]] = {  # true mean, and sampler of scores of runs
@@ -35,7 +35,7 @@ def intervals_document(size: Size) -> dict[str, Any]:
             holds, percentile_holds, methods = [], [], set()
             for seed, first in enumerate(range(0, size.interval_targets, AT_ONCE)):
                 own = values[:, first : first + AT_ONCE]
-                interval = bootstrap_interval(own, LEVEL, N_RESAMPLES, seed)
+                interval = bootstrap_interval(own, CONFIDENCE, N_RESAMPLES, seed)
                 holds.append((interval.low <= mean) & (mean <= interval.high))
                 methods |= set(interval.method.tolist())
                 low, high = percentile_interval(own, seed)
@@ -73,5 +73,5 @@ def percentile_interval(values: Values, seed: int) -> tuple[Values, Values]:
         n_runs, np.full(n_runs, 1 / n_runs), N_RESAMPLES
     )
     means = counts @ values / n_runs
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     return low, high

@@ -31,7 +31,7 @@ RUN_TRS = 450  # half an episode, 11 minutes
 COMMON = 0.1  # R² of both models without the gain
 ERROR = 0.02  # variance of each model's own prediction errors, of that of BOLD
 SLOWNESS = 0.9  # autocorrelation of predicted features before the haemodynamics
-LEVEL = 0.05
+ALPHA = 0.05
 PER_SEASON = 8.8
 SEED_DEVIATIONS = (0.002, 0.005, 0.01)
 POWER = 0.8
@@ -76,7 +76,7 @@ def power_document(size: Size) -> dict[str, Any]:
             "repeats, these are the rows of 8.8 hours. All targets have the gain; where few have "
             "it, corrected power is lower.",
             "The test over runs is of the two fits at hand. That a method gains, and not one fit, "
-            "is a test over pairs of fits with other seeds (second table; two-sided, level .05, "
+            "is a test over pairs of fits with other seeds (second table; two-sided, alpha .05, "
             "independent deviations of both fits' mean R² between seeds as given).",
             "A gain of R² can exceed neither the reliability nor what the stimulus evokes beyond "
             "the first model.",
@@ -88,7 +88,7 @@ def power_document(size: Size) -> dict[str, Any]:
 def _experiment(
     gain: float, reliability: float, n_runs: int, n_targets: int, seed: int
 ) -> tuple[float, float, float]:
-    """Share of targets with p up to the level, the same after correction, and the mean gain."""
+    """Share of targets with p up to alpha, the same after correction, and the mean gain."""
     generator = np.random.default_rng([seed, n_runs, round(100 * reliability), round(1000 * gain)])
     rho = generator.uniform(*AUTOCORRELATION, n_targets)
     scores = []
@@ -98,8 +98,8 @@ def _experiment(
     a, b = np.array(scores).transpose(1, 0, 2)
     compared = compare_runs(a, b, n_resamples=N_RESAMPLES)
     is_better = compared.difference > 0 if gain else np.ones(n_targets, dtype=bool)
-    single = np.mean((compared.p <= LEVEL) & is_better)
-    corrected = np.mean((benjamini_hochberg(compared.p) <= LEVEL) & is_better)
+    single = np.mean((compared.p <= ALPHA) & is_better)
+    corrected = np.mean((benjamini_hochberg(compared.p) <= ALPHA) & is_better)
     return float(single), float(corrected), float(compared.difference.mean())
 
 
@@ -162,7 +162,7 @@ def pairs_needed(gain: float, deviation: float, power: float = POWER) -> int:
     effect = gain / (deviation * np.sqrt(2))
     n = 2
     while True:
-        critical, shift = t.ppf(1 - LEVEL / 2, n - 1), effect * np.sqrt(n)
+        critical, shift = t.ppf(1 - ALPHA / 2, n - 1), effect * np.sqrt(n)
         if nct.sf(critical, n - 1, shift) + nct.cdf(-critical, n - 1, shift) >= power:
             return n
         n += 1

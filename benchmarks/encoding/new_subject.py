@@ -88,7 +88,7 @@ def _scores(out: Path, experiment: Experiment) -> Scores:
         "new read-out, network tuned to others": {
             **common,
             "start": str(trunk.folder / MODEL_FILE),
-            # Episodes that are neither trained on nor tested are on the test side, not scored.
+            # Episodes that are neither trained on nor tested are in the test split, not scored.
             "start_overlap": "allow",
         },
         "individual fit": tuning,

@@ -231,7 +231,7 @@ class HeldOut:
 
     def __init__(self, model: Fitted) -> None:
         parts = model.parts()
-        runs = parts.split.test
+        runs = parts.splits.test
         self.prepared = parts.prepared
         self.target_ids = parts.encoder.read_out.target_ids
         names = [run.stimulus for run in runs]

@@ -138,7 +138,7 @@ def measure_epoch(
         cropped = OurTraining(recipe(Path(folder, "noise"), n_trs, "crop"))
         earlier = earlier_training(ours.parts)
         generator = np.random.default_rng([seed, n_runs])
-        windows = draw_windows(ours.parts.split.train, ours.parts.recipe.windows, generator)
+        windows = draw_windows(ours.parts.splits.train, ours.parts.recipe.windows, generator)
 
         def first() -> None:
             ours.forget_frames()
@@ -246,7 +246,7 @@ def earlier_training(parts: Parts) -> EarlierTraining:
         parts.start.soundnet, prepared.n_targets, recipe.read_out.n_delays, recipe.train_from
     )
     rates = recipe.optimiser.learning_rate, recipe.optimiser.weight_decay
-    return EarlierTraining(network, prepared, parts.split.train, *rates)
+    return EarlierTraining(network, prepared, parts.splits.train, *rates)
 
 
 @contextmanager

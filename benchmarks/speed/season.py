@@ -27,7 +27,7 @@ from training.fitting.recipe import FitRecipe
 
 RUN_TRS = 480
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
-N_STRETCHES = 4  # of audio on each side
+N_STRETCHES = 4  # of audio in each split
 STRETCH_S = 60  # from one to the next
 N_CHANNELS, N_DELAYS = 1024, 5  # of conv7, and of the default read-out
 COMMANDS = ("ridge start", "fit", "export", "evaluate", "compare", "partition", "report", "map")
@@ -200,7 +200,7 @@ def write_season(folder: Path, size: Size, seed: int = 0) -> None:
         Run(
             SUBJECT,
             name,
-            side,
+            split,
             "",
             name,
             "",
@@ -208,9 +208,9 @@ def write_season(folder: Path, size: Size, seed: int = 0) -> None:
             TR,
             RUN_TRS,
         )
-        for side, share in SHARES.items()
+        for split, share in SHARES.items()
         for number in range(max(2, round(size.n_trs * share / RUN_TRS)))
-        for name in [f"{side}-{number:03d}"]
+        for name in [f"{split}-{number:03d}"]
     ]
     folder.mkdir(parents=True)
     _write_image(folder / TARGETS_IMAGES[0], size.n_targets)

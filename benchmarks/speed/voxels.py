@@ -30,7 +30,7 @@ RUN_TRS = 240
 SOUNDS = {"train": 2, "validation": 1, "test": 1}
 STRETCH_S = 10  # from the onset of one run in a sound to that of the next
 TRUE_RANK = 30
-SHARE = 0.1  # of the runs on the validation side, and on the test side
+SHARE = 0.1  # of the runs in the validation split, and in the test split
 HIMALAYA_TARGETS = 1_000  # at a time
 RECIPE = "fit.yaml"
 COMMANDS = ("fit", "evaluate", "himalaya")
@@ -125,12 +125,12 @@ def write_study(study: Voxels, folder: Path) -> None:
     n_runs = {"train": study.n_runs - 2 * n_side, "validation": n_side, "test": n_side}
     runs = [
         Run(
-            *(SUBJECT, f"{side}-{number:03d}", sound, "", sound, ""),
-            *(float(STRETCH_S * (number // SOUNDS[side])), TR, RUN_TRS),
+            *(SUBJECT, f"{split}-{number:03d}", sound, "", sound, ""),
+            *(float(STRETCH_S * (number // SOUNDS[split])), TR, RUN_TRS),
         )
-        for side in SOUNDS
-        for number in range(n_runs[side])
-        for sound in [f"{side}-sound-{number % SOUNDS[side]}"]
+        for split in SOUNDS
+        for number in range(n_runs[split])
+        for sound in [f"{split}-sound-{number % SOUNDS[split]}"]
     ]
     sounds: dict[str, float] = {}
     for run in runs:
@@ -168,7 +168,7 @@ def _recipe(study: Voxels, data: Path) -> FitRecipe:
 
 def rows_of(parts: Parts) -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:
     """Delayed, standardised features, responses and episodes of all training TRs."""
-    train = parts.split.train
+    train = parts.splits.train
     n_delays = parts.recipe.read_out.n_delays
     tables = parts.predictor.features_of_runs(train)
     x = np.concatenate([delayed(table, n_delays) for table in tables])

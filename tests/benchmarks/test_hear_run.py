@@ -116,7 +116,7 @@ def test_an_embedding_with_nan_is_named(tmp_path: Path, calls: list[tuple[str, i
     ):
         _run(tmp_path)
     assert calls == [("embeddings", 42)]
-    values.clear()  # the module was mended: the embeddings are made anew
+    values.clear()  # the module was mended: the embeddings are made again
     _run(tmp_path)
     assert calls[1:] == [("embeddings", 42), ("predictions", 42)]
 

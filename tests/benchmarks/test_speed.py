@@ -68,7 +68,7 @@ def test_both_recipes_predict_the_same_from_the_same_weights(small_dataset: Path
     earlier.network.read_out.load_state_dict(
         {"weight": head.weight.detach()[..., None], "bias": head.bias.detach()}
     )
-    window = Window(ours.parts.split.train[0], 4, 10)
+    window = Window(ours.parts.splits.train[0], 4, 10)
     sound, bold = earlier.batch(window)
     earlier.network.eval()
     ours.parts.encoder.eval()
@@ -83,7 +83,7 @@ def test_both_recipes_predict_the_same_from_the_same_weights(small_dataset: Path
 @pytest.mark.parametrize("alignment", ["interpolate", "crop"])
 def test_losses_of_the_epoch_are_those_of_a_plain_computation(small_dataset: Path, alignment: str):
     ours = OurTraining(recipe(small_dataset, 10, alignment))
-    run = ours.parts.split.train[0]
+    run = ours.parts.splits.train[0]
     window = Window(run, 6, 10)
     audio = torch.from_numpy(ours.parts.prepared.audio(run.stimulus) / np.float32(32768))
     encoder = ours.parts.encoder.eval()
@@ -107,7 +107,7 @@ def test_earlier_recipe_learns_without_touching_what_is_frozen(small_dataset: Pa
     ours = OurTraining(recipe(small_dataset, 10, "interpolate"))
     earlier = earlier_training(ours.parts)
     frozen = {name: each.clone() for name, each in earlier.network.frozen.named_parameters()}
-    window = Window(ours.parts.split.train[0], 3, 10)
+    window = Window(ours.parts.splits.train[0], 3, 10)
     first, second = earlier.epoch([window, window])
     assert second < first
     for name, parameter in earlier.network.frozen.named_parameters():

@@ -29,9 +29,9 @@ def test_data_of_a_season_are_whole_and_split_by_side(tmp_path: Path):
     write_season(tmp_path / "season", Size(4800, 3))
     prepared = Prepared(tmp_path / "season")
     settings = FitRecipe.model_validate(yaml.safe_load(recipe(tmp_path / "season")))
-    split = split_runs(prepared.runs, settings.split)
-    assert [len(side) for side in (split.train, split.validation, split.test)] == [8, 2, 2]
-    assert prepared.bold(split.test[0]).shape == (RUN_TRS, 3)
+    splits = split_runs(prepared.runs, settings.split)
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [8, 2, 2]
+    assert prepared.bold(splits.test[0]).shape == (RUN_TRS, 3)
     assert prepared.subjects == [SUBJECT]
 
 

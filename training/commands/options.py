@@ -59,7 +59,7 @@ def described(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, s
     Examples
     --------
     >>> from training.evaluation.compare import ComparisonSettings
-    >>> dict(described(ComparisonSettings))["level=0.05"]
+    >>> dict(described(ComparisonSettings))["alpha=0.05"]
     'Significance level of the corrected p values.'
     """
     words = _attributes(model)

@@ -1,9 +1,9 @@
 """Control condition: responses permuted between stimuli.
 
-With ``control: permuted_brain`` the runs of the train and validation sides keep their stimuli and
+With ``control: permuted_brain`` training and validation runs keep their stimuli and
 get the responses of other runs of the same subject. This keeps everything that affects a fit apart
 from the relation between stimulus and response (number of parameters, early stopping, the spectrum
-of BOLD, correlations of targets). The test side is not permuted, so that the score shows the
+of BOLD, correlations of targets). Test runs are not permuted, so that the score shows the
 contribution of these factors.
 
 The control must be trained as long as the model it is compared with. Early stopping on permuted
@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 
 from training.data.prepared import Run
-from training.data.splits import Split
+from training.data.splits import Splits
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Donor:
     Attributes
     ----------
     run : Run
-        Of the same subject and side.
+        Of the same subject and split.
     shift : int
         TRs of circular shift; above 0 if a run can only get its own responses.
     """
@@ -50,48 +50,48 @@ class Donor:
     shift: int = 0
 
 
-def permuted_brain(split: Split, seed: int) -> tuple[Split, dict[Run, Donor]]:
-    """The split with donors for the runs of its train and validation sides.
+def permuted_brain(splits: Splits, seed: int) -> tuple[Splits, dict[Run, Donor]]:
+    """Splits with donors for the runs of the train and validation splits.
 
     Stimuli are arranged in a random cycle and each gets the responses to the next one: never its
     own, also for repeated stimuli. Subjects with the same stimuli get the same cycle, so that their
     shared responses stay shared. A run is cut to the length of its donor if that is shorter. A
-    subject with a single stimulus on a side keeps its responses there, shifted circularly by half
+    subject with a single stimulus in a split keeps its responses there, shifted circularly by half
     the run.
 
     Parameters
     ----------
-    split : Split
-        The split as measured.
+    splits : Splits
+        As measured.
     seed : int
         Equal seeds give equal donors.
 
     Raises
     ------
     ValueError
-        If a subject has a single stimulus without a time axis on a side.
+        If a subject has a single stimulus without a time axis in a split.
 
     Examples
     --------
     >>> run = Run("sub-01", "a", "a", "", "a", "", 0.0, 1.49, 10)
     >>> runs = [run, replace(run, name="b", stimulus="b", n_trs=8)]
-    >>> split, donors = permuted_brain(Split(tuple(runs), (run,), ()), seed=0)
-    >>> [(run.n_trs, donors[run].run.name) for run in split.train]
+    >>> splits, donors = permuted_brain(Splits(tuple(runs), (run,), ()), seed=0)
+    >>> [(run.n_trs, donors[run].run.name) for run in splits.train]
     [(8, 'b'), (8, 'a')]
-    >>> donors[split.validation[0]].shift
+    >>> donors[splits.validation[0]].shift
     5
     """
     donors: dict[Run, Donor] = {}
-    sides: dict[str, tuple[Run, ...]] = {}
-    for number, side in enumerate(("train", "validation")):
-        pairs = _donors_of_side(getattr(split, side), np.random.SeedSequence([seed, number]))
+    permuted: dict[str, tuple[Run, ...]] = {}
+    for number, split in enumerate(("train", "validation")):
+        pairs = _donors_of_split(getattr(splits, split), np.random.SeedSequence([seed, number]))
         cut = {run: replace(run, n_trs=min(run.n_trs, pairs[run].run.n_trs)) for run in pairs}
         donors.update({cut[run]: donor for run, donor in pairs.items()})
-        sides[side] = tuple(cut.values())
-    return Split(sides["train"], sides["validation"], split.test), donors
+        permuted[split] = tuple(cut.values())
+    return Splits(permuted["train"], permuted["validation"], splits.test), donors
 
 
-def _donors_of_side(runs: Sequence[Run], seed: np.random.SeedSequence) -> Mapping[Run, Donor]:
+def _donors_of_split(runs: Sequence[Run], seed: np.random.SeedSequence) -> Mapping[Run, Donor]:
     donors = {}
     for subject in dict.fromkeys(run.subject for run in runs):
         presentations: dict[tuple[str, float], list[Run]] = {}
@@ -110,7 +110,7 @@ def _donors_of_side(runs: Sequence[Run], seed: np.random.SeedSequence) -> Mappin
                 )
         if len(sounds) == 1:
             logger.warning(
-                "permuted_brain: %s has a single stimulus on a side; its responses are shifted "
+                "permuted_brain: %s has a single stimulus in a split; its responses are shifted "
                 "circularly by half the run",
                 subject,
             )
@@ -120,7 +120,7 @@ def _donors_of_side(runs: Sequence[Run], seed: np.random.SeedSequence) -> Mappin
 def _half(run: Run) -> int:
     if run.n_trs < 2:
         raise ValueError(
-            f"control permuted_brain: {run.subject} has a single response on a side, {run.name}, "
+            f"control permuted_brain: {run.subject} has a single response in a split, {run.name}, "
             "and no other to exchange it with; hold out more sounds for validation"
         )
     return run.n_trs // 2

@@ -1,10 +1,10 @@
 """Splits of runs into training, validation (early stopping) and test.
 
-The unit of a split is the *episode*: runs that share it, for example the two halves of one episode,
-or one stimulus presented twice or to several subjects, are always on the same side. A split with
-one stimulus on two sides is rejected, because its test score would measure memorisation.
+The unit is the *episode*: runs that share it, for example the two halves of one episode, or one
+stimulus presented twice or to several subjects, are always in the same split. One stimulus in two
+splits is an error, because the test score would measure memorisation.
 
-In a cross-validation of `n_folds` splits the test sides are folds: every run is in exactly one.
+In a cross-validation the test splits are folds: every run is in exactly one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pydantic import Field, model_validator
 from training.config import Settings, added_setting
 from training.data.prepared import Run
 
-SIDES = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 class Selection(Settings):
-    """Runs of one side; unset fields select nothing.
+    """Runs of one split; unset fields select nothing.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Selection(Settings):
 
 
 class SplitSettings(Settings):
-    """The test side is selected first, then validation from the rest; the remaining runs are
+    """The test split is selected first, then validation from the rest; the remaining runs are
     trained on.
 
     Attributes
@@ -58,7 +58,7 @@ class SplitSettings(Settings):
         Seed of random selections.
     n_folds, fold : int or None
         Of `n_folds` folds of about the same number of TRs, `fold` (1 to `n_folds`) is the test
-        side; `fit --folds` fits all. They are the same for any seed.
+        split; `fit --folds` fits all. They are the same for any seed.
     fold_unit : str
         {"run", "episode", "season", "session"}: what a fold holds whole, at least episodes.
     """
@@ -71,7 +71,7 @@ class SplitSettings(Settings):
     fold_unit: Literal["run", "episode", "season", "session"] = added_setting("episode")
 
     @model_validator(mode="after")
-    def _one_test_side(self) -> SplitSettings:
+    def _one_test_split(self) -> SplitSettings:
         if self.n_folds is None and self.fold is None:
             return self
         if self.test != Selection():
@@ -84,22 +84,22 @@ class SplitSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Split:
-    """The runs on each side, in the order of the dataset."""
+class Splits:
+    """The runs in each split, in the order of the dataset."""
 
     train: tuple[Run, ...]
     validation: tuple[Run, ...]
     test: tuple[Run, ...]
 
     def names(self) -> dict[str, list[str]]:
-        """``subject/run`` on each side, for provenance."""
+        """``subject/run`` in each split, for provenance."""
         return {
-            side: [f"{run.subject}/{run.name}" for run in getattr(self, side)] for side in SIDES
+            split: [f"{run.subject}/{run.name}" for run in getattr(self, split)] for split in SPLITS
         }
 
 
-def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
-    """Assign each run to one side.
+def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Splits:
+    """Assign each run to a split.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
     Raises
     ------
     ValueError
-        If a selection matches no run, a run is on two sides, two sides share a stimulus, or there
+        If a selection matches no run, a run is in two splits, two splits share a stimulus, or there
         are no training or validation runs.
 
     Examples
@@ -119,8 +119,8 @@ def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
     >>> def run(name):
     ...     return Run("sub-01", name, name, "", name[:6], name[:3], 0.0, 1.49, 480)
     >>> runs = [run(f"s0{s}e0{e}{half}") for s in (1, 2) for e in (1, 2, 3) for half in "ab"]
-    >>> split = split_runs(runs, SplitSettings(test=Selection(seasons=["s02"])))
-    >>> [len(side) for side in (split.train, split.validation, split.test)]
+    >>> splits = split_runs(runs, SplitSettings(test=Selection(seasons=["s02"])))
+    >>> [len(split) for split in (splits.train, splits.validation, splits.test)]
     [4, 2, 6]
     """
     generator = np.random.default_rng(settings.seed)
@@ -132,15 +132,15 @@ def split_runs(runs: Sequence[Run], settings: SplitSettings) -> Split:
     rest = [run for run in runs if run not in test]
     validation = _select(rest, settings.validation, "validation", generator)
     train = [run for run in rest if run not in validation]
-    split = Split(
-        *(tuple(run for run in runs if run in side) for side in (train, validation, test))
+    splits = Splits(
+        *(tuple(run for run in runs if run in split) for split in (train, validation, test))
     )
-    if not split.train:
-        raise ValueError("the split leaves nothing to train on; hold out less")
-    if not split.validation:
-        raise ValueError("the split leaves no validation runs, which decide when training stops")
-    _refuse_leaks(split)
-    return split
+    if not splits.train:
+        raise ValueError("split: this leaves nothing to train on; hold out less")
+    if not splits.validation:
+        raise ValueError("split: this leaves no validation runs, which decide when training stops")
+    _refuse_leaks(splits)
+    return splits
 
 
 def folds_of(runs: Sequence[Run], n_folds: int, unit: str) -> dict[Run, int]:
@@ -175,7 +175,7 @@ def folds_of(runs: Sequence[Run], n_folds: int, unit: str) -> dict[Run, int]:
 
 
 def _select(
-    runs: Sequence[Run], selection: Selection, side: str, generator: np.random.Generator
+    runs: Sequence[Run], selection: Selection, split: str, generator: np.random.Generator
 ) -> list[Run]:
     chosen: set[Run] = set()
     for field in ("season", "episode", "session"):
@@ -184,14 +184,14 @@ def _select(
             if not found:
                 known = sorted({getattr(run, field) for run in runs} - {""}) or ["none"]
                 raise ValueError(
-                    f"split: no run has {field} {value!r} for {side}; there are {_some(known)}"
+                    f"split: no run has {field} {value!r} for {split}; there are {_some(known)}"
                 )
             chosen.update(found)
     for pattern in selection.runs:
         found = [run for run in runs if fnmatchcase(run.name, pattern)]
         if not found:
             raise ValueError(
-                f"split: no run matches {pattern!r} for {side}; there are "
+                f"split: no run matches {pattern!r} for {split}; there are "
                 f"{_some([run.name for run in runs])}"
             )
         chosen.update(found)
@@ -200,36 +200,38 @@ def _select(
     if selection.fraction:
         count += max(1, round(selection.fraction * len(left)))
     if count > len(left):
-        raise ValueError(f"split: {count} episodes were requested for {side}, {len(left)} are left")
+        raise ValueError(
+            f"split: {count} episodes were requested for {split}, {len(left)} are left"
+        )
     drawn = {left[i] for i in generator.permutation(len(left))[:count]}
     chosen.update(run for run in runs if run.episode in drawn)
     return [run for run in runs if run in chosen]
 
 
-def _refuse_leaks(split: Split) -> None:
-    """Reject an episode, or a moment of a stimulus, on two sides."""
-    side_of: dict[str, tuple[str, Run]] = {}
+def _refuse_leaks(splits: Splits) -> None:
+    """Reject an episode, or a moment of a stimulus, in two splits."""
+    split_of: dict[str, tuple[str, Run]] = {}
     presented: dict[str, list[tuple[float, float, str, Run]]] = {}
-    for side in SIDES:
-        for run in getattr(split, side):
-            other_side, other = side_of.setdefault(run.episode, (side, run))
-            if other_side != side:
+    for split in SPLITS:
+        for run in getattr(splits, split):
+            other_split, other = split_of.setdefault(run.episode, (split, run))
+            if other_split != split:
                 raise ValueError(
-                    f"the split would leak: {other.name} ({other.subject}, {other_side}) and "
-                    f"{run.name} ({run.subject}, {side}) belong to the same episode "
+                    f"split: this would leak: {other.name} ({other.subject}, {other_split}) and "
+                    f"{run.name} ({run.subject}, {split}) belong to the same episode "
                     f"{run.episode!r}, whose sounds overlap; hold out whole episodes or seasons"
                 )
             stop = run.start + run.n_trs * run.tr
-            for other_start, other_stop, other_side, other in presented.setdefault(
+            for other_start, other_stop, other_split, other in presented.setdefault(
                 run.stimulus, []
             ):
                 meet = run.tr == 0 or (run.start < other_stop and other_start < stop)
-                if other_side != side and meet:
+                if other_split != split and meet:
                     raise ValueError(
-                        f"the split would leak: {other.name} ({other_side}) and {run.name} "
-                        f"({side}) contain the same part of stimulus {run.stimulus!r}"
+                        f"split: this would leak: {other.name} ({other_split}) and {run.name} "
+                        f"({split}) contain the same part of stimulus {run.stimulus!r}"
                     )
-            presented[run.stimulus].append((run.start, stop, side, run))
+            presented[run.stimulus].append((run.start, stop, split, run))
 
 
 def _some(names: Sequence[str], n_shown: int = 1000) -> str:

@@ -37,7 +37,7 @@ def refuse_missing_repeats(runs: Mapping[str, Sequence[Run]], settings: Evaluati
     without = [subject for subject, own in runs.items() if not repeated(own)]
     if without:
         raise ValueError(
-            f"{', '.join(without)} had no stimulus twice on the {settings.side} side, and a "
+            f"{', '.join(without)} had no stimulus twice in the {settings.split} split, and a "
             "ceiling from repeats needs two runs of the same stimulus in one subject; leave "
             "subjects without repeats out (subjects=[...]), or leave ceiling out"
         )
@@ -53,7 +53,7 @@ def ceilings_of(
     measured : Measured
         The responses.
     runs : mapping
-        Runs of each subject of the dataset on the scored side.
+        Runs of each subject of the dataset in the scored split.
     settings : EvaluationSettings
         Ceiling settings; the result is empty if there is none.
     """
@@ -119,7 +119,7 @@ def refuse_subjects_alone(
     alone = [subject for subject in runs_by_subject if subject not in presented]
     if alone:
         raise ValueError(
-            f"nobody else had the stimuli of {', '.join(alone)} on the {settings.side} side: "
+            f"nobody else had the stimuli of {', '.join(alone)} in the {settings.split} split: "
             "inter-subject correlation needs others; leave out subjects with other stimuli "
             "(subjects=[...]), or leave out inter_subject"
         )
@@ -135,7 +135,7 @@ def inter_subject_of(
     measured : Measured
         The responses.
     runs_by_subject : mapping
-        Runs of each subject of the dataset on the scored side.
+        Runs of each subject of the dataset in the scored split.
     settings : EvaluationSettings
         Settings; the result is empty if not requested.
     """

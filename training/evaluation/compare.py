@@ -21,7 +21,7 @@ from training.evaluation.folders import (
     write_table,
 )
 from training.evaluation.out_folder import begin_folder
-from training.evaluation.paired_scores import PairedScores, pair, read_side
+from training.evaluation.paired_scores import PairedScores, pair, read_compared
 from training.evaluation.target_scores import ALL, INTERVAL
 from training.provenance import git_revision, typed_command, versions
 from training.statistics import (
@@ -53,7 +53,7 @@ class ComparisonSettings(Settings):
         {"r", "r2"}; None for that of the first evaluation.
     correction : str
         {"by", "bh", "none"}: for multiple comparisons over targets.
-    level : float
+    alpha : float
         Significance level of the corrected p values.
     seed : int
         Seed of the intervals.
@@ -61,7 +61,7 @@ class ComparisonSettings(Settings):
 
     score: ScoreName | None = None
     correction: Literal["bh", "by", "none"] = "by"
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -90,17 +90,17 @@ def compare_models(
     FileNotFoundError, ValueError
         If the evaluations are missing, not comparable, or have too little in common.
     """
-    sides = read_side(a), read_side(b)
-    score = settings.score or sides[0].info.score
-    scores = pair(*sides, score)
+    both = read_compared(a), read_compared(b)
+    score = settings.score or both[0].info.score
+    scores = pair(*both, score)
     excluded, notes = list(scores.excluded), list(scores.notes)
     tables = _subjects(scores, settings, excluded)
     if not tables:
         raise ValueError(
-            f"{sides[0].name} and {sides[1].name} share a single run of a single subject, and a "
+            f"{both[0].name} and {both[1].name} share a single run of a single subject, and a "
             "paired test needs two at least; evaluate more runs or subjects, or several splits, "
-            f"and compare them as in {sides[0].folder}:'{sides[0].name}-*' "
-            f"{sides[1].folder}:'{sides[1].name}-*'"
+            f"and compare them as in {both[0].folder}:'{both[0].name}-*' "
+            f"{both[1].folder}:'{both[1].name}-*'"
         )
     n_units = {subject: int(table["n_runs"].max()) for subject, table in tables.items()}
     notes += _power(n_units, len(scores.target_ids), settings)
@@ -114,15 +114,15 @@ def compare_models(
     significant = counted[counted["significant"]]
     info = ComparisonInfo(
         command=typed_command(),
-        a=sides[0].name,
-        b=sides[1].name,
-        a_evaluation=str(sides[0].folder),
-        b_evaluation=str(sides[1].folder),
+        a=both[0].name,
+        b=both[1].name,
+        a_evaluation=str(both[0].folder),
+        b_evaluation=str(both[1].folder),
         score=score,
         pooling="mean",
         test=TEST,
         correction=settings.correction,
-        level=settings.level,
+        alpha=settings.alpha,
         smallest_p=smallest_wilcoxon_p(int(counted["n_runs"].max())),
         interval=(
             f"{INTERVAL:.0%} confidence intervals of the mean difference over runs (of all "
@@ -152,7 +152,7 @@ def _subjects(
         if subject not in alone:
             tables[subject] = _rows(subject, scores.a[subject], scores.b[subject], scores, settings)
     if len(scores.a) > 1:
-        # A run without a target on one side is left out on both.
+        # A run without a target in one is left out of both.
         both = {s: np.isfinite(scores.a[s]) & np.isfinite(scores.b[s]) for s in scores.a}
         mean_a, mean_b = (
             np.stack([mean_over_runs(np.where(both[s], own[s], np.nan)) for s in own])
@@ -172,7 +172,7 @@ def _rows(
     """Rows of the table, from two ``(n_units, n_targets)`` to one row per target."""
     import pandas
 
-    result = compare_runs(a, b, level=INTERVAL, seed=settings.seed)
+    result = compare_runs(a, b, confidence=INTERVAL, seed=settings.seed)
     p_bh, p_by = benjamini_hochberg(result.p), benjamini_yekutieli(result.p)
     corrected = {"none": result.p, "bh": p_bh, "by": p_by}[settings.correction]
     both = np.isfinite(a) & np.isfinite(b)
@@ -191,7 +191,7 @@ def _rows(
         "p": result.p,
         "p_bh": p_bh,
         "p_by": p_by,
-        "significant": corrected <= settings.level,
+        "significant": corrected <= settings.alpha,
     }
     return pandas.DataFrame(columns)[list(COMPARISON_COLUMNS)]
 
@@ -203,13 +203,13 @@ def _power(n_units: dict[str, int], n_targets: int, settings: ComparisonSettings
         own = [subject for subject in n_units if n_units[subject] == n]
         least = smallest_wilcoxon_p(n)
         together = harmonic(n_targets) if settings.correction == "by" else 1.0
-        needed = permutations_needed(settings.level, n_targets, settings.correction)
+        needed = permutations_needed(settings.alpha, n_targets, settings.correction)
         over = "subjects" if own == [ALL] else "runs (subjects for all of them together)"
         start = (
             f"{', '.join(own)}: {n} {over} allow no p below {least:.3g}; after correction "
-            f"({settings.correction}) over {n_targets} targets at level {settings.level:g}"
+            f"({settings.correction}) over {n_targets} targets at alpha {settings.alpha:g}"
         )
-        if least * together > settings.level:
+        if least * together > settings.alpha:
             notes.append(f"{start} nothing can be significant.")
         elif least > 1 / (1 + needed):
             notes.append(f"{start} a target can be significant only together with others.")

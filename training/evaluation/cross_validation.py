@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.config import write_recipe
-from training.evaluation.held_out import FoldSides
+from training.evaluation.held_out import FoldSplits
 from training.evaluation.models import Model, load_model
 from training.fitting.recipe import FitRecipe
 from training.recipe_folder import CONFIG_FILE
@@ -67,7 +67,7 @@ def load(fitted: str | Path, name: str) -> Model:
         )
     info = first.info.model_copy(
         update={
-            "run": str(fitted),
+            "fit": str(fitted),
             "n_folds": n_folds,
             "best_epoch": 0,
             "n_epochs": 0,
@@ -77,7 +77,7 @@ def load(fitted: str | Path, name: str) -> Model:
     return replace(
         first,
         info=info,
-        sides=FoldSides([fold.sides for fold in folds]),
+        splits=FoldSplits([fold.splits for fold in folds]),
         files={CONFIG_FILE: write_recipe(common[0]).encode()},
         folds=folds,
     )

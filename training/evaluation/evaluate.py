@@ -98,7 +98,7 @@ def evaluate(
     selection = select(models, prepared, settings)
     n_targets = len(selection.target_ids)
     if settings.n_permutations:  # rejected early, before anything takes time
-        check_permutations(settings.n_permutations, settings.level, n_targets, settings.correction)
+        check_permutations(settings.n_permutations, settings.alpha, n_targets, settings.correction)
     scored = _scored_runs(selection)
     runs_by_subject = with_other_subjects(scored, prepared)
     refuse_missing_repeats(scored, settings)
@@ -142,7 +142,7 @@ def evaluate(
         kind=prepared.info.kind,
         atlas=prepared.info.atlas,
         tr=prepared.info.tr,
-        side=settings.side,
+        split=settings.split,
         target_ids=selection.target_ids,
         target_names=selection.target_names,
         models=tuple(model.info for model in models),
@@ -154,7 +154,7 @@ def evaluate(
         n_permutations=notes.fewest_permutations,
         smallest_p=smallest_p(notes.fewest_permutations),
         correction=settings.correction,
-        level=settings.level,
+        alpha=settings.alpha,
         interval=_interval_in_words(settings, prepared),
         ceiling=describe_ceilings(scored, settings),
         inter_subject=describe_inter_subject(runs_by_subject, settings),

@@ -39,7 +39,7 @@ from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.tables import text_cell
 from training.statistics import Correction, Pooling, ScoreName
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PREDICTIONS_FILE = "predictions.h5"
 MODELS_FOLDER = "models"
 UNTRAINED = "untrained"  # the control of models with random weights
@@ -101,6 +101,10 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Version(BaseModel):
+    format_version: int
+
+
 class ModelInfo(_Document):
     """A model in an evaluation.
 
@@ -108,8 +112,8 @@ class ModelInfo(_Document):
     ----------
     name : str
         Name in the tables; unique within an evaluation.
-    run : str
-        Folder of the fit.
+    fit : str
+        Its folder.
     kind : str
         {"individual", "group", "multi_subject"}.
     subjects : tuple of str
@@ -130,7 +134,7 @@ class ModelInfo(_Document):
     """
 
     name: str
-    run: str
+    fit: str
     kind: str
     subjects: tuple[str, ...]
     train_from: str
@@ -171,7 +175,7 @@ class EvaluationInfo(_Document):
         Command that reproduces it.
     dataset, dataset_folder, kind, atlas, tr
         The prepared data; `kind` as in its metadata.
-    side : str
+    split : str
         {"test", "validation", "train"}.
     target_ids, target_names : tuple
         The scored targets.
@@ -185,7 +189,7 @@ class EvaluationInfo(_Document):
         Name of the null; `null_settings` its parameters as text.
     n_permutations, smallest_p
         Number of permutations, and the smallest p it allows.
-    correction, level : str, float
+    correction, alpha : str, float
         Definition of `significant` in the tables.
     interval : str
         Method of the intervals, as text.
@@ -210,7 +214,7 @@ class EvaluationInfo(_Document):
     kind: Literal["time_series", "sound_responses"]
     atlas: str = ""
     tr: float
-    side: str
+    split: str
     target_ids: tuple[int, ...]
     target_names: tuple[str, ...]
     models: tuple[ModelInfo, ...]
@@ -222,7 +226,7 @@ class EvaluationInfo(_Document):
     n_permutations: Annotated[int, Field(ge=0)]
     smallest_p: float
     correction: Correction
-    level: Annotated[float, Field(gt=0, lt=1)]
+    alpha: Annotated[float, Field(gt=0, lt=1)]
     interval: str = ""
     ceiling: CeilingInfo | None = None
     inter_subject: str = ""
@@ -244,7 +248,7 @@ class ComparisonInfo(_Document):
         Names of the models; `a_evaluation` and `b_evaluation` are the folders of their evaluations.
     score, pooling, test : str
         The compared score, and the paired test over runs as text.
-    correction, level, smallest_p, interval
+    correction, alpha, smallest_p, interval
         As for evaluations; the smallest p follows from the number of runs.
     n_better, n_worse : int
         Significant targets, all subjects together.
@@ -262,7 +266,7 @@ class ComparisonInfo(_Document):
     pooling: Pooling
     test: str
     correction: Correction
-    level: Annotated[float, Field(gt=0, lt=1)]
+    alpha: Annotated[float, Field(gt=0, lt=1)]
     smallest_p: float
     interval: str = ""
     n_better: int
@@ -355,11 +359,18 @@ def read_info(folder: Path, kind: type[Info]) -> Info:
     FileNotFoundError
         If the folder holds no such result, or an unfinished one.
     ValueError
-        If the document is damaged.
+        If the document is damaged, or of another format version.
     """
     path = folder / INFO_FILES[kind]
     try:
-        return kind.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        version = _Version.model_validate_json(content).format_version
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format version {version}, expected {FORMAT_VERSION}; make {folder} "
+                "again with this program"
+            )
+        return kind.model_validate_json(content)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{folder} holds no {path.stem} (no {path.name}), or an unfinished one"

@@ -13,20 +13,20 @@ import numpy as np
 
 from training.data.fitted_to import FittedTo, overlap
 from training.data.prepared import Prepared, Run
-from training.data.splits import SIDES
+from training.data.splits import SPLITS
 
-FRESH = "fresh"  # the side of stimuli unrelated to the fit
+FRESH = "fresh"  # the split of stimuli unrelated to the fit
 START = "start"  # of stimuli that the network was fitted to before
 UNTESTED = "untested"  # of stimuli that no fold of a cross-validation tests
 
 
-class FitSides:
-    """Stimuli on each side of a fit.
+class FitSplits:
+    """Stimuli in each split of a fit.
 
     Parameters
     ----------
-    sides : mapping
-        Runs by side, {"train", "validation", "test"}.
+    splits : mapping
+        Runs by split, {"train", "validation", "test"}.
     prepared : Prepared, optional
         Dataset with the stimuli; None for a model without training stimuli.
     start : sequence of FittedTo
@@ -35,38 +35,38 @@ class FitSides:
     Examples
     --------
     >>> first = Run("sub-01", "a", "story", "", "one", "", 0.0, 2.0, 10)
-    >>> sides = FitSides({"train": [first]})
-    >>> sides.side_of(Run("sub-02", "b", "story", "", "two", "", 18.0, 2.0, 10))
+    >>> splits = FitSplits({"train": [first]})
+    >>> splits.split_of(Run("sub-02", "b", "story", "", "two", "", 18.0, 2.0, 10))
     'train'
-    >>> sides.side_of(Run("sub-02", "b", "story", "", "two", "", 20.0, 2.0, 10))
+    >>> splits.split_of(Run("sub-02", "b", "story", "", "two", "", 20.0, 2.0, 10))
     'fresh'
     """
 
     def __init__(
         self,
-        sides: Mapping[str, Sequence[Run]],
+        splits: Mapping[str, Sequence[Run]],
         prepared: Prepared | None = None,
         start: Sequence[FittedTo] = (),
     ) -> None:
         self.prepared = prepared
         self.start = start
-        self._episodes: dict[str, dict[str, None]] = {side: {} for side in SIDES}
-        self._stretches: dict[str, dict[str, list[tuple[float, float]]]] = {s: {} for s in SIDES}
-        for side, runs in sides.items():
+        self._episodes: dict[str, dict[str, None]] = {split: {} for split in SPLITS}
+        self._stretches: dict[str, dict[str, list[tuple[float, float]]]] = {s: {} for s in SPLITS}
+        for split, runs in splits.items():
             for run in runs:
-                self._episodes[side][run.episode] = None
-                self._stretches[side].setdefault(run.stimulus, []).append(_stretch(run))
+                self._episodes[split][run.episode] = None
+                self._stretches[split].setdefault(run.stimulus, []).append(_stretch(run))
 
-    def sides_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
-        """The side of each run of a dataset; :data:`START` if it would be held out, but the start
+    def splits_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
+        """The split of each run of a dataset; :data:`START` if it would be held out, but the start
         was fitted to its stimulus."""
         names = self.known_as(prepared, runs)
-        sides = {run: self.side_of(run, names.get(run.stimulus)) for run in runs}
-        held_out = [run for run in runs if sides[run] in ("test", FRESH)]
-        return sides | dict.fromkeys(overlap(self.start, prepared, held_out), START)
+        splits = {run: self.split_of(run, names.get(run.stimulus)) for run in runs}
+        held_out = [run for run in runs if splits[run] in ("test", FRESH)]
+        return splits | dict.fromkeys(overlap(self.start, prepared, held_out), START)
 
-    def side_of(self, run: Run, stimulus: str | None = None) -> str:
-        """The side that a run overlaps with, "train" before "validation" before "test", or "fresh".
+    def split_of(self, run: Run, stimulus: str | None = None) -> str:
+        """The first split, as in :data:`SPLITS`, that a run overlaps with, or "fresh".
 
         Parameters
         ----------
@@ -76,18 +76,18 @@ class FitSides:
             Name of its stimulus in this dataset, see :meth:`known_as`.
         """
         start, stop = _stretch(run)
-        for side in SIDES:
-            stretches = self._stretches[side].get(run.stimulus, [])
+        for split in SPLITS:
+            stretches = self._stretches[split].get(run.stimulus, [])
             if stimulus is not None and stimulus != run.stimulus:
-                stretches = stretches + self._stretches[side].get(stimulus, [])
-            if run.episode in self._episodes[side] or any(
+                stretches = stretches + self._stretches[split].get(stimulus, [])
+            if run.episode in self._episodes[split] or any(
                 start < other_stop and other_start < stop for other_start, other_stop in stretches
             ):
-                return side
+                return split
         return FRESH
 
     def known_as(self, prepared: Prepared, runs: Sequence[Run]) -> dict[str, str]:
-        """Stimuli of another dataset with the same samples as one on these sides."""
+        """Stimuli of another dataset with the same samples as one in these splits."""
         if self.prepared is None or same_folder(self.prepared, prepared):
             return {}
         own: dict[int, list[str]] = {}
@@ -102,25 +102,25 @@ class FitSides:
         return known
 
 
-class FoldSides(FitSides):
+class FoldSplits(FitSplits):
     """Sides of a cross-validation: what one of its fits tests is held out.
 
     Parameters
     ----------
-    folds : sequence of FitSides
+    folds : sequence of FitSplits
         Of each fit.
     """
 
-    def __init__(self, folds: Sequence[FitSides]) -> None:
+    def __init__(self, folds: Sequence[FitSplits]) -> None:
         super().__init__({})
         self.folds = folds
 
-    def sides_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
-        of_folds = [fold.sides_of(prepared, runs) for fold in self.folds]
-        known = {run: {sides[run] for sides in of_folds} for run in runs}
+    def splits_of(self, prepared: Prepared, runs: Sequence[Run]) -> dict[Run, str]:
+        of_folds = [fold.splits_of(prepared, runs) for fold in self.folds]
+        known = {run: {splits[run] for splits in of_folds} for run in runs}
         return {
-            run: next((side for side in ("test", START) if side in sides), UNTESTED)
-            for run, sides in known.items()
+            run: next((split for split in ("test", START) if split in splits), UNTESTED)
+            for run, splits in known.items()
         }
 
 

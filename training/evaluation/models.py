@@ -13,9 +13,9 @@ from hear_brainsoundnet.encoder import BrainEncoder
 from training.config import write_recipe
 from training.data.fitted_to import KEY, FittedTo, records_of
 from training.data.prepared import Prepared, Run
-from training.data.splits import SIDES
+from training.data.splits import SPLITS
 from training.evaluation.folders import UNTRAINED, ModelInfo
-from training.evaluation.held_out import FitSides
+from training.evaluation.held_out import FitSplits
 from training.evaluation.measured import columns_of
 from training.fitting.assembly import build_encoder, load_start
 from training.fitting.fit_folder import OUTCOME_FILE, FitFolder
@@ -44,8 +44,8 @@ class Model:
         Number of TRs predicted at a time.
     data : Prepared
         Dataset that it was fitted to.
-    sides : FitSides
-        Stimuli on each side of its fit.
+    splits : FitSplits
+        Stimuli in each split of its fit.
     files : dict
         Recipe and metrics, by file name.
     folds : tuple of Model
@@ -58,7 +58,7 @@ class Model:
     input_scale: float
     window_trs: int
     data: Prepared
-    sides: FitSides
+    splits: FitSplits
     files: dict[str, bytes]
     folds: tuple[Model, ...] = ()
 
@@ -94,7 +94,7 @@ def load_model(fitted: str | Path, name: str) -> Model:
     origin, outcome = (folder.read_document(each) for each in ("origin.json", OUTCOME_FILE))
     try:
         prepared = Prepared(recipe.data)
-        sides = FitSides(_sides(prepared, origin), prepared, _start_records(origin))
+        splits = FitSplits(_splits(prepared, origin), prepared, _start_records(origin))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{folder.path}: {error}") from error
     except ValueError as error:
@@ -104,7 +104,7 @@ def load_model(fitted: str | Path, name: str) -> Model:
     encoder = checkpoint.build_encoder().requires_grad_(False)
     info = ModelInfo(
         name=name,
-        run=str(folder.path),
+        fit=str(folder.path),
         kind=recipe.model,
         subjects=encoder.read_out.subjects,
         train_from=recipe.train_from,
@@ -118,7 +118,7 @@ def load_model(fitted: str | Path, name: str) -> Model:
     )
     files = {each: (folder.path / each).read_bytes() for each in (CONFIG_FILE, METRICS_FILE)}
     scale, n_trs = checkpoint.card.input_scale, recipe.windows.n_trs
-    return Model(info, encoder, scale, n_trs, prepared, sides, files)
+    return Model(info, encoder, scale, n_trs, prepared, splits, files)
 
 
 def untrained_like(model: Model, name: str, seed: int) -> Model:
@@ -138,7 +138,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
     info = model.info.model_copy(
         update={
             "name": name,
-            "run": "",
+            "fit": "",
             "train_from": "none",
             "start": start.hash,
             "control": UNTRAINED,
@@ -155,7 +155,7 @@ def untrained_like(model: Model, name: str, seed: int) -> Model:
         start.card.input_scale,
         model.window_trs,
         model.data,
-        model.sides,
+        model.splits,
         files,
     )
 
@@ -196,17 +196,17 @@ def model_names(fits: Sequence[str | Path], names: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _sides(prepared: Prepared, origin: dict[str, object]) -> dict[str, list[Run]]:
+def _splits(prepared: Prepared, origin: dict[str, object]) -> dict[str, list[Run]]:
     """The runs actually used in the fit, not those its recipe would select now."""
     runs = {f"{run.subject}/{run.name}": run for run in prepared.runs}
-    split = _mapping(origin.get("split"))
-    missing = [name for side in SIDES for name in split[side] if name not in runs]
+    names = _mapping(origin.get("split"))
+    missing = [name for split in SPLITS for name in names[split] if name not in runs]
     if missing:
         raise ValueError(
             f"its run {missing[0]} is no longer there; evaluate with the dataset that it was "
             "fitted to, or refit it"
         )
-    return {side: [runs[name] for name in split[side]] for side in SIDES}
+    return {split: [runs[name] for name in names[split]] for split in SPLITS}
 
 
 def _start_records(origin: dict[str, Any]) -> list[FittedTo]:

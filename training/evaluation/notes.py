@@ -86,7 +86,7 @@ class Notes:
         n_tests = int(np.isfinite(tested.observed).sum())
         if n_tests:
             try:
-                sentence = check_permutations(n_made, settings.level, n_tests, settings.correction)
+                sentence = check_permutations(n_made, settings.alpha, n_tests, settings.correction)
             except ValueError as error:
                 sentence = str(error)
             if sentence:

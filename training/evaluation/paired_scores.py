@@ -1,6 +1,6 @@
 """Scores of two models on the same runs, paired for a comparison.
 
-A side of a comparison is ``EVAL`` or ``EVAL:MODEL``, where MODEL may be a pattern that matches
+What is compared is ``EVAL`` or ``EVAL:MODEL``, where MODEL may be a pattern that matches
 several models: those of a cross-validation, paired in order, each pair on the runs that both were
 scored on.
 """
@@ -24,8 +24,8 @@ Key = tuple[str, str]  # subject and run
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a comparison.
+class Compared:
+    """One of the two things that are compared.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class Side:
 
 @dataclass(frozen=True)
 class PairedScores:
-    """Scores of both sides; ``(n_units, n_targets)`` for each subject.
+    """Scores of both; ``(n_units, n_targets)`` for each subject.
 
     Attributes
     ----------
     a, b : dict
         By subject. A unit is a run, or a pair of models and a run if there are several.
     target_ids, target_names : tuple
-        Targets common to both sides.
+        Targets common to both.
     excluded, notes : tuple of str
         Exclusions, and other remarks for the reader.
     """
@@ -67,7 +67,7 @@ class PairedScores:
     notes: tuple[str, ...]
 
 
-def read_side(text: str) -> Side:
+def read_compared(text: str) -> Compared:
     """Parse ``EVAL`` or ``EVAL:MODEL``.
 
     Raises
@@ -90,16 +90,16 @@ def read_side(text: str) -> Side:
     models = tuple(name for name in names if not pattern or fnmatchcase(name, pattern))
     if not models:
         raise ValueError(f"{folder} holds no model {pattern!r}; it has {some(names, 20)}")
-    return Side(folder, info, pattern or names[0], models)
+    return Compared(folder, info, pattern or names[0], models)
 
 
-def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
+def pair(a: Compared, b: Compared, score: ScoreName) -> PairedScores:
     """Find the common runs and targets.
 
     Raises
     ------
     ValueError
-        If the sides are not comparable, or have nothing in common.
+        If the two are not comparable, or have nothing in common.
     """
     _refuse_unlike(a, b)
     names = dict(zip(a.info.target_ids, a.info.target_names, strict=True))
@@ -110,12 +110,12 @@ def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
             f"{some(a.info.target_ids)}; {b.folder} has {some(b.info.target_ids)}"
         )
     excluded = [
-        f"Targets {some(more, 1000)} are left out: only {side.folder} has them."
-        for side in (a, b)
-        if (more := [target for target in side.info.target_ids if target not in shared])
+        f"Targets {some(more, 1000)} are left out: only {one.folder} has them."
+        for one in (a, b)
+        if (more := [target for target in one.info.target_ids if target not in shared])
     ]
-    tables = [_scores(side, score, shared) for side in (a, b)]
-    presented = [_presented(side) for side in (a, b)]
+    tables = [_scores(one, score, shared) for one in (a, b)]
+    presented = [_presented(one) for one in (a, b)]
     units: list[dict[str, list[Values]]] = [{}, {}]
     pairs_of_sounds: dict[tuple[str, object], set[str]] = {}
     for one, other in zip(a.models, b.models, strict=True):
@@ -129,17 +129,17 @@ def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
             if alone := [key for key in own if key not in both]:
                 listed = some([f"{subject}/{run}" for subject, run in alone], 3)
                 excluded.append(
-                    f"Not compared: {len(alone)} runs of {name} ({listed}), which the other side "
+                    f"Not compared: {len(alone)} runs of {name} ({listed}), which the other "
                     "was not scored on, or not with the same sounds."
                 )
         for subject, run in both:
-            for side, own in zip(units, (from_a, from_b), strict=True):
-                side.setdefault(subject, []).append(own[subject, run])
+            for rows, own in zip(units, (from_a, from_b), strict=True):
+                rows.setdefault(subject, []).append(own[subject, run])
             for sound in presented[0][one, subject, run]:
                 pairs_of_sounds.setdefault((subject, sound), set()).add(one)
     if not units[0]:
         raise ValueError(f"{a.name} and {b.name} have no runs in common. {' '.join(excluded)}")
-    of_a, of_b = ({who: np.stack(rows) for who, rows in side.items()} for side in units)
+    of_a, of_b = ({who: np.stack(rows) for who, rows in each.items()} for each in units)
     return PairedScores(
         of_a,
         of_b,
@@ -150,7 +150,7 @@ def pair(a: Side, b: Side, score: ScoreName) -> PairedScores:
     )
 
 
-def _refuse_unlike(a: Side, b: Side) -> None:
+def _refuse_unlike(a: Compared, b: Compared) -> None:
     if (a.folder.resolve(), a.models) == (b.folder.resolve(), b.models):
         raise ValueError(f"{a.name} would be compared with itself; name two models")
     if a.info.kind != b.info.kind:
@@ -167,16 +167,16 @@ def _refuse_unlike(a: Side, b: Side) -> None:
         raise ValueError(
             f"{a.name} matches {len(a.models)} models ({some(a.models)}) and {b.name} "
             f"{len(b.models)} ({some(b.models)}); models are compared in pairs, so name as many "
-            "on both sides"
+            "in both"
         )
 
 
 def _scores(
-    side: Side, score: ScoreName, target_ids: Sequence[int]
+    one: Compared, score: ScoreName, target_ids: Sequence[int]
 ) -> dict[str, dict[Key, Values]]:
     """``(n_targets,)`` for each model, subject and run."""
-    table = read_table(side.folder, "scores")
-    table = table[table["model"].isin(side.models)]
+    table = read_table(one.folder, "scores")
+    table = table[table["model"].isin(one.models)]
     order = table[["model", "subject", "run"]].drop_duplicates()
     wide = table.pivot(index=["model", "subject", "run"], columns="target_id", values=score)
     found: dict[str, dict[Key, Values]] = {}
@@ -186,9 +186,9 @@ def _scores(
     return found
 
 
-def _presented(side: Side) -> dict[tuple[str, str, str], list[tuple[str, float, int]]]:
+def _presented(one: Compared) -> dict[tuple[str, str, str], list[tuple[str, float, int]]]:
     """The stimuli of each model, subject and run."""
-    table = read_table(side.folder, "runs")
+    table = read_table(one.folder, "runs")
     presented: dict[tuple[str, str, str], list[tuple[str, float, int]]] = {}
     columns = ["model", "subject", "run", "stimulus", "start", "n_trs"]
     for model, subject, run, *sound in table[columns].itertuples(index=False):
@@ -196,16 +196,16 @@ def _presented(side: Side) -> dict[tuple[str, str, str], list[tuple[str, float, 
     return presented
 
 
-def _notes(a: Side, b: Side, n_pairs_of_a_sound: int) -> list[str]:
+def _notes(a: Compared, b: Compared, n_pairs_of_a_sound: int) -> list[str]:
     notes = []
     if a.info.dataset != b.info.dataset:
         notes.append(
-            f"The sides were scored on different datasets, {a.info.dataset} and {b.info.dataset}; "
+            f"The two were scored on different datasets, {a.info.dataset} and {b.info.dataset}; "
             "a difference may be one of the data."
         )
-    if a.info.side != b.info.side:
+    if a.info.split != b.info.split:
         notes.append(
-            f"{a.name} was scored on its {a.info.side} side, {b.name} on its {b.info.side} side."
+            f"{a.name} was scored on {a.info.split} runs, {b.name} on {b.info.split} runs."
         )
     if len(a.models) > 1:
         pairs = ", ".join(
@@ -214,7 +214,7 @@ def _notes(a: Side, b: Side, n_pairs_of_a_sound: int) -> list[str]:
         notes.append(f"Pairs of models: {pairs}.")
         if n_pairs_of_a_sound > 1:
             notes.append(
-                "The pairs' test sides overlap, and so do their training sides: differences of "
+                "The pairs' test splits overlap, and so do their training splits: differences of "
                 "pairs are not independent, and p is smaller than it should be."
             )
     return notes

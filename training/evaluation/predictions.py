@@ -127,8 +127,8 @@ def _out_of_fold(
     every = [run for own in runs.values() for run in own]
     rows: dict[Run, Table] = {}  # of sounds without a time axis
     for fold in model.folds:
-        sides = fold.sides.sides_of(prepared, every)
-        tested = {s: [run for run in own if sides[run] == "test"] for s, own in runs.items()}
+        splits = fold.splits.splits_of(prepared, every)
+        tested = {s: [run for run in own if splits[run] == "test"] for s, own in runs.items()}
         for subject, name, table in predictions_of(fold, prepared, tested):
             if tested[subject][0].tr == 0:
                 rows.update(zip(tested[subject], table, strict=True))

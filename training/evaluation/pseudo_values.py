@@ -31,7 +31,7 @@ class Bounds:
     high: Values
 
 
-def interval_over_units(units: Runs, score: ScoreName, level: float, seed: int) -> Bounds:
+def interval_over_units(units: Runs, score: ScoreName, confidence: float, seed: int) -> Bounds:
     """Interval of the score over all rows of all units together.
 
     Parameters
@@ -41,7 +41,7 @@ def interval_over_units(units: Runs, score: ScoreName, level: float, seed: int) 
         is a target missing in the unit.
     score : str
         {"r", "r2"}.
-    level, seed
+    confidence, seed
         As in :func:`training.statistics.bootstrap_interval`, which computes the interval.
 
     Examples
@@ -52,7 +52,7 @@ def interval_over_units(units: Runs, score: ScoreName, level: float, seed: int) 
     True
     """
     values = pseudo_values(units, score)
-    interval = bootstrap_interval(values, level, seed=seed)
+    interval = bootstrap_interval(values, confidence, seed=seed)
     if score == "r":
         return Bounds(np.tanh(interval.low), np.tanh(interval.high))
     return Bounds(interval.low, interval.high)

@@ -54,8 +54,8 @@ def select(models: Sequence[Model], prepared: Prepared, settings: EvaluationSett
     if not any(held_out.values()):
         advice = "; models of a cross-validation are scored with runs=own" * (len(models) > 1)
         raise ValueError(
-            f"no run of {', '.join(subjects)} in {prepared.folder} is held out ({settings.side} "
-            f"side): {' '.join(reasons)}{advice}"
+            f"no run of {', '.join(subjects)} in {prepared.folder} is held out ({settings.split} "
+            f"split): {' '.join(reasons)}{advice}"
         )
     chosen: dict[str, dict[str, list[Run]]] = {}
     for model in models:
@@ -158,21 +158,21 @@ def _held_out(
     models: Sequence[Model], prepared: Prepared, runs: Sequence[Run], settings: EvaluationSettings
 ) -> tuple[dict[str, list[Run]], list[str]]:
     """For each model the runs that it may be scored on, and the reasons for excluding others."""
-    allowed = {"test", FRESH} if settings.side == "test" else {"validation"}
+    allowed = {"test", FRESH} if settings.split == "test" else {"validation"}
     held_out: dict[str, list[Run]] = {}
     reasons: dict[str, list[str]] = {}  # exclusions with reasons, and their models
     for model in models:
-        sides = model.sides.sides_of(prepared, runs)
-        held_out[model.name] = [run for run in runs if sides[run] in allowed]
-        for side, meaning in (
+        splits = model.splits.splits_of(prepared, runs)
+        held_out[model.name] = [run for run in runs if splits[run] in allowed]
+        for split, meaning in (
             (START, "whose sound the network that it started from was fitted to"),
             ("train", "whose sound the model was trained on"),
             ("validation", "whose sound decided when its training stopped"),
-            ("test", "whose sound is of its test side"),
-            (FRESH, "whose sound is on no side of its split"),
+            ("test", "whose sound is in its test split"),
+            (FRESH, "whose sound is in none of its splits"),
             (UNTESTED, "whose sound no fold tests"),
         ):
-            left_out = [run for run in runs if sides[run] == side and side not in allowed]
+            left_out = [run for run in runs if splits[run] == split and split not in allowed]
             if left_out:
                 reasons.setdefault(f"{_listed(left_out)} {meaning}", []).append(model.name)
     if settings.runs == "own" or len(models) == 1:

@@ -15,12 +15,12 @@ class EvaluationSettings(Settings):
 
     Attributes
     ----------
-    side : str
+    split : str
         {"test", "validation"}: runs that are scored.
     runs : str
         {"shared", "own"}: "shared" scores only runs held out for all models, so that they are
         comparable; "own" scores each model on the runs held out for it, as for the models of a
-        cross-validation, whose test sides differ.
+        cross-validation, whose test splits differ.
     subjects : tuple of str
         Subjects to score; empty for all in the dataset.
     untrained : int
@@ -42,7 +42,7 @@ class EvaluationSettings(Settings):
         Length of a permuted block in TRs.
     correction : str
         {"by", "bh", "fwe", "none"}: for multiple comparisons over targets.
-    level : float
+    alpha : float
         Significance level of the corrected p values.
     ceiling : str
         {"none", "repeats"}: the noise ceiling.
@@ -54,7 +54,7 @@ class EvaluationSettings(Settings):
         Seed of permutations, intervals and untrained models.
     """
 
-    side: Literal["test", "validation"] = "test"
+    split: Literal["test", "validation"] = "test"
     runs: Literal["shared", "own"] = "shared"
     subjects: tuple[str, ...] = ()
     untrained: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -65,7 +65,7 @@ class EvaluationSettings(Settings):
     min_shift: Annotated[int, Field(ge=1)] = MIN_SHIFT
     block_trs: Annotated[int, Field(ge=1)] = BLOCK_TRS
     correction: Correction = "by"
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     ceiling: Literal["none", "repeats"] = "none"
     ceiling_floor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     inter_subject: bool = False

@@ -254,7 +254,7 @@ def target_rows(
     references : mapping
         "ceiling_r" and "inter_subject_r", ``(n_targets,)`` each, if requested.
     settings : EvaluationSettings
-        Score, correction and level.
+        Score, correction and alpha.
     key : dict
         Values of the columns model, subject, target_id and target_name.
     """
@@ -268,7 +268,7 @@ def target_rows(
         p_bh, p_by = benjamini_hochberg(p), benjamini_yekutieli(p)
         p_fwe = p_of_largest(tested.observed, tested.largest)
     corrected = {"none": p, "bh": p_bh, "by": p_by, "fwe": p_fwe}[settings.correction]
-    significant = pandas.array(corrected <= settings.level, dtype="boolean")
+    significant = pandas.array(corrected <= settings.alpha, dtype="boolean")
     if tested is None:
         significant[:] = pandas.NA  # untested is not the same as not significant
     ceiling = references.get("ceiling_r", missing)

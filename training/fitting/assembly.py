@@ -21,7 +21,7 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.data.control import Donor, permuted_brain
 from training.data.fitted_to import FittedTo, overlap, records_of
 from training.data.prepared import DatasetInfo, Prepared, Run
-from training.data.splits import Split, split_runs
+from training.data.splits import Splits, split_runs
 from training.fitting.fit_folder import MODEL_FILE
 from training.fitting.frozen import FrozenStages, deepest_frozen_stage, frames_fit
 from training.fitting.predicting import Predictor
@@ -54,7 +54,7 @@ class Parts:
 
     recipe: FitRecipe
     prepared: Prepared
-    split: Split
+    splits: Splits
     start: Start
     encoder: BrainEncoder
     loader: WindowLoader
@@ -72,18 +72,18 @@ def assemble(recipe: FitRecipe) -> Parts:
     prepared = Prepared(recipe.data)
     subjects = select_subjects(recipe, prepared)
     runs = [run for run in prepared.runs if run.subject in subjects]
-    split = split_runs(runs, recipe.split)
+    splits = split_runs(runs, recipe.split)
     donors: dict[Run, Donor] = {}
     if recipe.control == "permuted_brain":
-        split, donors = permuted_brain(split, recipe.seed)
-    if recipe.windows.draw == "anew":
-        refuse_short_runs(split.train, recipe.windows)
+        splits, donors = permuted_brain(splits, recipe.seed)
+    if recipe.windows.draw == "random":
+        refuse_short_runs(splits.train, recipe.windows)
     columns = select_columns(recipe.targets, prepared.info)
-    measured = _measured(prepared, split.train)
+    measured = _measured(prepared, splits.train)
     columns = _with_responses(columns, prepared, measured)
     start = load_start(recipe)
     if recipe.start_overlap == "refuse":
-        _refuse_overlap(start, prepared, split.test)
+        _refuse_overlap(start, prepared, splits.test)
     encoder = build_encoder(recipe, prepared.info, subjects, columns, start)
     _silence_missing(encoder, measured, columns)
     constrain(encoder, recipe.read_out.hrf)
@@ -92,12 +92,12 @@ def assemble(recipe: FitRecipe) -> Parts:
     lower = None
     if encoder.read_out.alignment != "crop":  # there, frames depend on the start of a window
         stage = deepest_frozen_stage(encoder)
-        stimuli = [run.stimulus for run in (*split.train, *split.validation)]
+        stimuli = [run.stimulus for run in (*splits.train, *splits.validation)]
         if stage and frames_fit(stage, prepared, stimuli):
             lower = FrozenStages(encoder, stage.name, prepared, scale)
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, scale, columns, lower, donors)
     predictor = Predictor(encoder, loader, recipe.windows.n_trs)
-    return Parts(recipe, prepared, split, start, encoder, loader, predictor)
+    return Parts(recipe, prepared, splits, start, encoder, loader, predictor)
 
 
 def load_start(recipe: FitRecipe) -> Start:

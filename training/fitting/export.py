@@ -149,13 +149,13 @@ def _valid_card(card: Card, **changes: object) -> Card:
 
 
 def _mean_scores(folder: FitFolder) -> dict[str, JsonValue]:
-    """Means over runs, then the mean and the best over targets, for each side."""
+    """Means over runs, then the mean and the best over targets, for each split."""
     known = folder.scores().dropna(subset=["r", "r2"])
     scores: dict[str, JsonValue] = {}
-    for side, rows in known.groupby("side", sort=False):
+    for split, rows in known.groupby("split", sort=False):
         means = rows.groupby("target_id")[["r", "r2"]].mean()
         best = means["r2"].idxmax()
-        scores[side] = {
+        scores[split] = {
             "mean_r": float(means["r"].mean()),
             "mean_r2": float(means["r2"].mean()),
             "best_target": int(best),

@@ -28,7 +28,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.fitted_to import KEY, overlap, record
-from training.data.splits import SIDES
+from training.data.splits import SPLITS
 from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.export import check_exportable, write_model
 from training.fitting.fit_folder import (
@@ -149,7 +149,7 @@ def fit(
             epoch = len(state.history)
             learning_rate = optimiser.param_groups[0]["lr"]
             windows = draw_windows(
-                parts.split.train, recipe.windows, np.random.default_rng([recipe.seed, epoch])
+                parts.splits.train, recipe.windows, np.random.default_rng([recipe.seed, epoch])
             )
             set_training(encoder, recipe.batchnorm)
             losses = []
@@ -183,8 +183,8 @@ def fit(
     if is_main and not state.finished:
         scores = [
             row
-            for side in ("validation", "test")
-            for row in score_runs(predictor, getattr(parts.split, side), side)
+            for split in ("validation", "test")
+            for row in score_runs(predictor, getattr(parts.splits, split), split)
         ]
         folder.write_table(SCORES_FILE, scores)
         folder.finish(state, outcome)
@@ -203,7 +203,7 @@ def loss_of_step(predictor: Predictor, windows: Sequence[Window], loss: Loss) ->
         pairs.setdefault(prediction.subject, []).append((predicted, measured))
     total, n_rows = torch.zeros(()), 0
     for of_subject in pairs.values():
-        predicted, measured = (torch.cat(side) for side in zip(*of_subject, strict=True))
+        predicted, measured = (torch.cat(tables) for tables in zip(*of_subject, strict=True))
         total = total + len(measured) * loss(predicted, measured)
         n_rows += len(measured)
     return total / n_rows
@@ -218,7 +218,7 @@ def _validate(
     learning_rate: float,
 ) -> Epoch:
     """Loss and scores over the validation runs, equal in all processes."""
-    runs = parts.split.validation
+    runs = parts.splits.validation
     share = [together for _, _, together in compared_together(runs)]
     share = share[accelerator.process_index :: accelerator.num_processes]
     rows = []
@@ -268,7 +268,7 @@ def _parameter_groups(encoder: BrainEncoder, recipe: FitRecipe) -> list[dict[str
 
 def _solve_read_outs(parts: Parts) -> None:
     """Ridge solutions for the read-outs, from the training runs."""
-    train = parts.split.train
+    train = parts.splits.train
     features = parts.predictor.features_of_runs(train)
     for name, head in parts.encoder.heads.items():
         mine = [
@@ -277,7 +277,7 @@ def _solve_read_outs(parts: Parts) -> None:
             if parts.encoder.read_out.head_for(run.subject) == name
         ]
         if not mine:
-            raise ValueError(f"the split leaves no training runs of {name}")
+            raise ValueError(f"split: this leaves no training runs of {name}")
         runs = [run for run, _ in mine]
         tables, responses = [table for _, table in mine], parts.loader.responses(runs)
         widths = [stage.channels for stage in parts.encoder.stages]
@@ -291,8 +291,8 @@ def _weights(encoder: BrainEncoder) -> dict[str, Tensor]:
 def _doubts(parts: Parts) -> list[str]:
     """Findings of the preparation that affect this fit's data, and validation stimuli that the
     start was fitted to."""
-    doubts = parts.prepared.doubts(run for side in SIDES for run in getattr(parts.split, side))
-    known = overlap(parts.start.fitted_to(), parts.prepared, parts.split.validation)
+    doubts = parts.prepared.doubts(run for split in SPLITS for run in getattr(parts.splits, split))
+    known = overlap(parts.start.fitted_to(), parts.prepared, parts.splits.validation)
     if known:
         doubts.append(
             f"the start {parts.start.card.name} was itself fitted to stimuli of {len(known)} "
@@ -302,11 +302,11 @@ def _doubts(parts: Parts) -> list[str]:
 
 
 def _origin(parts: Parts) -> dict[str, object]:
-    own = record(parts.prepared, (*parts.split.train, *parts.split.validation))
+    own = record(parts.prepared, (*parts.splits.train, *parts.splits.validation))
     return {
         "dataset": parts.prepared.info.name,
         "subjects": list(parts.encoder.read_out.subjects),
-        "split": parts.split.names(),
+        "split": parts.splits.names(),
         "doubts": _doubts(parts),
         "start": {"name": parts.start.card.name, "hash": parts.start.hash},
         KEY: [each.model_dump(mode="json") for each in (own, *parts.start.fitted_to())],

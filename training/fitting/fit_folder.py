@@ -180,10 +180,23 @@ class FitFolder(RecipeFolder[FitRecipe]):
 
     def scores(self) -> Any:
         """The table of scores, a pandas.DataFrame; see
-        :func:`training.fitting.predicting.score_runs`."""
+        :func:`training.fitting.predicting.score_runs`.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is none, or an earlier program wrote it.
+        """
         import pandas
 
-        return pandas.read_csv(self.path / SCORES_FILE, dtype={"subject": str, "run": str})
+        path = self.path / SCORES_FILE
+        scores = pandas.read_csv(path, dtype={"subject": str, "run": str})
+        if "split" not in scores:
+            raise ValueError(
+                f"{path} has no column 'split': an earlier program wrote it; fit again, or rename "
+                "its column 'side'"
+            )
+        return scores
 
     def read_state(self) -> State | None:
         """The last state, or None before the first one was written.

@@ -184,11 +184,11 @@ def compared_together(runs: Sequence[Run]) -> list[tuple[str, str, list[Run]]]:
     return each + [(subject, SOUNDS, together) for subject, together in sounds.items()]
 
 
-def score_runs(predictor: Predictor, runs: Sequence[Run], side: str) -> list[dict[str, object]]:
+def score_runs(predictor: Predictor, runs: Sequence[Run], split: str) -> list[dict[str, object]]:
     """Scores of each run and target: rows of ``scores.csv``.
 
-    Columns: `side`, `subject`, `run` ("sounds" for sound responses: one score over all sounds of
-    the side), `target_id`, `target_name`, `n_trs` (rows compared), `r` and `r2`.
+    Columns: `split`, `subject`, `run` ("sounds" for sound responses: one score over all sounds of
+    the split), `target_id`, `target_name`, `n_trs` (rows compared), `r` and `r2`.
     """
     read_out = predictor.encoder.read_out
     names = read_out.target_names or tuple(map(str, read_out.target_ids))
@@ -198,7 +198,7 @@ def score_runs(predictor: Predictor, runs: Sequence[Run], side: str) -> list[dic
         r2 = r2_score(comparison.measured, comparison.predicted)
         rows += [
             {
-                "side": side,
+                "split": split,
                 "subject": comparison.subject,
                 "run": comparison.run,
                 "target_id": target_id,

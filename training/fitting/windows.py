@@ -42,14 +42,14 @@ class WindowSettings(Settings):
     n_trs : int
         Length of a window in TRs; ignored for sound responses.
     draw : str
-        {"anew", "fixed"}: "anew" redraws the onsets of windows in every epoch; "fixed" cuts each
-        run into consecutive windows, the last one shorter, in random order.
+        {"random", "fixed"}: onsets of windows are redrawn in every epoch, or each
+        run is cut into consecutive windows, the last one shorter, in random order.
     batch_size : int
         Windows per optimiser step.
     """
 
     n_trs: Annotated[int, Field(ge=1)] = 70
-    draw: Literal["anew", "fixed"] = "anew"
+    draw: Literal["random", "fixed"] = "random"
     batch_size: Annotated[int, Field(ge=1)] = 1
 
 

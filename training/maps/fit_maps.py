@@ -30,7 +30,7 @@ class MapSettings(Settings):
 
     Attributes
     ----------
-    side : str
+    split : str
         {"test", "validation"}: runs whose scores are drawn, means over them.
     score : str
         {"r", "r2"}: Pearson's r, or R².
@@ -39,7 +39,7 @@ class MapSettings(Settings):
         another surface than fsaverage5.
     """
 
-    side: Literal["test", "validation"] = "test"
+    split: Literal["test", "validation"] = "test"
     score: ScoreName = "r"
     mesh: tuple[Path, ...] = ()
 
@@ -66,7 +66,7 @@ def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL)
     FileNotFoundError
         If there is no fit, it has no scores yet, or the dataset has no image.
     ValueError
-        If nothing was scored on that side, or the targets are not in the volume or on the surface
+        If nothing was scored in that split, or the targets are not in the volume or on the surface
         that `out` or `mesh` is for.
     """
     folder, out = FitFolder(fitted), Path(out)
@@ -78,12 +78,13 @@ def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL)
             "the brain, or labels were not given when it was prepared"
         )
     image = found[0]
-    side = settings.side
+    split = settings.split
     every = folder.scores()
-    scores = every[every["side"] == side]
+    scores = every[every["split"] == split]
     if scores.empty:
         raise ValueError(
-            f"{folder.path} has no scores of side {side!r}; it has {', '.join(set(every['side']))}"
+            f"{folder.path} has no scores of split {split!r}; there are "
+            f"{', '.join(set(every['split']))}"
         )
     values = scores.groupby("target_id")[settings.score].mean().dropna().to_dict()
     name = SCORES[settings.score]
@@ -94,7 +95,7 @@ def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL)
     n_runs = len(scores.groupby(["subject", "run"]))
     title = (
         f"{folder.path.resolve().name}: {shorten(subjects, 60, placeholder=' ...')}, "
-        f"{len(values)} targets, mean over {n_runs} {side} runs".replace("$", r"\$")
+        f"{len(values)} targets, mean over {n_runs} {split} runs".replace("$", r"\$")
     )
     if is_surface(image):
         cortex = load_cortex(image, settings.mesh)

@@ -43,27 +43,29 @@ class FittedModel:
     """
 
     def __init__(self, info: ModelInfo, prepared: Prepared) -> None:
-        if not info.run:
+        if not info.fit:
             raise FileNotFoundError("it is not from a fit and cannot be reopened")
         if info.n_folds:
             raise ValueError("it is a cross-validation; evaluate its folds with runs=own instead")
-        model = load_model(info.run, info.name)
+        model = load_model(info.fit, info.name)
         if model.info != info:
-            raise ValueError(f"{info.run} was refitted after it was evaluated; evaluate it again")
+            raise ValueError(f"{info.fit} was refitted after it was evaluated; evaluate it again")
         self.name, self.prepared = info.name, prepared
         self.n_delays = model.encoder.read_out.n_delays
         self.predictor = model.predictor(prepared)
         self._heard: dict[tuple[str, float, int], Features] = {}
-        self._sides = model.sides.sides_of(prepared, prepared.runs)
+        self._splits = model.splits.splits_of(prepared, prepared.runs)
 
-    def runs_of(self, subject: str, side: str) -> list[Run]:
-        """A subject's runs whose stimuli are on a side of the model's split.
+    def runs_of(self, subject: str, split: str) -> list[Run]:
+        """A subject's runs whose stimuli are in a split of the model.
 
         For subjects that the model was fitted to, these are the runs of the split; for others their
         runs with the same stimuli.
         """
         return [
-            run for run in self.prepared.runs if run.subject == subject and self._sides[run] == side
+            run
+            for run in self.prepared.runs
+            if run.subject == subject and self._splits[run] == split
         ]
 
     def features(self, runs: Sequence[Run]) -> list[Features]:
@@ -141,7 +143,7 @@ def partition_subject(
     sounds : SoundFeatures
         Provides the other spaces.
     training, scored : sequence of Run
-        Of one subject; no episode on both sides.
+        Of one subject; no episode in both splits.
     targets : sequence of int
         Columns of the prepared responses.
     settings : PartitionSettings

@@ -75,10 +75,10 @@ def partition(
     """
     evaluation, out = Path(evaluation), Path(out)
     info = read_info(evaluation, EvaluationInfo)
-    if info.side == "train":
+    if info.split == "train":
         raise ValueError(
             f"{evaluation} scored training runs, which the regressions of a partition are fitted "
-            "to; evaluate with side=test or side=validation"
+            "to; evaluate with split=test or split=validation"
         )
     known = [model.name for model in info.models]
     if unknown := [name for name in settings.models if name not in known]:

@@ -194,5 +194,5 @@ def brain(subject: str | None) -> str:
 def at_level(info: EvaluationInfo | ComparisonInfo) -> str:
     """The significance criterion."""
     if info.correction == "none":
-        return f"p ≤ {info.level:g}, not corrected"
-    return f"corrected p ≤ {info.level:g} ({CORRECTIONS[info.correction]})"
+        return f"p ≤ {info.alpha:g}, not corrected"
+    return f"corrected p ≤ {info.alpha:g} ({CORRECTIONS[info.correction]})"

@@ -13,7 +13,7 @@ from training.report.elements import interval, number, percent
 from training.report.evaluated import Evaluation
 from training.statistics import bootstrap_interval
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Estimate:
         if not np.isfinite(self.low):
             return f"one {self.unit}, hence no interval"
         ends = interval(self.low, self.high)
-        return f"{percent(LEVEL)} interval {ends} over {self.n_units} {self.unit}s"
+        return f"{percent(CONFIDENCE)} interval {ends} over {self.n_units} {self.unit}s"
 
     @property
     def cells(self) -> tuple[str, str]:
@@ -70,6 +70,6 @@ def estimate(
         unit = "subject"
     if not len(values):
         return Estimate(np.nan, np.nan, np.nan, 0, unit)
-    found = bootstrap_interval(values[:, None], level=LEVEL, seed=evaluation.info.seed)
+    found = bootstrap_interval(values[:, None], confidence=CONFIDENCE, seed=evaluation.info.seed)
     low, high = float(found.low[0]), float(found.high[0])
     return Estimate(float(values.mean()), low, high, len(values), unit)

@@ -165,4 +165,4 @@ def is_control(model: ModelInfo) -> bool:
 
     Earlier evaluations do not mark untrained models; only these have no fit folder.
     """
-    return model.control != "none" or not model.run
+    return model.control != "none" or not model.fit

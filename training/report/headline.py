@@ -101,7 +101,7 @@ def trained(model: ModelInfo) -> str:
 
     Examples
     --------
-    >>> trained(ModelInfo(name="a", run="", kind="group", subjects=(), train_from="none", stage=""))
+    >>> trained(ModelInfo(name="a", fit="", kind="group", subjects=(), train_from="none", stage=""))
     'read-out only'
     """
     stages = "read-out only" if model.train_from == "none" else model.train_from

@@ -51,7 +51,7 @@ def _evaluation(evaluation: Evaluation, curves: dict[str, Any]) -> str:
         axes.set_title("Loss: validation (solid) and training (dashed)")
         _label_epochs(axes)
     caption = (
-        "Means over runs and targets of the validation side. Epoch 0 is before any training; the "
+        "Means over runs and targets of the validation split. Epoch 0 is before any training; the "
         "dot marks the epoch whose weights were kept."
     )
     if len(curves) > len(shown):

@@ -60,7 +60,7 @@ def evaluation_sentences(info: EvaluationInfo) -> list[str]:
     sentences = [
         f"{_count(len(info.models), 'model')} predicted {_count(len(info.target_ids), 'target')}"
         f"{atlas} in {_count(len(info.subjects), 'subject')} of {info.dataset} ({material}), on "
-        f"the {info.side} side of the data.",
+        f"the {info.split} split of the data.",
         f"{SCORE_SENTENCES[info.score]}, {POOLING[info.pooling]}.",
     ]
     if info.n_permutations:
@@ -152,7 +152,7 @@ def _models(info: EvaluationInfo) -> str:
                 model.seed,
                 model.n_epochs,
                 model.best_epoch,
-                model.run,
+                model.fit,
             ]
         )
     return elements.table(head, rows)
@@ -168,11 +168,11 @@ def _programs(info: EvaluationInfo | ComparisonInfo | PartitionInfo) -> list[str
 
 def _correction(info: EvaluationInfo | ComparisonInfo) -> str:
     if info.correction == "none":
-        return f"The p values were not corrected; p ≤ {info.level:g} is called significant."
+        return f"The p values were not corrected; p ≤ {info.alpha:g} is called significant."
     name = CORRECTIONS[info.correction]
     return (
         f"The p values were corrected over targets ({name}), and targets at a corrected "
-        f"p ≤ {info.level:g} are called significant."
+        f"p ≤ {info.alpha:g} are called significant."
     )
 
 

@@ -86,9 +86,9 @@ class Results:
         return elements.heading(self.label(evaluation))
 
     def label(self, evaluation: Evaluation) -> str:
-        """Dataset and side, with the folder if several evaluations share them."""
-        key = (evaluation.info.dataset, evaluation.info.side)
-        n_same = sum((each.info.dataset, each.info.side) == key for each in self.evaluations)
+        """Dataset and split, with the folder if several evaluations share them."""
+        key = (evaluation.info.dataset, evaluation.info.split)
+        n_same = sum((each.info.dataset, each.info.split) == key for each in self.evaluations)
         return ", ".join(key) + (f" ({evaluation.folder.name})" if n_same > 1 else "")
 
     def image_of(self, folder: str) -> Path | None:

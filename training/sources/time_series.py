@@ -99,7 +99,7 @@ class TimeSeriesSource(Settings):
         Names of the columns; by default from a header, or numbers.
     segments : tuple of Segment
         Segments of every recording. Each is a run with its own start; the name of the segment is
-        its episode, for all subjects, so that a split keeps it on one side. TRs outside all
+        its episode, for all subjects, so that it stays in one split. TRs outside all
         segments are left out. All segments share the audio of their stimulus.
     allow_close : bool
         Whether segments may be closer than 15 s, so that they are not independent.
@@ -146,7 +146,7 @@ class TimeSeriesSource(Settings):
                 raise ValueError(
                     f"segments {one.name!r} and {other.name!r} are {gap:g} s apart, expected "
                     f"{CLOSEST:g} s, so that they are independent; leave a longer gap, or set "
-                    "allow_close: true if they will never be on different sides of a split"
+                    "allow_close: true if they will never be in different splits"
                 )
         return self
 

@@ -50,7 +50,7 @@ class Interval:
 
 def bootstrap_interval(
     values: NDArray[np.floating],
-    level: float = 0.95,
+    confidence: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
     pooling: Pooling = "mean",
@@ -61,7 +61,7 @@ def bootstrap_interval(
     ----------
     values : ndarray
         Scores or differences, ``(n_runs, n_targets)``; NaN for a run without the target.
-    level : float
+    confidence : float
         Coverage probability.
     n_resamples : int
         Resamples of the runs, the same for all targets.
@@ -85,12 +85,12 @@ def bootstrap_interval(
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2:
         raise ValueError(f"expected values of shape (n_runs, n_targets), got {values.shape}")
-    if not 0 < level < 1:
-        raise ValueError(f"expected a level within 0 and 1, got {level}")
-    if n_resamples * (1 - level) < 20:
+    if not 0 < confidence < 1:
+        raise ValueError(f"expected a confidence within 0 and 1, got {confidence}")
+    if n_resamples * (1 - confidence) < 20:
         raise ValueError(
-            f"expected at least {int(np.ceil(20 / (1 - level)))} resamples, so that 10 lie beyond "
-            f"either end of a {level:.0%} interval, got {n_resamples}"
+            f"expected at least {int(np.ceil(20 / (1 - confidence)))} resamples, so that 10 lie "
+            f"beyond either end of a {confidence:.0%} interval, got {n_resamples}"
         )
     scores = to_pooled_scale(values, pooling)
     n_targets = values.shape[1]
@@ -106,9 +106,9 @@ def bootstrap_interval(
         if len(own) >= 2:
             method[targets] = "bootstrap_t" if len(own) >= FEWEST_RUNS else "student_t"
             if len(own) >= FEWEST_RUNS:
-                lower, upper = _bootstrap_t(own, level, n_resamples, seed)
+                lower, upper = _bootstrap_t(own, confidence, n_resamples, seed)
             else:
-                lower, upper = _student_t(len(own), level)
+                lower, upper = _student_t(len(own), confidence)
             error = own.std(axis=0, ddof=1) / np.sqrt(len(own))
             low[targets] = estimate[targets] - upper * error
             high[targets] = estimate[targets] - lower * error
@@ -116,15 +116,15 @@ def bootstrap_interval(
     return Interval(estimate, low, high, method, n_runs)
 
 
-def _student_t(n_runs: int, level: float) -> tuple[Values, Values]:
+def _student_t(n_runs: int, confidence: float) -> tuple[Values, Values]:
     from scipy.stats import t
 
-    upper = np.asarray(t.ppf((1 + level) / 2, n_runs - 1))
+    upper = np.asarray(t.ppf((1 + confidence) / 2, n_runs - 1))
     return -upper, upper
 
 
 def _bootstrap_t(
-    values: Values, level: float, n_resamples: int, seed: int
+    values: Values, confidence: float, n_resamples: int, seed: int
 ) -> tuple[Values, Values]:
     """Quantiles of t* per target.
 
@@ -137,7 +137,7 @@ def _bootstrap_t(
         n_runs, np.full(n_runs, 1 / n_runs), n_resamples
     )
     weights = counts / n_runs
-    tails = [(1 - level) / 2, (1 + level) / 2]
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     quantiles = np.zeros((2, values.shape[1]))
     step = max(1, VALUES_AT_ONCE // n_resamples)
     for first in range(0, values.shape[1], step):

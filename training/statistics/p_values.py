@@ -164,13 +164,13 @@ def _adjusted(p: NDArray[np.floating], method: Literal["bh", "by"]) -> NDArray[n
     return adjusted
 
 
-def permutations_needed(level: float, n_tests: int, correction: Correction) -> int:
+def permutations_needed(alpha: float, n_tests: int, correction: Correction) -> int:
     """Number of surrogates required for a single target among `n_tests` to be significant.
 
     Parameters
     ----------
-    level : float
-        Level of the false discovery or error rate, for example .05.
+    alpha : float
+        Rate of the false discovery or error rate, for example .05.
     n_tests : int
         Number of targets.
     correction : str
@@ -181,11 +181,11 @@ def permutations_needed(level: float, n_tests: int, correction: Correction) -> i
     >>> [permutations_needed(0.05, 210, each) for each in ("none", "fwe", "bh", "by")]
     [19, 19, 4199, 24892]
     """
-    return max(1, math.ceil(_penalty(n_tests, correction) / level - 1 - ROUNDING))
+    return max(1, math.ceil(_penalty(n_tests, correction) / alpha - 1 - ROUNDING))
 
 
 def check_permutations(
-    n_permutations: int, level: float, n_tests: int, correction: Correction
+    n_permutations: int, alpha: float, n_tests: int, correction: Correction
 ) -> str:
     """A note for the reader if surrogates are too few for a single target.
 
@@ -193,7 +193,7 @@ def check_permutations(
     ----------
     n_permutations : int
         Number of surrogates.
-    level, n_tests, correction
+    alpha, n_tests, correction
         As in :func:`permutations_needed`.
 
     Returns
@@ -213,13 +213,13 @@ def check_permutations(
     >>> check_permutations(999, 0.05, 210, "bh")[:39]
     '999 permutations allow no p below 0.001'
     """
-    needed = permutations_needed(level, n_tests, correction)
+    needed = permutations_needed(alpha, n_tests, correction)
     if n_permutations >= needed:
         return ""
     least = smallest_p(n_permutations)
-    together = math.ceil(least * _penalty(n_tests, correction) / level - ROUNDING)
+    together = math.ceil(least * _penalty(n_tests, correction) / alpha - ROUNDING)
     start = f"{n_permutations} permutations allow no p below {least:.3g}; "
-    where = f"after correction ({correction}) over {n_tests} targets at level {level:g} "
+    where = f"after correction ({correction}) over {n_tests} targets at alpha {alpha:g} "
     if together > n_tests or correction in ("fwe", "none"):
         raise ValueError(
             f"{start}{where}nothing could ever be significant; make at least {needed} permutations"

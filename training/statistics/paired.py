@@ -49,7 +49,7 @@ def compare_runs(
     a: NDArray[np.floating],
     b: NDArray[np.floating],
     *,
-    level: float = 0.95,
+    confidence: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> PairedComparison:
@@ -63,7 +63,7 @@ def compare_runs(
     a, b : ndarray
         Scores of the two models on the same runs, ``(n_runs, n_targets)``; a pair with a NaN is
         left out, a target without two pairs has NaN.
-    level, n_resamples, seed
+    confidence, n_resamples, seed
         Parameters of the interval.
 
     Raises
@@ -89,7 +89,7 @@ def compare_runs(
             "cannot be below 2 / 2^n"
         )
     differences = a - b
-    interval = bootstrap_interval(differences, level, n_resamples, seed)
+    interval = bootstrap_interval(differences, confidence, n_resamples, seed)
     tests = np.array([_signed_rank(column[~np.isnan(column)]) for column in differences.T])
     statistic, p, effect_size = tests.reshape(-1, 3).T
     return PairedComparison(

@@ -55,7 +55,7 @@ def share_of_speed(parts: Parts, n_steps: int) -> float:
 
     Medians are compared: what other work on the machine does to single steps does not count.
     """
-    settings, runs = parts.recipe.windows, parts.split.train
+    settings, runs = parts.recipe.windows, parts.splits.train
     set_training(parts.encoder, parts.recipe.batchnorm)
     learning = [each for each in parts.encoder.parameters() if each.requires_grad]
     optimiser = torch.optim.AdamW(learning, 1e-5)
@@ -101,7 +101,7 @@ def test_loading_takes_less_than_a_tenth_of_a_step(
     )
     parts = assemble(recipe)
     assert (parts.loader.frozen is None) == (train_from == "conv1")
-    for run in parts.split.train:
+    for run in parts.splits.train:
         if parts.loader.frozen is not None:
             parts.loader.frozen.frames(run.stimulus)  # as after the first epoch
     n_threads = torch.get_num_threads()

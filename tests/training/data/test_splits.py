@@ -24,21 +24,22 @@ def friends(subject: str = "sub-01", n_seasons: int = 4, n_episodes: int = 6) ->
 def test_halves_of_an_episode_are_never_parted():
     runs = friends() + friends("sub-02")
     for seed in range(20):
-        split = split_runs(runs, SplitSettings(test=Selection(fraction=0.2), seed=seed))
-        sides = [
-            {run.episode for run in side} for side in (split.train, split.validation, split.test)
+        splits = split_runs(runs, SplitSettings(test=Selection(fraction=0.2), seed=seed))
+        episodes = [
+            {run.episode for run in split}
+            for split in (splits.train, splits.validation, splits.test)
         ]
-        assert not sides[0] & sides[1]
-        assert not sides[0] & sides[2]
-        assert not sides[1] & sides[2]
-        assert sum(map(len, (split.train, split.validation, split.test))) == len(runs)
+        assert not episodes[0] & episodes[1]
+        assert not episodes[0] & episodes[2]
+        assert not episodes[1] & episodes[2]
+        assert sum(map(len, (splits.train, splits.validation, splits.test))) == len(runs)
 
 
 def test_a_whole_season_is_held_out():
-    split = split_runs(friends(), SplitSettings(test=Selection(seasons=("s04",))))
-    assert {run.season for run in split.test} == {"s04"}
-    assert "s04" not in {run.season for run in (*split.train, *split.validation)}
-    assert len(split.validation) == 2 * round(0.25 * 18)
+    splits = split_runs(friends(), SplitSettings(test=Selection(seasons=("s04",))))
+    assert {run.season for run in splits.test} == {"s04"}
+    assert "s04" not in {run.season for run in (*splits.train, *splits.validation)}
+    assert len(splits.validation) == 2 * round(0.25 * 18)
 
 
 def test_equal_seeds_split_equally_and_others_do_not():
@@ -50,8 +51,8 @@ def test_equal_seeds_split_equally_and_others_do_not():
 
 
 def test_a_count_of_episodes_is_held_out():
-    split = split_runs(friends(), SplitSettings(test=Selection(count=5)))
-    assert len({run.episode for run in split.test}) == 5
+    splits = split_runs(friends(), SplitSettings(test=Selection(count=5)))
+    assert len({run.episode for run in splits.test}) == 5
 
 
 def test_a_split_through_an_episode_is_refused():
@@ -60,7 +61,7 @@ def test_a_split_through_an_episode_is_refused():
         split_runs(friends(), settings)
 
 
-def test_the_same_part_of_a_stimulus_on_two_sides_is_refused():
+def test_the_same_part_of_a_stimulus_in_two_splits_is_refused():
     first, second = friends()[0], replace(friends()[2], stimulus="s01e01a")
     settings = SplitSettings(validation=Selection(episodes=(second.episode,)))
     with pytest.raises(ValueError, match=r"would leak.*same part of stimulus 's01e01a'"):
@@ -92,11 +93,13 @@ def test_folds_test_every_run_once_and_keep_groups_whole(unit: str):
     runs = friends() + friends("sub-02")
     tested = []
     for fold in (1, 2, 3, 4):
-        split = split_runs(runs, SplitSettings(n_folds=4, fold=fold, fold_unit=unit, seed=fold))
-        groups = [{getattr(run, unit) for run in side} for side in (split.test, split.validation)]
-        groups.append({getattr(run, unit) for run in split.train})
+        splits = split_runs(runs, SplitSettings(n_folds=4, fold=fold, fold_unit=unit, seed=fold))
+        groups = [
+            {getattr(run, unit) for run in split} for split in (splits.test, splits.validation)
+        ]
+        groups.append({getattr(run, unit) for run in splits.train})
         assert not groups[0] & (groups[1] | groups[2])
-        tested += split.test
+        tested += splits.test
     assert sorted(tested, key=str) == sorted(runs, key=str)
 
 

@@ -35,7 +35,7 @@ def write_evaluation(
     write_table(folder, "runs", pandas.DataFrame(runs, columns=list(RUN_COLUMNS)))
     names = dict.fromkeys(model for model, _, _ in scores)
     models = [
-        ModelInfo(name=name, run=name, kind="group", subjects=(), train_from="none", stage="conv7")
+        ModelInfo(name=name, fit=name, kind="group", subjects=(), train_from="none", stage="conv7")
         for name in names
     ]
     usual: dict[str, Any] = {
@@ -45,7 +45,7 @@ def write_evaluation(
         "kind": "time_series",
         "atlas": "some",
         "tr": 1.49,
-        "side": "test",
+        "split": "test",
         "target_ids": target_ids,
         "target_names": tuple(f"parcel_{target}" for target in target_ids),
         "models": models,
@@ -56,7 +56,7 @@ def write_evaluation(
         "n_permutations": 0,
         "smallest_p": 1.0,
         "correction": "by",
-        "level": 0.05,
+        "alpha": 0.05,
     }
     write_info(folder, EvaluationInfo.model_validate({**usual, **changes}))
     return folder

@@ -70,7 +70,7 @@ def test_inter_subject_correlation_is_r_with_the_mean_of_the_others(listeners: P
 def test_a_subject_without_repeats_is_told_so(listeners: Prepared):
     runs = {s: own[:2] if s == "sub-02" else own for s, own in runs_of(listeners).items()}
     settings = EvaluationSettings(ceiling="repeats")
-    with pytest.raises(ValueError, match=r"^sub-02 had no stimulus twice on the test side"):
+    with pytest.raises(ValueError, match=r"^sub-02 had no stimulus twice in the test split"):
         refuse_missing_repeats(runs, settings)
     refuse_missing_repeats(runs_of(listeners), settings)
 

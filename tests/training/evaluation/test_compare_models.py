@@ -125,7 +125,7 @@ def test_models_of_a_cross_validation_are_paired_in_order(tmp_path: Path):
     assert (info.a, info.score) == ("tuned-*", "r2")
     assert "tuned-0 with frozen-0, tuned-1 with frozen-1" in info.notes[0]
     assert "p is smaller than it should be" in info.notes[1]
-    with pytest.raises(ValueError, match=r"matches 10 models .* as many on both sides"):
+    with pytest.raises(ValueError, match=r"matches 10 models .* as many in both"):
         compare_models(f"{evaluation}:tuned-*", f"{evaluation}:frozen-0", tmp_path / "no")
     with pytest.raises(ValueError, match="share a single run of a single subject"):
         compare_models(f"{evaluation}:tuned-0", f"{evaluation}:frozen-0", tmp_path / "no")
@@ -138,7 +138,7 @@ def test_too_few_runs_for_any_claim_are_said_to_be_so(tmp_path: Path):
     info = compare_models(f"{evaluation}:a", f"{evaluation}:b", tmp_path / "out")
     assert "no p below 0.0625" in info.notes[0]
     assert "nothing can be significant" in info.notes[0]
-    settings = ComparisonSettings(correction="none", level=0.1)
+    settings = ComparisonSettings(correction="none", alpha=0.1)
     info = compare_models(f"{evaluation}:a", f"{evaluation}:b", tmp_path / "lenient", settings)
     assert not info.notes
 

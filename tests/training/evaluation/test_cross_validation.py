@@ -24,7 +24,7 @@ from training.report import write_report
 from training.scores import pearson_r
 from training.statistics import bootstrap_interval
 
-SETTINGS = EvaluationSettings(n_permutations=99, level=0.2, correction="none")
+SETTINGS = EvaluationSettings(n_permutations=99, alpha=0.2, correction="none")
 FOLDABLE = {**SMALL, "split": {"validation": {"count": 1}}}
 
 
@@ -53,7 +53,7 @@ def test_each_run_is_scored_by_the_fit_that_did_not_see_it(
     assert any("each run is scored by the fit of 5 that did not see it" in n for n in info.notes)
     scores = read_table(tmp_path / "eval", "scores")
     for fit in folds.iterdir():
-        own = pandas.read_csv(fit / "scores.csv").query("side == 'test'")
+        own = pandas.read_csv(fit / "scores.csv").query("split == 'test'")
         (run,) = own.run.unique()
         assert run not in str(FitFolder(fit).read_document("origin.json")["split"]["train"])
         pooled = scores.query("subject == 'sub-01' and run == @run")
@@ -147,8 +147,8 @@ def test_sounds_without_a_time_axis_are_put_back_in_order(tmp_path: Path):
     ((_, _, pooled),) = predictions_of(model, model.data, {"sub-01": model.data.runs})
     for fit in fits:
         fold = load(fit, "fold")
-        sides = fold.sides.sides_of(fold.data, fold.data.runs)
-        tested = [run for run in fold.data.runs if sides[run] == "test"]
+        splits = fold.splits.splits_of(fold.data, fold.data.runs)
+        tested = [run for run in fold.data.runs if splits[run] == "test"]
         ((_, _, own),) = predictions_of(fold, fold.data, {"sub-01": tested})
         rows = [fold.data.runs.index(run) for run in tested]
         np.testing.assert_array_equal(pooled[rows], own)

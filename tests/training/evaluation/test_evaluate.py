@@ -195,7 +195,7 @@ def test_untrained_models_have_the_shape_of_the_first_and_weights_of_their_seed(
 def test_predictions_are_those_that_a_fit_scores(
     two_listeners: Path, tmp_path: Path, alignment: str
 ):
-    """With "crop", where each window of 10 TRs begins anew, too."""
+    """With "crop", where each window of 10 TRs begins again, too."""
     read_out = {"alignment": alignment, "stage": "conv7", "n_delays": 3}
     run = fitted(
         two_listeners,
@@ -209,8 +209,8 @@ def test_predictions_are_those_that_a_fit_scores(
     assert state is not None
     parts = assemble(recipe)
     parts.encoder.load_state_dict(state.best)
-    expected = parts.predictor.predict_runs(parts.split.test)
-    for test_run, table in zip(parts.split.test, expected, strict=True):
+    expected = parts.predictor.predict_runs(parts.splits.test)
+    for test_run, table in zip(parts.splits.test, expected, strict=True):
         found = read_prediction(
             tmp_path / "eval" / "predictions.h5", "run", "sub-01", test_run.name
         )
@@ -218,7 +218,7 @@ def test_predictions_are_those_that_a_fit_scores(
 
 
 @pytest.mark.slow
-def test_an_interrupted_evaluation_is_no_evaluation_and_can_be_begun_anew(
+def test_an_interrupted_evaluation_is_no_evaluation_and_can_be_repeated(
     fits: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     settings = EvaluationSettings(n_permutations=99, correction="bh")
@@ -236,6 +236,12 @@ def test_an_interrupted_evaluation_is_no_evaluation_and_can_be_begun_anew(
         assert (broken / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     names = {path.name for path in broken.iterdir()}
     assert names == {path.name for path in (tmp_path / "whole").iterdir()}
+    document = broken / "evaluation.json"
+    document.write_text(document.read_text().replace('"format_version": 2', '"format_version": 1'))
+    with pytest.raises(
+        ValueError, match=r"json has format version 1, expected 2; make .*broken ag"
+    ):
+        read_info(broken, EvaluationInfo)
 
 
 def interrupt(*_: object) -> None:
@@ -255,7 +261,7 @@ def test_one_run_has_no_interval_and_all_its_shifts(fits: dict[str, Path], tmp_p
     info = evaluate(
         [fits["one"]],
         tmp_path / "eval",
-        settings=EvaluationSettings(side="validation", subjects=("sub-01",)),
+        settings=EvaluationSettings(split="validation", subjects=("sub-01",)),
     )
     targets = read_table(tmp_path / "eval", "targets")
     assert targets[["r_low", "r_high", "r2_low", "r2_high"]].isna().all().all()
@@ -323,13 +329,13 @@ def test_too_few_permutations_are_refused_with_the_number_needed(
     ("arguments", "message"),
     [
         (["null=shuffle"], "its p values are much too small"),
-        (["ceiling=repeats"], "sub-01, sub-02 had no stimulus twice on the test side"),
+        (["ceiling=repeats"], "sub-01, sub-02 had no stimulus twice in the test split"),
         (["subjects=[sub-09]"], "subjects sub-09 are not in"),
         (["--name", "a", "--name", "b"], "2 names for 1 fits"),
         (["--name", "a/b"], "cannot be the name of a model"),
         (["--on", "nowhere"], "nowhere is not a prepared dataset"),
         (["pooling=fisher_z", "score=r2"], "Fisher's z is of correlations"),
-        (["level=2"], "settings: level: Input should be less than 1"),
+        (["alpha=2"], "settings: alpha: Input should be less than 1"),
     ],
 )
 def test_errors_are_one_line_and_exit_1(

@@ -19,7 +19,7 @@ SPLIT = {"test": {"count": 12}, "validation": {"count": 4}}
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Responses of two listeners to the level of sounds; the second lacks one sound."""
+    """Responses of two subjects to the level of sounds; the second lacks one sound."""
     generator = np.random.default_rng(0)
     names = [f"sound-{number:02}" for number in range(N_SOUNDS)]
     audio = {name: changing_sound(1.0, seed=number) for number, name in enumerate(names)}

@@ -11,7 +11,7 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.data.prepared import Prepared, Run
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import ModelInfo
-from training.evaluation.held_out import FitSides
+from training.evaluation.held_out import FitSplits
 from training.evaluation.models import Model, model_names
 from training.evaluation.selection import select
 from training.evaluation.settings import EvaluationSettings
@@ -30,14 +30,14 @@ def model_of(
     """A model that has heard some episodes."""
     usual = ReadOut("conv7", 2, 1.49, "interpolate", data.info.target_ids, heads, atlas="made up")
     changed = replace(usual, **read_out)  # type: ignore[arg-type]
-    sides = {
-        side: [run for run in data.runs if run.episode in episodes]
-        for side, episodes in (("train", train), ("validation", validation))
+    splits = {
+        split: [run for run in data.runs if run.episode in episodes]
+        for split, episodes in (("train", train), ("validation", validation))
     }
     info = ModelInfo(
-        name=name, run=name, kind="individual", subjects=heads, train_from="none", stage="conv7"
+        name=name, fit=name, kind="individual", subjects=heads, train_from="none", stage="conv7"
     )
-    return Model(info, BrainEncoder(SOUNDNET, changed), 1.0, 24, data, FitSides(sides, data), {})
+    return Model(info, BrainEncoder(SOUNDNET, changed), 1.0, 24, data, FitSplits(splits, data), {})
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_what_a_model_has_heard_is_never_tested_whoever_heard_it(data: Prepared)
     assert "4 runs (sub-01/ses-001_task-s01e01a, sub-01/ses-001_task-s01e02a, " in said
     assert "whose sound the model was trained on (model: model)" in said
     assert "whose sound decided when its training stopped" in said
-    chosen = select([model], data, EvaluationSettings(side="validation"))
+    chosen = select([model], data, EvaluationSettings(split="validation"))
     assert episodes_of(chosen.runs["model"]["sub-02"]) == {"s01e03"}
 
 
@@ -79,13 +79,13 @@ def test_models_are_compared_on_runs_that_no_one_has_heard(data: Prepared):
 
 def test_parts_of_a_stimulus_meet_only_where_they_overlap():
     first = Run("sub-01", "a", "story", "", "one", "", 0.0, 2.0, 100)
-    fit_sides = FitSides({"train": [first]})
+    fit_splits = FitSplits({"train": [first]})
     later = replace(first, name="b", episode="two", start=150.0)
-    assert fit_sides.side_of(later) == "train"
-    assert fit_sides.side_of(replace(later, start=200.0)) == "fresh"
-    assert fit_sides.side_of(replace(later, start=200.0, episode="one")) == "train"
+    assert fit_splits.split_of(later) == "train"
+    assert fit_splits.split_of(replace(later, start=200.0)) == "fresh"
+    assert fit_splits.split_of(replace(later, start=200.0, episode="one")) == "train"
     sound = Run("sub-01", "bell", "bell", "", "bell", "", 0.0, 0.0, 1)
-    assert FitSides({"train": [sound]}).side_of(replace(sound, subject="sub-02")) == "train"
+    assert FitSplits({"train": [sound]}).split_of(replace(sound, subject="sub-02")) == "train"
 
 
 def test_sounds_are_known_by_their_samples_in_another_dataset(data: Prepared, tmp_path: Path):

@@ -8,7 +8,7 @@ from small_dataset import RATE, write_prepared
 
 from training.data.control import permuted_brain
 from training.data.prepared import Prepared, Run
-from training.data.splits import Split
+from training.data.splits import Splits
 from training.evaluation.evaluate import evaluate
 from training.evaluation.folders import read_table
 from training.evaluation.settings import EvaluationSettings
@@ -22,39 +22,39 @@ def run(name: str, stimulus: str = "", subject: str = "sub-01", n_trs: int = 20)
     return Run(subject, name, stimulus or name, "", stimulus or name, "", 0.0, 1.49, n_trs)
 
 
-def split_of(names: str, **changes: object) -> Split:
+def split_of(names: str, **changes: object) -> Splits:
     runs = tuple(run(name, **changes) for name in names)  # type: ignore[arg-type]
-    return Split(runs[2:], runs[:2], (run("test", **changes),))  # type: ignore[arg-type]
+    return Splits(runs[2:], runs[:2], (run("test", **changes),))  # type: ignore[arg-type]
 
 
 def test_every_run_gets_the_responses_to_another_sound_of_its_side():
-    split = split_of("abcdefgh")
-    permuted, donors = permuted_brain(split, seed=0)
-    assert permuted == split  # all are equally long, so nothing is cut
-    for side in (split.train, split.validation):
-        given = [donors[each].run for each in side]
-        assert set(given) == set(side)
-        assert all(donor != each for donor, each in zip(given, side, strict=True))
-        assert all(donors[each].shift == 0 for each in side)
-    assert split.test[0] not in donors
+    splits = split_of("abcdefgh")
+    permuted, donors = permuted_brain(splits, seed=0)
+    assert permuted == splits  # all are equally long, so nothing is cut
+    for split in (splits.train, splits.validation):
+        given = [donors[each].run for each in split]
+        assert set(given) == set(split)
+        assert all(donor != each for donor, each in zip(given, split, strict=True))
+        assert all(donors[each].shift == 0 for each in split)
+    assert splits.test[0] not in donors
 
 
 def test_repeats_never_exchange_their_responses():
     runs = tuple(run(name, stimulus) for name, stimulus in ("1a", "2a", "3b", "4a", "5b"))
     for seed in range(5):
-        _, donors = permuted_brain(Split(runs, (run("v"), run("w")), ()), seed)
+        _, donors = permuted_brain(Splits(runs, (run("v"), run("w")), ()), seed)
         for each in runs:
             assert donors[each].run.stimulus != each.stimulus
 
 
 def test_listeners_of_the_same_sounds_get_the_same_permutation_and_seeds_differ():
     runs = [run(name, subject=subject) for subject in ("sub-01", "sub-02") for name in "abcdefgh"]
-    split = Split(tuple(runs), (run("v"), run("w")), ())
-    _, donors = permuted_brain(split, seed=1)
+    splits = Splits(tuple(runs), (run("v"), run("w")), ())
+    _, donors = permuted_brain(splits, seed=1)
     for name in "abcdefgh":
         one, two = (donors[run(name, subject=s)].run for s in ("sub-01", "sub-02"))
         assert (one.name, one.subject, two.subject) == (two.name, "sub-01", "sub-02")
-    again, other = (permuted_brain(split, seed)[1] for seed in (1, 2))
+    again, other = (permuted_brain(splits, seed)[1] for seed in (1, 2))
     assert again == donors
     assert other != donors
 
@@ -62,17 +62,17 @@ def test_listeners_of_the_same_sounds_get_the_same_permutation_and_seeds_differ(
 def test_a_sound_without_another_keeps_its_responses_turned_round(
     caplog: pytest.LogCaptureFixture,
 ):
-    split = Split((run("a"), run("b")), (run("v", n_trs=21),), ())
+    splits = Splits((run("a"), run("b")), (run("v", n_trs=21),), ())
     with caplog.at_level(logging.WARNING):
-        _, donors = permuted_brain(split, seed=0)
-    assert (donors[split.validation[0]].run, donors[split.validation[0]].shift) == (
-        split.validation[0],
+        _, donors = permuted_brain(splits, seed=0)
+    assert (donors[splits.validation[0]].run, donors[splits.validation[0]].shift) == (
+        splits.validation[0],
         10,
     )
-    assert "sub-01 has a single stimulus on a side" in caplog.text
+    assert "sub-01 has a single stimulus in a split" in caplog.text
     sound = replace(run("bell"), tr=0.0, n_trs=1)
     with pytest.raises(ValueError, match="hold out more sounds for validation"):
-        permuted_brain(Split((run("a"), run("b")), (sound,), ()), seed=0)
+        permuted_brain(Splits((run("a"), run("b")), (sound,), ()), seed=0)
 
 
 def test_training_reads_the_donor_and_scoring_what_was_measured(two_listeners: Path):
@@ -89,12 +89,12 @@ def test_training_reads_the_donor_and_scoring_what_was_measured(two_listeners: P
     )
     parts = assemble(recipe)
     prepared = Prepared(two_listeners)
-    one, two = parts.split.train
+    one, two = parts.splits.train
     np.testing.assert_array_equal(parts.loader.bold(one), prepared.bold(two))
     np.testing.assert_array_equal(parts.loader.bold(two), prepared.bold(one))
-    (only,) = parts.split.validation
+    (only,) = parts.splits.validation
     np.testing.assert_array_equal(parts.loader.bold(only), np.roll(prepared.bold(only), 12, axis=0))
-    for test_run in parts.split.test:
+    for test_run in parts.splits.test:
         np.testing.assert_array_equal(parts.loader.bold(test_run), prepared.bold(test_run))
 
 

@@ -90,7 +90,7 @@ def test_chosen_correction_is_what_significance_means():
     result = score_subject(drawn(3), settings(), are_sounds=False)
     key = {"model": "m", "subject": "s", "target_id": range(3), "target_name": "x"}
     tables = {
-        name: target_rows(result, {}, settings(correction=name, level=0.2), key)
+        name: target_rows(result, {}, settings(correction=name, alpha=0.2), key)
         for name in ("none", "bh", "by", "fwe")
     }
     columns = {"none": "p", "bh": "p_bh", "by": "p_by", "fwe": "p_fwe"}

@@ -189,7 +189,7 @@ def test_baseline_changes_nothing_but_the_read_out(two_listeners: Path, tmp_path
 
 def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(fits: dict[str, Path]):
     with (fits["one"] / "scores.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["side"] == "test"]
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     heard = np.mean([float(row["r"]) for row in rows if row["target_id"] != "4"])
     deaf = np.mean([float(row["r"]) for row in rows if row["target_id"] == "4"])
     assert heard > 0.4

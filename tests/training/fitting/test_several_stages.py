@@ -30,7 +30,7 @@ def ridge(two_listeners: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_the_ridge_start_scales_each_stage_by_itself(ridge: Path):
     encoder = read_checkpoint(ridge / "model.safetensors").build_encoder()
     parts = assemble(FitFolder(ridge).recipe())
-    runs = parts.split.train
+    runs = parts.splits.train
     features = parts.predictor.features_of_runs(runs)
     x = np.concatenate([delayed(table, 5) for table in features]).astype(float)
     y = np.concatenate([parts.prepared.bold(run) for run in runs]).astype(float)
@@ -68,7 +68,7 @@ def test_it_is_tuned_evaluated_and_predicted_with_as_any_other(
     settings = EvaluationSettings(n_permutations=0, subjects=("sub-01",))
     evaluate([ridge, tuned], tmp_path / "eval", settings=settings, progress=False)
     scores = read_table(tmp_path / "eval", "scores")
-    own = FitFolder(tuned).scores().query("side == 'test'")
+    own = FitFolder(tuned).scores().query("split == 'test'")
     np.testing.assert_allclose(scores[scores.model == "tuned"].r, own.r, rtol=1e-4)
     checkpoint = read_checkpoint(tuned / "model.safetensors")
     assert checkpoint.card.read_out is not None

@@ -163,9 +163,9 @@ def test_windows_read_no_more_of_the_responses_than_their_own_rows(
     two_listeners: Path, control: str, monkeypatch: pytest.MonkeyPatch
 ):
     parts = assemble(FitRecipe(data=two_listeners, control=control, **SETTINGS))
-    mapped = parts.prepared.bold(parts.split.train[0])
+    mapped = parts.prepared.bold(parts.splits.train[0])
     assert isinstance(mapped.base, np.memmap)
-    for run in (*parts.split.train, *parts.split.validation):
+    for run in (*parts.splits.train, *parts.splits.validation):
         table = parts.loader.bold(run)
         (window,) = parts.loader.bold_of([Window(run, 3, 8)]).numpy()
         np.testing.assert_array_equal(window, table[3:11])
@@ -183,6 +183,6 @@ def test_frames_beyond_the_bound_are_computed_with_each_window(
     monkeypatch.setattr("training.fitting.frozen.MOST_KEPT", 0)
     plain = assemble(recipe)
     assert plain.loader.frozen is None
-    run = kept.split.validation[0]
+    run = kept.splits.validation[0]
     (expected,), (found,) = (each.predictor.predict_runs([run]) for each in (kept, plain))
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())

@@ -43,7 +43,7 @@ def fit_with_scores(tmp_path):
     (run.path / "model.safetensors").touch()
     with (run.path / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["side", "subject", "run", "target_id", "r", "r2"])
+        writer.writerow(["split", "subject", "run", "target_id", "r", "r2"])
         writer.writerows([(*row, 0) for row in ROWS])
     return run.path
 
@@ -63,18 +63,21 @@ def test_ids_of_another_atlas_are_refused(targets_image):
         map_image(targets_image, {0: 1.0, 1: 1.0, 5: 1.0})
 
 
-def test_scores_are_means_over_the_runs_of_one_side(fit_with_scores, targets_image, monkeypatch):
+def test_scores_are_means_over_the_runs_of_one_split(fit_with_scores, targets_image, monkeypatch):
     shutil.copy(targets_image, fit_with_scores / "model.targets.nii.gz")
     drawn = []
     monkeypatch.setattr(fit_maps, "draw_map", lambda *arguments: drawn.append(arguments))
-    for side in ("test", "validation"):
-        draw_fit(fit_with_scores, "map.png", MapSettings(side=side))
+    for split in ("test", "validation"):
+        draw_fit(fit_with_scores, "map.png", MapSettings(split=split))
     assert [values for _, values, *_ in drawn] == [{1: 0.5, 4: -0.5}, {1: 0.9}]
     assert "sub-01, 2 targets, mean over 2 test runs" in drawn[0][3]
     scores = fit_with_scores / "scores.csv"
     scores.write_text(scores.read_text().replace("validation", "test"))
-    with pytest.raises(ValueError, match="has no scores of side 'validation'; it has test"):
-        draw_fit(fit_with_scores, "map.png", MapSettings(side="validation"))
+    with pytest.raises(ValueError, match="has no scores of split 'validation'; there are test"):
+        draw_fit(fit_with_scores, "map.png", MapSettings(split="validation"))
+    scores.write_text(scores.read_text().replace("split,", "side,"))
+    with pytest.raises(ValueError, match="no column 'split': an earlier program wrote it"):
+        draw_fit(fit_with_scores, "map.png", MapSettings())
 
 
 @pytest.mark.slow

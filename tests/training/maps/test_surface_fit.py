@@ -137,7 +137,7 @@ def test_scores_are_written_for_workbench_and_freesurfer(
     import pandas
 
     scores = pandas.read_csv(fit / "scores.csv")
-    means = scores[scores["side"] == "test"].groupby("target_id")["r"].mean()
+    means = scores[scores["split"] == "test"].groupby("target_id")["r"].mean()
     expected = {side: np.array([means.get(i, 0) for i in labels]) for side, labels in ids.items()}
     draw_fit(fit, tmp_path / "r.dscalar.nii")
     image = nibabel.load(tmp_path / "r.dscalar.nii")

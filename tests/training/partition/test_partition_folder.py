@@ -120,7 +120,7 @@ def test_wrong_calls_are_refused_in_words(evaluation: Path, tmp_path: Path):
     (out / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="holds no unfinished partition"):
         partition(folder, out)
-    of_training = read_info(folder, EvaluationInfo).model_copy(update={"side": "train"})
+    of_training = read_info(folder, EvaluationInfo).model_copy(update={"split": "train"})
     write_info(folder, of_training)
     with pytest.raises(ValueError, match="scored training runs"):
         partition(folder, tmp_path / "other")

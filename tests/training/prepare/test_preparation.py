@@ -256,7 +256,7 @@ def test_dataset_without_checksums_gets_them_and_keeps_its_numbers(collection, o
     }  # fmt: skip
 
 
-def test_changed_source_file_is_prepared_anew_and_nothing_else(collection, out):
+def test_changed_source_file_is_prepared_again_and_nothing_else(collection, out):
     run_preparation(collection, out)
     path = collection.recordings[2].files[0]
     np.save(path, responses(seed=77))
@@ -271,7 +271,7 @@ def test_changed_source_file_is_prepared_anew_and_nothing_else(collection, out):
     np.testing.assert_allclose(dataset.bold(dataset.runs[2]), expected, atol=1e-6)
 
 
-def test_changed_settings_and_stimulus_are_prepared_anew(collection, out):
+def test_changed_settings_and_stimulus_are_prepared_again(collection, out):
     findings = run_preparation(collection, out, missing_trs=0).info.findings
     assert findings == ()
     noise_sound(collection.stimuli["film-0"], (N_TRS - 5) * TR, seed=0)

@@ -27,7 +27,7 @@ SMALLEST_P = 1 / (1 + N_PERMUTATIONS)
 def model_info(name: str, train_from: str = "none", **changes: object) -> ModelInfo:
     """An individual model of sub-01, unless said otherwise."""
     known: dict[str, object] = {
-        "name": name, "run": f"fits/{name}", "kind": "individual", "subjects": ("sub-01",),
+        "name": name, "fit": f"fits/{name}", "kind": "individual", "subjects": ("sub-01",),
         "train_from": train_from, "stage": "conv7", "start": "voxceleb", "best_epoch": 6,
         "n_epochs": 11,
     }  # fmt: skip
@@ -141,7 +141,7 @@ def write_evaluation(
         "kind": "time_series",
         "atlas": "made up",
         "tr": 1.49,
-        "side": "test",
+        "split": "test",
         "target_ids": tuple(ids.tolist()),
         "target_names": tuple(names),
         "models": tuple(model for model, _ in models),
@@ -153,7 +153,7 @@ def write_evaluation(
         "n_permutations": N_PERMUTATIONS,
         "smallest_p": SMALLEST_P,
         "correction": "by",
-        "level": 0.05,
+        "alpha": 0.05,
         "interval": "95 %, studentised bootstrap over runs",
         "ceiling": CeilingInfo(
             method="repeats", floor=0.15, description="from two repeats of one film per subject"
@@ -191,7 +191,7 @@ def write_comparison(
         "a": a, "b": b, "a_evaluation": str(evaluation), "b_evaluation": str(evaluation),
         "score": "r", "pooling": "mean",
         "test": "Wilcoxon's signed-rank test over runs, two-sided, per target",
-        "correction": "by", "level": 0.05, "smallest_p": 2 / 2**12,
+        "correction": "by", "alpha": 0.05, "smallest_p": 2 / 2**12,
         "interval": "95 %, studentised bootstrap of the mean difference over runs",
         "n_better": int((significant & (difference > 0)).sum()),
         "n_worse": int((significant & (difference < 0)).sum()),

@@ -136,8 +136,8 @@ def test_one_curve_over_depth_is_of_models_that_differ_in_depth_alone(tmp_path):
     depths = ("none", "conv6", "conv4")
     models = [(model_info(f"from-{depth}", depth), 1.0) for depth in depths]
     models += [
-        (model_info("untrained-0", run="", start="f00d", control="untrained"), 0.1),
-        (model_info("untrained-1", run="", start="cafe"), 0.1),  # as earlier evaluations have it
+        (model_info("untrained-0", fit="", start="f00d", control="untrained"), 0.1),
+        (model_info("untrained-1", fit="", start="cafe"), 0.1),  # as earlier evaluations have it
         (model_info("permuted", "conv4", control="permuted_brain"), 0.1),
         (model_info("other", "conv4", start="music"), 0.9),
         (model_info("random-0", "conv4", start="aaaa", recipe={"start": "random"}), 0.9),
@@ -244,8 +244,8 @@ def test_damaged_folders_are_refused_in_one_line(evaluation, tmp_path):
         write_report([], tmp_path / "out")
     with pytest.raises(FileNotFoundError, match="is not an evaluation, comparison or partition"):
         write_report([tmp_path], tmp_path / "out")
-    folder = copy_of(tmp_path / "levels", evaluation, level=7)
-    with pytest.raises(ValueError, match=r"evaluation.json: its level is wrong"):
+    folder = copy_of(tmp_path / "levels", evaluation, alpha=7)
+    with pytest.raises(ValueError, match=r"evaluation.json: its alpha is wrong"):
         write_report([folder], tmp_path / "out")
     folder = copy_of(tmp_path / "bytes", evaluation)
     (folder / "targets.parquet").write_bytes(b"PAR1 no more")

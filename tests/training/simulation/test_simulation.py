@@ -192,7 +192,7 @@ def test_the_same_recording_under_two_names_is_one(recordings, tmp_path):
 # Beginning, end and errors
 
 
-def test_an_unfinished_simulation_starts_anew(recordings, tmp_path, caplog):
+def test_an_unfinished_simulation_starts_again(recordings, tmp_path, caplog):
     out = tmp_path / "out"
     (out / "fmri").mkdir(parents=True)
     (out / "fmri" / "half.h5").touch()

@@ -92,12 +92,12 @@ def test_a_split_can_hold_a_segment_out_for_all_listeners(courses, story):
         Run(each.subject, each.run, each.stimulus, "", each.episode, "", each.start, TR, 12)
         for each in collection.recordings
     ]
-    split = split_runs(
+    splits = split_runs(
         runs,
         SplitSettings(test=Selection(episodes=("part-2",)), validation=Selection(count=1)),
     )
-    assert {run.episode for run in split.test} == {"part-2"}
-    assert [len(side) for side in (split.train, split.validation, split.test)] == [3, 3, 3]
+    assert {run.episode for run in splits.test} == {"part-2"}
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [3, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_close_to_students_t_for_normal_runs():
 
 def test_few_runs_have_students_t_and_say_so():
     values = np.random.default_rng(0).standard_normal((5, 3))
-    interval = bootstrap_interval(values, level=0.9)
+    interval = bootstrap_interval(values, confidence=0.9)
     expected = scipy.stats.t.interval(0.9, 4, values.mean(axis=0), scipy.stats.sem(values))
     np.testing.assert_allclose([interval.low, interval.high], expected)
     assert set(interval.method) == {"student_t"}
@@ -89,8 +89,8 @@ def test_wrong_arguments_are_refused():
     values = np.zeros((10, 2))
     with pytest.raises(ValueError, match=r"\(n_runs, n_targets\), got \(10,\)"):
         bootstrap_interval(values[:, 0])
-    with pytest.raises(ValueError, match="level within 0 and 1, got 95"):
-        bootstrap_interval(values, level=95)
+    with pytest.raises(ValueError, match="confidence within 0 and 1, got 95"):
+        bootstrap_interval(values, confidence=95)
     with pytest.raises(ValueError, match="at least 400 resamples"):
         bootstrap_interval(values, n_resamples=100)
     with pytest.raises(ValueError, match="scored from their TRs"):
