@@ -24,7 +24,7 @@ from benchmarks.hear.task_folder import find_tasks
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from hear_brainsoundnet.features import PRESETS
 from training.config import read_recipe
-from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.folder import write_pretrained
 from training.pretraining.loop import pretrain
 from training.pretraining.recipe import PretrainRecipe
 from training.teachers.table import TeacherTable

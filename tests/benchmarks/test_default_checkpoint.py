@@ -39,7 +39,7 @@ from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
 from training.corpus.source import AudioFile, Source
-from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.folder import write_pretrained
 from training.pretraining.loop import pretrain
 from training.pretraining.recipe import PretrainRecipe
 from training.pretraining.targets import SAMPLE_RATE

@@ -24,7 +24,7 @@ def pretrain(
 ) -> None:
     """Train SoundNet on an unlabelled audio corpus; writes OUT/soundnet.safetensors."""
     from training.config import read_recipe
-    from training.pretraining.checkpoint import write_pretrained
+    from training.pretraining.folder import write_pretrained
     from training.pretraining.loop import pretrain
     from training.pretraining.recipe import PretrainRecipe
 

@@ -9,27 +9,88 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate.utils import send_to_device
+from pydantic import JsonValue
 from torch import Tensor, nn
 
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
-from training.corpus.corpus import Corpus
+from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.pretraining.batches import Batches
 from training.pretraining.blocked_training import freeze_lower, training_stages
-from training.pretraining.checkpoint import Start, find_start, rehearse
-from training.pretraining.objectives import Objectives
+from training.pretraining.crops import Words
+from training.pretraining.folder import (
+    LossRow,
+    PretrainFolder,
+    PretrainState,
+    draw_losses,
+    rehearse,
+)
+from training.pretraining.objectives import Objectives, WordObjective
 from training.pretraining.recipe import PretrainRecipe, ScheduleSettings
-from training.pretraining.run import LossRow, PretrainFolder, PretrainState, draw_losses
-from training.pretraining.teachers import Role, Teachers
-from training.pretraining.word_objective import WordObjective
-from training.pretraining.words import Words
+from training.pretraining.targets import Role, Teachers
 from training.processes import join_processes
 from training.progress import bar
 from training.provenance import git_revision, versions
+
+INPUT_SCALE = 256.0  # for random weights, as for the original SoundNet: full scale is +-256
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network, its input scale for audio in [-1, 1], its origin and its licence."""
+
+    soundnet: SoundNet
+    input_scale: float = INPUT_SCALE
+    provenance: JsonValue = None
+    licence: str = ""
+
+
+def find_start(start: Path | None, seed: int) -> Start:
+    """Weights of the checkpoint `start`, or weights drawn from `seed`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such checkpoint, or its layers or rate differ from SoundNet's.
+
+    Examples
+    --------
+    >>> find_start(None, seed=0).input_scale
+    256.0
+    """
+    if start is None:
+        return Start(random_network(seed))
+    checkpoint = load_checkpoint(start)
+    card = checkpoint.card
+    if card.layers != LAYERS:
+        raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
+    if card.sample_rate != SAMPLE_RATE:
+        raise ValueError(
+            f"{start} is for {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
+        )
+    provenance: JsonValue = {"hash": checkpoint.hash, **card.provenance}
+    # Heads of the checkpoint are not trained, and do not match the network afterwards.
+    return Start(checkpoint.build_soundnet(heads=False), card.input_scale, provenance, card.licence)
+
+
+def random_network(seed: int) -> SoundNet:
+    """SoundNet with He initialisation, drawn from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        soundnet = SoundNet()
+        for module in soundnet.modules():
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+    return soundnet
 
 
 class Learner(nn.Module):
@@ -72,7 +133,7 @@ def pretrain(
     recipe : PretrainRecipe
         All settings that determine the result.
     out : path-like
-        Output folder, see :mod:`training.pretraining.run`.
+        Output folder, see :mod:`training.pretraining.folder`.
     resume : bool
         Resume the pretraining in `out` if there is one.
     progress : bool

@@ -2,30 +2,34 @@
 
 A crop's targets come from its own audio (:mod:`training.pretraining.targets`) and from teachers
 (:mod:`training.teachers`); both share one namespace.
+
+A probe trained on a few hundred clips depends on an embedding only through the similarities between
+clips. Hence the objective ``relations``: agreement of the network's similarities of clips with
+those of targets and teachers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hear_brainsoundnet.features import parse_scene
+from hear_brainsoundnet.features import lag_of, parse_scene
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import LAYERS
-from training.pretraining.pooling import pooled
+from training.pretraining.crops import Words
 from training.pretraining.recipe import ObjectiveSettings
-from training.pretraining.relations import misalignment, side_by_side, standardised
-from training.pretraining.targets import HOP, Targets
-from training.pretraining.teachers import Role
-from training.pretraining.word_objective import WordObjective
-from training.pretraining.words import Words
+from training.pretraining.targets import HOP, LARGEST, Role, Targets
 
 FRAME_STAGE = "conv4"
 CONTRAST_STAGE = "conv7"
 HIDDEN, PROJECTED = 512, 128
+WORD_STAGES = ("conv3", "conv4", "conv5")  # with frames short enough for a word
+SMALLEST_VARIANCE = 1e-4  # the root of zero has no gradient
 
 
 class Objectives(nn.Module):
@@ -125,8 +129,9 @@ class Objectives(nn.Module):
             losses["frames"] = self.settings.frames * F.mse_loss(self.frames(frames), wanted)
         if self.settings.contrast:
             projected = self.projection(stages[CONTRAST_STAGE].mean(dim=2))
-            losses["contrast"] = self.settings.contrast * nt_xent(
-                projected, self.settings.temperature
+            partners = torch.arange(len(projected) // 2, device=projected.device).repeat(2)
+            losses["contrast"] = self.settings.contrast * contrast(
+                projected, partners, self.settings.temperature
             )
         if self.settings.relations:
             losses["relations"] = self.settings.relations * self._relations(stages, targets)
@@ -182,27 +187,196 @@ def at_frames(log_mel: Tensor, n_frames: int) -> Tensor:
     return log_mel @ weights
 
 
-def nt_xent(projected: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding a crop's partner among all other crops (Chen et al. 2020, eq. 1).
+class WordObjective(nn.Module):
+    """Word classifier on mean, standard deviation and maximum of the stages' units over each word.
+
+    Two losses: the cross-entropy of a linear read-out over the vocabulary, and a supervised
+    contrastive loss between the clips of a word among all words of a step (Khosla et al. 2020, eq.
+    2), which depends on similarities only, like a few-shot probe.
 
     Parameters
     ----------
-    projected : Tensor
-        ``(2 * n, size)``, where `i` and ``n + i`` are partners.
+    n_words : int
+        Size of the vocabulary.
+    temperature : float
+        Divides the cosine similarities.
+    """
+
+    def __init__(self, n_words: int, temperature: float) -> None:
+        super().__init__()
+        geometry = stage_geometry()
+        self.geometry = {name: geometry[name] for name in WORD_STAGES}
+        self.temperature = temperature
+        n_units = 3 * sum(stage.channels for stage in self.geometry.values())
+        self.names = nn.Sequential(
+            nn.BatchNorm1d(n_units, affine=False), nn.Linear(n_units, n_words)
+        )
+
+    def forward(self, stages: Mapping[str, Tensor], words: Words) -> dict[str, Tensor]:
+        """Losses by name.
+
+        Parameters
+        ----------
+        stages : mapping
+            Activations ``(n_crops, channels, n_frames)`` of the crops of `words`.
+        words : Words
+        """
+        pooled = torch.cat([self._pooled(name, stages[name], words) for name in WORD_STAGES], dim=1)
+        labels = torch.from_numpy(words.labels).flatten().to(pooled.device)
+        named = F.cross_entropy(self.names(pooled), labels)
+        pairs = contrast(standardised(pooled), labels, self.temperature)
+        return {"words": named, "word pairs": pairs}
+
+    def _pooled(self, name: str, frames: Tensor, words: Words) -> Tensor:
+        stage = self.geometry[name]
+        within = torch.from_numpy(
+            frames_of_spans(words.spans, float(stage.centre), stage.hop, frames.shape[2])
+        ).to(frames.device)
+        count = within.sum(dim=2)[..., None]
+        share = within / count
+        mean = torch.einsum("ncf,nwf->nwc", frames, share)
+        square = torch.einsum("ncf,nwf->nwc", frames.square(), share)
+        deviation = ((square - mean.square()).clamp_min(0) + SMALLEST_VARIANCE).sqrt()
+        # Units are never negative, so that zeros outside the word do not change a maximum.
+        most = (frames[:, None] * within[:, :, None].to(frames.dtype)).amax(dim=3)
+        return torch.cat([mean, deviation, most], dim=2).flatten(0, 1)
+
+
+def contrast(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Mean cross-entropy of finding another example of the same label among all others.
+
+    NT-Xent (Chen et al. 2020, eq. 1) with a label for each pair; supervised contrastive loss
+    (Khosla et al. 2020, eq. 2) with one for each word.
+
+    Parameters
+    ----------
+    embeddings : Tensor
+        ``(n, size)``.
+    labels : Tensor
+        int64 ``(n,)``.
     temperature : float
         Divides the cosine similarities.
 
     Examples
     --------
     >>> apart = torch.eye(3).repeat(2, 1)  # partners equal, others orthogonal
-    >>> round(float(nt_xent(apart, 1.0)), 4)  # log(e + 4) - 1
+    >>> round(float(contrast(apart, torch.arange(3).repeat(2), 1.0)), 4)  # log(e + 4) - 1
     0.9048
     """
-    n = len(projected) // 2
-    unit = F.normalize(projected.float(), dim=1)
-    similarity = unit @ unit.T / temperature
-    similarity = similarity.masked_fill(
-        torch.eye(2 * n, dtype=torch.bool, device=unit.device), float("-inf")
-    )
-    partners = torch.arange(2 * n, device=unit.device).roll(n)
-    return F.cross_entropy(similarity, partners)
+    unit = F.normalize(embeddings.float(), dim=1)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    similarity = (unit @ unit.T / temperature).masked_fill(itself, float("-inf"))
+    same = (labels[:, None] == labels) & ~itself
+    chances = similarity.log_softmax(dim=1).masked_fill(~same, 0.0)
+    return -(chances.sum(dim=1) / same.sum(dim=1).clamp_min(1)).mean()
+
+
+def side_by_side(tables: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """Similarities ``(n, n)`` of clips by the weighted concatenation of several tables.
+
+    Parameters
+    ----------
+    tables : sequence of Tensor
+        ``(n, size)`` each, standardised; each contributes equally whatever its size.
+    weights : sequence of float
+        Weight of each table.
+
+    Examples
+    --------
+    >>> side_by_side([torch.eye(2) * 2, torch.ones(2, 4)], [1.0, 0.5])
+    tensor([[2.5000, 0.5000],
+            [0.5000, 2.5000]])
+    """
+    parts = [
+        weight * (table @ table.T) / table.shape[1]
+        for table, weight in zip(tables, weights, strict=True)
+    ]
+    return torch.stack(parts).sum(dim=0)
+
+
+def standardised(embeddings: Tensor) -> Tensor:
+    """Embeddings z-scored over the clips of a step, as for probes.
+
+    The scale of a nearly silent unit stays small, so that a single response does not dominate.
+    """
+    centred = embeddings - embeddings.mean(dim=0)
+    deviation = (centred.square().mean(dim=0) + 1e-8).sqrt()
+    least = 0.1 * deviation.square().mean().sqrt()
+    return (centred / deviation.clamp_min(least.detach())).clamp(-LARGEST, LARGEST)
+
+
+def misalignment(similarities: Tensor, wanted: Tensor) -> Tensor:
+    """One minus the centred kernel alignment of two matrices ``(n, n)`` of similarities.
+
+    From 0 for equal similarities up to a factor, to 1 for unrelated ones (Cortes, Mohri &
+    Rostamizadeh 2012, definition 4).
+
+    Examples
+    --------
+    >>> kernel = torch.randn(5, 3) @ torch.randn(3, 5)
+    >>> kernel = kernel @ kernel.T
+    >>> abs(float(misalignment(3 * kernel, kernel))) < 1e-5
+    True
+    """
+    first, second = _centred(similarities), _centred(wanted)
+    return 1 - (first * second).sum() / (first.norm() * second.norm()).clamp_min(1e-12)
+
+
+def _centred(kernel: Tensor) -> Tensor:
+    rows = kernel.mean(dim=1, keepdim=True)
+    return kernel - rows - kernel.mean(dim=0, keepdim=True) + rows.mean()
+
+
+def pooled(frames: Tensor, poolings: Sequence[str]) -> Tensor:
+    """Poolings over time as for scenes, concatenated; differentiable at zero variance.
+
+    Examples
+    --------
+    >>> pooled(torch.tensor([[[1.0, 3.0], [5.0, 5.0]]]), ("mean", "std")).round(decimals=2)
+    tensor([[2.0000, 5.0000, 1.0000, 0.0100]])
+    """
+    return torch.cat([_pooled(frames, pooling) for pooling in poolings], dim=1)
+
+
+def _pooled(frames: Tensor, pooling: str) -> Tensor:
+    if pooling == "mean":
+        return frames.mean(dim=2)
+    if pooling == "max":
+        return frames.amax(dim=2)
+    if 0 < (lag := lag_of(pooling)) < frames.shape[2]:
+        mean_square = (frames[:, :, lag:] - frames[:, :, :-lag]).square().mean(dim=2)
+    else:
+        mean_square = frames.var(dim=2, unbiased=False) * (2 if lag else 1)
+    return (mean_square + SMALLEST_VARIANCE).sqrt()
+
+
+def frames_of_spans(
+    spans: NDArray[np.int64], centre: float, hop: float, n_frames: int
+) -> NDArray[np.bool_]:
+    """Mask of a stage's frames within each word; at least one, the nearest to its middle.
+
+    Parameters
+    ----------
+    spans : ndarray
+        int64 ``(n_crops, n_words, 2)``, in samples.
+    centre, hop : float
+        Of the stage, in samples: see :mod:`hear_brainsoundnet.geometry`.
+    n_frames : int
+
+    Returns
+    -------
+    ndarray
+        bool ``(n_crops, n_words, n_frames)``.
+
+    Examples
+    --------
+    >>> frames_of_spans(np.array([[[0, 25], [25, 29]]]), centre=0, hop=10, n_frames=4).astype(int)
+    array([[[1, 1, 1, 0],
+            [0, 0, 0, 1]]])
+    """
+    times = centre + hop * np.arange(n_frames)
+    within: NDArray[np.bool_] = (times >= spans[..., :1]) & (times < spans[..., 1:])
+    nearest = np.abs(times - spans.mean(axis=-1, keepdims=True)).argmin(axis=-1)
+    none = ~within.any(axis=-1)
+    within[none, nearest[none]] = True
+    return within

@@ -112,7 +112,7 @@ class ObjectiveSettings(Settings):
         Temperature of the contrast.
     relations : float
         Similarity of crops by all targets and teachers together
-        (:mod:`training.pretraining.relations`), for the scene embedding `related_scene`.
+        (:mod:`training.pretraining.objectives`), for the scene embedding `related_scene`.
     related_scene : str
         Stages from conv2 upwards and poolings, as for ``load_model(scene=...)``.
     words, word_pairs : float

@@ -1,17 +1,31 @@
-"""Regression targets computed from a crop's audio, without labels.
+"""Regression targets of a crop: from its own audio, without labels, and from teachers.
 
-A log-mel spectrogram, the mean and standard deviation of its bands, its 2-D modulation spectrum,
-and the power of spectrotemporal modulations in each band: at several rates, upwards and downwards,
-and several scales. All are computed from the augmented crop that is the network's input.
+From its audio: a log-mel spectrogram, the mean and standard deviation of its bands, its 2-D
+modulation spectrum, and the power of spectrotemporal modulations in each band: at several rates,
+upwards and downwards, and several scales. All are computed from the augmented crop that is the
+network's input.
+
+From teachers: summaries of their embeddings of the original recording, looked up by time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
 from torch import Tensor, nn
 
+from training.corpus.corpus import Corpus
 from training.data.stimuli import DEFAULT_SAMPLE_RATE
+from training.pretraining.crops import Crops
+from training.pretraining.recipe import TeacherSettings
 from training.sound_features import LogMel, ModulationPower, modulation_spectrum
+from training.teachers.identity import TeacherIdentity
+from training.teachers.table import TeacherTable
 
 SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 N_FFT, HOP, N_BANDS = 1024, 220, 128
@@ -26,7 +40,29 @@ N_POWER_BANDS = 64
 N_REPORTED_BANDS = 16
 
 
-class Targets(nn.Module):
+class _Standardised(nn.Module):
+    """Mean and standard deviation of each target, estimated from crops."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        super().__init__()
+        for name, size in sizes.items():
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_std", torch.ones(size))
+
+    def _scale(self, name: str) -> tuple[Tensor, Tensor]:
+        return self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_std")
+
+    def _estimate(self, name: str, table: Tensor) -> None:
+        mean, std = self._scale(name)
+        mean.copy_(table.mean(0))
+        std.copy_(table.std(0).clamp_min(1e-3))
+
+    def _standard(self, name: str, table: Tensor) -> Tensor:
+        mean, std = self._scale(name)
+        return ((table - mean) / std).clamp(-LARGEST, LARGEST)
+
+
+class Targets(_Standardised):
     """Targets of crops, standardised over the corpus.
 
     Parameters
@@ -43,7 +79,7 @@ class Targets(nn.Module):
     """
 
     def __init__(self, n_samples: int) -> None:
-        super().__init__()
+        super().__init__(self.sizes())
         self.mel = LogMel(SAMPLE_RATE, N_FFT, HOP, N_BANDS, FLOOR)
         self.n_fastest = round(FASTEST_HZ * n_samples / SAMPLE_RATE)
         n_frames = n_samples // HOP  # without the last one: composite lengths are fast
@@ -56,9 +92,6 @@ class Targets(nn.Module):
             N_REPORTED_BANDS,
             POWER_FLOOR,
         )
-        for name, size in self.sizes().items():
-            self.register_buffer(f"{name}_mean", torch.zeros(size))
-            self.register_buffer(f"{name}_std", torch.ones(size))
 
     @staticmethod
     def sizes() -> dict[str, int]:
@@ -85,8 +118,7 @@ class Targets(nn.Module):
         log_mel = self.log_mel(audio)
         tables = {**self._described(log_mel), "frames": log_mel.transpose(1, 2).flatten(0, 1)}
         for name, table in tables.items():
-            self.get_buffer(f"{name}_mean").copy_(table.mean(0))
-            self.get_buffer(f"{name}_std").copy_(table.std(0).clamp_min(1e-3))
+            self._estimate(name, table)
 
     @torch.no_grad()
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
@@ -95,14 +127,11 @@ class Targets(nn.Module):
         Values are clipped at ``LARGEST`` standard deviations.
         """
         log_mel = self.log_mel(audio)
-        tables = self._described(log_mel)
-        standard = {
-            name: (table - self.get_buffer(f"{name}_mean")) / self.get_buffer(f"{name}_std")
-            for name, table in tables.items()
-        }
-        mean, std = self.get_buffer("frames_mean"), self.get_buffer("frames_std")
-        standard["frames"] = (log_mel - mean[:, None]) / std[:, None]
-        return {name: table.clamp(-LARGEST, LARGEST) for name, table in standard.items()}
+        described = self._described(log_mel)
+        standard = {name: self._standard(name, table) for name, table in described.items()}
+        mean, std = self._scale("frames")
+        frames = ((log_mel - mean[:, None]) / std[:, None]).clamp(-LARGEST, LARGEST)
+        return {**standard, "frames": frames}
 
     def _described(self, log_mel: Tensor) -> dict[str, Tensor]:
         return {
@@ -110,3 +139,99 @@ class Targets(nn.Module):
             "modulation_spectrum": modulation_spectrum(log_mel, self.n_fastest, N_SCALES, N_RATES),
             "modulation_power": self.modulation_power(log_mel),
         }
+
+
+@dataclass(frozen=True)
+class Role:
+    """A target: its size, its weight, and the stages it is predicted from."""
+
+    name: str
+    size: int
+    weight: float
+    stages: tuple[str, ...]
+
+
+class Teachers(_Standardised):
+    """Summaries by all teachers, standardised over crops.
+
+    Parameters
+    ----------
+    settings : mapping
+        By name, which must differ from those of :class:`Targets`.
+    corpus : Corpus
+        The corpus of all tables.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no complete table, or it is of another corpus, teacher, version or checkpoint
+        than the settings require.
+    """
+
+    def __init__(self, settings: Mapping[str, TeacherSettings], corpus: Corpus) -> None:
+        self.settings = {name: own for name, own in settings.items() if own.weight}
+        self.tables = {name: _opened(own, corpus) for name, own in self.settings.items()}
+        super().__init__(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Size of the summary of a crop, by teacher."""
+        return {
+            name: table.size * len(self.settings[name].statistics)
+            for name, table in self.tables.items()
+        }
+
+    def identities(self) -> dict[str, JsonValue]:
+        """Identity of each teacher, for provenance."""
+        return {
+            name: {
+                **table.info.teacher.model_dump(mode="json"),
+                "kinds": list(table.info.kinds),
+                "statistics": list(self.settings[name].statistics),
+            }
+            for name, table in self.tables.items()
+        }
+
+    def roles(self) -> list[Role]:
+        """Weight and stages of each teacher."""
+        return [
+            Role(name, size, self.settings[name].weight, self.settings[name].stages)
+            for name, size in self.sizes().items()
+        ]
+
+    def calibrate(self, steps: Sequence[Crops]) -> None:
+        """Estimate mean and standard deviation of every value from the crops of these steps."""
+        for name in self.tables:
+            table = torch.from_numpy(np.concatenate([self._raw(name, crops) for crops in steps]))
+            known = table[~table.isnan().any(dim=1)]
+            if len(known) < 2:
+                raise ValueError(
+                    f"{self.settings[name].table} has embeddings of {len(known)} of {len(table)} "
+                    "crops; choose a teacher with embeddings of more of the corpus"
+                )
+            self._estimate(name, known)
+
+    def forward(self, crops: Crops) -> dict[str, Tensor]:
+        """By teacher ``(n_crops, size)``; NaN for crops without embeddings."""
+        return {
+            name: self._standard(name, torch.from_numpy(self._raw(name, crops)))
+            for name in self.tables
+        }
+
+    def _raw(self, name: str, crops: Crops) -> NDArray[np.float32]:
+        table, statistics = self.tables[name], self.settings[name].statistics
+        rows = np.full((len(crops.recordings), table.size * len(statistics)), np.nan, np.float32)
+        places = zip(crops.recordings.tolist(), crops.start_s, crops.stop_s, strict=True)
+        for row, (recording, start, stop) in zip(rows, places, strict=True):
+            summary = table.summary(recording, start, stop, statistics)
+            if summary is not None:
+                row[:] = summary
+        return rows
+
+
+def _opened(settings: TeacherSettings, corpus: Corpus) -> TeacherTable:
+    table = TeacherTable.of_corpus(settings.table, corpus)
+    if settings.module is not None:
+        named = TeacherIdentity.of(settings.module, settings.checkpoint)
+        expected = table.info.model_copy(update={"teacher": named})
+        expected.refuse_others(table.info, f"the table {settings.table}")
+    return table

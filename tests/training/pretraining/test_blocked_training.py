@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from hear_brainsoundnet.blocked import blocked_frames, blocked_kernel
 from training.pretraining.blocked_training import freeze_lower, training_stages
-from training.pretraining.checkpoint import random_network
+from training.pretraining.loop import random_network
 
 # Every output of conv1 and conv2 falls into a pooling window, so that both take the same statistics
 N_SAMPLES = 256 * 80 - 34

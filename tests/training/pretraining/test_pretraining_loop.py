@@ -12,18 +12,16 @@ import torch
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.soundnet import Head, Layer, SoundNet
+from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
 from training.pretraining import loop
-from training.pretraining.augmentation import augment
-from training.pretraining.checkpoint import trained_soundnet, write_pretrained
+from training.pretraining.batches import augment
 from training.pretraining.crops import PairedCrops
+from training.pretraining.folder import PretrainFolder, write_pretrained
 from training.pretraining.loop import pretrain
-from training.pretraining.objectives import nt_xent
 from training.pretraining.recipe import AugmentationSettings, CropSettings, PretrainRecipe
-from training.pretraining.run import PretrainFolder
 from training.pretraining.targets import SAMPLE_RATE
 
 SMALL = {
@@ -54,59 +52,28 @@ def recipe(corpus: Path, **changes: Any) -> PretrainRecipe:
     return PretrainRecipe.model_validate({"corpus": corpus, **SMALL, **changes})
 
 
-def state_of(run: Path) -> dict[str, torch.Tensor]:
-    state = PretrainFolder(run).read_state()
-    assert state is not None
-    return state.learner
-
-
 @pytest.mark.slow
-def test_killed_and_resumed_run_is_the_same_as_an_uninterrupted_one(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pretrain(recipe(corpus), tmp_path / "whole", progress=False)
-    draw, steps = loop.learning_rate_at, []
-
-    def killed(step: int, schedule: Any) -> float:
-        steps.append(step)
-        if len(steps) == 4:
-            raise KeyboardInterrupt
-        return draw(step, schedule)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "learning_rate_at", killed)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(recipe(corpus), tmp_path / "killed", progress=False)
-    stopped = PretrainFolder(tmp_path / "killed").read_state()
-    assert stopped is not None
-    assert stopped.step == 2
-    pretrain(recipe(corpus), tmp_path / "killed", resume=True, progress=False)
-    whole, resumed = state_of(tmp_path / "whole"), state_of(tmp_path / "killed")
-    for name, tensor in whole.items():
-        torch.testing.assert_close(resumed[name], tensor, rtol=1e-5, atol=1e-6, msg=name)
-
-
-@pytest.mark.slow
-def test_checkpoint_tells_where_it_comes_from_and_gives_what_was_trained(
+def test_checkpoint_has_its_provenance_and_the_trained_weights(
     corpus: Path, tmp_path: Path
 ) -> None:
     pretrain(recipe(corpus), tmp_path / "run", progress=False)
     write_pretrained(tmp_path / "run", tmp_path / "one.safetensors", name="one")
     checkpoint = read_checkpoint(tmp_path / "one.safetensors")
-    told = checkpoint.card.provenance
-    assert told["corpus"]["sources"][0]["licences"] == ["CC0-1.0"]  # type: ignore[index, call-overload]
-    assert told["seed"] == 0
+    provenance = checkpoint.card.provenance
+    assert provenance["corpus"]["sources"][0]["licences"] == ["CC0-1.0"]  # type: ignore[index, call-overload]
+    assert provenance["seed"] == 0
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
-    trained = trained_soundnet(tmp_path / "run")
+    state = PretrainFolder(tmp_path / "run").read_state()
+    assert state is not None
     audio = torch.randn(1, SAMPLE_RATE) * 30
     with torch.no_grad():
-        expected = trained(audio, ["conv7"])["conv7"]
+        expected = state.soundnet()(audio, ["conv7"])["conv7"]
         found = checkpoint.build_soundnet()(audio, ["conv7"])["conv7"]
     assert float((found - expected).abs().max()) < 2e-3 * float(expected.abs().max())
 
 
 @pytest.mark.slow
-def test_started_from_a_checkpoint_it_goes_on_from_there(corpus: Path, tmp_path: Path) -> None:
+def test_start_from_a_checkpoint_continues_from_its_weights(corpus: Path, tmp_path: Path) -> None:
     pretrain(recipe(corpus), tmp_path / "first", progress=False)
     first = write_pretrained(tmp_path / "first", tmp_path / "first.safetensors")
     schedule = {**SMALL["schedule"], "lower_until": 0, "learning_rate": 1e-3}
@@ -125,12 +92,21 @@ def test_started_from_a_checkpoint_it_goes_on_from_there(corpus: Path, tmp_path:
     assert change < 0.2 * before["conv4.conv.weight"].norm()
 
 
-def test_start_of_other_layers_is_refused(corpus: Path, tmp_path: Path) -> None:
-    narrow = SoundNet((Layer("conv1", 64, 2, 32, 8, 8),))
-    card = Card(name="narrow", trained=True, input_scale=1.0, layers=narrow.layers)
-    write_checkpoint(tmp_path / "narrow.safetensors", card, narrow)
-    with pytest.raises(ValueError, match="layers"):
-        pretrain(recipe(corpus, start=tmp_path / "narrow.safetensors"), tmp_path / "run")
+@pytest.mark.parametrize(
+    ("layers", "rate", "message"),
+    [
+        ((Layer("conv1", 64, 2, 32, 8, 8),), 22_050, "layers"),
+        (LAYERS, 16_000, "is for 16000 Hz, pretraining needs 22050 Hz"),
+    ],
+)
+def test_unsuitable_start_is_refused(
+    corpus: Path, tmp_path: Path, layers: tuple[Layer, ...], rate: int, message: str
+) -> None:
+    start = tmp_path / "other.safetensors"
+    card = Card(name="other", trained=True, input_scale=1.0, layers=layers, sample_rate=rate)
+    write_checkpoint(start, card, SoundNet(layers))
+    with pytest.raises(ValueError, match=message):
+        pretrain(recipe(corpus, start=start), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -150,16 +126,8 @@ def test_start_with_heads_trains_to_its_end(corpus: Path, tmp_path: Path) -> Non
     assert result.card.licence == "MIT ..."
 
 
-def test_start_of_another_rate_is_refused(corpus: Path, tmp_path: Path) -> None:
-    card = Card(name="other", trained=True, input_scale=1.0, sample_rate=16_000)
-    write_checkpoint(tmp_path / "other.safetensors", card, SoundNet())
-    with pytest.raises(ValueError, match=r"is for 16000 Hz, pretraining needs 22050 Hz"):
-        pretrain(recipe(corpus, start=tmp_path / "other.safetensors"), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.parametrize("name", ["two\nlines", "n" * 201])
-def test_a_result_that_cannot_be_is_refused_before_the_first_step(
+def test_invalid_name_is_refused_before_the_first_step(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(loop, "Learner", None)  # no step without it
@@ -233,13 +201,3 @@ def test_augmentation_sets_levels_and_the_signal_to_noise_ratio() -> None:
     tone = power[:, 1000]
     ratio = 10 * (tone / (power.sum(1) - tone)).log10()
     assert 14.5 < ratio.min() < 22 and 50 < ratio.max() < 61.5  # noqa: PT018
-
-
-def test_contrast_against_brute_force() -> None:
-    table = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    unit = (table / table.norm(dim=1, keepdim=True)).numpy()
-    losses = []
-    for i in range(6):
-        others = [np.exp(unit[i] @ unit[j] / 0.3) for j in range(6) if j != i]
-        losses.append(-np.log(np.exp(unit[i] @ unit[(i + 3) % 6] / 0.3) / np.sum(others)))
-    assert float(nt_xent(table, 0.3)) == pytest.approx(np.mean(losses), rel=1e-5)

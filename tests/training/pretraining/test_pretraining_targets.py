@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.pretraining.relations import misalignment, side_by_side, standardised
+from training.pretraining.objectives import contrast, misalignment, side_by_side, standardised
 from training.pretraining.targets import (
     N_REPORTED_BANDS,
     RATES_HZ,
@@ -32,7 +32,7 @@ def powers(targets: Targets, audio: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("rate", RATES_HZ[1:])
-def test_noise_that_swells_is_strongest_at_its_rate(targets: Targets, rate: float) -> None:
+def test_modulated_noise_has_most_power_at_its_rate(targets: Targets, rate: float) -> None:
     time = torch.arange(N_SAMPLES) / SAMPLE_RATE
     noise = torch.randn(N_SAMPLES, generator=torch.Generator().manual_seed(0))
     swelling = noise * torch.exp(2 * torch.sin(2 * math.pi * rate * time)) * 0.02
@@ -106,7 +106,7 @@ def test_misalignment_is_one_minus_the_correlation_of_centred_kernels() -> None:
     assert abs(float(found) - (1 - cross / own)) < 1e-9
 
 
-def test_misalignment_does_not_see_rotation_scale_or_offset() -> None:
+def test_misalignment_is_invariant_to_rotation_scale_and_offset() -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(10, 6, generator=generator, dtype=torch.float64)
     rotation = torch.linalg.qr(torch.randn(6, 6, generator=generator, dtype=torch.float64)).Q
@@ -114,7 +114,7 @@ def test_misalignment_does_not_see_rotation_scale_or_offset() -> None:
     assert float(misalignment(moved @ moved.T, x @ x.T)) < 1e-9
 
 
-def test_following_its_gradient_brings_similarities_together() -> None:
+def test_gradient_of_misalignment_aligns_similarities() -> None:
     generator = torch.Generator().manual_seed(0)
     wanted = torch.randn(12, 4, generator=generator)
     embeddings = torch.randn(12, 30, generator=generator, requires_grad=True)
@@ -131,10 +131,24 @@ def test_following_its_gradient_brings_similarities_together() -> None:
     assert losses[-1] < 0.1
 
 
-def test_a_silent_unit_does_not_rule() -> None:
+def test_scale_of_a_silent_unit_stays_small() -> None:
     embeddings = torch.zeros(8, 2)
     embeddings[:, 0] = torch.tensor([-1.0, 1, -1, 1, -1, 1, -1, 1])
-    embeddings[3, 1] = 1e-4  # answers to one sound, hardly
+    embeddings[3, 1] = 1e-4  # a weak response to one sound
     found = standardised(embeddings)
     assert float(found[:, 1].abs().max()) < 0.01
     assert torch.allclose(found[:, 0], embeddings[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 1, 1]])
+def test_contrast_against_brute_force(labels: list[int]) -> None:
+    table = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    unit = (table / table.norm(dim=1, keepdim=True)).numpy()
+    chances = np.exp(unit @ unit.T / 0.3)
+    losses = []
+    for i in range(6):
+        others = [j for j in range(6) if j != i]
+        same = [chances[i, j] for j in others if labels[j] == labels[i]]
+        losses.append(-np.mean(np.log(np.array(same) / chances[i, others].sum())))
+    found = float(contrast(table, torch.tensor(labels), 0.3))
+    assert found == pytest.approx(np.mean(losses), rel=1e-5)

@@ -1,4 +1,4 @@
-"""Pretraining with teachers: what is asked of a crop is what the teacher said of that moment."""
+"""Pretraining with words and teachers: targets by time, settings, resumption, card."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 import soundfile
 import torch
 import torchaudio
+from ramp_corpus import ramp_corpus
 
 import hear_brainsoundnet
 from hear_brainsoundnet.checkpoint import read_checkpoint
+from training.config import validate
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
 from training.pretraining.batches import Batches
-from training.pretraining.checkpoint import write_pretrained
+from training.pretraining.folder import PretrainFolder, write_pretrained
 from training.pretraining.loop import pretrain
-from training.pretraining.recipe import PretrainRecipe
-from training.pretraining.run import PretrainFolder
-from training.pretraining.targets import SAMPLE_RATE
-from training.pretraining.teachers import Teachers
+from training.pretraining.recipe import PretrainRecipe, TeacherSettings
+from training.pretraining.targets import SAMPLE_RATE, Teachers
 from training.teachers.building import build_table
 from training.teachers.teacher import Teacher
 
@@ -67,79 +67,126 @@ def recipe(folder: Path, **changes: Any) -> PretrainRecipe:
     )
 
 
-def test_a_crop_is_told_what_the_teacher_heard_at_its_time(folder: Path) -> None:
+def test_targets_of_a_crop_are_the_embeddings_of_its_time(folder: Path) -> None:
     settings = recipe(folder)
     corpus = Corpus.open(settings.corpus)
     batches = Batches(corpus, settings, Teachers(settings.teachers, corpus))
     batches.calibrate()
-    told = batches.batch(0).targets["taught"]
+    targets = batches.batch(0).targets["taught"]
     crops = batches._drawn(0)[1]
     model = hear_brainsoundnet.load_model()  # at 48 kHz, which the teacher is given, too
     resample = torchaudio.transforms.Resample(SAMPLE_RATE, model.sample_rate)
-    heard = []
+    expected = []
     for recording, start, stop in zip(crops.recordings, crops.start_s, crops.stop_s, strict=True):
         audio = torch.from_numpy(corpus.samples(int(recording)))[None]
         frames, times = hear_brainsoundnet.get_timestamp_embeddings(resample(audio), model)
         within = frames[0][(times[0] >= 1000 * start) & (times[0] < 1000 * stop)]
-        heard.append(torch.cat([within.mean(0), within.amax(0)]))
-    table = torch.stack(heard)
-    assert told.shape == table.shape
+        expected.append(torch.cat([within.mean(0), within.amax(0)]))
+    table = torch.stack(expected)
+    assert targets.shape == table.shape
     # Both are the same but for mean and scale of each number, and a limit that few reach.
-    a, b = (each - each.mean(0) for each in (told, table))
+    a, b = (each - each.mean(0) for each in (targets, table))
     agreement = (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp_min(1e-9)
-    steady = (told.abs() < 3.9).all(0) & (b.norm(dim=0) > 1e-2)  # float16 in the table
+    steady = (targets.abs() < 3.9).all(0) & (b.norm(dim=0) > 1e-2)  # float16 in the table
     assert int(steady.sum()) > 100
     assert float(agreement[steady].min()) > 0.99
 
 
-@pytest.mark.slow
-def test_training_with_all_objectives_goes_on_where_it_stopped(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> Path:
+    """A pretraining with all objectives, from beginning to end."""
     pretrain(recipe(folder), folder / "whole", progress=False)
-    first, second = recipe(folder), folder / "second"
-    stopped: list[int] = []
+    return folder / "whole"
+
+
+@pytest.mark.slow
+def test_interrupted_pretraining_resumes_with_the_same_result(folder: Path, whole: Path) -> None:
+    settings, stopped = recipe(folder), folder / "stopped"
     original = Batches.batch
 
     def batch(self: Batches, step: int) -> Any:
-        if step == 3 and not stopped:
-            stopped.append(step)
+        if step == 3:
             raise KeyboardInterrupt
         return original(self, step)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Batches, "batch", batch)
         with pytest.raises(KeyboardInterrupt):
-            pretrain(first, second, progress=False)
-    pretrain(first, second, resume=True, progress=False)
-    states = [PretrainFolder(each).read_state() for each in (folder / "whole", second)]
+            pretrain(settings, stopped, progress=False)
+    before = PretrainFolder(stopped).read_state()
+    assert before is not None
+    assert before.step == 2
+    pretrain(settings, stopped, resume=True, progress=False)
+    states = [PretrainFolder(each).read_state() for each in (whole, stopped)]
     assert states[0] is not None
     assert states[1] is not None
     names = set(states[0].history[-1].losses)
-    assert {"words", "word pairs", "relations", "taught from conv7"} <= names
+    assert {"words", "word pairs", "relations", "contrast", "taught from conv7"} <= names
     for name, tensor in states[0].learner.items():
         torch.testing.assert_close(states[1].learner[name], tensor, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
-def test_the_card_names_the_teachers(folder: Path, tmp_path: Path) -> None:
-    schedule = {"steps": 1, "calibration_steps": 1}
-    pretrain(recipe(folder, schedule=schedule), tmp_path / "run", progress=False)
-    write_pretrained(tmp_path / "run", tmp_path / "taught.safetensors")
+def test_card_names_the_teachers(whole: Path, tmp_path: Path) -> None:
+    write_pretrained(whole, tmp_path / "taught.safetensors")
     card = read_checkpoint(tmp_path / "taught.safetensors").card
-    told = card.provenance["teachers"]["taught"]  # type: ignore[index, call-overload]
-    assert told["module"] == MODULE
-    assert told["kinds"] == ["noise"]
+    teacher = card.provenance["teachers"]["taught"]  # type: ignore[index, call-overload]
+    assert teacher["module"] == MODULE
+    assert teacher["kinds"] == ["noise"]
     assert "without labels" not in card.use
     assert "words by their names and what taught say of it" in card.use
 
 
-def test_a_table_of_another_corpus_is_refused_before_the_first_step(
-    folder: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return ramp_corpus(tmp_path_factory.mktemp("ramps") / "audio")
+
+
+@pytest.fixture(scope="module")
+def table(ramps: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tables") / "mean"
+    build_table(ramps, Teacher("mean_teacher"), folder)
+    return folder
+
+
+def settings(**changes: Any) -> TeacherSettings:
+    return validate({"stages": ["conv7"], **changes}, TeacherSettings, (), source="recipe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": []}, "stages: "),
+        ({"stages": ["conv9"]}, r"stages.0: .*'conv7' \(got 'conv9'\)"),
+        ({"stages": ["conv5", "conv5"]}, "a stage is given twice"),
+        ({"statistics": ["sum"]}, "statistics.0: .*'mean', 'std' or 'max'"),
+        ({"weight": -1}, "weight: "),
+        ({"checkpoint": "yamnet.tflite"}, "give the module, too"),
+        ({"tables": "x"}, "unknown key 'tables'"),
+    ],
+)
+def test_wrong_teacher_settings_are_refused_in_one_line(
+    changes: dict[str, Any], message: str
 ) -> None:
-    path = tmp_path / "other.wav"
-    soundfile.write(path, np.random.default_rng(1).uniform(-0.1, 0.1, 30_000), SAMPLE_RATE)
-    source = Source("other", files=(AudioFile(path, path.name, "noise", "CC0-1.0"),))
-    build([source], tmp_path / "corpus")
-    changed = recipe(folder, corpus=tmp_path / "corpus", crops={"recordings_per_step": 2})
-    with pytest.raises(ValueError, match="belongs to another corpus"):
-        pretrain(changed, tmp_path / "run", progress=False)
-    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match=f"^recipe.yaml: .*{message}") as caught:
+        settings(table="table", **changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_table_of_another_corpus_or_teacher_is_refused(
+    ramps: Corpus, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FileNotFoundError, match="not a table of embeddings"):
+        Teachers({"one": settings(table=tmp_path / "none")}, ramps)
+    other = ramp_corpus(tmp_path / "other", slope=0.04)
+    with pytest.raises(ValueError, match=r"the table .*mean belongs to another corpus"):
+        Teachers({"one": settings(table=table)}, other)
+    with pytest.raises(ValueError, match=r"another teacher: expected training\.teachers.yamnet"):
+        Teachers({"one": settings(table=table, module="training.teachers.yamnet")}, ramps)
+    (tmp_path / "weights").write_text("")
+    with_weights = settings(table=table, module="mean_teacher", checkpoint=tmp_path / "weights")
+    with pytest.raises(ValueError, match=r"another checkpoint of the teacher: .* found none"):
+        Teachers({"one": with_weights}, ramps)
+    monkeypatch.setattr("mean_teacher.__version__", "4")
+    with pytest.raises(ValueError, match="another version of the teacher: expected 4, found 3"):
+        Teachers({"one": settings(table=table, module="mean_teacher")}, ramps)

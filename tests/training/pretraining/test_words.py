@@ -1,4 +1,4 @@
-"""Words in crops: where they lie, which frames hear them, and that they can be learned."""
+"""Words in crops: their positions and frames, and that they can be learned."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
 from training.corpus.source import AudioFile, Source
-from training.pretraining.crops import PairedCrops
+from training.pretraining.crops import PairedCrops, WordCrops
+from training.pretraining.objectives import WORD_STAGES, WordObjective, frames_of_spans
 from training.pretraining.recipe import CropSettings, WordSettings
 from training.pretraining.targets import SAMPLE_RATE
-from training.pretraining.word_objective import STAGES, WordObjective, supervised_contrast
-from training.pretraining.words import WordCrops, frames_of_spans
 
 N_SAMPLES = 2 * SAMPLE_RATE
 PITCHES = {"low": 300, "middle": 900, "high": 2700}  # Hz: a tone stands for a word
@@ -47,7 +46,7 @@ def draw(corpus: Corpus, speed: float = 0.2):
     return crops, crops.draw(np.random.default_rng(0))
 
 
-def test_a_word_lies_in_its_span_and_nothing_beside_it(corpus: Corpus) -> None:
+def test_word_fills_its_span_and_the_rest_is_silent(corpus: Corpus) -> None:
     crops, words = draw(corpus)
     assert list(crops.vocabulary) == sorted(PITCHES)
     assert sorted(words.labels.flatten().tolist()) == [0, 0, 1, 1, 2, 2]  # two clips of each
@@ -55,8 +54,8 @@ def test_a_word_lies_in_its_span_and_nothing_beside_it(corpus: Corpus) -> None:
     for crop, labels, spans in zip(words.audio, words.labels, words.spans, strict=True):
         for place, (label, (start, stop)) in enumerate(zip(labels, spans, strict=True)):
             assert place * N_SAMPLES // 2 <= start < stop <= (place + 1) * N_SAMPLES // 2
-            heard = crop[start:stop]
-            loudest = np.abs(np.fft.rfft(heard)).argmax() * SAMPLE_RATE / len(heard)
+            word = crop[start:stop]
+            loudest = np.abs(np.fft.rfft(word)).argmax() * SAMPLE_RATE / len(word)
             octaves = np.log2(loudest / PITCHES[crops.vocabulary[label]])
             assert abs(octaves) < 0.2 + 0.05  # the change of speed, and the width of a bin
     for row, spans in zip(silent, words.spans, strict=True):
@@ -65,7 +64,7 @@ def test_a_word_lies_in_its_span_and_nothing_beside_it(corpus: Corpus) -> None:
     assert (words.audio[silent] == 0).all()
 
 
-def test_words_are_no_recordings_to_crop(corpus: Corpus) -> None:
+def test_words_are_not_drawn_as_recordings(corpus: Corpus) -> None:
     crops = PairedCrops(corpus, CropSettings(recordings_per_step=3, seconds=0.5), speed=0.0)
     drawn = crops.draw(np.random.default_rng(0))
     assert set(corpus.recordings["label"].iloc[drawn.recordings]) == {""}
@@ -73,7 +72,7 @@ def test_words_are_no_recordings_to_crop(corpus: Corpus) -> None:
         PairedCrops(corpus, CropSettings(recordings_per_step=5), speed=0.0)
 
 
-def test_crops_say_which_part_of_the_recording_they_are(corpus: Corpus) -> None:
+def test_crops_have_their_position_in_the_recording(corpus: Corpus) -> None:
     settings = CropSettings(recordings_per_step=4, seconds=0.5)
     drawn = PairedCrops(corpus, settings, speed=0.25).draw(np.random.default_rng(0))
     lengths = corpus.recordings["n_samples"].to_numpy()[drawn.recordings] / SAMPLE_RATE
@@ -99,30 +98,31 @@ def test_frames_of_a_word_are_those_whose_centre_lies_within_it() -> None:
     assert abs(centres[within[1, 0]] - 20_005) <= stage.hop / 2
 
 
-def test_the_objective_hears_each_word_alone(corpus: Corpus) -> None:
+def test_objective_depends_on_each_word_alone(corpus: Corpus) -> None:
     """Sound in the other slot of a crop, beyond the receptive field, changes nothing."""
     _, words = draw(corpus, speed=0.0)
     objective = WordObjective(3, 0.2)
     soundnet = SoundNet().eval()
     audio = torch.from_numpy(words.audio) * 256
-    with torch.no_grad():
-        before = torch.cat(
-            [objective._pooled(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
-        )
-        audio[0, 35_000:] = 0  # the end of the second slot of the first crop
-        after = torch.cat(
-            [objective._pooled(n, soundnet(audio, STAGES)[n], words) for n in STAGES], dim=1
-        )
+
+    def pooled() -> torch.Tensor:
+        with torch.no_grad():
+            stages = soundnet(audio, WORD_STAGES)
+        return torch.cat([objective._pooled(n, stages[n], words) for n in WORD_STAGES], dim=1)
+
+    before = pooled()
+    audio[0, 35_000:] = 0  # the end of the second slot of the first crop
+    after = pooled()
     assert torch.equal(before[2:], after[2:])
     assert torch.allclose(before[0], after[0], atol=1e-5)
 
 
-def test_words_can_be_learned_from_what_the_stages_hear(corpus: Corpus) -> None:
+def test_words_can_be_learned_from_the_stages(corpus: Corpus) -> None:
     _, words = draw(corpus, speed=0.0)
     torch.manual_seed(0)
     soundnet, objective = SoundNet().eval(), WordObjective(3, 0.2)
     with torch.no_grad():
-        stages = soundnet(torch.from_numpy(words.audio) * 256, STAGES)
+        stages = soundnet(torch.from_numpy(words.audio) * 256, WORD_STAGES)
     optimiser = torch.optim.Adam(objective.parameters(), lr=1e-2)
     found = []
     for _ in range(30):
@@ -133,15 +133,3 @@ def test_words_can_be_learned_from_what_the_stages_hear(corpus: Corpus) -> None:
         found.append(float(loss))
     assert found[0] > 0.7 * np.log(3)
     assert found[-1] < 0.2
-
-
-def test_the_contrast_of_words_is_least_where_each_is_like_its_own() -> None:
-    labels = torch.tensor([0, 0, 1, 1, 2, 2])
-    own = torch.eye(3).repeat_interleave(2, 0)
-    generator = torch.Generator().manual_seed(0)
-    unrelated = torch.randn(6, 40, generator=generator)
-    assert float(supervised_contrast(own, labels, 0.1)) < 0.01
-    # among five others, by chance
-    assert float(supervised_contrast(unrelated * 1e-6, labels, 10.0)) == pytest.approx(
-        np.log(5), abs=0.05
-    )

@@ -1,24 +1,33 @@
-"""First and last network of a pretraining: initial weights, and export to a checkpoint."""
+"""The folder of a pretraining: state, loss curves, and export of the network to a checkpoint.
+
+RUN/
+    config.yaml     the validated recipe, defaults included
+    origin.json     manifest of the corpus, git revision, versions
+    losses.csv      means of each objective between two states
+    state.pt        everything needed to resume
+    curves.png      the losses over steps
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import JsonValue, ValidationError
-from torch import nn
+from torch import Tensor
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
-from hear_brainsoundnet.soundnet import LAYERS, SoundNet
+from hear_brainsoundnet.soundnet import SoundNet
 from training.config import describe
 from training.pretraining.recipe import PretrainRecipe
-from training.pretraining.run import PretrainFolder
-from training.pretraining.targets import SAMPLE_RATE
+from training.recipe_folder import RecipeFolder
 
-INPUT_SCALE = 256.0  # for random weights, as for the original SoundNet: full scale is +-256
+STATE_FILE = "state.pt"
 SAME = "the same"
 USE = (
     "Embeddings of sound, and a start for fits to brain responses. {begins} {learned}. It has met "
@@ -27,54 +36,85 @@ USE = (
 
 
 @dataclass(frozen=True)
-class Start:
-    """A network, its input scale for audio in [-1, 1], its origin and its licence."""
+class LossRow:
+    """Weighted losses by objective, means over the steps since the previous row."""
 
-    soundnet: SoundNet
-    input_scale: float = INPUT_SCALE
-    provenance: JsonValue = None
-    licence: str = ""
+    step: int
+    losses: dict[str, float]
 
 
-def find_start(start: Path | None, seed: int) -> Start:
-    """Weights of the checkpoint `start`, or weights drawn from `seed`.
+@dataclass
+class PretrainState:
+    """State of a pretraining: steps done, losses, weights, optimiser, scale of the targets."""
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such checkpoint, or its layers or rate differ from SoundNet's.
+    step: int = 0
+    history: list[LossRow] = field(default_factory=list)
+    learner: dict[str, Tensor] = field(default_factory=dict)
+    targets: dict[str, Tensor] = field(default_factory=dict)
+    optimiser: dict[str, Any] = field(default_factory=dict)
 
-    Examples
-    --------
-    >>> find_start(None, seed=0).input_scale
-    256.0
-    """
-    if start is None:
-        return Start(random_network(seed))
-    checkpoint = load_checkpoint(start)
-    card = checkpoint.card
-    if card.layers != LAYERS:
-        raise ValueError(f"the layers of {start} are not SoundNet's, which pretraining needs")
-    if card.sample_rate != SAMPLE_RATE:
-        raise ValueError(
-            f"{start} is for {card.sample_rate} Hz, pretraining needs {SAMPLE_RATE} Hz"
+    def soundnet(self) -> SoundNet:
+        """The network, in inference mode."""
+        soundnet, prefix = SoundNet(), "soundnet."
+        soundnet.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in self.learner.items() if k.startswith(prefix)}
         )
-    provenance: JsonValue = {"hash": checkpoint.hash, **card.provenance}
-    # Heads of the checkpoint are not trained, and do not match the network afterwards.
-    return Start(checkpoint.build_soundnet(heads=False), card.input_scale, provenance, card.licence)
+        return soundnet.eval()
 
 
-def random_network(seed: int) -> SoundNet:
-    """SoundNet with He initialisation, drawn from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        soundnet = SoundNet()
-        for module in soundnet.modules():
-            if isinstance(module, nn.Conv1d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-    return soundnet
+class PretrainFolder(RecipeFolder[PretrainRecipe]):
+    """The files of one pretraining."""
+
+    what = "pretraining"
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, PretrainRecipe)
+
+    def read_state(self) -> PretrainState | None:
+        """The last state, or None before the first; ValueError if the file is damaged."""
+        content = self.read_tensors(STATE_FILE)
+        if content is None:
+            return None
+        try:
+            history = [LossRow(**row) for row in content.pop("history")]
+            return PretrainState(history=history, **content)
+        except (KeyError, TypeError) as error:
+            raise self.damaged(STATE_FILE) from error
+
+    def write_state(self, state: PretrainState) -> None:
+        """Write the state and the table of losses."""
+        history = [asdict(row) for row in state.history]
+        self.write_tensors(STATE_FILE, dict(vars(state), history=history))
+        self.write_table("losses.csv", [{"step": r.step, **r.losses} for r in state.history])
+
+
+def draw_losses(history: Sequence[LossRow]) -> bytes:
+    """PNG of the losses: one panel per objective, one line per stage."""
+    from matplotlib.figure import Figure
+
+    objectives: dict[str, list[str]] = {}
+    for name in history[-1].losses:
+        objectives.setdefault(name.split(" from ")[0], []).append(name)
+    figure = Figure(figsize=(2.8 * len(objectives), 2.8), layout="constrained")
+    for axes, (objective, names) in zip(
+        figure.subplots(1, len(objectives), squeeze=False)[0], objectives.items(), strict=True
+    ):
+        for name in names:
+            stage = name.partition(" from ")[2]
+            axes.plot(
+                [row.step for row in history],
+                [row.losses[name] for row in history],
+                label=stage or None,
+            )
+        axes.set_title(objective.replace("_", " "), fontsize="medium")
+        axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(names) > 1:
+            axes.legend(frameon=False, fontsize="small")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
 
 
 def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str:
@@ -106,7 +146,7 @@ def write_pretrained(run: str | Path, out: str | Path, *, name: str = "") -> str
             f"{folder.path} is not finished; run python -m training pretrain with --resume first"
         )
     card = _card(folder, recipe, name, scores={"losses": dict(state.history[-1].losses)})
-    return write_checkpoint(out, card, trained_soundnet(folder.path), dtype=torch.float16)
+    return write_checkpoint(out, card, state.soundnet(), dtype=torch.float16)
 
 
 def rehearse(folder: PretrainFolder, soundnet: SoundNet, *, name: str = "") -> None:
@@ -137,23 +177,6 @@ def rehearse(folder: PretrainFolder, soundnet: SoundNet, *, name: str = "") -> N
         read_checkpoint(trial)
     finally:
         trial.unlink(missing_ok=True)
-
-
-def trained_soundnet(out: str | Path) -> SoundNet:
-    """The current network of a pretraining, in inference mode."""
-    folder = PretrainFolder(out)
-    state = folder.read_state()
-    if state is None:
-        raise ValueError(f"{folder.path} has no state yet; run python -m training pretrain first")
-    soundnet, prefix = SoundNet(), "soundnet."
-    soundnet.load_state_dict(
-        {
-            name.removeprefix(prefix): tensor
-            for name, tensor in state.learner.items()
-            if name.startswith(prefix)
-        }
-    )
-    return soundnet.eval()
 
 
 def _card(
