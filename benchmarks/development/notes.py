@@ -23,7 +23,6 @@ from benchmarks.development.layout import scene_task
 from benchmarks.hear.tasks.scene_task import LabelledClip, make_scene_task
 from benchmarks.hear.tasks.task_writer import fold_names
 from training.corpus.corpus import SAMPLE_RATE
-from training.corpus.fetch import find_package
 from training.corpus.music import (
     SOUNDFONT_LICENCE,
     SOUNDFONT_PACKAGE,
@@ -32,6 +31,7 @@ from training.corpus.music import (
     play,
     soundfont_of,
 )
+from training.corpus.packages import find_package
 
 N_FOLDS = 4
 SECONDS = 1.0

@@ -1,6 +1,6 @@
 """Building of a corpus: every file of every source is decoded and appended.
 
-Two workers decode while this process writes. The corpus is written into a temporary folder and
+Workers decode while this process writes. The corpus is written into a temporary folder and
 renamed at the end, so that an interrupted build leaves no incomplete corpus.
 """
 
@@ -12,8 +12,8 @@ import os
 import shutil
 import signal
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -29,16 +29,19 @@ from training.corpus.corpus import (
     RECORDING_COLUMNS,
     SAMPLE_RATE,
     TABLE_FILE,
+    LeftOut,
+    Manifest,
+    SourceEntry,
 )
-from training.corpus.decoding import CONVERSION, Recording, decode
 from training.corpus.held_out import HeldOut
-from training.corpus.manifest import LeftOut, Manifest, SourceEntry
-from training.corpus.source import AudioFile, Source
+from training.corpus.source import CONVERSION, AudioFile, Recording, Source, decode
 from training.data.prepared import INT16_SCALE
+from training.progress import bar
 
 _log = logging.getLogger(__name__)
 
 SECONDS_PER_HOUR = 3600
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 def build(
@@ -78,12 +81,18 @@ def build(
     if out.exists():
         raise FileExistsError(f"{out} already exists; give another --out, or remove it")
     with whole_folder(out) as folder:
-        with (folder / AUDIO_FILE).open("wb") as audio, _decoder(workers) as decoded:
+        with (folder / AUDIO_FILE).open("wb") as audio, mapping(workers) as mapped:
             writer = _Writer(audio, held_out)
             entries = []
             for source in sources:
                 files = source.files
-                results = _shown(decoded(files), len(files), source.name, progress)
+                results = bar(
+                    mapped(_decoded, files),
+                    total=len(files),
+                    desc=source.name,
+                    shown=progress,
+                    leave=False,
+                )
                 entries.append(writer.append(source, zip(files, results, strict=True)))
         if not writer.rows:
             raise ValueError("no recording of the sources could be used; there is no corpus")
@@ -196,38 +205,35 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _decoder(workers: int) -> Iterator[Any]:
-    """A function from files to their recordings, or to the reason for leaving them out, in
-    order."""
+def mapping(
+    workers: int,
+) -> Iterator[Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]]:
+    """A ``map`` in worker processes, results in order; with 1 worker in this process."""
     if workers == 1:
-        yield lambda files: map(_decoded, files)
+        yield map
         return
     # Forked workers would inherit locks held by threads of numpy and torch.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=leave_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts) as pool:
 
-        def decoded(files: Sequence[AudioFile]) -> Iterator[Recording | str]:
-            # Only a few decoded recordings are buffered, so that memory does not grow.
-            waiting: list[Future[Recording | str]] = []
-            ahead = iter(files)
-            for file in islice(ahead, 4 * workers):
-                waiting.append(pool.submit(_decoded, file))
+        def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+            # Only a few results are buffered, so that memory does not grow.
+            remaining = iter(items)
+            waiting = [pool.submit(function, item) for item in islice(remaining, 4 * workers)]
             while waiting:
                 result = waiting.pop(0).result()
-                for file in islice(ahead, 1):
-                    waiting.append(pool.submit(_decoded, file))
+                waiting += [pool.submit(function, item) for item in islice(remaining, 1)]
                 yield result
 
         try:
-            yield decoded
+            yield mapped
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def leave_interrupts() -> None:
-    """Ignore Ctrl-C in workers; the parent process ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends its workers
 
 
 def _decoded(file: AudioFile) -> Recording | str:
@@ -235,10 +241,3 @@ def _decoded(file: AudioFile) -> Recording | str:
         return decode(file.path)
     except ValueError as error:
         return str(error).replace(printable(file.path), "the file")
-
-
-def _shown(results: Iterable[Any], n: int, name: str, progress: bool) -> Iterable[Any]:
-    from training.progress import bar
-
-    shown: Iterable[Any] = bar(results, total=n, desc=name, shown=progress, leave=False)
-    return shown

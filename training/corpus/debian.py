@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
+from pydantic import Field
+
+from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES, find_sound_files
+from training.config import Settings
+from training.corpus.corpus import LeftOut
 from training.corpus.music import music_source
-from training.corpus.packages import choose, package_source, read_catalogue
-from training.corpus.source import Source
+from training.corpus.packages import find_package, read_entries, unpacked
+from training.corpus.source import AudioFile, Source
 from training.corpus.speech import speech_source
 from training.corpus.words import words_source
 
+CATALOGUE = "packages.toml"
 SYNTHESISERS: dict[str, Callable[[Path], Source]] = {
     "espeak-ng": speech_source,
     "fluidsynth": music_source,
@@ -52,3 +59,101 @@ def debian_sources(
     for name, make in shown:
         shown.set_description(name)
         yield make(cache)
+
+
+class PackageEntry(Settings):
+    """Selection of files from one package.
+
+    In patterns, which are matched with the path inside the package, ``*`` matches any characters,
+    slashes included. The last matching pattern applies.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The first name known to apt is used: names may contain a version.
+    licence, kind : str
+        Licence and kind of most of its recordings.
+    licences, kinds : dict
+        Exceptions, by pattern.
+    take : tuple of str
+        Patterns.
+    leave : dict
+        Patterns of files to leave out nevertheless, with the reason.
+    """
+
+    names: tuple[str, ...]
+    licence: str
+    kind: str
+    licences: dict[str, str] = Field(default_factory=dict)
+    kinds: dict[str, str] = Field(default_factory=dict)
+    take: tuple[str, ...] = ("*",)
+    leave: dict[str, str] = Field(default_factory=dict)
+
+
+def read_catalogue() -> tuple[PackageEntry, ...]:
+    """The packages of recordings, in order.
+
+    Examples
+    --------
+    >>> read_catalogue()[0].names
+    ('asterisk-core-sounds-en-wav',)
+    """
+    return read_entries(CATALOGUE, PackageEntry)
+
+
+def package_source(entry: PackageEntry, cache: Path) -> Source:
+    """The selected files of a package, downloaded and unpacked unless that is done.
+
+    Raises
+    ------
+    ValueError
+        If apt does not know it, it is damaged, or nothing in it matches.
+    OSError
+        If it cannot be downloaded.
+    """
+    package = find_package(entry.names)
+    folder = unpacked(package, cache)
+    files, left_out = [], []
+    for path in find_sound_files(folder, follow_links=False).files:
+        if path.suffix.lower() not in AUDIO_SUFFIXES:  # videos of games are not recordings
+            continue
+        name = path.relative_to(folder).as_posix()
+        if not any(fnmatchcase(name, pattern) for pattern in entry.take):
+            continue
+        if reason := _matching(entry.leave, name, ""):
+            left_out.append(LeftOut(file=name, reason=reason))
+            continue
+        kind = _matching(entry.kinds, name, entry.kind)
+        licence = _matching(entry.licences, name, entry.licence)
+        files.append(AudioFile(path, name, kind, licence))
+    if not files:
+        raise ValueError(
+            f"{package.name} {package.version} has no audio matched by {CATALOGUE}; inspect "
+            "its content and correct the entry"
+        )
+    return Source(
+        package.name, tuple(files), package.version, package.sha256, left_out=tuple(left_out)
+    )
+
+
+def choose(entries: Sequence[PackageEntry], only: Sequence[str]) -> list[PackageEntry]:
+    """The entries named in `only`, all if it is empty.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the catalogue.
+    """
+    known = {name: entry for entry in entries for name in entry.names}
+    if unknown := [name for name in only if name not in known]:
+        raise ValueError(
+            f"{', '.join(unknown)}: not in {CATALOGUE}; known are {', '.join(sorted(known))}"
+        )
+    wanted = set(only)
+    return [entry for entry in entries if not wanted or wanted & set(entry.names)]
+
+
+def _matching(patterns: dict[str, str], name: str, otherwise: str) -> str:
+    """The value of the last matching pattern."""
+    matching = [value for pattern, value in patterns.items() if fnmatchcase(name, pattern)]
+    return matching[-1] if matching else otherwise

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.sound_files import is_sound
 from training.corpus.corpus import SAMPLE_RATE, Corpus
-from training.corpus.decoding import Recording, decode
-from training.corpus.fetch import unzip
 from training.corpus.fingerprints import HOP, Index
+from training.corpus.packages import unzip
+from training.corpus.source import Recording, decode
 from training.data.prepared import INT16_SCALE
 
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"

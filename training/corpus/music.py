@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.corpus.fetch import Package, fetch, find_package, unpack
+from training.corpus.packages import Package, find_package, unpacked
 from training.corpus.programs import run_program, write_once
 from training.corpus.source import AudioFile, Source
 
@@ -125,7 +125,7 @@ def soundfont_of(package: Package, cache: Path) -> Path:
     OSError
         If it cannot be downloaded.
     """
-    return next(unpack(fetch(package, cache)).rglob("FluidR3_GM.sf2"))
+    return next(unpacked(package, cache).rglob("FluidR3_GM.sf2"))
 
 
 def play(score: Score, soundfont: Path, path: Path, settings: Sequence[str] = ()) -> None:

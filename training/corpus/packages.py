@@ -1,227 +1,196 @@
-"""Catalogues of Debian packages: recordings (``packages.toml``) and texts (``texts.toml``)."""
+"""Debian packages: downloaded with apt-get into a cache, verified, and unpacked without installing.
+
+Packages in the cache with the right checksum are not downloaded again, so that an interrupted
+command resumes where it stopped. Programs are called with lists of arguments, never through a
+shell. Which packages, is listed in catalogues: ``packages.toml`` (recordings) and ``texts.toml``.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 import tomllib
+import zipfile
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from pydantic import Field, ValidationError
+from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES
+from training.checksums import sha256_of
+from training.config import SettingsT
 
-from hear_brainsoundnet.sound_files import AUDIO_SUFFIXES, find_sound_files
-from training.config import Settings, SettingsT
-from training.corpus.fetch import Package, fetch, find_package, unpack
-from training.corpus.manifest import LeftOut
-from training.corpus.source import AudioFile, Source
-
-CATALOGUE = Path(__file__).with_name("packages.toml")
-TEXTS = Path(__file__).with_name("texts.toml")
-_N_CHARACTERS = (40, 240)  # of a passage: some three to fifteen seconds
+CATALOGUES = Path(__file__).parent
+UNPACKED = "unpacked"  # folder inside the cache
+ARCHIVE_SUFFIXES = frozenset({".pk3", ".wz", ".zip"})  # zip files of games
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")  # Debian policy, 5.6.1
 
 
-def read_catalogue_of(path: Path, kind: type[SettingsT], holds: str) -> SettingsT:
-    """A validated catalogue.
+@dataclass(frozen=True)
+class Package:
+    """A package in apt's index; `sha256` is that of the ``.deb`` file."""
 
-    Parameters
-    ----------
-    path : Path
-        The TOML file.
-    kind : type
-        Model to validate against.
-    holds : str
-        Description of the content, for messages.
+    name: str
+    version: str
+    architecture: str
+    sha256: str
 
-    Raises
-    ------
-    ValueError
-        If it is not such a catalogue.
-    """
-    try:
-        return kind.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except (ValidationError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"{path} is not a catalogue of {holds}: {error}") from error
+    @property
+    def file_name(self) -> str:
+        """File name used by ``apt-get download``.
+
+        Examples
+        --------
+        >>> Package("klettres-data", "4:22.12.3-1", "all", "").file_name
+        'klettres-data_4%3a22.12.3-1_all.deb'
+        """
+        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
 
-class PackageEntry(Settings):
-    """Selection of files from one package.
-
-    In patterns, which are matched with the path inside the package, ``*`` matches any characters,
-    slashes included. The last matching pattern applies.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The first name known to apt is used: names may contain a version.
-    licence, kind : str
-        Licence and kind of most of its recordings.
-    licences, kinds : dict
-        Exceptions, by pattern.
-    take : tuple of str
-        Patterns.
-    leave : dict
-        Patterns of files to leave out nevertheless, with the reason.
-    """
-
-    names: tuple[str, ...]
-    licence: str
-    kind: str
-    licences: dict[str, str] = Field(default_factory=dict)
-    kinds: dict[str, str] = Field(default_factory=dict)
-    take: tuple[str, ...] = ("*",)
-    leave: dict[str, str] = Field(default_factory=dict)
-
-
-class _Catalogue(Settings):
-    package: tuple[PackageEntry, ...]
-
-
-def read_catalogue(path: Path = CATALOGUE) -> tuple[PackageEntry, ...]:
-    """The packages of a corpus, in order.
+def find_package(names: Sequence[str]) -> Package:
+    """The first of `names` known to apt, in its candidate version.
 
     Raises
     ------
     ValueError
-        If it is not such a catalogue.
-
-    Examples
-    --------
-    >>> read_catalogue()[0].names
-    ('asterisk-core-sounds-en-wav',)
-    """
-    return read_catalogue_of(path, _Catalogue, "packages").package
-
-
-def package_source(entry: PackageEntry, cache: Path) -> Source:
-    """Download and unpack a package unless that is done, and list the selected files.
-
-    Raises
-    ------
-    ValueError
-        If apt does not know it, it is damaged, or nothing in it matches.
+        If apt knows none of them.
     OSError
-        If it cannot be downloaded.
+        If there is no apt.
     """
-    package = find_package(entry.names)
-    folder = unpack(fetch(package, cache))
-    return source_of(entry, package, folder)
-
-
-def source_of(entry: PackageEntry, package: Package, folder: Path) -> Source:
-    """List the selected files of a package unpacked in `folder`."""
-    files, left_out = [], []
-    for path in find_sound_files(folder, follow_links=False).files:
-        if path.suffix.lower() not in AUDIO_SUFFIXES:  # videos of games are not recordings
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a Debian package")
+        try:
+            known = _run(["apt-cache", "show", "--no-all-versions", name])
+        except subprocess.CalledProcessError:
             continue
-        name = path.relative_to(folder).as_posix()
-        if not any(fnmatchcase(name, pattern) for pattern in entry.take):
-            continue
-        if reason := _matching(entry.leave, name, ""):
-            left_out.append(LeftOut(file=name, reason=reason))
-            continue
-        kind = _matching(entry.kinds, name, entry.kind)
-        licence = _matching(entry.licences, name, entry.licence)
-        files.append(AudioFile(path, name, kind, licence))
-    if not files:
-        raise ValueError(
-            f"{package.name} {package.version} has no audio matched by {CATALOGUE.name}; inspect "
-            "its content and correct the entry"
-        )
-    return Source(
-        package.name, tuple(files), package.version, package.sha256, left_out=tuple(left_out)
+        fields = dict(re.findall(r"^(\w[\w-]*): (.*)$", known, flags=re.MULTILINE))
+        if "SHA256" in fields:
+            return Package(
+                fields["Package"], fields["Version"], fields["Architecture"], fields["SHA256"]
+            )
+    raise ValueError(
+        f"apt knows no package {' or '.join(names)}; run apt-get update, or search for it under "
+        "another name"
     )
 
 
-def choose(entries: Sequence[PackageEntry], only: Sequence[str]) -> list[PackageEntry]:
-    """The entries named in `only`, all if it is empty.
+def fetch(package: Package, cache: Path) -> Path:
+    """The ``.deb`` file of a package in the folder `cache`, downloaded unless it is there.
 
     Raises
     ------
     ValueError
-        If a name is not in the catalogue.
+        If the download has a checksum other than apt's.
+    OSError
+        If it cannot be downloaded or written.
     """
-    known = {name: entry for entry in entries for name in entry.names}
-    if unknown := [name for name in only if name not in known]:
+    deb = cache / package.file_name
+    if deb.is_file() and sha256_of(deb) == package.sha256:
+        return deb
+    deb.unlink(missing_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    # As root, apt downloads as a separate user without write access here, and warns about it.
+    options = ["-qq", "-o", "APT::Sandbox::User=root"]
+    try:
+        _run(["apt-get", "download", *options, f"{package.name}={package.version}"], cache)
+    except subprocess.CalledProcessError as error:
+        deb.unlink(missing_ok=True)
+        reasons = [line for line in error.stderr.splitlines() if line.startswith("E: ")]
+        reason = " ".join(reasons)[:300] or f"exit status {error.returncode}"
+        raise OSError(
+            f"{package.name} {package.version} cannot be fetched ({reason}); check the "
+            "network and the disk, and start again: finished downloads are kept"
+        ) from error
+    if not deb.is_file() or sha256_of(deb) != package.sha256:
+        deb.unlink(missing_ok=True)
         raise ValueError(
-            f"{', '.join(unknown)}: not in {CATALOGUE.name}; known are {', '.join(sorted(known))}"
+            f"{package.file_name}: the download does not match apt's checksum; run "
+            "apt-get update and start again"
         )
-    wanted = set(only)
-    return [entry for entry in entries if not wanted or wanted & set(entry.names)]
+    return deb
 
 
-def _matching(patterns: dict[str, str], name: str, otherwise: str) -> str:
-    """The value of the last matching pattern."""
-    matching = [value for pattern, value in patterns.items() if fnmatchcase(name, pattern)]
-    return matching[-1] if matching else otherwise
+def unpack(deb: Path) -> Path:
+    """The files of a package, unpacked in ``unpacked/`` beside it unless they are there.
 
-
-class TextEntry(Settings):
-    """A package of text.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The first name known to apt is used.
-    language : str
-        Language of the voice, by espeak-ng's name.
-    licence : str
-        Licence of the text.
-    take : tuple of str
-        Patterns of the files; ``*`` matches any characters.
-    """
-
-    names: tuple[str, ...]
-    language: str
-    licence: str
-    take: tuple[str, ...] = ("usr/share/games/fortunes/*", "usr/share/dict/*")
-
-
-class _Texts(Settings):
-    text: tuple[TextEntry, ...]
-
-
-def read_texts(path: Path = TEXTS) -> tuple[TextEntry, ...]:
-    """The text packages.
+    Archives of games in it are unpacked in place, into folders of their name with ``.d`` appended.
 
     Raises
     ------
     ValueError
-        If it is not such a catalogue.
-
-    Examples
-    --------
-    >>> read_texts()[0].language
-    'en-us'
+        If the package is damaged, or an archive in it contains paths outside its folder.
+    OSError
+        If dpkg-deb is missing, or the disk is full.
     """
-    return read_catalogue_of(path, _Texts, "texts").text
-
-
-def passages_of(entry: TextEntry, folder: Path) -> list[str]:
-    """The passages of a text package unpacked in `folder`, in the order of its files.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    passages = []
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        name = path.relative_to(folder).as_posix()
-        taken = any(fnmatchcase(name, pattern) for pattern in entry.take)
-        if not taken or path.suffix in (".dat", ".u8") or path.is_symlink():
-            continue
-        content = path.read_bytes()
+    target = deb.parent / UNPACKED / deb.stem
+    if target.is_dir():
+        return target
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
         try:
-            text = content.decode()
-        except UnicodeDecodeError:
-            text = content.decode("latin-1")  # an older word list
-        if "/dict/" in name:
-            passages += [word for line in text.splitlines() if (word := line.strip()).isalpha()]
-        else:
-            parts = (" ".join(part.split()) for part in text.split("\n%"))
-            passages += [
-                part for part in parts if _N_CHARACTERS[0] <= len(part) <= _N_CHARACTERS[1]
+            _run(["dpkg-deb", "--extract", str(deb.resolve()), str(temporary)])
+        except subprocess.CalledProcessError as error:
+            reason = " ".join(error.stderr.split())[:300]
+            raise ValueError(f"{deb} cannot be unpacked ({reason})") from error
+        for archive in sorted(temporary.rglob("*")):
+            if archive.suffix.lower() in ARCHIVE_SUFFIXES and archive.is_file():
+                unzip(archive, archive.with_name(archive.name + ".d"))
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def unpacked(package: Package, cache: Path) -> Path:
+    """Folder of the files of a package; see :func:`fetch` and :func:`unpack`."""
+    return unpack(fetch(package, cache))
+
+
+def unzip(archive: Path, target: Path) -> None:
+    """Unpack the audio files of a zip file into a folder.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or has an audio file outside the folder; nothing is written then.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            names = [
+                each
+                for each in members.namelist()
+                if PurePosixPath(each).suffix.lower() in AUDIO_SUFFIXES
             ]
-    if not passages:
-        raise ValueError(f"{entry.names[0]} has no text at the catalogue's paths")
-    return passages
+            for name in names:
+                path = PurePosixPath(name.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts:
+                    raise ValueError(
+                        f"{archive} has a file outside its folder, {name!r}; it is not unpacked"
+                    )
+            members.extractall(target, names)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{archive} is not a zip file or damaged ({error})") from error
+
+
+def _run(command: list[str], folder: Path | None = None) -> str:
+    """Standard output of a program."""
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}  # parsed output must not be translated
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{command[0]} is missing: packages are fetched on Debian and its relatives only; "
+            "elsewhere build a corpus with python -m training corpus folder AUDIO --out CORPUS"
+        ) from error
+    return done.stdout
+
+
+def read_entries(catalogue: str, kind: type[SettingsT]) -> tuple[SettingsT, ...]:
+    """The entries of a TOML file of this folder, validated; they stand under one key."""
+    ((_, entries),) = tomllib.loads((CATALOGUES / catalogue).read_text("utf-8")).items()
+    return tuple(kind.model_validate(entry) for entry in entries)

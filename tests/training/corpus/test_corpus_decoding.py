@@ -1,4 +1,4 @@
-"""Recordings are read to their end; what is shorter than it tells is no recording."""
+"""Recordings are read to their end; files shorter than they declare are refused."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import odd_sounds as odd
 import pytest
 import soundfile
 
-from training.corpus import decoding
-from training.corpus.build import build
+from training.corpus import source
 from training.corpus.corpus import SAMPLE_RATE
-from training.corpus.decoding import decode
-from training.corpus.source import folder_source
+from training.corpus.source import decode
 
 FRAME = 1152  # samples of an MP3 at 44.1 kHz
 
@@ -32,9 +30,7 @@ def test_half_a_file_is_refused(tmp_path: Path, kind: str, subtype: str | None) 
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["loud first", "quiet first"])
-def test_an_mp3_without_a_length_header_lasts_as_long_as_it_was_played(
-    tmp_path: Path, order: int
-) -> None:
+def test_mp3_without_a_length_header_is_read_to_its_end(tmp_path: Path, order: int) -> None:
     """libsndfile concludes from the first frames how many there are, and reads no further."""
     loud = np.random.default_rng(0).standard_normal(5 * odd.RATE) * 0.3
     sound = np.concatenate([loud, 1e-2 * loud][::order])
@@ -44,8 +40,8 @@ def test_an_mp3_without_a_length_header_lasts_as_long_as_it_was_played(
     ) as file:
         file.write(np.clip(sound, -1, 1))
     path.write_bytes(odd.without_length_header(path.read_bytes()))
-    n_told = soundfile.info(path).frames
-    assert abs(n_told - len(sound)) > 0.4 * len(sound)
+    n_declared = soundfile.info(path).frames
+    assert abs(n_declared - len(sound)) > 0.4 * len(sound)
 
     samples = decode(path).samples
     seconds = len(samples) / SAMPLE_RATE
@@ -54,32 +50,19 @@ def test_an_mp3_without_a_length_header_lasts_as_long_as_it_was_played(
     assert 50 < (halves[0] / halves[1]) ** order < 200
 
 
-def test_all_of_an_ogg_file_that_was_joined_is_taken(tmp_path: Path) -> None:
+def test_joined_ogg_file_is_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "once.ogg").write_bytes(odd.encoded("OGG", "VORBIS", SAMPLE_RATE))
     (tmp_path / "twice.ogg").write_bytes(2 * (tmp_path / "once.ogg").read_bytes())
     once, twice = (decode(tmp_path / name).samples for name in ("once.ogg", "twice.ogg"))
     np.testing.assert_array_equal(twice, np.tile(once, 2))
 
 
-def test_the_manifest_says_what_is_truncated(tmp_path: Path) -> None:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    whole = odd.encoded("WAV", "PCM_16")
-    (folder / "whole.wav").write_bytes(whole)
-    (folder / "half.wav").write_bytes(whole[: len(whole) // 2])
-    manifest = build([folder_source(folder, "any", "CC0-1.0")], tmp_path / "corpus")
-    assert manifest.sources[0].n_recordings == 1
-    (left_out,) = manifest.sources[0].left_out
-    assert left_out.file == "half.wav"
-    assert left_out.reason.startswith("the file is truncated: its header declares")
-
-
-def test_a_file_that_the_system_does_not_give_is_left_out_with_the_reason(
+def test_file_that_cannot_be_opened_is_refused_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(path: Path) -> object:
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr(decoding, "open_sound", broken)
+    monkeypatch.setattr(source, "open_sound", broken)
     with pytest.raises(ValueError, match=r"a\.wav cannot be opened \(Input/output error\)"):
         decode(tmp_path / "a.wav")

@@ -1,4 +1,4 @@
-"""Copies of evaluation sounds are recognised, other sounds are not."""
+"""Detection of copies of evaluation recordings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from training.cli import main
 from training.corpus.build import build
 from training.corpus.corpus import Corpus
-from training.corpus.decoding import decode
 from training.corpus.fingerprints import FRAME, HOP, N_BITS, fingerprint
 from training.corpus.held_out import (
     FOLDERS,
@@ -27,7 +26,7 @@ from training.corpus.held_out import (
     read_hashes,
     write_hashes,
 )
-from training.corpus.source import folder_source
+from training.corpus.source import decode, folder_source
 
 RATE = 22_050
 Sound = NDArray[np.float32]
@@ -128,7 +127,7 @@ def test_equal_file_and_equal_samples_are_found(held_out: HeldOut, evaluation: P
     )
 
 
-def test_build_leaves_held_out_sounds_out_and_says_so(
+def test_build_leaves_held_out_sounds_out_with_a_warning(
     held_out: HeldOut, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mine = tmp_path / "mine"
@@ -154,7 +153,7 @@ def test_check_fails_on_a_corpus_with_held_out_sounds(
     assert "6 of 6 recordings" in captured.err
 
 
-def test_sounds_in_archives_are_looked_at(evaluation: Path, tmp_path: Path) -> None:
+def test_archives_are_searched(evaluation: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
     with tarfile.open(packed / "task.tar.gz", "w:gz") as archive:
@@ -186,7 +185,7 @@ def test_hashes_are_written_and_read(evaluation: Path, tmp_path: Path) -> None:
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_no_evaluation_sound_is_in_the_debian_corpus(data_folder: Path) -> None:
-    """By file and by samples, as far as the hashes kept with the code tell."""
+    """By file and by samples, by the hashes kept with the code."""
     corpus = read_hashes()
     n_sounds = 0
     for folder in FOLDERS:

@@ -1,4 +1,4 @@
-"""What is spoken and played is drawn by the seed, and covers what it says it covers."""
+"""Synthesised speech and music: draws by seed, coverage, files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from training.corpus.music import (
     music_source,
     write_midi,
 )
-from training.corpus.packages import read_texts
+from training.corpus.packages import Package
 from training.corpus.programs import write_once
-from training.corpus.speech import draw_utterance, speech_source
+from training.corpus.speech import draw_utterance, read_texts, speech_source
 
 PASSAGES = {"de": ["ein Satz mit vielen Wörtern"] * 5, "fr-fr": ["un", "deux", "trois", "quatre"]}
 
@@ -102,22 +102,22 @@ def test_failed_program_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+def test_existing_file_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_text("whole")
     write_once(tmp_path / "a.wav", ["false"])
     assert (tmp_path / "a.wav").read_text() == "whole"
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
-def test_speech_is_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speech_is_synthesised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (entry,) = (each for each in read_texts() if each.names == ("fortunes-de",))
     sayings = tmp_path / "usr/share/games/fortunes/de"
     sayings.mkdir(parents=True)
     (sayings / "eins").write_text("Guten Morgen, wie geht es Ihnen heute an diesem schönen Tag?\n")
     monkeypatch.setattr("training.corpus.speech.read_texts", lambda: [entry])
-    monkeypatch.setattr("training.corpus.speech.find_package", lambda _: _Known())
-    monkeypatch.setattr("training.corpus.speech.fetch", lambda *_: tmp_path)
-    monkeypatch.setattr("training.corpus.speech.unpack", lambda _: tmp_path)
+    package = Package("fortunes-de", "1", "all", "")
+    monkeypatch.setattr("training.corpus.speech.find_package", lambda _: package)
+    monkeypatch.setattr("training.corpus.speech.unpacked", lambda *_: tmp_path)
     source = speech_source(tmp_path / "cache", n_recordings=3)
     assert len(source.files) == 3
     assert source.made_with["texts"] == "fortunes-de 1"
@@ -127,9 +127,3 @@ def test_speech_is_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert np.abs(sound).max() > 0.05
         assert file.kind == "speech"
         assert file.licence == "GPL-3+ (voices); GPL-2+ (texts)"
-
-
-class _Known:
-    """What apt would say of the package of texts."""
-
-    name, version = "fortunes-de", "1"

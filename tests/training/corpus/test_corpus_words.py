@@ -1,4 +1,4 @@
-"""Words are told apart by ear, none is one that evaluation says, each clip is its word alone."""
+"""Choice of words that differ in sound and are in no evaluation set; clips of single words."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ import soundfile
 
 from training.corpus.build import build
 from training.corpus.corpus import TABLE_FILE, Corpus
-from training.corpus.fetch import Package
+from training.corpus.packages import Package
 from training.corpus.programs import run_program
 from training.corpus.source import AudioFile, Source
 from training.corpus.speech import Utterance
-from training.corpus.word_clips import Espeak, trimmed
 from training.corpus.word_list import EVALUATED, LISTS, choose_words, is_evaluated, read_words
-from training.corpus.words import draw_speaker, words_source
+from training.corpus.words import Espeak, draw_speaker, trimmed, words_source
 
 WORDS = """
 garden gardens window zero house houses happier song sing seventeen a it's for four
@@ -48,8 +47,7 @@ def source(scowl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     def make(cache: str = "cache", **settings: int) -> Source:
         module = "training.corpus.words"
         monkeypatch.setattr(f"{module}.find_package", lambda names: Package(names[0], "1", "", ""))
-        monkeypatch.setattr(f"{module}.fetch", lambda *_: scowl)
-        monkeypatch.setattr(f"{module}.unpack", lambda _: scowl)
+        monkeypatch.setattr(f"{module}.unpacked", lambda *_: scowl)
         return words_source(tmp_path / cache, **{"n_words": 2, "n_espeak": 3} | settings)
 
     return make
@@ -79,16 +77,16 @@ def test_words_of_the_evaluation_sets_and_their_forms_are_known(word: str) -> No
         *("for", "too", "won", "ate", "know", "write"),  # sound like one
     ],
 )
-def test_forms_that_are_written_otherwise_are_known(word: str) -> None:
+def test_irregular_forms_and_homophones_are_known(word: str) -> None:
     assert is_evaluated(word)
 
 
 @pytest.mark.parametrize("word", ["horse", "birch", "category", "note", "ought", "stock", "wonder"])
-def test_other_words_are_not_taken_for_them(word: str) -> None:
+def test_other_words_are_not_evaluated(word: str) -> None:
     assert not is_evaluated(word)
 
 
-def test_chosen_words_sound_differently_and_half_have_a_near_neighbour() -> None:
+def test_chosen_words_differ_in_sound_and_half_are_minimal_pairs() -> None:
     """Among made-up words, of which few are near to each other by chance."""
     rng = np.random.default_rng(0)
     spoken = ["".join(each) for each in itertools.product("ptkbdgmnls", "aeiou", "ptkbdgmnls")]
@@ -123,7 +121,7 @@ def test_clips_are_drawn_by_seed_word_and_number_alone() -> None:
     assert len({each.voice for each in drawn}) > 30
 
 
-def test_trimming_takes_the_quiet_around_a_word_and_nothing_of_it() -> None:
+def test_trimming_keeps_the_whole_word() -> None:
     rng = np.random.default_rng(0)
     word = rng.integers(-9_000, 9_000, 4_000).astype(np.int16)
     word[1_500:2_500] = 0  # the closure of a stop
@@ -157,7 +155,7 @@ def test_every_clip_is_a_word_with_its_label(source: Callable[..., Source], tmp_
 
 
 @speaks
-def test_equal_seeds_speak_equal_samples(source: Callable[..., Source]) -> None:
+def test_equal_seeds_give_equal_samples(source: Callable[..., Source]) -> None:
     def spoken(**settings: int) -> list[bytes]:
         return [file.path.read_bytes() for file in source(**settings).files]
 
@@ -167,7 +165,7 @@ def test_equal_seeds_speak_equal_samples(source: Callable[..., Source]) -> None:
 
 
 @speaks
-def test_library_speaks_as_the_program_does(tmp_path: Path) -> None:
+def test_library_and_program_speak_alike(tmp_path: Path) -> None:
     """Compared by their spectra: the noise in them differs."""
     spoken = Espeak().speak(Utterance("sing", "en-us+f2", 140, 60))
     settings = ["-v", "en-us+f2", "-s", "140", "-p", "60", "-w", str(tmp_path / "sing.wav")]
