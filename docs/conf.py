@@ -87,8 +87,8 @@ def copy_results() -> None:
 
 def write_facts() -> None:
     """Write what the package states of itself: stages, cards of checkpoints, import layers."""
+    from hear_brainsoundnet.checkpoint import NAMED, load_checkpoint
     from hear_brainsoundnet.describe import describe, stage_table
-    from hear_brainsoundnet.named import NAMED, load_checkpoint
 
     (RESULTS / "stages.txt").write_text(stage_table())
     for name in NAMED:

@@ -23,15 +23,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hear_brainsoundnet.api import get_scene_embeddings, get_timestamp_embeddings, load_model
+    from hear_brainsoundnet.api import (
+        embed_array,
+        embed_file,
+        get_scene_embeddings,
+        get_timestamp_embeddings,
+        load_model,
+    )
     from hear_brainsoundnet.audio import AudioFile
     from hear_brainsoundnet.card import Card
-    from hear_brainsoundnet.checkpoint import Checkpoint
+    from hear_brainsoundnet.checkpoint import Checkpoint, load_checkpoint
     from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
     from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
     from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
-    from hear_brainsoundnet.named import load_checkpoint
-    from hear_brainsoundnet.one_sound import embed_array, embed_file
     from hear_brainsoundnet.soundnet import HEADS, LAYERS, SoundNet
 
 # torch takes seconds to import, so the import waits for first use: the command line responds

@@ -10,7 +10,6 @@ import math
 import os
 import warnings
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import torch
@@ -255,10 +254,5 @@ class AudioFile:
     def __enter__(self) -> AudioFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

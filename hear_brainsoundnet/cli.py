@@ -13,16 +13,12 @@ from typing import Annotated
 import typer
 
 from hear_brainsoundnet.command_line import run_program
-from hear_brainsoundnet.commands.convert import convert
-from hear_brainsoundnet.commands.embed import embed
-from hear_brainsoundnet.commands.explore import explore
-from hear_brainsoundnet.commands.export_onnx import export_onnx
-from hear_brainsoundnet.commands.info import info
-from hear_brainsoundnet.commands.merge import merge
-from hear_brainsoundnet.commands.nearest import nearest
+from hear_brainsoundnet.commands.checkpoint import convert, export_onnx, info
+from hear_brainsoundnet.commands.embed import embed, merge
 from hear_brainsoundnet.commands.options import PROGRAM
 from hear_brainsoundnet.commands.predict import predict
 from hear_brainsoundnet.commands.recognise import recognise
+from hear_brainsoundnet.commands.similarity import explore, nearest
 
 app = typer.Typer(
     name=PROGRAM,

@@ -24,11 +24,10 @@ from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestam
 from hear_brainsoundnet.front_end import FrontEnd, PaddedClip, frames_before, padded_clip
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import check_level
-from hear_brainsoundnet.masked import held_at, masked_frames
 from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
 from hear_brainsoundnet.pooling import FrameTrack, ScenePool, pooled
 from hear_brainsoundnet.soundnet import SoundNet
-from hear_brainsoundnet.streaming import stream_frames
+from hear_brainsoundnet.streaming import held_at, masked_frames, stream_frames
 
 SAMPLES_PER_PASS = 2**21  # an eighth takes up to twice as long; twice as many are no faster
 
@@ -312,7 +311,7 @@ class EmbeddingModel(nn.Module):
         scene: bool,
         timestamps: bool,
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """The stages that an embedding needs; see :mod:`hear_brainsoundnet.masked`."""
+        """The stages that an embedding needs; see :func:`masked_frames`."""
         terms = [
             *(self.scene_terms if scene else ()),
             *(self.timestamp_terms if timestamps else ()),

@@ -31,8 +31,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
-from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.geometry import StageGeometry, frames_at, stage_geometry
 from hear_brainsoundnet.soundnet import ByName, SoundNet
 
 ALIGNMENTS = ("interpolate", "crop", "mean")

@@ -14,9 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from hear_brainsoundnet.api import load_model
+from hear_brainsoundnet.api import embed_array, embed_file, load_model
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.one_sound import embed_array, embed_file
 
 # Parameters of an estimator: checkpoint, preset, scene, level, device.
 Settings = tuple[str, str, str | None, float | None, str]

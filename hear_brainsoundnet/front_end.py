@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from hear_brainsoundnet.audio import Sound, check_audio, check_samples
 from hear_brainsoundnet.geometry import StageGeometry
 from hear_brainsoundnet.level import brought_to, samples_around
-from hear_brainsoundnet.masked import shortest_input
 from hear_brainsoundnet.modes import is_exporting, ordinary_tensors, without_autocast
 from hear_brainsoundnet.padding import between_zeros
 from hear_brainsoundnet.resampling import Resampler
+from hear_brainsoundnet.streaming import shortest_input
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,30 @@
-"""Reading of brain images, with errors that name the file, and of label images."""
+"""Brain images: reading, with errors that name the file; images of labels; maps of targets."""
 
 from __future__ import annotations
 
+import gzip
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
 
 # Largest compression ratio of DEFLATE (a match of 258 bytes takes two bits).
 MOST_INFLATED = 1032
 SLOPE_ROUNDING = 1e-3  # a slope this near to 1 on stored integers is a rounding error
 VALUE_ROUNDING = 1e-3  # for labels stored as floating point
 BACKGROUND = -1  # besides 0 and NaN
+MOST_VOLUMES = 32_767  # the NIfTI-1 header counts with 16 bits
+ALIGNED = 2  # NIfTI code of an unnamed space
+N_LISTED = 10  # ids in a message
 LONGEST_MESSAGE = 300  # characters of a library's message
 
 
@@ -152,6 +159,84 @@ def _scaling(image: Any) -> str:
         kind = image.get_data_dtype().name
         return f"; its header scales {kind} values by {slope:g}: save the labels as int32"
     return "; a map of probabilities must be made one of labels first"
+
+
+class TargetImage:
+    """Image whose voxel values are target ids, and the mapping of prediction columns to voxels.
+
+    Parameters
+    ----------
+    path : path-like
+        A three-dimensional image; 0, -1 and NaN are background.
+    target_ids : sequence of int
+        Ids of the columns, ascending.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such image.
+    ValueError
+        If nibabel is missing, the image cannot be read, is not three-dimensional, has values that
+        are not whole numbers, or lacks target ids.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], target_ids: Sequence[int]) -> None:
+        path = Path(path)
+        image = read_label_image(path)
+        values = image.ids.ravel(order="F")
+        ids = np.asarray(target_ids)
+        self.shape = image.ids.shape
+        self.affine = image.affine
+        codes = [name for name in ("sform_code", "qform_code") if name in image.header]
+        self.space = next((int(image.header[c]) for c in codes if image.header[c]), ALIGNED)
+        self.voxels = np.flatnonzero(np.isin(values, ids[ids != 0]))
+        found = values[self.voxels]
+        missing = np.setdiff1d(ids, found)
+        if len(missing):
+            listed = ", ".join(map(str, missing[:N_LISTED]))
+            more = f" and {len(missing) - N_LISTED} more" if len(missing) > N_LISTED else ""
+            raise ValueError(
+                f"{path} lacks {len(missing)} of the read-out's {len(ids)} target ids: {listed}"
+                f"{more} (0 is background); give the image of the atlas that the read-out was "
+                "fitted with (--atlas)"
+            )
+        self.columns = np.searchsorted(ids, found)
+
+    def header(self, n_trs: int, tr: float) -> Nifti1Header:
+        """The header of a map: float32 ``(x, y, z, n_trs)``, a TR of `tr` seconds.
+
+        Raises
+        ------
+        ValueError
+            If there are more TRs than the header can count.
+        """
+        if n_trs > MOST_VOLUMES:
+            raise ValueError(
+                f"a map holds at most {MOST_VOLUMES} TRs, got {n_trs}; leave out --map, or predict "
+                "shorter sounds"
+            )
+        header = _nibabel().Nifti1Header()
+        header.set_data_dtype(np.dtype("<f4"))
+        header.set_data_shape((*self.shape, n_trs))
+        header.set_qform(self.affine, self.space)
+        header.set_sform(self.affine, self.space)
+        header.set_zooms((*header.get_zooms()[:3], tr))
+        header.set_xyzt_units("mm", "sec")
+        header.set_slope_inter(1, 0)
+        return header
+
+    def write_map(self, path: Path, prediction: np.ndarray, tr: float) -> None:
+        """Write `prediction`, ``(n_trs, n_targets)``, as an image ``(x, y, z, n_trs)``.
+
+        Voxels without a predicted target are 0. One volume at a time is in memory.
+        """
+        header = self.header(len(prediction), tr)
+        volume = np.zeros(int(np.prod(self.shape)), dtype="<f4")
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as file:
+            header.write_to(file)
+            for row in prediction:
+                volume[self.voxels] = row[self.columns]
+                file.write(volume.tobytes())
 
 
 @contextmanager

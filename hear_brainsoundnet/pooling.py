@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from hear_brainsoundnet.features import Term, lag_of
-from hear_brainsoundnet.geometry import StageGeometry
-from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.geometry import StageGeometry, frames_at
 from hear_brainsoundnet.modes import is_traced
 
 FRAMES_PER_BLOCK = 4096  # interpolated at a time

@@ -20,8 +20,7 @@ from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import SAMPLES_PER_PASS
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut, averaged_frames
 from hear_brainsoundnet.front_end import FrontEnd
-from hear_brainsoundnet.geometry import StageGeometry
-from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.geometry import StageGeometry, frames_at
 from hear_brainsoundnet.streaming import stream_frames
 
 

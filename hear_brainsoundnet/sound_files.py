@@ -1,4 +1,4 @@
-"""Search for audio and video files in a folder, shared by all commands.
+"""The audio and video files of a command: search of folders, lists, and names in results.
 
 Skipped files are listed by reason, so that none is ignored silently. Links to folders are followed,
 each folder once. Hidden files and folders, and those created by operating systems (``__MACOSX``,
@@ -7,9 +7,10 @@ trash), are left out: ``._a.wav`` is not audio.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,11 @@ LINKS = "links"
 IRREGULAR = "no regular files (pipes, sockets, devices)"
 UNREADABLE = "folders that cannot be read"
 OTHER = "no sound or film by their suffix"
+
+# Of a file of predictions: names at its root, or in any folder.
+RESERVED = ("target_ids", "target_names", ".", "..")
+
+logger = logging.getLogger(__name__)
 
 
 def is_sound(path: Path) -> bool:
@@ -72,6 +78,14 @@ def is_text(path: str | os.PathLike[str]) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a command: its path, and its name in the results."""
+
+    path: Path
+    name: str
 
 
 @dataclass
@@ -195,3 +209,118 @@ def shown(names: Sequence[str], most: int = 20) -> str:
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
+    """Audio files under `paths`, in a fixed order.
+
+    Skipped files are logged as a warning, one line per reason. Files given explicitly are accepted
+    whatever their suffix. A file is named by its path relative to the folder it was found in,
+    prefixed by the folder's own name if several paths are given.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path does not exist.
+    ValueError
+        If a folder contains no audio, or two files would have the same name.
+    """
+    roots = [Path(path) for path in paths]
+    entries = []
+    for root in roots:
+        if not root.exists():
+            raise FileNotFoundError(f"no such file or folder: {root}")
+        if not root.is_dir():
+            entries.append(Entry(root, root.name))
+            continue
+        prefix = Path(root.resolve().name) if len(roots) > 1 else Path()
+        found = find_sound_files(root)
+        for finding in found.findings():
+            logger.warning(finding)
+        if not found.files:
+            suffixes = " ".join(sorted(SOUND_SUFFIXES))
+            raise ValueError(f"no audio in folder {root}; files with these suffixes: {suffixes}")
+        entries += [
+            Entry(path, (prefix / path.relative_to(root)).as_posix()) for path in found.files
+        ]
+    return _distinct(entries, "embed them into two folders")
+
+
+def listed_files(content: bytes) -> list[Entry]:
+    """Files of a list: one per line, or null-terminated (``find -print0``).
+
+    Each is named by its path as listed, without a leading ``/`` or ``./``. Empty lines and
+    duplicates are skipped. Whether the files exist is checked when they are read.
+
+    Raises
+    ------
+    ValueError
+        If the list names no file, or two files get the same name.
+
+    Examples
+    --------
+    >>> [entry.name for entry in listed_files(b"./b/a.wav\\n/data/c.wav\\n")]
+    ['b/a.wav', 'data/c.wav']
+    """
+    lines = content.split(b"\0") if b"\0" in content else content.splitlines()
+    found: dict[str, Entry] = {}
+    for line in lines:
+        if not line.strip():
+            continue
+        path = Path(os.fsdecode(line))
+        name = os.path.normpath(path)
+        if name.startswith(os.pardir):
+            name = os.path.abspath(path)
+        name = Path(os.path.splitdrive(name)[1]).as_posix().lstrip("/")
+        other = found.setdefault(name, Entry(path, name))
+        if os.path.abspath(other.path) != os.path.abspath(path):
+            raise ValueError(f"{other.path} and {path} of the list would both be named {name!r}")
+    if not found:
+        raise ValueError("the list of files from standard input is empty")
+    return list(found.values())
+
+
+def find_sounds(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
+    """Audio files under `paths`, each with the name of its predictions.
+
+    That is its path relative to the common parent folder of `paths`, with dots for slashes and
+    without a suffix, unless the suffix distinguishes two files.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path does not exist.
+    ValueError
+        If a folder contains no audio, or two files would have the same name.
+    """
+    places = [Path(os.path.abspath(path)) for path in paths]
+    files = {
+        os.path.abspath(entry.path): entry.path for path in paths for entry in find_audio([path])
+    }
+    base = os.path.commonpath([place if place.is_dir() else place.parent for place in places])
+    relative = [Path(os.path.relpath(file, base)) for file in files]
+    short = [".".join(path.with_suffix("").parts) for path in relative]
+    count = Counter([*short, *RESERVED])
+    names = [
+        as_text(name if count[name] == 1 else ".".join(path.parts))
+        for name, path in zip(short, relative, strict=True)
+    ]
+    entries = [Entry(path, name) for path, name in zip(files.values(), names, strict=True)]
+    return _distinct(entries, "rename one of them, or give them one after the other")
+
+
+def _distinct(entries: list[Entry], remedy: str) -> list[Entry]:
+    """The entries themselves, if no two have one name."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(entry.name, entry)
+        if other is not entry:
+            raise ValueError(
+                f"{other.path} and {entry.path} would both be named {entry.name!r}; {remedy}"
+            )
+    return entries
+
+
+def as_text(path: str) -> str:
+    """A path as text, with undecodable bytes replaced; HDF5 requires text."""
+    return path.encode("utf-8", "backslashreplace").decode()

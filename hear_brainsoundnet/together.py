@@ -2,7 +2,8 @@
 
 For a clip of a second, calling the layers costs several times its computation; sixteen clips cost
 little more than three. Frames beyond the end of a clip are set to zero after each layer
-(:mod:`hear_brainsoundnet.masked`), so that each clip has exactly the frames it has alone.
+(:func:`hear_brainsoundnet.streaming.masked_frames`), so that each clip has exactly the frames it
+has alone.
 
 Passes always have the same shapes: :data:`CLIPS` clips (missing ones are zeros), of a length that
 depends on the clip alone. Floating-point sums are then taken in the same order whatever the other
@@ -76,12 +77,10 @@ def embed_clips(
 
     Parameters
     ----------
-    model : EmbeddingModel
-        The model.
+    model, scene, timestamps
+        As for :func:`embed_together`.
     clips : sequence of Tensor
         Floating point, ``(n_samples,)`` each, at ``model.sample_rate``.
-    scene, timestamps : bool
-        Kinds to compute.
 
     Returns
     -------
@@ -159,9 +158,10 @@ def embed_together(
     Parameters
     ----------
     model : EmbeddingModel
-        Results of :func:`read_short` of the same model.
+        The model.
     clips : sequence of ShortClip
-        Up to :data:`CLIPS`, all of the same :attr:`ShortClip.length`.
+        From :func:`read_short` of the same model: up to :data:`CLIPS`, all of the same
+        :attr:`ShortClip.length`.
     scene, timestamps : bool
         Kinds to compute.
 

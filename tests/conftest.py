@@ -10,9 +10,8 @@ import pytest
 import torch
 from checkpoints_in_memory import checkpoint_of
 
-from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.checkpoint import Checkpoint, load_checkpoint
 from hear_brainsoundnet.cli import main
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 
 DATA_VARIABLE = "BRAINSOUNDNET_DATA"

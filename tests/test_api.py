@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hear_brainsoundnet import AudioFile, api, get_scene_embeddings, load_model
 from hear_brainsoundnet import get_timestamp_embeddings as frames_of
+from hear_brainsoundnet.checkpoint import DEFAULT, NAMED
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.together import CLIPS
 
 RATE = 22_050

@@ -12,11 +12,10 @@ import torch
 from checkpoints_in_memory import checkpoint_of
 from safetensors.torch import load_file, save_file
 
-from hear_brainsoundnet import named as named_module
+from hear_brainsoundnet import checkpoint as checkpoint_module
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
+from hear_brainsoundnet.checkpoint import NAMED, load_checkpoint, read_checkpoint, write_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.named import NAMED, load_checkpoint
 from hear_brainsoundnet.soundnet import HEADS, LAYERS, Layer, SoundNet
 
 # A small network with the same structure, so that files are small.
@@ -117,7 +116,7 @@ def test_default_is_trained_and_silent(caplog):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_embedded_checkpoints_stay_small(name):
-    path = named_module.CHECKPOINT_FOLDER / NAMED[name].file
+    path = checkpoint_module.CHECKPOINT_FOLDER / NAMED[name].file
     assert path.stat().st_size <= 12e6
     soundnet = load_checkpoint(name).build_soundnet()
     assert soundnet.layers == LAYERS
@@ -130,7 +129,7 @@ def test_a_replaced_named_checkpoint_is_refused(tmp_path, monkeypatch):
     write_checkpoint(
         tmp_path / NAMED["untrained"].file, Card.model_validate(fields), SoundNet(SMALL)
     )
-    monkeypatch.setattr(named_module, "CHECKPOINT_FOLDER", tmp_path)
+    monkeypatch.setattr(checkpoint_module, "CHECKPOINT_FOLDER", tmp_path)
     with pytest.raises(ValueError, match=r"has hash .* expected .*: it was replaced"):
         load_checkpoint("untrained")
 

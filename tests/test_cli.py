@@ -13,8 +13,7 @@ import soundfile
 import torch
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint, write_checkpoint
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 

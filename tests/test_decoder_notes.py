@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hear_brainsoundnet.decoder_notes import decoder_notes_dropped
+from hear_brainsoundnet.command_line import decoder_notes_dropped
 
 LINES = [
     b"Note: Illegal Audio-MPEG-Header 0x00000000 at offset 42.",

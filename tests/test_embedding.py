@@ -11,9 +11,9 @@ from rounding import assert_same
 
 import hear_brainsoundnet
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES, get_scene_embeddings, get_timestamp_embeddings
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.features import PRESETS
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
 
 MADE_HERE = ("untrained", "bell", "loud with heads")

@@ -9,8 +9,9 @@ import torch
 from rounding import assert_same
 
 from hear_brainsoundnet.audio import AudioFile, TensorSound
+from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.folder import embed_files, find_audio
+from hear_brainsoundnet.sound_files import find_audio
 from hear_brainsoundnet.windows import Windows, embed_windows
 
 RATE = 22_050

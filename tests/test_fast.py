@@ -80,7 +80,7 @@ def test_embeddings_over_lengths_rates_and_pieces(
 
 @pytest.fixture(scope="module")
 def untrained_once() -> Checkpoint:
-    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.checkpoint import load_checkpoint
 
     return load_checkpoint("untrained")
 

@@ -9,10 +9,11 @@ import soundfile
 import torch
 from rounding import assert_same
 
-from hear_brainsoundnet import folder as folder_module
+from hear_brainsoundnet import batch as folder_module
 from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.folder import embed_files, find_audio
+from hear_brainsoundnet.sound_files import find_audio
 
 
 @pytest.fixture(scope="module")

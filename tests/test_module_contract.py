@@ -14,9 +14,9 @@ from rounding import largest_difference, network_rounding
 from torch import Tensor
 
 from hear_brainsoundnet import get_scene_embeddings, get_timestamp_embeddings, load_model
+from hear_brainsoundnet.checkpoint import NAMED, load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.features import PRESETS
-from hear_brainsoundnet.named import NAMED, load_checkpoint
 
 RATE = 16_000
 TOLERANCE = network_rounding()

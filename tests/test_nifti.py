@@ -9,8 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from hear_brainsoundnet.nifti import open_image, read_label_image
-from hear_brainsoundnet.prediction_files import TargetImage
+from hear_brainsoundnet.nifti import TargetImage, open_image, read_label_image
 
 LABELS = np.zeros((3, 4, 5), dtype=np.int16)
 LABELS[0], LABELS[1, 1:], LABELS[2, :2] = 3, 7, 300

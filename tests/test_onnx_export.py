@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from hear_brainsoundnet import get_scene_embeddings, load_model, onnx_export
 from hear_brainsoundnet import get_timestamp_embeddings as frames_of
+from hear_brainsoundnet.checkpoint import NAMED
 from hear_brainsoundnet.cli import app
 from hear_brainsoundnet.command_line import WrongCall
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.named import NAMED
 from hear_brainsoundnet.soundnet import Layer, SoundNet
 
 RATE = 16_000

@@ -13,8 +13,9 @@ from small_encoder import AFFINE, IDS, NARROW, SCALE, assert_close, encoder_of, 
 from hear_brainsoundnet import prediction
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
+from hear_brainsoundnet.nifti import TargetImage
 from hear_brainsoundnet.prediction import predict_responses
-from hear_brainsoundnet.prediction_files import TargetImage, find_sounds
+from hear_brainsoundnet.sound_files import find_sounds
 
 
 def write(path, *, names=("sub-01",), alignment="interpolate"):

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from hear_brainsoundnet import folder as folder_module
+from hear_brainsoundnet import batch as folder_module
+from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.folder import embed_files, find_audio
 from hear_brainsoundnet.lock import LOCK_FILE
-from hear_brainsoundnet.records import Entry
+from hear_brainsoundnet.sound_files import Entry, find_audio
 
 RATE = 22_050
 

@@ -11,8 +11,7 @@ import torch
 
 from hear_brainsoundnet.audio import TensorSound
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint, read_checkpoint, write_checkpoint
 from hear_brainsoundnet.recognition import Recogniser, find_labels
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
 
@@ -135,7 +134,7 @@ def test_recognise_writes_tables_and_pictures(run, file, wav, tmp_path, noise):
     outputs = ("--csv", tmp_path / "t.csv", "--json", tmp_path / "t.json", "--pictures", tmp_path)
     status, output, error = run("recognise", tmp_path, "--checkpoint", file, "--top", 2, *outputs)
     assert status == 1
-    assert "bad: " in error
+    assert "bad.wav: " in error
     assert error.rstrip().endswith("1 of 3 files could not be recognised")
     assert "sea.wav  (5.0 s, repeated 6 times: too short)" in output
     assert "long.wav  (30.0 s)" in output

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from hear_brainsoundnet.batch import embed_files
+from hear_brainsoundnet.batch.shards import Shard, merge_shards
 from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.folder import embed_files, find_audio
-from hear_brainsoundnet.shards import Shard, merge_shards
+from hear_brainsoundnet.sound_files import find_audio
 from hear_brainsoundnet.windows import Windows
 
 

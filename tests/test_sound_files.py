@@ -5,8 +5,7 @@ import os
 
 import pytest
 
-from hear_brainsoundnet.folder import find_audio
-from hear_brainsoundnet.sound_files import find_sound_files, printable
+from hear_brainsoundnet.sound_files import find_audio, find_sound_files, printable
 
 
 @pytest.fixture

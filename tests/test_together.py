@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from rounding import assert_same
 
 from hear_brainsoundnet.audio import TensorSound
-from hear_brainsoundnet.checkpoint import Checkpoint
+from hear_brainsoundnet.checkpoint import Checkpoint, load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.together import CLIPS, LONGEST, ShortClip, embed_together, read_short
 
 SCENE = "conv1:max+pool1+conv2:std+conv4:mean,std,max+conv7"

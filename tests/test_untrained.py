@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hear_brainsoundnet.named import CHECKPOINT_FOLDER, NAMED
+from hear_brainsoundnet.checkpoint import CHECKPOINT_FOLDER, NAMED
 from training.fitting.untrained import SEED, calibration_sounds, untrained_soundnet, write_untrained
 
 

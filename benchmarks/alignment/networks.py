@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.default_checkpoint.components import unit_scales
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.features import Term
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.soundnet import SoundNet
 

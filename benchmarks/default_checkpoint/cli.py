@@ -10,7 +10,7 @@ import typer
 from benchmarks.default_checkpoint.page import README, write_brief_table, write_page
 from benchmarks.program import Benchmark, Committed, Data, Named, Page, Results, named_checkpoints
 from benchmarks.results import read_result
-from hear_brainsoundnet.named import CHECKPOINT_FOLDER
+from hear_brainsoundnet.checkpoint import CHECKPOINT_FOLDER
 
 RESULTS_OF_CARDS = ("natural_sounds", "tasks", "development")
 benchmark = Benchmark("default-checkpoint")

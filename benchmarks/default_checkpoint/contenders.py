@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.default_checkpoint.components import PRESET, STAGES
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear.model_scores import MeasuredModel
-from hear_brainsoundnet.named import DEFAULT, NAMED
+from hear_brainsoundnet.checkpoint import DEFAULT, NAMED
 
 CONTENDERS = (
     *BASELINES,

@@ -24,7 +24,7 @@ from benchmarks.default_checkpoint.components import (
 from benchmarks.default_checkpoint.sounds import NaturalSounds, natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear import logmel
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from training.data.stimuli import DEFAULT_SAMPLE_RATE
 
 OWN_RATE = "log-mel mean and std, 44.1 kHz"

@@ -16,9 +16,9 @@ from benchmarks.default_checkpoint.tasks import PLUGIN
 from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import TaskFolder
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.features import POOLINGS, PRESETS, parse_scene
 from hear_brainsoundnet.geometry import StageGeometry, stage_geometry
-from hear_brainsoundnet.named import load_checkpoint
 
 LEFT_OUT = ("conv1",)
 LAGS = {"conv2": (1, 2, 4, 8, 16, 32, 64)}  # lags of changes; 1 for other stages

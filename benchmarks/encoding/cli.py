@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.encoding.page import PAGE
 from benchmarks.program import Benchmark, Data, Named
-from hear_brainsoundnet.named import NAMED
+from hear_brainsoundnet.checkpoint import NAMED
 
 benchmark = Benchmark("encoding", PAGE.write)
 app = benchmark.app

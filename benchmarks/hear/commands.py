@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hear_brainsoundnet.named import NAMED
+from hear_brainsoundnet.checkpoint import NAMED
 
 # Commands for the tasks that are not HEAR's; their README files describe the content.
 MAKE = {

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from benchmarks.speed.earlier import EarlierEmbedding
 from benchmarks.speed.turns import Comparison, machine, take_turns
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.geometry import stage_geometry
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import LAYERS
 
 RATE = 48_000  # Hz

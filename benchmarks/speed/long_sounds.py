@@ -16,8 +16,8 @@ from benchmarks.speed.clips import KINDS, RATE, Kind, embed, long_noise
 from benchmarks.speed.earlier import EarlierEmbedding
 from benchmarks.speed.memory import Task, measure_memory
 from benchmarks.speed.turns import Comparison, machine, take_turns
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.named import load_checkpoint
 
 MINUTES, HOURS = 20 * 60.0, 2 * 60 * 60.0  # s
 DURATIONS = (1.0, 10.0, 60.0, MINUTES, HOURS)

@@ -81,8 +81,8 @@ def _run(task: Task) -> tuple[int, int]:
 
     from benchmarks.speed.clips import RATE, embed, long_noise
     from benchmarks.speed.earlier import EarlierEmbedding
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.named import load_checkpoint
 
     torch.set_num_threads(task.n_threads)
     checkpoint = load_checkpoint("untrained")

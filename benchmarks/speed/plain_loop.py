@@ -43,8 +43,8 @@ def _earlier() -> Callable[[Path], Arrays]:
     import torch
 
     from benchmarks.speed.earlier import EarlierEmbedding
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.geometry import stage_geometry
-    from hear_brainsoundnet.named import load_checkpoint
 
     checkpoint = load_checkpoint("untrained")
     model = EarlierEmbedding(checkpoint)
@@ -63,8 +63,8 @@ def _earlier() -> Callable[[Path], Arrays]:
 
 def _own() -> Callable[[Path], Arrays]:
     from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.named import load_checkpoint
 
     checkpoint = load_checkpoint("untrained")
     model = EmbeddingModel(checkpoint, sample_rate=checkpoint.card.sample_rate)

@@ -1,4 +1,4 @@
-"""The command ``embed``."""
+"""The commands ``embed`` and ``merge``."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hear_brainsoundnet.command_line import Interrupted, WrongCall, say
-from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device, parse_level
+from hear_brainsoundnet.commands.options import (
+    PROGRAM,
+    CheckpointName,
+    Device,
+    Jobs,
+    Level,
+    Preset,
+    Quiet,
+    SceneStages,
+    check_choice,
+    device_of,
+    load_model,
+)
 
 if TYPE_CHECKING:
+    from hear_brainsoundnet.batch.shards import Shard
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.records import Entry, Record
-    from hear_brainsoundnet.results import SceneTable
-    from hear_brainsoundnet.shards import Shard
+    from hear_brainsoundnet.results import Record, SceneTable
+    from hear_brainsoundnet.sound_files import Entry
     from hear_brainsoundnet.windows import Windows
-
-CheckpointName = Annotated[str, typer.Option(help="A file or a name.")]
-Preset = Annotated[str, typer.Option(help="default or paper.")]
-SceneStages = Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")]
-Level = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LEVEL",
-        help="Target level of the moving normalisation: -23dB, or an amplitude in [0, 1]; 0: "
-        "disabled.",
-    ),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-Jobs = Annotated[int, typer.Option(min=0, help="Files at a time; 0: one per core.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 
 
 def embed(
@@ -72,7 +69,7 @@ def embed(
     Writes OUT/scene.npy (one row per file or window), OUT/files.csv, OUT/timestamps/NAME.npz and
     OUT/settings.json. An interrupted command resumes when started again.
     """
-    from hear_brainsoundnet.folder import KINDS
+    from hear_brainsoundnet.batch import KINDS
 
     check_choice("--kind", kind, KINDS)
     if kind == "timestamps" and (window is not None or parquet):
@@ -101,40 +98,20 @@ def embed(
         raise typer.Exit(1)
 
 
-def load_model(
-    checkpoint: str,
-    preset: str,
-    scene: str | None,
-    level: str | None,
-    device: str,
-    *,
-    timestamps: str | None = None,
-    sample_rate: int | None = None,
-) -> EmbeddingModel:
-    """The model given by the options, on its device; its rate defaults to the network's own."""
-    from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.named import load_checkpoint
+def merge(
+    parts: Annotated[list[Path], typer.Argument(help="Results of embed --shard, all of them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for all results.")],
+) -> None:
+    """Merge the results of shards: the same bytes as from one command over all files."""
+    from hear_brainsoundnet.batch.shards import merge_shards
 
-    place = find_device(device)
-    amplitude = None if level is None else parse_level(level)
     try:
-        loaded = load_checkpoint(checkpoint)
-        model = EmbeddingModel(
-            loaded,
-            sample_rate=loaded.card.sample_rate if sample_rate is None else sample_rate,
-            preset=preset,
-            scene=scene,
-            timestamps=timestamps,
-            level=amplitude,
-        )
-    except (ValueError, FileNotFoundError) as error:
+        records = merge_shards(parts, out)
+    except ValueError as error:
         raise WrongCall(str(error)) from error
-    return model.to(place)
-
-
-def device_of(model: EmbeddingModel) -> str:
-    """Device of a model."""
-    return str(next(model.parameters()).device)
+    failed = sum(not record.is_ok for record in records)
+    more = f", {failed} of them failed" if failed else ""
+    typer.echo(f"{out}: {len(records)} files of {len(parts)} shards{more}")
 
 
 def embed_shown(
@@ -150,7 +127,7 @@ def embed_shown(
     """Embed files with a progress bar and a line for each failure; see :func:`embed_files`."""
     from tqdm import tqdm
 
-    from hear_brainsoundnet.folder import embed_files, n_cores
+    from hear_brainsoundnet.batch import embed_files, n_cores
     from hear_brainsoundnet.sound_files import printable
 
     place = device_of(model)
@@ -219,7 +196,7 @@ def _windows(length: float | None, hop: float | None) -> Windows | None:
 
 
 def _shard(text: str | None) -> Shard | None:
-    from hear_brainsoundnet.shards import Shard
+    from hear_brainsoundnet.batch.shards import Shard
 
     try:
         return None if text is None else Shard.parse(text)
@@ -228,8 +205,7 @@ def _shard(text: str | None) -> Shard | None:
 
 
 def _entries(paths: list[Path]) -> list[Entry]:
-    from hear_brainsoundnet.file_list import listed_files
-    from hear_brainsoundnet.folder import find_audio
+    from hear_brainsoundnet.sound_files import find_audio, listed_files
 
     try:
         if Path("-") not in paths:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import Interrupted, WrongCall, say
-from hear_brainsoundnet.commands.options import PROGRAM, check_choice, find_device
+from hear_brainsoundnet.command_line import WrongCall, say
+from hear_brainsoundnet.commands.options import (
+    PROGRAM,
+    CheckpointName,
+    Device,
+    check_choice,
+    find_device,
+    over_files,
+    write_line,
+)
 
 if TYPE_CHECKING:
-    from hear_brainsoundnet.prediction_files import TargetImage
+    from torch import Tensor
+
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.nifti import TargetImage
+    from hear_brainsoundnet.sound_files import Entry
 
 
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Audio files, or folders to search.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="PRED.h5")],
-    checkpoint: Annotated[str, typer.Option(help="A file or a name.")] = "default",
+    checkpoint: CheckpointName = "default",
     map_: Annotated[
         bool, typer.Option("--map", help="Write PRED.NAME.nii.gz for each file, too.")
     ] = False,
@@ -36,7 +47,7 @@ def predict(
         int | None,
         typer.Option(min=1, help="Number of TRs; by default those that begin within the audio."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     force: Annotated[bool, typer.Option("--force", help="Overwrite earlier predictions.")] = False,
 ) -> None:
     """Predict the fMRI responses to audio files with the read-out of a checkpoint.
@@ -45,17 +56,10 @@ def predict(
     per read-out; target_ids and target_names label the columns. Maps are 0 where nothing is
     predicted. The output is written completely or not at all.
     """
-    from tqdm import tqdm
-
-    from hear_brainsoundnet.audio import AudioFile
-    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.prediction import build_encoder, check_timing, predict_responses
-    from hear_brainsoundnet.prediction_files import (
-        PredictionFiles,
-        SoundInfo,
-        find_sounds,
-        map_path,
-    )
+    from hear_brainsoundnet.prediction_files import PredictionFiles, map_path
+    from hear_brainsoundnet.sound_files import find_sounds
 
     place = find_device(device)
     try:
@@ -81,41 +85,30 @@ def predict(
     if atlas is not None and not map_:
         raise WrongCall("--atlas is the image of --map, which was not asked for")
 
-    n_done = n_failed = 0
-    bar = tqdm(total=len(sounds), unit="file", disable=None, file=sys.stderr)
+    def compute(audio: AudioFile) -> dict[str, Tensor]:
+        return predict_responses(
+            encoder,
+            audio,
+            input_scale=loaded.card.input_scale,
+            names=names,
+            n_trs=n_trs,
+            start=start,
+        )
+
     try:
-        with bar, PredictionFiles(out, loaded.card, loaded.hash, image) as files:
-            for sound in sounds:
-                try:
-                    with AudioFile(sound.path) as audio:
-                        predictions = predict_responses(
-                            encoder,
-                            audio,
-                            input_scale=loaded.card.input_scale,
-                            names=names,
-                            n_trs=n_trs,
-                            start=start,
-                        )
-                except (ValueError, OSError) as error:
-                    n_failed += 1
-                    reason = " ".join(str(error).split())
-                    bar.write(f"{PROGRAM}: {sound.path.name}: {reason}", file=sys.stderr)
-                else:
-                    for finding in audio.findings():
-                        bar.write(f"{PROGRAM}: {sound.path.name}: {finding}", file=sys.stderr)
-                    info = SoundInfo(
-                        sound.name, str(sound.path), audio.sample_rate, audio.n_samples, start
-                    )
-                    files.add(info, {name: rows.numpy() for name, rows in predictions.items()})
-                n_done += 1
-                bar.update()
+        with PredictionFiles(out, loaded.card, loaded.hash, image) as files:
+
+            def keep(sound: Entry, audio: AudioFile, predictions: dict[str, Tensor]) -> None:
+                for finding in audio.findings():
+                    write_line(sound, finding)
+                rows = {name: each.numpy() for name, each in predictions.items()}
+                files.add(sound.name, rows, audio, start)
+
+            n_failed = over_files(sounds, compute, keep, at_interrupt="; nothing was kept")
     except OSError as error:
         raise OSError(
             f"cannot write predictions to {out}: {error.strerror or error}; nothing was kept"
         ) from error
-    except KeyboardInterrupt:
-        bar.close()
-        raise Interrupted(f" after {n_done} of {len(sounds)} files; nothing was kept") from None
     if n_failed < len(sounds):
         typer.echo(
             f"{len(sounds) - n_failed} of {len(sounds)} files predicted with {loaded.card.name} "
@@ -130,7 +123,8 @@ def predict(
 def _find_target_image(
     checkpoint: str, atlas: Path | None, target_ids: Sequence[int], names: Sequence[str]
 ) -> TargetImage:
-    from hear_brainsoundnet.prediction_files import TargetImage, find_targets, targets_path
+    from hear_brainsoundnet.nifti import TargetImage
+    from hear_brainsoundnet.prediction_files import find_targets, targets_path
 
     if len(names) > 1:
         raise WrongCall(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import Interrupted, WrongCall, printable, say
-from hear_brainsoundnet.commands.options import PROGRAM
+from hear_brainsoundnet.command_line import WrongCall, printable, say
+from hear_brainsoundnet.commands.options import PROGRAM, over_files
+
+if TYPE_CHECKING:
+    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.recognition import RecognisedFile, Recognition
+    from hear_brainsoundnet.sound_files import Entry
 
 
 def recognise(
@@ -32,14 +36,17 @@ def recognise(
     The original SoundNet was trained for this. Its heads see 15 s at a time; shorter clips
     are repeated, and the result reports how often.
     """
-    from tqdm import tqdm
-
-    from hear_brainsoundnet.audio import AudioFile
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.files import write_atomically
-    from hear_brainsoundnet.named import load_checkpoint
-    from hear_brainsoundnet.prediction_files import find_sounds
-    from hear_brainsoundnet.recognition import Recogniser, find_labels
-    from hear_brainsoundnet.recognition_files import Named, as_csv, as_json, picture
+    from hear_brainsoundnet.recognition import (
+        RecognisedFile,
+        Recogniser,
+        as_csv,
+        as_json,
+        find_labels,
+        picture,
+    )
+    from hear_brainsoundnet.sound_files import find_sounds
 
     for path in (csv, json):
         if path is not None and path.exists() and not force:
@@ -55,33 +62,19 @@ def recognise(
     except (ValueError, FileNotFoundError) as error:
         raise WrongCall(str(error)) from error
 
-    recognised: list[Named] = []
-    n_failed = 0
-    bar = tqdm(total=len(sounds), unit="file", disable=None, file=sys.stderr)
-    try:
-        with bar:
-            for sound in sounds:
-                try:
-                    with AudioFile(sound.path) as audio:
-                        found = recogniser.recognise(audio)
-                except (ValueError, OSError) as error:
-                    n_failed += 1
-                    reason = printable(" ".join(str(error).split()))
-                    bar.write(f"{PROGRAM}: {printable(sound.name)}: {reason}", file=sys.stderr)
-                else:
-                    named = Named(str(sound.path), found, labels)
-                    recognised.append(named)
-                    typer.echo(printable(named.text(top)))
-                    if pictures is not None:
-                        place = pictures / f"{sound.name}.png"
-                        if place.exists() and not force:
-                            raise WrongCall(f"{place} exists; use --force to overwrite")
-                        write_atomically(place, picture(named))
-                bar.update()
-    except KeyboardInterrupt:
-        bar.close()
-        n_done = len(recognised) + n_failed
-        raise Interrupted(f" after {n_done} of {len(sounds)} files") from None
+    recognised: list[RecognisedFile] = []
+
+    def keep(sound: Entry, _: AudioFile, found: Recognition) -> None:
+        named = RecognisedFile(str(sound.path), found, labels)
+        recognised.append(named)
+        typer.echo(printable(named.text(top)))
+        if pictures is not None:
+            place = pictures / f"{sound.name}.png"
+            if place.exists() and not force:
+                raise WrongCall(f"{place} exists; use --force to overwrite")
+            write_atomically(place, picture(named))
+
+    n_failed = over_files(sounds, recogniser.recognise, keep)
     for path, write in ((csv, as_csv), (json, as_json)):
         if path is not None and recognised:
             write_atomically(path, write(recognised, top))

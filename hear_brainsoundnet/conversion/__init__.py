@@ -27,7 +27,6 @@ from pydantic import JsonValue
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import check_target, write_checkpoint
 from hear_brainsoundnet.conversion import numpy_pickle, torch7, torch_pickle
-from hear_brainsoundnet.conversion.assembly import build_soundnet, checked
 from hear_brainsoundnet.conversion.brain_aligned import (
     READ_OUT,
     WRAPPERS,
@@ -37,6 +36,8 @@ from hear_brainsoundnet.conversion.brain_aligned import (
 )
 from hear_brainsoundnet.conversion.layouts import (
     Foreign,
+    build_soundnet,
+    checked,
     from_npy,
     from_state_dict,
     from_torch7,

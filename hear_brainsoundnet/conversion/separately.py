@@ -8,7 +8,9 @@ Python signal handler would interrupt; a crash of a reader does not affect the p
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from typing import Any
 
 CPU_SECONDS = 120  # the original in its archive takes five
 WALL_SECONDS = 1_200  # for a process that waits for a disk
-PROGRAM = "hear_brainsoundnet.conversion"
+PROGRAM = "hear_brainsoundnet.conversion.separately"
 _RAISED: dict[str, type[Exception]] = {
     each.__name__: each for each in (FileNotFoundError, PermissionError, OSError, ValueError)
 }
@@ -72,3 +74,32 @@ def convert_separately(
     if "error" in answer:
         raise _RAISED.get(answer["kind"], ValueError)(answer["error"])
     return str(answer["hash"])
+
+
+def _limit(cpu_seconds: int) -> None:
+    """Have the system kill this process after this much CPU time."""
+    try:
+        import resource
+    except ImportError:  # only on Windows, where only the parent's timeout ends this process
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """The other process: a request as JSON on standard input, the answer on standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # reported by the parent process
+    _limit(int(sys.argv[1]))
+    asked = json.load(sys.stdin)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    from hear_brainsoundnet.conversion import convert
+
+    try:
+        answer = {"hash": convert(asked["source"], asked["target"], **asked["options"])}
+    except (ValueError, OSError) as error:
+        answer = {"error": str(error), "kind": type(error).__name__}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,11 +12,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hear_brainsoundnet.decoding.headers import is_container, what_it_is_instead
 from hear_brainsoundnet.decoding.reader import Reader, one_line
 from hear_brainsoundnet.sound_files import printable
 
 __all__ = ["Reader", "open_sound"]
+
+# Video containers, and audio formats that libsndfile mistakes for MP3.
+_CONTAINERS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"#!AMR")
+_NO_SOUND = {
+    b"<!doctype html": "a web page (HTML), which servers send when the file is not there; fetch it "
+    "again",
+    b"<html": "a web page (HTML), which servers send when the file is not there; fetch it again",
+    b"<?xml": "an XML file and no sound; look into it with a text editor",
+    b"version https://git-lfs": "a pointer of Git LFS and not the sound itself; run git lfs pull",
+    b"/annex/objects/": "a pointer of git-annex and not the sound itself; run git annex get",
+}
 
 
 def open_sound(path: Path, audio_stream: int | None = None) -> Reader:
@@ -75,3 +85,22 @@ def _container_reader(path: Path, audio_stream: int | None) -> Reader:
     from hear_brainsoundnet.decoding.containers import ContainerReader
 
     return ContainerReader(path, audio_stream)
+
+
+def what_it_is_instead(head: bytes) -> str:
+    """Description of a file often mistaken for audio; empty if it is none of these.
+
+    Examples
+    --------
+    >>> what_it_is_instead(b"<!DOCTYPE html><html>")[:17]
+    'a web page (HTML)'
+    """
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((words for begin, words in _NO_SOUND.items() if text.startswith(begin)), "")
+
+
+def is_container(head: bytes) -> bool:
+    """Whether only PyAV can read it, judging by the first bytes."""
+    is_adts = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0
+    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return head.startswith(_CONTAINERS) or head[4:8] == b"ftyp" or is_adts or is_avi

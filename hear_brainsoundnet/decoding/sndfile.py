@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from hear_brainsoundnet.decoding.headers import streams_of
 from hear_brainsoundnet.decoding.reader import BLOCK, Block, Reader, check_channels, one_line
-from hear_brainsoundnet.decoding.stream import Stream, StreamBytes
+from hear_brainsoundnet.decoding.streams import Stream, StreamBytes, streams_of
 
 _SIZE_SLACK = 4096  # bytes: headers that are off by some padding are common and harmless
 _STREAMED = 0x7EFF_0000  # larger sizes mean "unknown" in piped files

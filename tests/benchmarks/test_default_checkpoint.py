@@ -33,9 +33,8 @@ from benchmarks.default_checkpoint.page import (
 )
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear.model_scores import MeasuredModel, TaskScore
-from hear_brainsoundnet.checkpoint import read_checkpoint
+from hear_brainsoundnet.checkpoint import DEFAULT, NAMED, read_checkpoint
 from hear_brainsoundnet.features import PRESETS
-from hear_brainsoundnet.named import DEFAULT, NAMED
 from hear_brainsoundnet.soundnet import SoundNet
 from training.corpus.build import build
 from training.corpus.source import AudioFile, Source

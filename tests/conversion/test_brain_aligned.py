@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from rounding import assert_same
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import convert
-from hear_brainsoundnet.named import load_checkpoint
 
 N_TRS = 7
 

@@ -7,8 +7,8 @@ import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import KINDS, convert
-from hear_brainsoundnet.named import load_checkpoint
 
 
 @pytest.fixture(scope="module")

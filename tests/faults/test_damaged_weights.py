@@ -19,12 +19,11 @@ from mutations import mutations
 from safetensors.torch import save
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint, write_checkpoint
 from hear_brainsoundnet.conversion import convert
 from hear_brainsoundnet.describe import card_as_json, describe
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.prediction import build_encoder
 from hear_brainsoundnet.soundnet import Head, Layer, SoundNet
 

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from kills import contents, killed_everywhere, undisturbed
 
-PRELOAD = ("hear_brainsoundnet.folder", "hear_brainsoundnet.named")
+PRELOAD = ("hear_brainsoundnet.batch", "hear_brainsoundnet.checkpoint")
 pytestmark = pytest.mark.slow
 
 
@@ -28,9 +28,10 @@ def embed(
     force: bool = False,
 ) -> None:
     """What ``hear-brainsoundnet embed`` does, with a small and quick embedding."""
+    from hear_brainsoundnet.batch import embed_files
+    from hear_brainsoundnet.checkpoint import load_checkpoint
     from hear_brainsoundnet.embedding import EmbeddingModel
-    from hear_brainsoundnet.folder import embed_files, find_audio
-    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.sound_files import find_audio
     from hear_brainsoundnet.windows import Windows
 
     model = EmbeddingModel(

@@ -16,9 +16,8 @@ import torch
 
 from hear_brainsoundnet.api import HEAR_SAMPLE_RATES
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import write_checkpoint
+from hear_brainsoundnet.checkpoint import CHECKPOINT_FOLDER, NAMED, write_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.named import CHECKPOINT_FOLDER, NAMED
 from hear_brainsoundnet.soundnet import HEADS, SoundNet
 
 pytestmark = pytest.mark.heartools

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import torch
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.named import load_checkpoint
 from training.data.dataset_info import DatasetInfo, write_info
 from training.data.prepared import Run
 from training.data.prepared_files import files_of

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hear_brainsoundnet.card import Card
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut, output_layer
 from hear_brainsoundnet.geometry import stage_geometry
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.data.control import Donor, permuted_brain
 from training.data.fitted_to import FittedTo, overlap, records_of

@@ -12,8 +12,12 @@ from pathlib import Path
 import torch
 
 from hear_brainsoundnet.card import Card, joined_licences
-from hear_brainsoundnet.checkpoint import Checkpoint, check_target, write_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import (
+    Checkpoint,
+    check_target,
+    load_checkpoint,
+    write_checkpoint,
+)
 from hear_brainsoundnet.soundnet import SoundNet
 
 

@@ -75,8 +75,7 @@ def soundnet_units(
     """
     import torch
 
-    from hear_brainsoundnet.geometry import stage_geometry
-    from hear_brainsoundnet.interpolation import frames_at
+    from hear_brainsoundnet.geometry import frames_at, stage_geometry
     from hear_brainsoundnet.streaming import stream_frames
 
     geometry = stage_geometry(soundnet.layers)[stage]
@@ -160,7 +159,7 @@ FINE_KINDS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 def _hidden_checkpoint(name: str) -> Checkpoint:
     """A checkpoint with the stimuli's sample rate."""
-    from hear_brainsoundnet.named import load_checkpoint
+    from hear_brainsoundnet.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(name)
     if checkpoint.card.sample_rate != SAMPLE_RATE:

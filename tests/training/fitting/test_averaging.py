@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from hear_brainsoundnet.card import Card
-from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint, read_checkpoint, write_checkpoint
 from hear_brainsoundnet.soundnet import SoundNet
 from training.fitting.averaging import averaged, write_average
 

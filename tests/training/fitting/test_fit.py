@@ -19,8 +19,7 @@ from matplotlib.figure import Figure
 from small_dataset import change_dataset
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from hear_brainsoundnet.checkpoint import read_checkpoint
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint, read_checkpoint
 from training.config import write_recipe
 from training.data.prepared import Prepared
 from training.fitting.assembly import Parts, assemble

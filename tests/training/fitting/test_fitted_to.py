@@ -5,7 +5,7 @@ import shutil
 import pytest
 from small_dataset import change_dataset
 
-from hear_brainsoundnet.named import load_checkpoint
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from training.data.fitted_to import NATURAL_SOUNDS, records_of
 from training.data.prepared import Prepared
 from training.evaluation.evaluate import evaluate

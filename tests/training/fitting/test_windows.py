@@ -6,8 +6,8 @@ import pytest
 import torch
 from rounding import assert_same, network_rounding
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
-from hear_brainsoundnet.named import load_checkpoint
 from training.data.prepared import Prepared, Run
 from training.fitting.assembly import assemble, freeze
 from training.fitting.frozen import SAMPLES_PER_PASS, FrozenStages

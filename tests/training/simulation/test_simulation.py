@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from simulated_recordings import write_atlas, write_recordings
 
 from hear_brainsoundnet.checkpoint import write_checkpoint
-from hear_brainsoundnet.geometry import stage_geometry
-from hear_brainsoundnet.interpolation import frames_at
+from hear_brainsoundnet.geometry import frames_at, stage_geometry
 from training.simulation import SimulationSettings, read_truth, simulate
 from training.simulation.experiment import UNFINISHED
 from training.simulation.stimuli import find_recordings, schedule

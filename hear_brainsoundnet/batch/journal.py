@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from hear_brainsoundnet.files import temporary_path
-from hear_brainsoundnet.records import Record, read_records, rows_crc
+from hear_brainsoundnet.results import Record, read_records, rows_crc
 
 logger = logging.getLogger(__name__)
 

@@ -1,17 +1,26 @@
-"""Streams of an MP3 file, located by following frame headers.
+"""The streams of a file as libsndfile should read them: with bytes prepended or replaced.
 
-libsndfile takes the length of an MP3 from its length header (Xing, Info) or else estimates it from
-the first frames, and never reads beyond that. So a stream without a length header is given one
-with its number of frames, and concatenated files are read as separate streams.
+Repaired are headers that libsndfile misreads: of WAV files written to a pipe, of chained Ogg files,
+and of MP3. It takes the length of an MP3 from its length header (Xing, Info) or else estimates it
+from the first frames, and never reads beyond that. So a stream without a length header is given one
+with its number of frames, and concatenated files are read as separate streams. MP3 frames are
+located by following their headers.
 """
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from mmap import mmap
+from typing import Any
 
-from hear_brainsoundnet.decoding.stream import Stream
-
+_RIFF = (b"RIFF", b"RF64", b"BW64")
+_UNKNOWN = 0xFFFF_FFFF  # a size that means "to the end"
+_UNKNOWN_LONG = (bytes(8), b"\xff" * 8)
+_BEGINS, _ENDS = 2, 4  # flags of Ogg pages
+_SNDFILE = (b"RIFX", b"FORM", b"fLaC", b".snd", b"caff", b"NIST", b"riff", b"dns.", b"Crea")
 # kbit/s by (MPEG 1, layer) and the index in the header; layers I, II, III are coded as 3, 2, 1.
 _KBITS = {
     (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -28,6 +37,151 @@ _CHAINED = 3  # consecutive frames that distinguish a stream from noise
 _SEARCHED = 2**20  # bytes searched for the first frame
 _HAS_N_FRAMES = 1  # flag of a length header
 _VBRI = 36  # offset in a frame of the other kind of length header
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One audio stream within a file.
+
+    Attributes
+    ----------
+    start, stop : int
+        Its byte range.
+    prefix : bytes
+        Bytes prepended to it.
+    replaced : dict of int to bytes
+        Replacement bytes by position in the file.
+    counted : bool
+        Whether the stream declares its number of samples, so that fewer mean damage.
+    whole : bool
+        Whether its end is marked as such, if the format has such a mark.
+    """
+
+    start: int
+    stop: int
+    prefix: bytes = b""
+    replaced: dict[int, bytes] = field(default_factory=dict)
+    counted: bool = True
+    whole: bool = True
+
+
+class StreamBytes(io.RawIOBase):
+    """The bytes of a :class:`Stream`, as a readable file.
+
+    Examples
+    --------
+    >>> from mmap import mmap
+    >>> data = mmap(-1, 6)
+    >>> _ = data.write(b"abcdef")
+    >>> StreamBytes(data, Stream(1, 5, b"__", {2: b"X"})).read()
+    b'__bXde'
+    """
+
+    def __init__(self, data: mmap, stream: Stream) -> None:
+        self._data = data
+        self._stream = stream
+        self._first = len(stream.prefix)
+        self._length = self._first + stream.stop - stream.start
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._length}[whence]
+        self._place = max(0, origin + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        n_read = max(0, min(len(view), self._length - self._place))
+        stop = self._place + n_read
+        in_prefix = self._stream.prefix[self._place : stop]
+        first = max(self._place - self._first, 0) + self._stream.start
+        part = bytearray(in_prefix)
+        part += self._data[first : first + n_read - len(in_prefix)]
+        for place, content in self._stream.replaced.items():
+            at = place - self._stream.start + self._first - self._place
+            for i, byte in enumerate(content, start=at):
+                if 0 <= i < n_read:
+                    part[i] = byte
+        view[:n_read] = part
+        self._place = stop
+        return n_read
+
+
+def streams_of(data: mmap) -> list[Stream]:
+    """The streams that libsndfile should read in sequence."""
+    whole = [Stream(0, len(data))]
+    if data[:4] in _RIFF and data[8:12] == b"WAVE":
+        return [_wav_stream(data)]
+    if data[:4] == b"OggS":
+        return list(_ogg_streams(data))
+    if data[:4] in _SNDFILE:
+        return whole
+    if data[:3] == b"ID3" and b"fLaC" in data[:4096]:  # libsndfile skips the tag
+        return whole
+    return mpeg_streams(data) or whole
+
+
+def _wav_stream(data: mmap) -> Stream:
+    """A WAV file; one written to a pipe declares length 0.
+
+    For audio, BW64 differs from RF64 in its name only.
+    """
+    replaced = {0: b"RF64"} if data[:4] == b"BW64" else {}
+    chunks = dict(_wav_chunks(data))
+    if (place := chunks.get(b"data")) is not None:
+        n_bytes = len(data) - place - 8
+        size, announced = (struct.unpack_from("<I", data, at)[0] for at in (place + 4, 4))
+        long_sizes = chunks.get(b"ds64")
+        if data[:4] == b"RIFF":
+            if size == 0 and n_bytes > 0 and announced + 8 != len(data):
+                replaced[4] = struct.pack("<I", min(len(data) - 8, _UNKNOWN))
+                replaced[place + 4] = struct.pack("<I", min(n_bytes, _UNKNOWN))
+        elif long_sizes is not None and data[long_sizes + 16 : long_sizes + 24] in _UNKNOWN_LONG:
+            replaced[long_sizes + 8] = struct.pack("<QQ", len(data) - 8, n_bytes)
+    return Stream(0, len(data), replaced=replaced)
+
+
+def _wav_chunks(data: mmap) -> Iterator[tuple[bytes, int]]:
+    """Names and positions of chunks, up to the one with the samples."""
+    place = 12
+    while place + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, place)
+        yield name, place
+        if name == b"data":
+            return
+        place += 8 + size + size % 2
+
+
+def _ogg_streams(data: mmap) -> Iterator[Stream]:
+    """The links of a chained Ogg file: each begins with pages flagged as such."""
+    start, begins, ends = 0, True, False
+    for place, flags in _ogg_pages(data):
+        if flags & _BEGINS and not begins:
+            yield Stream(start, place, whole=ends)
+            start, ends = place, False
+        begins = bool(flags & _BEGINS)
+        ends = ends or bool(flags & _ENDS)
+    yield Stream(start, len(data), whole=ends)
+
+
+def _ogg_pages(data: mmap) -> Iterator[tuple[int, int]]:
+    place = 0
+    while place >= 0 and place + 27 <= len(data):
+        if data[place : place + 4] == b"OggS":
+            yield place, data[place + 5]
+            n_segments = data[place + 26]
+            place += 27 + n_segments + sum(data[place + 27 : place + 27 + n_segments])
+        else:
+            place = data.find(b"OggS", place)
 
 
 def frame_length(header: int) -> int:

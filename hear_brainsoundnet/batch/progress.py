@@ -1,9 +1,8 @@
 """On-disk state of an embedding command: finished files, and their assembly into results.
 
-Finished files are recorded in a :mod:`hear_brainsoundnet.journal`. At the end the rows are put into
-the order of the files, the results appear under their final names, and the journal is removed.
-Every file is written under a temporary name first and then renamed, so that existing files are
-complete.
+Finished files are recorded in a :mod:`.journal`. At the end the rows are put into the order of the
+files, the results appear under their final names, and the journal is removed. Every file is written
+under a temporary name first and then renamed, so that existing files are complete.
 """
 
 from __future__ import annotations
@@ -20,25 +19,28 @@ from typing import Any
 
 import numpy as np
 
+from hear_brainsoundnet.batch.journal import Journal
 from hear_brainsoundnet.files import sweep, write_atomically
-from hear_brainsoundnet.journal import Journal
 from hear_brainsoundnet.lock import contents
-from hear_brainsoundnet.records import Entry, Record, absolute, rows_crc, state_of
 from hear_brainsoundnet.results import (
     FILES,
     OWN_FILES,
     PARQUET,
     RECORDS,
     SETTINGS,
+    Record,
     Scenes,
+    absolute,
     read_results,
     read_scene,
     read_settings,
+    rows_crc,
     settings_file,
+    state_of,
     timestamps_path,
     write_results,
 )
-from hear_brainsoundnet.sound_files import N_NAMED, printable, shown
+from hear_brainsoundnet.sound_files import N_NAMED, Entry, printable, shown
 from hear_brainsoundnet.windows import Windows
 
 logger = logging.getLogger(__name__)

@@ -26,15 +26,21 @@ import numpy as np
 import torch
 
 from hear_brainsoundnet.audio import AudioFile
+from hear_brainsoundnet.batch.progress import Progress
+from hear_brainsoundnet.batch.shards import SHARD, Shard
 from hear_brainsoundnet.embedding import EmbeddingModel, Embeddings
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.level import WINDOW_S
 from hear_brainsoundnet.lock import one_job_per_folder
-from hear_brainsoundnet.progress import Progress
-from hear_brainsoundnet.records import Entry, Record, absolute, failed, state_of
-from hear_brainsoundnet.results import check_parquet, timestamps_path
-from hear_brainsoundnet.shards import SHARD, Shard
-from hear_brainsoundnet.sound_files import SOUND_SUFFIXES, find_sound_files
+from hear_brainsoundnet.results import (
+    Record,
+    absolute,
+    check_parquet,
+    failed,
+    state_of,
+    timestamps_path,
+)
+from hear_brainsoundnet.sound_files import Entry
 from hear_brainsoundnet.together import CLIPS, ShortClip, embed_together, read_short
 from hear_brainsoundnet.windows import Windows, embed_windows
 
@@ -49,50 +55,6 @@ _NO_NAME = frozenset(
 )
 
 Result = tuple[Entry, Record, Embeddings]
-
-
-def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
-    """Audio files under `paths`, in a fixed order.
-
-    Folders are searched by :mod:`hear_brainsoundnet.sound_files`, and skipped files are logged as a
-    warning, one line per reason. Files given explicitly are accepted whatever their suffix. A file
-    is named by its path relative to the folder it was found in, prefixed by the folder's own name
-    if several paths are given.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a path does not exist.
-    ValueError
-        If a folder contains no audio, or two files would have the same name.
-    """
-    roots = [Path(path) for path in paths]
-    entries = []
-    for root in roots:
-        if not root.exists():
-            raise FileNotFoundError(f"no such file or folder: {root}")
-        if not root.is_dir():
-            entries.append(Entry(root, root.name))
-            continue
-        prefix = Path(root.resolve().name) if len(roots) > 1 else Path()
-        found = find_sound_files(root)
-        for finding in found.findings():
-            logger.warning(finding)
-        if not found.files:
-            suffixes = " ".join(sorted(SOUND_SUFFIXES))
-            raise ValueError(f"no audio in folder {root}; files with these suffixes: {suffixes}")
-        entries += [
-            Entry(path, (prefix / path.relative_to(root)).as_posix()) for path in found.files
-        ]
-    first: dict[str, Entry] = {}
-    for entry in entries:
-        other = first.setdefault(entry.name, entry)
-        if other is not entry:
-            raise ValueError(
-                f"{other.path} and {entry.path} would both be named {entry.name!r}; embed them "
-                "into two folders"
-            )
-    return entries
 
 
 def run_settings(
@@ -137,7 +99,7 @@ def embed_files(
     Parameters
     ----------
     entries : sequence of Entry
-        From :func:`find_audio`.
+        From :func:`hear_brainsoundnet.sound_files.find_audio`.
     out : path-like
         Gets ``settings.json``, ``files.csv``, ``scene.npy`` (one row per file; NaN for a file
         that could not be read) and ``timestamps/<name>.npz``.
@@ -159,7 +121,7 @@ def embed_files(
         Also write ``scene.parquet``.
     shard : Shard, optional
         Embed only the files of this shard of `entries`; all shards are merged by
-        :func:`hear_brainsoundnet.shards.merge_shards`.
+        :func:`hear_brainsoundnet.batch.shards.merge_shards`.
     on_file : callable
         Called with each record, including those of earlier commands.
 

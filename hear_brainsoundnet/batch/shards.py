@@ -19,21 +19,23 @@ from typing import Any
 
 import numpy as np
 
+from hear_brainsoundnet.batch.journal import Journal
 from hear_brainsoundnet.files import temporary_path, write_atomically
-from hear_brainsoundnet.journal import Journal
 from hear_brainsoundnet.lock import contents
-from hear_brainsoundnet.records import Entry, Record, rows_crc
 from hear_brainsoundnet.results import (
     FILES,
     PARQUET,
     SETTINGS,
+    Record,
     Scenes,
     read_results,
     read_settings,
+    rows_crc,
     settings_file,
     timestamps_path,
     write_results,
 )
+from hear_brainsoundnet.sound_files import Entry
 from hear_brainsoundnet.windows import Windows
 
 SHARD = "shard"  # key of the settings
