@@ -4,6 +4,7 @@ from mmap import mmap
 
 import odd_sounds as odd
 import pytest
+
 from hear_brainsoundnet.decoding.streams import frame_length, mpeg_streams
 
 MP3 = odd.encoded("MP3")

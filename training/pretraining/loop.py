@@ -17,9 +17,9 @@ from accelerate.utils import send_to_device
 from pydantic import JsonValue
 from torch import Tensor, nn
 
+from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.lock import one_job_per_folder
-from hear_brainsoundnet.named import load_checkpoint
 from hear_brainsoundnet.soundnet import LAYERS, SoundNet
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 from training.pretraining.batches import Batches
