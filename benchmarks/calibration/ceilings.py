@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.calibration.sizes import Size
-from training.simulation.noise import autoregressive, unit_variance
+from training.simulation.signals import autoregressive, unit_variance
 from training.statistics import repeats_ceiling
 
 RELIABILITIES = (0.1, 0.3, 0.6)

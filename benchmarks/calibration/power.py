@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.calibration.simulated_bold import AUTOCORRELATION, SHARED, TR, WARM_UP
 from benchmarks.calibration.sizes import Size
 from training.scores import r2_score
-from training.simulation.haemodynamics import HaemodynamicResponse
-from training.simulation.noise import autoregressive, unit_variance
+from training.simulation.signals import HaemodynamicResponse, autoregressive, unit_variance
 from training.statistics import benjamini_hochberg, compare_runs
 
 GAINS = (0.0, 0.01, 0.02, 0.04)  # of R², as between the published networks and their start

@@ -13,8 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.simulation.haemodynamics import HaemodynamicResponse
-from training.simulation.noise import autoregressive, slow_cosines, unit_variance
+from training.simulation.signals import (
+    HaemodynamicResponse,
+    autoregressive,
+    slow_cosines,
+    unit_variance,
+)
 
 TR = 1.49  # seconds
 AUTOCORRELATION = (0.3, 0.6)

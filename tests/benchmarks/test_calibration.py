@@ -12,7 +12,7 @@ from benchmarks.calibration.nulls import calibration, nulls_document
 from benchmarks.calibration.power import _experiment, pairs_needed
 from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
 from benchmarks.calibration.sizes import SIZES
-from training.simulation.noise import slow_cosines
+from training.simulation.signals import slow_cosines
 
 SMALL = SIZES["small"]
 RIGHT = ("circular_shift", "phase_randomised", "block_permutation")  # where BOLD has no drift

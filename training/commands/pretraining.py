@@ -84,8 +84,7 @@ def teach(
     import numpy as np
 
     from training.corpus.corpus import Corpus
-    from training.teachers.building import build_table
-    from training.teachers.earlier import EarlierTable
+    from training.teachers.building import EarlierTable, build_table
     from training.teachers.teacher import Teacher
 
     if (earlier is None) != (earlier_corpus is None):

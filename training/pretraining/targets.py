@@ -24,8 +24,8 @@ from training.data.stimuli import DEFAULT_SAMPLE_RATE
 from training.pretraining.crops import Crops
 from training.pretraining.recipe import TeacherSettings
 from training.sound_features import LogMel, ModulationPower, modulation_spectrum
-from training.teachers.identity import TeacherIdentity
 from training.teachers.table import TeacherTable
+from training.teachers.teacher import TeacherIdentity
 
 SAMPLE_RATE = DEFAULT_SAMPLE_RATE  # Hz
 N_FFT, HOP, N_BANDS = 1024, 220, 128

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.simulation.features import RATE
-from training.simulation.haemodynamics import HaemodynamicResponse, convolve_fine, filter_trs
-from training.simulation.noise import unit_variance
 from training.simulation.parcels import Parcels
 from training.simulation.settings import (
-    DEAF,
+    NOISE_ONLY,
     SHARED_KINDS,
     SOUNDNET_KINDS,
     VANISHED,
     SimulationSettings,
+)
+from training.simulation.signals import (
+    HaemodynamicResponse,
+    convolve_fine,
+    filter_trs,
+    unit_variance,
 )
 
 Features = Mapping[str, NDArray[np.float64]]  # of one run, by kind: (n_frames, n_channels)
@@ -34,15 +38,15 @@ class Parcel:
     target_id, name : int, str
         Parcel id and name.
     kind : str
-        One of the kinds, "deaf", or "vanished".
+        One of the kinds, "deaf" (responds to nothing), or "vanished".
     subject_specific : bool
         Whether its mix is drawn separately for every subject.
     channels, weights : array
-        The features it responds to and their weights, ``(n_mixed,)``; empty for deaf ones.
+        The features it responds to and their weights, ``(n_mixed,)``; empty for "deaf" ones.
     response : HaemodynamicResponse
         Its haemodynamic response.
     explainable_variance : float
-        Fraction of its variance explained by the stimulus; 0 for deaf ones.
+        Fraction of its variance explained by the stimulus; 0 for "deaf" ones.
     rho : float
         Autocorrelation of its noise at a lag of one TR.
     """
@@ -87,7 +91,7 @@ def draw_brains(
     common, *own = seed.spawn(1 + len(subjects))
     generator = np.random.default_rng(common)
     distance = np.where(present, parcels.from_auditory_cortex(), np.inf)
-    nearest = np.argsort(distance, kind="stable")[: settings.n_sounding]
+    nearest = np.argsort(distance, kind="stable")[: settings.n_responsive]
     kinds = [kind for kind, n in settings.kinds.items() for _ in range(n)]
     kind_of = {int(i): kind for i, kind in zip(generator.permutation(nearest), kinds, strict=True)}
     mixable = [i for i in kind_of if kind_of[i] not in SHARED_KINDS]
@@ -109,7 +113,7 @@ def draw_brains(
             _draw_parcel(
                 int(parcels.ids[i]),
                 parcels.names[i],
-                kind_of.get(i, DEAF if present[i] else VANISHED),
+                kind_of.get(i, NOISE_ONLY if present[i] else VANISHED),
                 _draw_mix(scales[kind_of[i]], settings.n_mixed, generator)
                 if i in specific
                 else shared.get(i),
@@ -125,14 +129,15 @@ def draw_brains(
 def respond(
     brain: Sequence[Parcel], features: Features, n_trs: int, tr: float, n_delays: int
 ) -> NDArray[np.float64]:
-    """The noise-free responses of one run, ``(n_trs, n_targets)``; 0 for deaf parcels."""
+    """The noise-free responses of one run, ``(n_trs, n_targets)``; 0 for "deaf" parcels."""
     responses = np.zeros((n_trs, len(brain)))
     for column, parcel in enumerate(brain):
+        if not len(parcel.channels):
+            continue
+        drive = features[parcel.kind][:, parcel.channels] @ parcel.weights
         if parcel.kind in SOUNDNET_KINDS:
-            drive = features[parcel.kind][:, parcel.channels] @ parcel.weights
             responses[:, column] = filter_trs(drive, parcel.response, n_delays, tr)
-        elif len(parcel.channels):
-            drive = features[parcel.kind][:, parcel.channels] @ parcel.weights
+        else:
             responses[:, column] = convolve_fine(drive, RATE, parcel.response, n_trs, tr)
     return responses
 

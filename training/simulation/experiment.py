@@ -25,9 +25,7 @@ from training.progress import bar
 from training.simulation import truth
 from training.simulation.brain import Parcel, draw_brains, respond, scale_over_runs
 from training.simulation.features import FeatureExtractor
-from training.simulation.h5 import H5Layout
-from training.simulation.nifti import FmriprepLayout
-from training.simulation.noise import autoregressive
+from training.simulation.layouts import FmriprepLayout, H5Layout
 from training.simulation.parcels import (
     ATLAS_FILE,
     LABEL_FILE,
@@ -36,6 +34,7 @@ from training.simulation.parcels import (
     write_parcels,
 )
 from training.simulation.settings import SimulationSettings
+from training.simulation.signals import autoregressive
 from training.simulation.stimuli import films, find_recordings, schedule
 
 logger = logging.getLogger(__name__)
@@ -99,10 +98,10 @@ def simulate(
     extractor = FeatureExtractor(settings, OTHER_SEED + settings.seed)
     layout = LAYOUTS[settings.layout](out, parcels, tr, settings)
     n_present = int(layout.present.sum())
-    if settings.n_sounding >= n_present:
+    if settings.n_responsive >= n_present:
         raise ValueError(
-            f"kinds asks for {settings.n_sounding} sounding parcels of {n_present}; some must be "
-            "deaf: request fewer or use a finer atlas"
+            f"kinds asks for {settings.n_responsive} responsive parcels of {n_present}; some must "
+            "respond to nothing: request fewer or use a finer atlas"
         )
     _start(out)
     write_parcels(out, parcels)

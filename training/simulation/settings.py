@@ -13,7 +13,7 @@ Kind = Literal["envelope", "spectral", "modulation", "soundnet", "other_soundnet
 KINDS: tuple[Kind, ...] = ("envelope", "spectral", "modulation", "soundnet", "other_soundnet")
 SOUNDNET_KINDS = frozenset({"soundnet", "other_soundnet"})
 SHARED_KINDS = frozenset({"envelope"})  # a single channel: no mix
-DEAF = "deaf"  # a parcel with noise only
+NOISE_ONLY = "deaf"  # in files: a parcel that responds to nothing
 VANISHED = "vanished"  # a label of the atlas without a voxel on the grid of the images
 
 Range = tuple[float, float]
@@ -43,9 +43,9 @@ class SimulationSettings(Settings):
     voxel_mm : int
         Edge of the voxels of the images in mm.
     kinds : dict
-        Number of parcels by feature kind; all others are deaf. "envelope" is the level, "spectral"
-        the log energy in mel bands, "modulation" the energy of amplitude modulation in octave
-        bands, "soundnet" units of the hidden network, "other_soundnet" units of another one.
+        Number of parcels by feature kind; all others respond to nothing. "envelope" is the level,
+        "spectral" the log energy in mel bands, "modulation" the energy of amplitude modulation in
+        octave bands, "soundnet" units of the hidden network, "other_soundnet" units of another one.
     subject_specific : float
         Fraction of the responsive parcels whose mix of features is drawn separately for every
         subject; the others have the same mix in all subjects. "envelope" is a single feature and
@@ -119,13 +119,13 @@ class SimulationSettings(Settings):
                 f"explainable_variance reaches {self.explainable_variance[1]}; it is a share of "
                 "the variance, expected below 1"
             )
-        if self.n_sounding == 0:
-            raise ValueError("kinds names no sounding parcel; give at least one")
+        if self.n_responsive == 0:
+            raise ValueError("kinds names no responsive parcel; give at least one")
         if self.label_table is not None and self.atlas is None:
             raise ValueError("label_table names the labels of atlas, which is not given")
         return self
 
     @property
-    def n_sounding(self) -> int:
+    def n_responsive(self) -> int:
         """Number of parcels that respond to sound."""
         return sum(self.kinds.values())

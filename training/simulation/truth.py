@@ -57,7 +57,7 @@ class Truth:
     def response(self, subject: str, run: str) -> NDArray[np.float32]:
         """The best possible prediction of a run, float32 ``(n_trs, n_targets)``.
 
-        The noise-free response, shifted and scaled like the z-scored measured one; 0 for deaf
+        The noise-free response, shifted and scaled like the z-scored measured one; 0 for "deaf"
         targets, NaN for labels without voxels.
 
         Parameters
@@ -129,7 +129,7 @@ def best_scores(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Correlation and R2 of the best predictions, means over runs, ``(n_targets,)`` each.
 
-    Deaf targets have 0 for both. `measured` is z-scored, so that R2 is 1 minus the mean squared
+    "deaf" targets have 0 for both. `measured` is z-scored, so that R2 is 1 minus the mean squared
     difference.
     """
     correlations, shares = [], []

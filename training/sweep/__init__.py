@@ -1,5 +1,5 @@
 """Sweeps: a fit for every combination of settings, as jobs of submitit.
 
 ``grid`` reads the combinations, ``jobs`` executes them on this machine or on a SLURM cluster,
-``table`` collects the results, ``picture`` draws them, ``sweep`` puts these together.
+``results`` collects and draws the scores, ``sweep`` puts these together.
 """

@@ -33,8 +33,7 @@ from training.sweep.jobs import (
     submit_to_slurm,
     wait_for_slurm,
 )
-from training.sweep.picture import draw_sweep
-from training.sweep.table import Row, best_rows, is_done, read_rows, write_table
+from training.sweep.results import Row, best_rows, draw_sweep, is_done, read_rows, write_table
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pytest
 from simulated_recordings import write_atlas, write_recordings
 
 from training.simulation import SimulationSettings, read_truth, simulate
-from training.simulation.nifti import draw_nuisance
+from training.simulation.layouts import draw_nuisance
 from training.simulation.parcels import read_parcels
 
 TR = 1.49
@@ -78,7 +78,7 @@ def test_cleaned_parcel_means_of_the_images_recover_the_truth(derivatives):
 
 
 @pytest.mark.slow
-def test_what_is_added_to_the_images_is_all_in_the_confounds(derivatives, tmp_path, recordings):
+def test_nuisances_of_the_images_are_all_in_the_confounds(derivatives, tmp_path, recordings):
     """The same seed without nuisances leaves the same residual after regression."""
     from nilearn.signal import clean
 
@@ -122,7 +122,7 @@ def test_nuisance_table_squares_and_differences():
     np.testing.assert_allclose(table.trans_z_derivative1_power2[1:], np.diff(table.trans_z) ** 2)
 
 
-def test_labels_that_vanish_on_the_grid_are_told(recordings, tmp_path, caplog):
+def test_labels_that_vanish_on_the_grid_are_warned_of(recordings, tmp_path, caplog):
     atlas = write_atlas(tmp_path)
     labels = {"atlas": atlas, "label_table": tmp_path / "blocks.csv"}
     settings = SimulationSettings(**IMAGES, **labels, run_minutes=1, kinds={"envelope": 1})
@@ -153,5 +153,5 @@ def test_the_mist_atlas_on_a_coarse_grid(data_folder, tmp_path):
     simulate(tmp_path / "out", data_folder / "fmri" / "natsound165" / "sounds", settings)
     truth = read_truth(tmp_path / "out")
     assert len(truth.table) == 210
-    hearing = truth.table[~truth.table.kind.isin(["deaf", "vanished"])]
-    assert {153, 154} <= set(hearing.target_id)  # the middle of the superior temporal gyri
+    responsive = truth.table[~truth.table.kind.isin(["deaf", "vanished"])]
+    assert {153, 154} <= set(responsive.target_id)  # the middle of the superior temporal gyri

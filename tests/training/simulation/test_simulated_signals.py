@@ -1,4 +1,4 @@
-"""What the simulated brain is made of, against closed forms, scipy and nilearn."""
+"""Signals of a simulated brain, against closed forms, scipy and nilearn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import scipy.signal
 from training.simulation.brain import Parcel
 from training.simulation.experiment import _measure
 from training.simulation.features import HOP, MODULATION_BANDS, modulation, spectral
-from training.simulation.haemodynamics import HaemodynamicResponse, convolve_fine, filter_trs
-from training.simulation.noise import autoregressive, framewise_displacement, slow_cosines
+from training.simulation.signals import (
+    HaemodynamicResponse,
+    autoregressive,
+    convolve_fine,
+    filter_trs,
+    framewise_displacement,
+    slow_cosines,
+)
 from training.simulation.truth import best_scores
 
 RATE = 22_050

@@ -1,4 +1,4 @@
-"""The simulated brain: what is written must carry exactly the truth that is told of it."""
+"""Simulated experiments: the written files agree with the stated truth."""
 
 from __future__ import annotations
 
@@ -90,26 +90,26 @@ def test_stated_best_scores_are_those_of_the_written_prediction(simulated):
             assert np.mean(r2) == pytest.approx(table.best_r2.iloc[column], abs=1e-5)
 
 
-def test_deaf_parcels_have_no_truth_and_are_most(simulated):
+def test_other_parcels_respond_to_nothing(simulated):
     truth = read_truth(simulated)
-    deaf = truth.table[truth.table.kind == "deaf"]
-    assert len(deaf) == 2 * (24 - sum(KINDS.values()))
-    assert (deaf[["explainable_variance", "best_r", "best_r2"]] == 0).all(axis=None)
-    column = truth.target_ids.index(deaf.target_id.iloc[0])
+    silent = truth.table[truth.table.kind == "deaf"]
+    assert len(silent) == 2 * (24 - sum(KINDS.values()))
+    assert (silent[["explainable_variance", "best_r", "best_r2"]] == 0).all(axis=None)
+    column = truth.target_ids.index(silent.target_id.iloc[0])
     assert not truth.response("sub-01", "s01e01a")[:, column].any()
 
 
 def test_subjects_share_the_mixes_that_are_not_their_own(simulated):
     truth = read_truth(simulated)
-    sounding = truth.table[truth.table.kind != "deaf"]
-    specific = sounding.groupby("target_id").subject_specific.first()
+    responsive = truth.table[truth.table.kind != "deaf"]
+    specific = responsive.groupby("target_id").subject_specific.first()
     assert specific.sum() == 3
     mixes = dict(iter(truth.mixes.groupby(["subject", "target_id"])))
     for target, is_specific in specific.items():
         one, other = (mixes[subject, target] for subject in ("sub-01", "sub-02"))
         same = np.array_equal(one[["channel", "weight"]], other[["channel", "weight"]])
         assert same != is_specific
-    peaks = sounding.pivot(index="target_id", columns="subject", values="hrf_peak")
+    peaks = responsive.pivot(index="target_id", columns="subject", values="hrf_peak")
     assert (peaks["sub-01"] != peaks["sub-02"]).all()
 
 
@@ -152,7 +152,7 @@ def test_envelope_parcels_follow_the_level_of_the_written_sound(simulated):
     assert np.corrcoef(predicted, best)[0, 1] > 0.9
 
 
-def test_no_recording_is_heard_in_both_seasons(simulated):
+def test_seasons_share_no_recording(simulated):
     clips = read_truth(simulated).clips
     first = set(clips[clips.stimulus.str.startswith("s01")].file)
     last = set(clips[clips.stimulus.str.startswith("s02")].file)
@@ -205,7 +205,7 @@ def test_an_unfinished_simulation_starts_again(recordings, tmp_path, caplog):
     assert read_truth(out).simulation["n_trs"] == 40
 
 
-def test_a_folder_that_holds_something_is_left_alone(recordings, simulated, tmp_path):
+def test_full_folder_is_refused(recordings, simulated, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     for out in (tmp_path, simulated):
         with pytest.raises(ValueError, match="is not empty; choose another folder"):
@@ -224,7 +224,7 @@ def test_a_folder_without_recordings_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kinds": {"envelope": 0}}, "names no sounding parcel"),
+        ({"kinds": {"envelope": 0}}, "names no responsive parcel"),
         ({"kinds": {"smell": 1}}, "kinds"),
         ({"explainable_variance": (0.6, 0.3)}, "two ascending positive numbers"),
         ({"explainable_variance": (0.5, 1.0)}, "expected below 1"),
@@ -241,7 +241,9 @@ def test_impossible_settings_are_refused(settings, message):
 
 def test_more_sounding_parcels_than_there_are_is_refused(recordings, tmp_path):
     settings = SimulationSettings(run_minutes=1, n_parcels=2, kinds=SILENT_KINDS)
-    with pytest.raises(ValueError, match="asks for 2 sounding parcels of 2; some must be deaf"):
+    with pytest.raises(
+        ValueError, match="asks for 2 responsive parcels of 2; some must respond to nothing"
+    ):
         simulate(tmp_path / "out", recordings, settings)
 
 
@@ -270,14 +272,14 @@ def test_hidden_network_of_another_rate_is_refused(recordings, tmp_path, untrain
         simulate(tmp_path / "out", recordings, settings)
 
 
-def test_silent_recordings_are_told(tmp_path):
+def test_silent_recordings_are_refused(tmp_path):
     for i in range(2):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(1000 + i), RATE)
     with pytest.raises(ValueError, match="are silent; give a folder of audible recordings"):
         simulate(tmp_path / "out", tmp_path, QUICK)
 
 
-def test_truth_names_what_it_does_not_have(simulated):
+def test_unknown_subject_and_run_are_refused(simulated):
     truth = read_truth(simulated)
     with pytest.raises(ValueError, match="has no subject 'sub-09'"):
         truth.response("sub-09", "s01e01a")

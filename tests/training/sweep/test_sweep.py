@@ -20,8 +20,8 @@ from training.cli import main
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
 from training.sweep.jobs import Resources, gpus_here, run_locally
+from training.sweep.results import SCORES, Row, best_rows, read_rows
 from training.sweep.sweep import export_best
-from training.sweep.table import SCORES, Row, best_rows, read_rows
 
 
 @pytest.fixture

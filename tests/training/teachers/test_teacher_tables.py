@@ -1,18 +1,22 @@
-"""Tables of embeddings: true times, look-ups, and nothing lost when their making is interrupted."""
+"""Tables of embeddings: times, look-ups, resumption, reuse of an earlier table."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ramp_corpus import SECONDS, SLOPE, ramp_corpus
+import soundfile
+from ramp_corpus import SLOPE, ramp_corpus
 
 from training.cli import main
+from training.corpus.build import build
 from training.corpus.corpus import SAMPLE_RATE, Corpus
+from training.corpus.source import AudioFile, Source
 from training.teachers import building
-from training.teachers.building import build_table, embed_recording
+from training.teachers.building import EarlierTable, build_table, embed_recording
 from training.teachers.table import (
     COUNTS_FILE,
     FRAMES_FILE,
@@ -22,8 +26,27 @@ from training.teachers.table import (
 )
 from training.teachers.teacher import Teacher
 
-LONG = 3  # the recording of 18.5 s
+LONG = 3  # index of the recording of 18.5 s
 FILES = (FRAMES_FILE, TIMES_FILE, "offsets.npy", "statistics.npy", INFO_FILE)
+
+
+class Counting(Teacher):
+    """Counts the clips that it embeds after its trial; Ctrl-C instead of more than `most`."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.n_embedded, self.most = 0, most
+        super().__init__("mean_teacher")
+
+    def embed(self, samples: np.ndarray) -> Any:
+        if hasattr(self, "hop"):
+            if self.n_embedded == self.most:
+                raise KeyboardInterrupt
+            self.n_embedded += 1
+        return super().embed(samples)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +68,13 @@ def table(
 
 @pytest.mark.parametrize("scene_seconds", [None, 0.8])
 @pytest.mark.parametrize("piece_seconds", [3.0, 60.0])
-def test_embeddings_are_labelled_with_the_time_that_they_were_heard_at(
+def test_times_are_those_of_the_embedded_sound(
     corpus: Corpus,
     monkeypatch: pytest.MonkeyPatch,
     piece_seconds: float,
     scene_seconds: float | None,
 ) -> None:
-    """The mean of a rising sound tells the time in its middle."""
+    """The mean of a rising sound is proportional to the time of its middle."""
     monkeypatch.setattr(building, "PIECE_SECONDS", piece_seconds)
     teacher = Teacher("mean_teacher", scene_seconds=scene_seconds)
     parts = list(embed_recording(teacher, corpus, LONG))
@@ -64,7 +87,7 @@ def test_embeddings_are_labelled_with_the_time_that_they_were_heard_at(
     assert len(times) == (185 if scene_seconds is None else 46)  # centres within 18.5 s
 
 
-def test_look_up_gives_what_lies_between_two_times(table: TeacherTable) -> None:
+def test_look_up_by_time(table: TeacherTable) -> None:
     frames, times = table.frames(LONG, 1.0, 1.35)
     np.testing.assert_allclose(times, [1.05, 1.15, 1.25], atol=1e-9)
     np.testing.assert_allclose(
@@ -99,7 +122,7 @@ def test_summary_is_of_the_frames_between_two_times(table: TeacherTable) -> None
     assert table.summary(LONG, 20, 30) is None
 
 
-def test_only_recordings_of_the_kinds_that_were_asked_for_have_frames(
+def test_only_recordings_of_the_chosen_kinds_have_frames(
     corpus: Corpus, teacher: Teacher, tmp_path: Path
 ) -> None:
     table = build_table(corpus, teacher, tmp_path / "speech", kinds=["speech"], shortest=0.4)
@@ -112,25 +135,12 @@ def test_only_recordings_of_the_kinds_that_were_asked_for_have_frames(
         build_table(corpus, teacher, tmp_path / "none", kinds=["speech"], shortest=60)
 
 
-class _Interrupted(Teacher):
-    """Ctrl-C when it is to embed for the third time."""
-
-    n_left = 2
-
-    def embed(self, samples: np.ndarray) -> Any:
-        if hasattr(self, "hop"):
-            self.n_left -= 1
-            if self.n_left < 0:
-                raise KeyboardInterrupt
-        return super().embed(samples)
-
-
-def test_an_interrupted_table_is_not_taken_for_whole_and_goes_on_where_it_was(
+def test_interrupted_table_is_incomplete_and_resumes(
     corpus: Corpus, teacher: Teacher, table: TeacherTable, tmp_path: Path
 ) -> None:
     out = tmp_path / "table"
     with pytest.raises(KeyboardInterrupt):
-        build_table(corpus, _Interrupted("mean_teacher"), out)
+        build_table(corpus, Counting(most=2), out)
     with pytest.raises(ValueError, match="not complete yet; the command that started it resumes"):
         TeacherTable.of_corpus(out, corpus)
     # What a killed job has appended behind the last whole recording.
@@ -139,29 +149,24 @@ def test_an_interrupted_table_is_not_taken_for_whole_and_goes_on_where_it_was(
     with (out / TIMES_FILE).open("ab") as file, (out / COUNTS_FILE).open("ab") as counts:
         file.write(b"\0" * 11)
         counts.write(b"\0\0\0")
-    rest = _Interrupted("mean_teacher")
-    rest.n_left = 3
+    rest = Counting()
     build_table(corpus, rest, out)
-    assert rest.n_left == 0
-    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
-    for name in FILES:
-        assert (out / name).read_bytes() == (table.folder / name).read_bytes(), name
-    never = _Interrupted("mean_teacher")
-    never.n_left = 0
-    build_table(corpus, never, out)  # whole: nothing is embedded again
+    assert rest.n_embedded == 3
+    assert sorted(files_of(out)) == sorted(FILES)
+    assert files_of(out) == files_of(table.folder)
+    build_table(corpus, Counting(most=0), out)  # complete: nothing is embedded again
 
 
-def test_after_a_power_cut_only_rows_that_the_disk_has_count(
+def test_rows_lost_in_a_power_cut_are_embedded_again(
     corpus: Corpus, teacher: Teacher, table: TeacherTable, tmp_path: Path
 ) -> None:
     out = tmp_path / "table"
     with pytest.raises(KeyboardInterrupt):
-        build_table(corpus, _Interrupted("mean_teacher"), out)
+        build_table(corpus, Counting(most=2), out)
     with (out / FRAMES_FILE).open("r+b") as file:
         file.truncate(21 * 3 * 2)  # within the second recording
     build_table(corpus, teacher, out)
-    for name in FILES:
-        assert (out / name).read_bytes() == (table.folder / name).read_bytes(), name
+    assert files_of(out) == files_of(table.folder)
 
 
 def test_states_between_recordings_change_nothing(
@@ -169,8 +174,7 @@ def test_states_between_recordings_change_nothing(
 ) -> None:
     monkeypatch.setattr(building, "SECONDS_BETWEEN_STATES", -1.0)
     found = build_table(corpus, teacher, tmp_path / "table")
-    for name in FILES:
-        assert (found.folder / name).read_bytes() == (table.folder / name).read_bytes(), name
+    assert files_of(found.folder) == files_of(table.folder)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -182,8 +186,8 @@ def test_a_table_of_another_corpus_or_teacher_is_refused(
         build_table(corpus, teacher, out)
     else:
         with pytest.raises(KeyboardInterrupt):
-            build_table(corpus, _Interrupted("mean_teacher"), out)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+            build_table(corpus, Counting(most=2), out)
+    before = files_of(out)
     other = ramp_corpus(tmp_path / "other", slope=0.04)
     with pytest.raises(ValueError, match="belongs to another corpus"):
         build_table(other, teacher, out)
@@ -198,11 +202,11 @@ def test_a_table_of_another_corpus_or_teacher_is_refused(
     monkeypatch.setattr("mean_teacher.__version__", "4")
     with pytest.raises(ValueError, match="version of the teacher: expected 4, found 3"):
         build_table(corpus, Teacher("mean_teacher"), out)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert files_of(out) == before
 
 
 @pytest.mark.parametrize("name", [*FILES, "cut frames"])
-def test_a_damaged_table_is_one_line(
+def test_damaged_table_is_refused_in_one_line(
     corpus: Corpus, teacher: Teacher, tmp_path: Path, name: str
 ) -> None:
     table = build_table(corpus, teacher, tmp_path / "table")
@@ -213,7 +217,7 @@ def test_a_damaged_table_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_with_something_else_is_left_alone(
+def test_folder_without_a_table_is_refused(
     corpus: Corpus, teacher: Teacher, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
@@ -223,19 +227,133 @@ def test_a_folder_with_something_else_is_left_alone(
         TeacherTable(tmp_path)
 
 
-def test_command_says_what_it_made(
+def test_command_prints_the_numbers_of_embeddings(
     corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["teach", str(corpus.folder), "mean_teacher", "--out", str(tmp_path / "table")]
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit, match="0"):
         main([*words, "--kind", "speech"])
-    assert ended.value.code == 0
-    said = f"{tmp_path / 'table'}: 27 embeddings of 3 values, from 3 of 5 recordings\n"
-    assert capsys.readouterr().out == said
-    with pytest.raises(SystemExit) as ended:
+    expected = f"{tmp_path / 'table'}: 27 embeddings of 3 values, from 3 of 5 recordings\n"
+    assert capsys.readouterr().out == expected
+    with pytest.raises(SystemExit, match="1"):
         main([*words, "--kind", "music"])
-    assert ended.value.code == 1
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "another choice of kinds" in error
-    assert sum(map(len, SECONDS.values())) == 5
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@dataclass
+class Case:
+    earlier: EarlierTable
+    corpus: Corpus  # the earlier five recordings, and two more
+    table: TeacherTable  # made without the earlier one
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp("earlier")
+    old = ramp_corpus(folder / "audio")
+    new = longer(folder / "audio", folder / "corpus")
+    build_table(old, Teacher("mean_teacher"), folder / "old")
+    whole = build_table(new, Teacher("mean_teacher"), folder / "whole")
+    return Case(EarlierTable.open(folder / "old", old), new, whole)
+
+
+def longer(audio: Path, out: Path) -> Corpus:
+    """The recordings of :func:`ramp_corpus` in their order, and noise."""
+    old = Corpus.open(audio / "corpus").recordings
+    files = [AudioFile(audio / row.file, row.file, row.kind, "CC0-1.0") for row in old.itertuples()]
+    rng = np.random.default_rng(0)
+    for seconds in (1.5, 0.7):
+        path = audio / f"noise-{seconds}.wav"
+        soundfile.write(path, 0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE)), SAMPLE_RATE)
+        files.append(AudioFile(path, path.name, "noise", "CC0-1.0"))
+    build([Source("longer", files=tuple(files))], out)
+    return Corpus.open(out)
+
+
+def test_only_recordings_after_an_earlier_table_are_embedded(case: Case, tmp_path: Path) -> None:
+    teacher = Counting()
+    build_table(case.corpus, teacher, tmp_path / "table", earlier=case.earlier)
+    assert teacher.n_embedded == 2
+    assert files_of(tmp_path / "table") == files_of(case.table.folder)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_interrupted_table_with_an_earlier_one_resumes(
+    case: Case, tmp_path: Path, most: int
+) -> None:
+    out = tmp_path / "table"
+    teacher = Counting(most)
+    with pytest.raises(KeyboardInterrupt):
+        build_table(case.corpus, teacher, out, earlier=case.earlier)
+    rest = Counting()
+    build_table(case.corpus, rest, out, earlier=case.earlier)
+    assert rest.n_embedded == 2 - most
+    assert files_of(out) == files_of(case.table.folder)
+
+
+def test_table_begun_without_the_earlier_one_resumes_with_it(case: Case, tmp_path: Path) -> None:
+    out = tmp_path / "table"
+    teacher = Counting(most=3)
+    with pytest.raises(KeyboardInterrupt):
+        build_table(case.corpus, teacher, out)
+    assert (out / COUNTS_FILE).stat().st_size == 3 * 8
+    rest = Counting()
+    build_table(case.corpus, rest, out, earlier=case.earlier)
+    assert rest.n_embedded == 2
+    assert files_of(out) == files_of(case.table.folder)
+
+
+def test_kinds_may_differ_in_later_recordings_only(case: Case, tmp_path: Path) -> None:
+    """Kinds may differ if they select the same of the earlier recordings."""
+    old = build_table(
+        case.earlier.corpus, Teacher("mean_teacher"), tmp_path / "old", kinds=["music"]
+    )
+    earlier = EarlierTable(old, case.earlier.corpus)
+    for kinds in (["music"], ["music", "noise"]):
+        teacher = Counting()
+        out = tmp_path / "-".join(kinds)
+        found = build_table(case.corpus, teacher, out, kinds=kinds, earlier=earlier)
+        assert teacher.n_embedded == (2 if "noise" in kinds else 0)
+        wanted = case.table.n_frames * case.corpus.recordings["kind"].isin(kinds).to_numpy()
+        assert found.n_frames.tolist() == wanted.tolist()
+    with pytest.raises(ValueError, match=r"other kinds or lengths \(recording 0 of .* same --kind"):
+        build_table(case.corpus, Teacher("mean_teacher"), tmp_path / "all", earlier=earlier)
+    assert not (tmp_path / "all" / COUNTS_FILE).exists()
+
+
+def test_earlier_table_of_other_recordings_is_refused(
+    case: Case, tmp_path: Path, monkeypatch: Any
+) -> None:
+    teacher, out = Teacher("mean_teacher"), tmp_path / "table"
+    other = ramp_corpus(tmp_path / "other", slope=0.04)
+    with pytest.raises(ValueError, match="belongs to another corpus"):
+        EarlierTable.open(case.earlier.table.folder, other)
+    with pytest.raises(ValueError, match=r"begins with the 5 .* recording 0 is another"):
+        build_table(other, teacher, out, earlier=case.earlier)
+    whole = EarlierTable.open(case.table.folder, case.corpus)
+    with pytest.raises(ValueError, match=r"begins with the 7 .* but it has 5; leave --from out"):
+        build_table(case.earlier.corpus, teacher, out, earlier=whole)
+    monkeypatch.setattr("mean_teacher.__version__", "4")
+    changed = Teacher("mean_teacher")
+    with pytest.raises(
+        ValueError, match=r"version of the teacher: expected 4, found 3; leave --fr"
+    ):
+        build_table(case.corpus, changed, out, earlier=case.earlier)
+    assert not list(out.glob("*"))
+
+
+def test_command_takes_an_earlier_table(
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "table"
+    words = ["teach", str(case.corpus.folder), "mean_teacher", "--out", str(out)]
+    earlier = ["--from", str(case.earlier.table.folder)]
+    with pytest.raises(SystemExit, match="1"):
+        main([*words, *earlier])
+    assert "expected --from TABLE and --from-corpus CORPUS, got --from alone" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, *earlier, "--from-corpus", str(case.earlier.corpus.folder)])
+    assert "from 7 of 7 recordings" in capsys.readouterr().out
+    assert files_of(out) == files_of(case.table.folder)

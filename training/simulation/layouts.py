@@ -1,4 +1,4 @@
-"""Layout of fMRIPrep: images on a coarse grid in MNI space, brain masks and confounds."""
+"""Layouts of the simulated files: h5 files of CNeuroMod, and images of fMRIPrep."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.simulation.noise import (
+from training.simulation.parcels import ATLAS_FILE, LABEL_FILE, Parcels
+from training.simulation.settings import SimulationSettings
+from training.simulation.signals import (
     autoregressive,
     framewise_displacement,
     head_motion,
     slow_cosines,
     unit_variance,
 )
-from training.simulation.parcels import ATLAS_FILE, LABEL_FILE, Parcels
-from training.simulation.settings import SimulationSettings
 from training.simulation.stimuli import Half
 
 if TYPE_CHECKING:
@@ -29,12 +29,87 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SPACE = "MNI152NLin2009cAsym"
+TASK = "friends"  # in the h5 files
 BASELINE = (9_000.0, 11_000.0)  # range over voxels in scanner units
 UNIT = 100.0  # scanner units per standard deviation of a clean parcel
 VOXEL_NOISE = 1.0  # standard deviation between the voxels of a parcel, in UNIT
 MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 MEANS = ("white_matter", "csf")
 MEAN_LEVEL = 8_000.0  # of white matter and CSF in scanner units
+
+
+class H5Layout:
+    """One h5 file per subject with one dataset per run, stimuli by season.
+
+        stimuli/movies/friends/s1/friends_s01e01a.wav
+        fmri/sub-01/func/sub-01_task-friends_..._parcel-60_desc-s12_bold.h5
+            ses-001_task-s01e01a        float32 (n_trs, n_parcels), columns in the order of ids
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the simulation.
+    parcels : Parcels
+        The atlas.
+    tr : float
+        Repetition time in seconds.
+    settings : SimulationSettings
+        Not used in this layout.
+
+    Raises
+    ------
+    ValueError
+        If the ids of the atlas are not 1 to n: the columns of such a file have no other ids.
+    """
+
+    def __init__(
+        self, out: Path, parcels: Parcels, tr: float, settings: SimulationSettings
+    ) -> None:
+        n_parcels = len(parcels.ids)
+        if parcels.ids.tolist() != list(range(1, n_parcels + 1)):
+            raise ValueError(
+                f"the {n_parcels} ids of the atlas are not 1 to {n_parcels} but go up to "
+                f"{parcels.ids[-1]}; kind 'h5' requires this: use kind 'fmriprep' or another atlas"
+            )
+        self.out = out
+        self.tr = tr
+        self.n_parcels = n_parcels
+        self.present = np.ones(n_parcels, bool)  # parcels need no voxels in this layout
+
+    def stimulus_file(self, half: Half) -> Path:
+        """Path of the audio of a run."""
+        folder = self.out / "stimuli" / "movies" / TASK / f"s{half.season}"
+        return folder / f"{TASK}_{half.name}.wav"
+
+    def write_subject(
+        self,
+        subject: str,
+        runs: Mapping[Half, NDArray[np.float64]],
+        seed: np.random.SeedSequence,
+    ) -> None:
+        """Write the runs of a subject, z-scored ``(n_trs, n_targets)`` each; deterministic."""
+        import h5py
+
+        folder = self.out / "fmri" / subject / "func"
+        folder.mkdir(parents=True)
+        seasons = "".join(str(season) for season in sorted({half.season for half in runs}))
+        atlas = f"atlas-Simulated_parcel-{self.n_parcels}"
+        name = f"{subject}_task-{TASK}_space-{SPACE}_{atlas}_desc-s{seasons}_bold.h5"
+        with h5py.File(folder / name, "w") as file:
+            for half, bold in runs.items():
+                file.create_dataset(half.run, data=bold.astype(np.float32), track_times=False)
+
+    def source(self) -> dict[str, Any]:
+        """The source section of a preparation recipe for these files."""
+        return {
+            "kind": "cneuromod",
+            "fmri": str(self.out / "fmri"),
+            "stimuli": str(self.out / "stimuli"),
+            "tr": self.tr,
+            "labels": str(self.out / ATLAS_FILE),
+            "label_table": str(self.out / LABEL_FILE),
+            "atlas": "Simulated",
+        }
 
 
 class FmriprepLayout:
