@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,12 +75,7 @@ class ResultsPage:
         FileNotFoundError
             If there are no results.
         """
-        found = {name: read_result(results, name) for name in self.experiments}
-        documents = {name: document for name, document in found.items() if document is not None}
-        if not documents:
-            raise FileNotFoundError(
-                f"no results in {results}; run first: python -m benchmarks {self.benchmark} --help"
-            )
+        documents = read_documents(results, self.experiments, self.benchmark)
         summaries = {
             name: shorten(documents[name])
             for name, shorten in self.summaries.items()
@@ -92,6 +87,23 @@ class ResultsPage:
         ]
         intro = [self.intro, "", written_by(f"{self.benchmark} page")]
         return write_page(page, self.title, intro, sections)
+
+
+def read_documents(results: Path, names: Iterable[str], benchmark: str) -> dict[str, Document]:
+    """Those of a benchmark's results that exist, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
+    read = {name: read_result(results, name) for name in names}
+    documents = {name: document for name, document in read.items() if document is not None}
+    if not documents:
+        raise FileNotFoundError(
+            f"no results in {results}; run first: python -m benchmarks {benchmark} --help"
+        )
+    return documents
 
 
 def write_page(

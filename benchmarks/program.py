@@ -7,9 +7,11 @@ committed results: a command copied from a page must not overwrite the page.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
@@ -82,23 +84,38 @@ class Benchmark:
         """Add a command that writes what a generator yields: names of files, and their documents.
 
         The command has the options of `measure`, and ``--results`` and ``--committed``. A wrong
-        pair of these is reported before anything is measured.
+        pair of these is reported before anything is measured. Documents get the command as typed,
+        and a `measure` with a parameter `results` gets the folder, to continue what is there.
         """
+        own = inspect.signature(measure).parameters
+        plain = get_type_hints(measure).items()
+        folders = {name for name, hint in plain if Path in (hint, *get_args(hint))}
 
-        def command(results: Path | None = None, committed: bool = False, **given: Any) -> None:
+        def command(
+            context: typer.Context,
+            results: Path | None = None,
+            committed: bool = False,
+            **given: Any,
+        ) -> None:
             numbers = self.results(results, committed)
+            if "results" in own:
+                given["results"] = numbers
+            typed, written = typed_command(context, folders), []
             for name, document in measure(**given):
-                typer.echo(write_result(numbers, name, document))
+                path = write_result(numbers, name, {"command": typed, **document})
+                if path not in written:
+                    typer.echo(path)
+                    written.append(path)
 
         hints = get_type_hints(measure, include_extras=True) | {
+            "context": typer.Context,
             "results": Results,
             "committed": Committed,
         }
-        own = inspect.signature(measure).parameters.values()
-        places = inspect.signature(command).parameters.values()
+        places = inspect.signature(command).parameters
         parameters = [
             each.replace(annotation=hints[each.name], kind=inspect.Parameter.KEYWORD_ONLY)
-            for each in (*own, *places)
+            for each in {**own, **places}.values()
             if each.name in hints
         ]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -140,6 +157,26 @@ class Benchmark:
         if given is not None and committed:
             raise WrongCall(f"{option} and --committed both set the output; give one of them")
         return given
+
+
+def typed_command(context: typer.Context, folders: Collection[str]) -> str:
+    """The command with the options that were given, as a page prints it.
+
+    Options in `folders` have their own name as value, and other words no folders: a page is the
+    same wherever files lie.
+    """
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is None or source.name == "DEFAULT" or name in ("results", "committed"):
+            continue
+        given = context.params[name]
+        for value in given if isinstance(given, list | tuple) else [given]:
+            words += parameter.opts[:1] if parameter.opts[0].startswith("-") else []
+            if not isinstance(value, bool):
+                words.append(name.upper() if name in folders else re.sub("[^=]*/", "", str(value)))
+    return shlex.join(words)
 
 
 def named_checkpoints(words: list[str]) -> dict[str, str]:

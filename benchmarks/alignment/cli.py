@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,43 +31,16 @@ def natural_sounds(
     workers: Workers = 2,
 ) -> Named:
     """Measure responses to held-out sounds after alignment, and after that with permuted brains."""
-    from benchmarks.alignment import natural_sounds as sounds
+    from benchmarks.alignment.natural_sounds import natural_sounds_document
 
-    rows, of_stages, settings, scores = [], [], {}, {}
-    for name, checkpoint in named_checkpoints(checkpoints).items():
-        outcome = sounds.measure(
-            *(checkpoint, data, work),
+    yield (
+        "natural-sounds",
+        natural_sounds_document(
+            *(named_checkpoints(checkpoints), data, work),
             n_permutations=permutations,
             n_seeds=seeds,
             n_workers=workers,
-        )
-        rows.append(sounds.row(name, outcome))
-        of_stages += sounds.stage_rows(name, outcome)
-        settings[name] = [f"{each.learning_rate:g} x {each.n_epochs}" for each in outcome.settings]
-        before, brain, permuted = outcome.scores(sounds.TOGETHER)
-        scores[name] = {"before": before, "brain": brain, "permuted": permuted.tolist()}
-    words = [word for each in checkpoints for word in ("--checkpoint", each)]
-    words += ["--permutations", str(permutations), "--seeds", str(seeds)]
-    yield (
-        "natural-sounds",
-        {
-            "title": "Responses to held-out sounds",
-            "command": "python -m benchmarks alignment natural-sounds --data DATA "
-            + shlex.join(words),
-            "rows": rows,
-            "tables": [{"title": "By stage: described, not tested", "rows": of_stages}],
-            "notes": [
-                "R² of six response components to 165 sounds, each predicted out of fold (five), "
-                "mean over components; ridge on mean and standard deviation of conv4 to conv7.",
-                f"p: one-sided rank of the brain (seed 0) among {permutations} brains with "
-                "responses permuted within categories, as many epochs. Brain - before: 95 % "
-                "interval by bootstrap over sounds.",
-                "Components of all subjects together: nothing is said about other brains.",
-            ],
-            "seeds": {"fits of the brain": list(range(seeds)), "folds, bootstrap": [sounds.SEED]},
-            "settings": {"learning rate x epochs, by fold": settings},
-            "details": {"scores": scores},
-        },
+        ),
     )
 
 
@@ -82,40 +54,9 @@ def tasks(
     workers: Workers = 2,
 ) -> Named:
     """Measure classification before and after alignment with all sounds."""
-    from benchmarks.alignment import tasks as of_tasks
+    from benchmarks.alignment.tasks import tasks_document
 
-    setting, found = of_tasks.measure(
-        *(checkpoint, tasks, data, work), n_seeds=seeds, n_workers=workers
-    )
-    names = [task.name for task in of_tasks.tasks_of(tasks)]
-    accuracies = {
-        f"{name}, {clips}": {
-            "before": float(found["before"][0, number, place]),
-            **{kind: found[kind][:, number, place].tolist() for kind in of_tasks.KINDS},
-        }
-        for place, clips in enumerate((of_tasks.ALL, of_tasks.FEW))
-        for number, name in enumerate(names)
-    }
     yield (
         "tasks",
-        {
-            "title": f"Classification by {checkpoint} before and after alignment",
-            "command": "python -m benchmarks alignment tasks --data DATA --tasks TASKS "
-            f"--checkpoint {checkpoint} --seeds {seeds}",
-            "rows": of_tasks.rows(found, names),
-            "notes": [
-                "Accuracy of a logistic regression on mean and standard deviation of conv4 to "
-                f"conv7; mean ± standard deviation over {seeds} networks, each with its own seed "
-                "and permutation (within categories). p: exact permutation test over networks. "
-                "Brain - before: Student's 95 % interval over seeds. Freely permuted: among all "
-                "sounds; added after the other results were known, and described, not tested.",
-                "Digits: every fifth clip. Few examples: mean over 1, 2, 5, 10 and 20 of each "
-                "class, or as many as there are.",
-            ],
-            "seeds": {"fits": list(range(seeds)), "draws of examples": [0]},
-            "settings": {
-                "learning rate x epochs": f"{setting.learning_rate:g} x {setting.n_epochs}"
-            },
-            "details": {"accuracies": accuracies},
-        },
+        tasks_document(checkpoint, tasks, data, work, n_seeds=seeds, n_workers=workers),
     )

@@ -63,12 +63,12 @@ def run(
 @benchmark.experiment
 def yardsticks(out: Out, data: Data = None) -> Named:
     """Remeasure the published simple baselines."""
-    from benchmarks.correspondence.runs import SOUNDS
     from benchmarks.correspondence.yardsticks import yardstick_document
+    from benchmarks.hear.tasks.natsound165_categories import FOLDER
 
     if data is None:
         raise ValueError("yardsticks need the sounds; give --data or set BRAINSOUNDNET_DATA")
-    yield YARDSTICKS, yardstick_document(data / SOUNDS, out)
+    yield YARDSTICKS, yardstick_document(data / FOLDER, out)
 
 
 @benchmark.experiment

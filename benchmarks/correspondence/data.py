@@ -1,8 +1,6 @@
-"""Responses to sounds, in a common format for all sources.
+"""Responses to sounds in one format, of the published components and of prepared datasets.
 
-:mod:`benchmarks.correspondence.natsound165` reads the published components,
-:mod:`benchmarks.correspondence.voxel_archive` the published voxels,
-:mod:`benchmarks.correspondence.prepared_sounds` any prepared dataset with one response per sound.
+Those of the published voxels are in :mod:`benchmarks.correspondence.voxel_archive`.
 """
 
 from __future__ import annotations
@@ -17,6 +15,11 @@ from numpy.typing import NDArray
 from benchmarks.correspondence.activations import Audio
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.sound_files import is_sound, shown
+from training.data.prepared import INT16_SCALE, Prepared
+from training.sources.response_table import ResponseKeys, read_responses
+
+TABLE = "components.mat"  # of natsound165
+MOST_REGIONS = 20  # targets of a prepared dataset that are regions of their own
 
 
 @dataclass(frozen=True)
@@ -119,3 +122,95 @@ def read_file(path: Path) -> Audio:
     """Samples and rate of an audio file, averaged over channels."""
     with AudioFile(path) as file:
         return file.read(0, file.n_samples)[0].numpy(), file.sample_rate
+
+
+def natsound165_components(folder: Path) -> SoundResponses:
+    """Six response components to 165 natural sounds (Norman-Haignere et al. 2015).
+
+    Each is a region and, for equal weighting, a participant. They are a single noiseless table, so
+    that no noise correction is possible.
+
+    Parameters
+    ----------
+    folder : Path
+        ``components.mat``, with the components ``R`` (one value per sound) and the weights ``W`` of
+        each in every voxel; and a folder ``sounds``.
+    """
+    return _natsound165(folder, "natsound165 components", None)
+
+
+def natsound165_voxels(folder: Path) -> SoundResponses:
+    """The reconstruction ``R @ W`` of 11,065 voxels of ten subjects, of rank 6.
+
+    The file does not assign voxels to subjects: all are one participant.
+    """
+    return _natsound165(folder, "natsound165 voxels, rank 6", "W")
+
+
+def _natsound165(folder: Path, name: str, weights: str | None) -> SoundResponses:
+    keys = ResponseKeys("R", "stim_names", "component_names", weights)
+    table = read_responses(folder / TABLE, keys)
+    n_targets = len(table.targets)
+    return SoundResponses(
+        name=name,
+        sounds=table.names,
+        responses=table.responses[None],
+        participants=("group",) * n_targets if weights else table.targets,
+        regions=("",) * n_targets if weights else table.targets,
+        read=sound_files(folder / "sounds", table.names, TABLE),
+    )
+
+
+def prepared_sounds(prepared: Prepared) -> SoundResponses:
+    """All subjects combined, each a participant with the targets it has.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        Of the kind "sound_responses". Few targets are separate regions.
+
+    Raises
+    ------
+    ValueError
+        If it is of another kind, subjects were presented with different sounds, or a target is
+        missing for some of a subject's sounds only.
+    """
+    info = prepared.info
+    if info.kind != "sound_responses":
+        raise ValueError(f"{prepared.folder} holds {info.kind}, expected sound_responses")
+    names = (
+        info.target_names
+        if len(info.target_names) <= MOST_REGIONS
+        else ("",) * len(info.target_names)
+    )
+    sounds: tuple[str, ...] = ()
+    tables, participants, regions = [], [], []
+    for subject in prepared.subjects:
+        runs = {run.stimulus: run for run in prepared.runs if run.subject == subject}
+        sounds = sounds or tuple(runs)
+        refuse_unmatched(sounds, runs, prepared.subjects[0], subject)
+        refuse_unmatched(tuple(runs), dict.fromkeys(sounds), subject, prepared.subjects[0])
+        table = np.concatenate([prepared.bold(runs[sound]) for sound in sounds]).astype(np.float64)
+        there = np.asarray(np.isfinite(table).any(axis=0))
+        broken = np.flatnonzero(~np.isfinite(table[:, there]).all(axis=1))
+        if len(broken):
+            raise ValueError(
+                f"{prepared.folder}: {subject} lacks some responses to "
+                f"{shown([sounds[i] for i in broken])}; leave these sounds out"
+            )
+        tables.append(table[:, there])
+        participants += [subject] * int(there.sum())
+        regions += [name for name, present in zip(names, there, strict=True) if present]
+
+    def read(name: str) -> Audio:
+        samples = prepared.audio(name).astype(np.float32)
+        return samples / np.float32(INT16_SCALE), info.sample_rate
+
+    return SoundResponses(
+        name=info.name,
+        sounds=sounds,
+        responses=np.concatenate(tables, axis=1)[None],
+        participants=tuple(participants),
+        regions=tuple(regions),
+        read=read,
+    )

@@ -12,15 +12,49 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.activations import Activations, activations_on
 from benchmarks.correspondence.data import SoundResponses
-from benchmarks.correspondence.dimensionality import effective_dimensionality
-from benchmarks.correspondence.noise_correction import median_over_splits
-from benchmarks.correspondence.regression import score_stage
+from benchmarks.correspondence.regression import median_over_splits, score_stage
 from benchmarks.correspondence.rsa import between_participants, compare_stages, halves
 from benchmarks.correspondence.splits import N_SPLITS, random_splits
 from benchmarks.correspondence.stage_selection import best_stage, over_participants, profiles
 from benchmarks.correspondence.stages import StagedModel
 
 logger = logging.getLogger(__name__)
+
+
+def effective_dimensionality(features: NDArray[np.floating], *, z_score: bool = False) -> float:
+    """``(sum l)**2 / sum l**2`` over the eigenvalues `l` of the covariance over sounds.
+
+    1 if all variance lies in one direction, the number of directions if they share it equally. Sums
+    of eigenvalues and of their squares are the trace and the squared norm of the Gram matrix, so no
+    decomposition is needed.
+
+    Parameters
+    ----------
+    features : ndarray
+        ``(n_sounds, n_units)``.
+    z_score : bool
+        Whether units are first z-scored (as for RSA), except constant ones.
+
+    Raises
+    ------
+    ValueError
+        If all units are constant.
+
+    Examples
+    --------
+    >>> effective_dimensionality(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+    2.0
+    """
+    table = np.asarray(features, dtype=np.float64)
+    if z_score:
+        scale = table.std(axis=0)
+        table = table / np.where(scale > 0, scale, 1.0)
+    table = table - table.mean(axis=0)
+    gram = table @ table.T
+    total = float(np.square(gram).sum())
+    if total == 0:
+        raise ValueError("no unit differs between sounds: the dimensionality is undefined")
+    return float(np.trace(gram)) ** 2 / total
 
 
 def evaluate(

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks import page as pages
 from benchmarks.figures import BLUE, GREY, ORANGE, new_figure, png_of
-from benchmarks.page import Picture, Section, format_table, one_document, written_by
-from benchmarks.results import Document, read_result
+from benchmarks.page import Picture, Section, format_table, one_document, read_documents, written_by
+from benchmarks.results import Document
 
 YARDSTICKS, SPEED = "yardsticks", "speed"
 INTRO = (
@@ -61,12 +61,7 @@ def write_page(results: Path, page: Path) -> Path:
         If there are no results.
     """
     names = sorted(path.stem for path in results.glob("*.json"))
-    read = {name: read_result(results, name) for name in names}
-    documents = {name: document for name, document in read.items() if document is not None}
-    if not documents:
-        raise FileNotFoundError(
-            f"no results in {results}; run first: python -m benchmarks correspondence --help"
-        )
+    documents = read_documents(results, names, "correspondence")
     models = [each for each in documents.values() if "on" in each.get("details", {})]
     sections = []
     for on in dict.fromkeys(each["details"]["on"] for each in models):

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.correspondence import natsound165
-from benchmarks.correspondence.at_level import AtLevel
-from benchmarks.correspondence.data import SoundResponses
+from benchmarks.correspondence.data import (
+    SoundResponses,
+    natsound165_components,
+    natsound165_voxels,
+    prepared_sounds,
+)
 from benchmarks.correspondence.evaluation import evaluate
-from benchmarks.correspondence.models import PERMUTATION_SEED, PERMUTED, build_model
-from benchmarks.correspondence.prepared_sounds import prepared_sounds
+from benchmarks.correspondence.models import PERMUTATION_SEED, PERMUTED, AtLevel, build_model
 from benchmarks.correspondence.splits import N_SPLITS
 from benchmarks.correspondence.stages import StagedModel
 from benchmarks.correspondence.time_series import evaluate_time_series
 from benchmarks.correspondence.voxel_archive import DATASETS, read_archive
+from benchmarks.hear.tasks.natsound165_categories import FOLDER
 from training.data.fitted_to import records_of
 from training.data.prepared import Prepared
 
@@ -25,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 NATSOUND165 = "natsound165"
 ARCHIVE = "archive:"  # prefix for datasets of the voxel archive
-SOUNDS = Path("fmri", "natsound165")  # in the folder of the real recordings
 
 
 def run_model(
@@ -72,10 +74,6 @@ def run_model(
     where = on if prepared is None else prepared.info.name
     document: dict[str, Any] = {
         "title": f"{model.name} on {where}",
-        "command": f"python -m benchmarks correspondence run {name} "
-        + (f"--checkpoint {Path(checkpoint).name} " if checkpoint else "")
-        + (f"--level {level:g} " if level else "")
-        + f"--on {_shown(on, prepared)} --data DATA --out WORK",
         "seeds": {"splits": [0], "stage selection": [0]},
     }
     if name == PERMUTED:
@@ -125,9 +123,9 @@ def _targets(
         return [prepared_sounds(prepared)]
     if data is None:
         raise ValueError(f"{on} needs the sounds; give --data or set BRAINSOUNDNET_DATA")
-    folder = data / SOUNDS
+    folder = data / FOLDER
     if on == NATSOUND165:
-        return [natsound165.components(folder), natsound165.voxels(folder)]
+        return [natsound165_components(folder), natsound165_voxels(folder)]
     if archive is None:
         raise ValueError(
             f"{on} needs the published voxels, which are not part of the data; give --archive with "
@@ -162,10 +160,6 @@ def _position_note(model: StagedModel) -> str:
         "over the targets of a participant, mean over participants; noise-corrected where there "
         "are three scans."
     )
-
-
-def _shown(on: str, prepared: Prepared | None) -> str:
-    return on if prepared is None else f"prepared/{prepared.info.name}"
 
 
 def _slug(name: str) -> str:

@@ -144,7 +144,6 @@ def speed_document() -> dict[str, Any]:
     largest = max(row.pop("largest difference at the same penalty") for row in rows)
     return {
         "title": "Ridge regression: all voxels at once, against scikit-learn",
-        "command": "python -m benchmarks correspondence speed",
         "seeds": {"voxels": [0]},
         "rows": rows,
         "notes": [

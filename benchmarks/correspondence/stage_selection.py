@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.correspondence.noise_correction import median_over_splits
+from benchmarks.correspondence.regression import median_over_splits
 
 N_REPEATS = 10
 

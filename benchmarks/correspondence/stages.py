@@ -7,7 +7,7 @@ stimuli, each frame with its time).
 
 Models are SoundNet checkpoints (:mod:`benchmarks.correspondence.soundnet_stages`), any
 :class:`torch.nn.Module` by forward hooks (:mod:`benchmarks.correspondence.hooks`), any module with
-the HEAR API (:mod:`benchmarks.correspondence.hear_stages`), and the baselines.
+the HEAR API (:mod:`benchmarks.correspondence.models`), and the baselines.
 """
 
 from __future__ import annotations

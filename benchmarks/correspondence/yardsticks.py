@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.baselines.log_mel import LogMel, ModulationSpectrum
-from benchmarks.correspondence.natsound165 import components
-from benchmarks.correspondence.noise_correction import median_over_splits
-from benchmarks.correspondence.regression import score_stage
+from benchmarks.correspondence.data import natsound165_components
+from benchmarks.correspondence.regression import median_over_splits, score_stage
 from benchmarks.correspondence.soundnet_stages import SoundNetStages
 from benchmarks.correspondence.splits import random_splits
 from benchmarks.correspondence.stages import StagedModel
@@ -60,7 +59,7 @@ def measure_yardsticks(folder: Path, cache: Path | None = None) -> list[dict[str
     cache : Path, optional
         Folder for activations.
     """
-    targets = components(folder)
+    targets = natsound165_components(folder)
     splits = random_splits(len(targets.sounds))
     soundnet = SoundNetStages(load_checkpoint("untrained"))
     sources: tuple[tuple[StagedModel, str], ...] = (
@@ -101,7 +100,6 @@ def yardstick_document(folder: Path, cache: Path | None) -> dict[str, Any]:
     """The document for the results page."""
     return {
         "title": "Yardsticks of natsound165, measured again",
-        "command": "python -m benchmarks correspondence yardsticks --data DATA --out WORK",
         "seeds": {"splits": [0]},
         "rows": measure_yardsticks(folder, cache),
         "notes": [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from benchmarks.correspondence.splits import random_splits
 from benchmarks.default_checkpoint.components import (
     PRESET,
     STAGES,
+    natural_sounds,
     squared_correlations,
     stage_summaries,
 )
-from benchmarks.default_checkpoint.sounds import natural_sounds
 from benchmarks.default_checkpoint.tasks import PLUGIN, linear_accuracy
 from benchmarks.hear.task_folder import find_tasks
 from hear_brainsoundnet.checkpoint import read_checkpoint
@@ -165,13 +164,9 @@ def measure_ablation(
             spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
             row[measure] = f"{np.mean(values):.3f}{spread}"
         rows.append(row)
-    words = ["--of", kind, "--data", "DATA", "--tasks", "TASKS", "--out", "WORK"]
-    words += [word for seed in seeds for word in ("--seed", str(seed))]
-    words += [f"{c.partition('=')[0]}=FOLDER" if "/" in c else c for c in changes]
     n_steps = next(iter(recipes.values()))[0].schedule.steps
     return {
         "title": ablation.title,
-        "command": f"python -m benchmarks default-checkpoint ablation {shlex.join(words)}",
         "seeds": {"pretraining": list(seeds), "splits": [0]},
         "rows": rows,
         "settings": {

@@ -1,25 +1,77 @@
-"""Prediction of the response components of held-out sounds from a network's units."""
+"""The 165 natural sounds with their response components, and prediction of held-out ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import soundfile
 import torch
 from numpy.typing import NDArray
 
 from benchmarks.correspondence.ridge import compact_units, fit_ridge
 from benchmarks.correspondence.splits import Split
+from benchmarks.encoding.natsound165 import prepare_sounds
+from benchmarks.hear.tasks.natsound165_categories import FOLDER
 from hear_brainsoundnet.features import PRESETS, Term, parse_scene
 from hear_brainsoundnet.geometry import stage_geometry
+from hear_brainsoundnet.level import brought_to
 from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.soundnet import SoundNet
+from training.data.prepared import INT16_SCALE, Prepared
 
 STAGES = ("conv4", "conv5", "pool5", "conv6", "conv7")
 TOGETHER = "all of these"
 PRESET = "default preset"
 SOUNDS_AT_ONCE = 15
 QUIETEST = 0.1  # minimal scale of a unit, relative to the root mean square of all
+
+
+@dataclass(frozen=True)
+class NaturalSounds:
+    """Sounds at the network's rate and the default preset's level, and responses, in one order.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        The dataset used by fits.
+    audio : list of ndarray
+        ``(n_samples,)`` within [-1, 1], one for each run of `prepared`.
+    responses : ndarray
+        ``(n_sounds, n_components)``.
+    components : tuple of str
+        Their names.
+    levelled : Path
+        Folder of the sounds at their own sample rate.
+    """
+
+    prepared: Prepared
+    audio: list[NDArray[np.float32]]
+    responses: NDArray[np.float64]
+    components: tuple[str, ...]
+    levelled: Path
+
+
+def natural_sounds(data: Path, work: Path) -> NaturalSounds:
+    """Prepare them in ``work/prepared``, or read the existing dataset."""
+    levelled = work / "levelled"
+    levelled.mkdir(parents=True, exist_ok=True)
+    for path in sorted((data / FOLDER / "sounds").glob("*.wav")):
+        audio, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
+        mono = torch.from_numpy(audio.mean(axis=1))[None]
+        same = brought_to(PRESETS["default"].level, mono, sample_rate)[0].numpy()
+        soundfile.write(levelled / path.name, same, sample_rate, "FLOAT")
+    prepared = prepare_sounds(data / FOLDER, work / "prepared", levelled)
+    scale = np.float32(INT16_SCALE)
+    return NaturalSounds(
+        prepared,
+        [prepared.audio(run.stimulus).astype(np.float32) / scale for run in prepared.runs],
+        np.concatenate([prepared.bold(run) for run in prepared.runs]).astype(np.float64),
+        tuple(prepared.info.target_names),
+        levelled,
+    )
 
 
 @torch.no_grad()

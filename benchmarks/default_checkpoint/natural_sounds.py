@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from benchmarks.default_checkpoint.components import (
     PRESET,
     STAGES,
     TOGETHER,
+    NaturalSounds,
+    natural_sounds,
     squared_correlations,
     stage_summaries,
 )
-from benchmarks.default_checkpoint.sounds import NaturalSounds, natural_sounds
 from benchmarks.default_checkpoint.tasks import BASELINES
 from benchmarks.hear import logmel
 from hear_brainsoundnet.checkpoint import load_checkpoint
@@ -57,11 +57,8 @@ def measure_natural_sounds(
         hashes[name] = checkpoint.hash
         soundnet, scale = checkpoint.build_soundnet(heads=False), checkpoint.card.input_scale
         found[name] = scored(stage_summaries(soundnet, sounds.audio, scale), sounds)
-    words = shlex.join(f"{name}=CHECKPOINT" for name in hashes)
     return {
         "title": "Responses to 165 natural sounds",
-        "command": "python -m benchmarks default-checkpoint natural-sounds --data DATA --out WORK "
-        f"{words}",
         "seeds": {"splits": list(range(len(random_splits(len(sounds.audio)))))},
         "rows": stage_rows(found),
         "tables": [

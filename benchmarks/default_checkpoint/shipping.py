@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from pydantic import JsonValue
 
-from benchmarks.default_checkpoint.sounds import natural_sounds
+from benchmarks.default_checkpoint.components import natural_sounds
 from benchmarks.encoding.fits import fitted
 from benchmarks.encoding.natsound165 import N_VALIDATION
 from hear_brainsoundnet.card import Card, joined_licences

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +122,6 @@ def measure_tasks(
         rows.append(row)
     return {
         "title": "Logistic regression on scene embeddings",
-        "command": _command(list(checkpoints), presets),
         "rows": rows,
         "notes": [
             "Accuracy, mean over the folds or the test set of each task, with Wilson's 95 % "
@@ -132,17 +130,3 @@ def measure_tasks(
         ],
         "details": {"folds": folds},
     }
-
-
-def _command(names: Sequence[str], presets: Sequence[str]) -> str:
-    """The command that reproduces the table; files are given by the reader.
-
-    Examples
-    --------
-    >>> _command(["random weights"], ["default"]).rpartition("--scene ")[2]
-    "default 'random weights=CHECKPOINT'"
-    """
-    words = ["--tasks", "TASKS", "--out", "WORK"]
-    words += [word for preset in presets for word in ("--scene", preset)]
-    words += [f"{name}=CHECKPOINT" for name in names]
-    return f"python -m benchmarks default-checkpoint tasks {shlex.join(words)}"

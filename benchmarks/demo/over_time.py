@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks import espeak
 from benchmarks.demo.sounds import RATE, SENTENCES, WORDS_PER_MINUTE
-from benchmarks.few_labels.measure import read_brain
-from benchmarks.few_labels.representations import predicted_components
+from benchmarks.few_labels.representations import predicted_components, read_brain
 from benchmarks.figures import new_figure, png_of
 from hear_brainsoundnet import embed_array, load_model
 from hear_brainsoundnet.audio import TensorSound

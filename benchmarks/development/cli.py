@@ -25,7 +25,7 @@ def tasks(
     ],
 ) -> None:
     """Make the tasks, from a corpus and from free synthesisers."""
-    from benchmarks.development.layout import FRAMES, SCENES
+    from benchmarks.development.excerpts import FRAMES, SCENES
     from benchmarks.development.notes import make_instrument, make_note
     from benchmarks.development.onset_clips import make_onset
     from benchmarks.development.sounds import make_event, make_kind

@@ -1,4 +1,4 @@
-"""Selection of a corpus's recordings for a task, and grouped folds.
+"""What the development tasks share: names, balanced draws of a corpus's recordings, grouped folds.
 
 A draw is balanced over the classes and, within a class, over its sources; it depends only on the
 seed and the names of the recordings, not on their order in the corpus.
@@ -15,10 +15,42 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.hear.tasks.scene_task import LabelledClip
+from benchmarks.hear.tasks.task_writer import LabelledClip, SceneTask
 from training.corpus.corpus import SAMPLE_RATE, Corpus
 
+COMMAND = "python -m benchmarks development tasks"
+SCENES, FRAMES = "tasks", "frames"  # folders of tasks
+PREFIX, SUFFIX = "development_", "-1.0.0-full"
 SEED = 0
+
+
+def task_name(what: str) -> str:
+    """Name of a task's folder.
+
+    Examples
+    --------
+    >>> task_name("kind")
+    'development_kind-1.0.0-full'
+    """
+    return f"{PREFIX}{what}{SUFFIX}"
+
+
+def short_name(name: str) -> str:
+    """The argument of :func:`task_name`, or the name itself.
+
+    Examples
+    --------
+    >>> short_name("development_kind-1.0.0-full"), short_name("esc10-1.0.0-full")
+    ('kind', 'esc10-1.0.0-full')
+    """
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).removesuffix(SUFFIX)
+    return name
+
+
+def scene_task(what: str, splits: Sequence[str], seconds: float, about: str) -> SceneTask:
+    """A task at the corpus rate, so that nothing is resampled."""
+    return SceneTask(task_name(what), tuple(splits), seconds, COMMAND, about, SAMPLE_RATE)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
-"""Comparison of candidates on the development tasks; the document of the table."""
+"""Comparison of candidates on the development tasks, and their aggregate score.
+
+The unit of the aggregate is the log odds, ln(correct / incorrect), with half a clip added to each:
+a step from .50 to .62 counts as much as one from .90 to .94. It is averaged over the tasks of a
+field, then over fields, so that four word tasks do not outweigh one speaker task.
+"""
 
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +19,105 @@ from numpy.typing import NDArray
 
 from benchmarks.default_checkpoint.tasks import Accuracy
 from benchmarks.development.embeddings import Candidate, Embeddings, embed_all
+from benchmarks.development.excerpts import FRAMES, SCENES, short_name, task_name
 from benchmarks.development.invariances import (
     GAINS_DB,
     level_tables,
     mean_cosine,
     moved_by_click,
 )
-from benchmarks.development.layout import FRAMES, SCENES, short_name, task_name
 from benchmarks.development.onset_clips import LABEL
 from benchmarks.development.onsets import onset_score
-from benchmarks.development.summary import FIELDS, difference, overall
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.task_folder import TaskFolder, common_sample_rate, find_tasks
 from benchmarks.page import format_cell
 
-logger = logging.getLogger(__name__)
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "sounds": ("kind", "event"),
+    "speakers": ("speaker",),
+    "words": ("phrase", "letter", "word", "word_telephone", "word_few"),
+    "notes": ("instrument", "note"),
+}
 
+Answers = Mapping[str, NDArray[np.bool_]]  # by task, correctness of each clip
+logger = logging.getLogger(__name__)
 N_LEVEL_CLIPS = 60
 OVERALL, AGAINST = "log odds", "against the first"
+
+
+def log_odds(answers: NDArray[np.bool_]) -> float:
+    """Log odds of a correct answer.
+
+    Examples
+    --------
+    >>> log_odds(np.array([True, False])), round(log_odds(np.repeat([True, False], [75, 25])), 2)
+    (0.0, 1.09)
+    """
+    right = int(np.sum(answers))
+    return float(np.log((right + 0.5) / (len(answers) - right + 0.5)))
+
+
+def overall(answers: Answers) -> float:
+    """Mean of the fields' means; tasks and fields not measured do not count.
+
+    Raises
+    ------
+    ValueError
+        If no task of any field was measured.
+    """
+    return sum(weight * log_odds(answers[task]) for task, weight in weights(answers).items())
+
+
+def difference(answers: Answers, reference: Answers) -> tuple[float, float]:
+    """Difference to another candidate over the common tasks, and its standard error.
+
+    Returns
+    -------
+    difference, standard_error : float
+        In log odds. The error is over clips, paired between candidates (so that the difficulty of
+        clips cancels), by the delta method.
+
+    Examples
+    --------
+    >>> better = np.repeat([True, False], [60, 40])
+    >>> difference({"kind": better}, {"kind": better})
+    (0.0, 0.0)
+    """
+    own = weights({task: each for task, each in answers.items() if task in reference})
+    found, variance = 0.0, 0.0
+    for task, weight in own.items():
+        mine, other = answers[task], reference[task]
+        found += weight * (log_odds(mine) - log_odds(other))
+        influences = [(each - each.mean()) / _slope(each) for each in (mine, other)]
+        variance += weight**2 * float(np.var(influences[0] - influences[1])) / len(mine)
+    return found, variance**0.5
+
+
+def weights(answers: Answers) -> dict[str, float]:
+    """Weight of each measured task in the mean.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+
+    Examples
+    --------
+    >>> weights({"kind": np.ones(1, bool), "event": np.ones(1, bool), "speaker": np.ones(1, bool)})
+    {'kind': 0.25, 'event': 0.25, 'speaker': 0.5}
+    """
+    fields = [[task for task in own if task in answers] for own in FIELDS.values()]
+    fields = [own for own in fields if own]
+    if not fields:
+        known = ", ".join(task for own in FIELDS.values() for task in own)
+        raise ValueError(f"expected development tasks ({known}), found none; make them first")
+    return {task: 1 / (len(fields) * len(own)) for own in fields for task in own}
+
+
+def _slope(answers: NDArray[np.bool_]) -> float:
+    """Derivative of the fraction correct by log odds, bounded away from 0."""
+    share = (np.sum(answers) + 0.5) / (len(answers) + 1)
+    return float(share * (1 - share))
 
 
 def measure(
@@ -89,7 +174,6 @@ def measure(
         logger.info("%s", ", ".join(f"{name} {format_cell(value)}" for name, value in row.items()))
     return {
         "title": "Development tasks",
-        "command": command(candidates),
         "rows": rows,
         "notes": [
             "Accuracy of a logistic regression on standardised scene embeddings (C = 1), with "
@@ -154,18 +238,3 @@ def clips_of_level(task: TaskFolder) -> list[NDArray[np.float32]]:
     step = max(1, len(paths) // N_LEVEL_CLIPS)
     clips = (soundfile.read(path, dtype="float32")[0] for path in paths[::step][:N_LEVEL_CLIPS])
     return [clip for clip in clips if np.abs(clip).max() > 0]
-
-
-def command(candidates: Sequence[Candidate]) -> str:
-    """The command that reproduces the table; files are given by the reader."""
-    scenes = dict.fromkeys(candidate.scene for candidate in candidates)
-    levels = dict.fromkeys(candidate.level for candidate in candidates)
-    words = ["--tasks", "TASKS", "--out", "WORK"]
-    words += [word for scene in scenes for word in ("--scene", scene)]
-    words += [
-        word
-        for level in levels
-        for word in ("--level", "preset" if level is None else f"{level:g}")
-    ]
-    words += [f"{name}=CHECKPOINT" for name in dict.fromkeys(each.name for each in candidates)]
-    return f"python -m benchmarks development measure {shlex.join(words)}"

@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.development.excerpts import (
+    COMMAND,
     SEED,
     Excerpt,
     draw_balanced,
     folds_of_groups,
     named_recordings,
+    task_name,
 )
-from benchmarks.development.layout import COMMAND, task_name
 from benchmarks.hear.tasks.acoustic_events import find_acoustic_events, mixed
 from benchmarks.hear.tasks.task_writer import (
     new_task_folder,

@@ -19,10 +19,9 @@ from benchmarks.development.excerpts import (
     draw_balanced,
     folds_of_groups,
     named_recordings,
+    scene_task,
 )
-from benchmarks.development.layout import scene_task
-from benchmarks.hear.tasks.scene_task import make_scene_task
-from benchmarks.hear.tasks.task_writer import fold_names
+from benchmarks.hear.tasks.task_writer import fold_names, make_scene_task
 from training.corpus.corpus import Corpus
 
 N_FOLDS = 4

@@ -25,11 +25,10 @@ from benchmarks.development.excerpts import (
     clip_of,
     folds_of_groups,
     named_recordings,
+    scene_task,
     shuffled,
 )
-from benchmarks.development.layout import scene_task
-from benchmarks.hear.tasks.scene_task import make_scene_task
-from benchmarks.hear.tasks.task_writer import fold_names
+from benchmarks.hear.tasks.task_writer import fold_names, make_scene_task
 from training.corpus.corpus import Corpus
 
 # Patterns for ``source/file``; without `said`, the utterance is the file name.

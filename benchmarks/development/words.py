@@ -21,9 +21,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.development.excerpts import SEED
-from benchmarks.development.layout import scene_task
-from benchmarks.hear.tasks.scene_task import LabelledClip, make_scene_task
+from benchmarks.development.excerpts import SEED, scene_task
+from benchmarks.hear.tasks.task_writer import LabelledClip, make_scene_task
 from training.corpus.corpus import SAMPLE_RATE
 from training.corpus.programs import write_once
 

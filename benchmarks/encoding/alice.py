@@ -98,7 +98,6 @@ def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[s
     )
     return {
         "title": f"A story: six regions of {len(prepared.subjects)} subjects",
-        "command": "python -m benchmarks encoding alice --data DATA --out WORK",
         "seeds": {"fits": [0], "permutations": [0]},
         "rows": [*_rows(evaluation), *_left_out_rows(left_out)],
         "tables": [

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from benchmarks.encoding.commands import EVERYBODY, Commands, comparison_rows
+from benchmarks.hear.tasks.natsound165_categories import FOLDER
 from training.data.prepared import Prepared
 from training.evaluation.folders import read_table
 from training.prepare.preparation import PrepareRecipe, prepare
 
-FOLDER = Path("fmri", "natsound165")  # in the folder of the real recordings
 N_SPLITS = 10
 N_TEST, N_VALIDATION = 82, 12
 RECIPE = {
@@ -81,7 +81,6 @@ def run_natsound165(
     commands.run(*("report", evaluation, comparison, "--out", report), makes=report / "index.html")
     return {
         "title": "165 natural sounds: six response components, ten splits",
-        "command": "python -m benchmarks encoding natsound165 --data DATA --out WORK",
         "seeds": {"splits": list(range(n_splits)), "fits": list(range(n_splits))},
         "rows": _split_rows(evaluation),
         "tables": [

@@ -46,7 +46,6 @@ def run_new_subject(
     n_unchanged = sum(outcome["kept_epoch"] == 0 for outcome in outcomes)
     return {
         "title": "A new subject on a network that was trained on others",
-        "command": "python -m benchmarks encoding new-subject --out WORK",
         "rows": rows_over_minutes(of_seeds, "fit"),
         "seeds": {"simulations": list(seeds)},
         "settings": asdict(experiment),

@@ -54,7 +54,6 @@ def run_responses(
     ]
     return {
         "title": "Haemodynamic responses of the read-out",
-        "command": "python -m benchmarks encoding responses --out WORK",
         "rows": rows_over_minutes(of_seeds, "haemodynamic response"),
         "seeds": {"simulations": list(seeds)},
         "settings": {**asdict(experiment), **SIMULATION},

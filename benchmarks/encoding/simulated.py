@@ -100,7 +100,6 @@ def run_simulated(out: Path, experiment: Experiment = Experiment()) -> dict[str,
     }
     return {
         "title": f"Simulated brains from {experiment.start}",
-        "command": f"python -m benchmarks encoding simulated --start {experiment.start} --out WORK",
         "rows": rows_by_kind(truth, own),
         "tables": [
             {

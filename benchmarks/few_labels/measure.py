@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.correspondence.natsound165 import components
 from benchmarks.few_labels import probes
 from benchmarks.few_labels.representations import (
-    permutations,
-    predicted_components,
-    principal_components,
+    BRAIN,
+    COMPONENTS,
+    NULLS,
+    WHOLE,
+    Brain,
+    Table,
+    read_brain,
 )
 from benchmarks.hear.few_shot import (
     available_examples,
@@ -31,52 +34,14 @@ from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.scene_embeddings import scene_embeddings
 from benchmarks.hear.task_folder import find_tasks
 from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
-from benchmarks.hear.tasks.natsound165_categories import FOLDER, sound_categories
 
 logger = logging.getLogger(__name__)
 
 EXAMPLES = (1, 2, 5, 10, 20)
-N_DRAWS = 10
-N_PERMUTATIONS = 199
 SEED = 0
-BRAIN, COMPONENTS, WHOLE = "brain", "components", "whole"
-NULLS = ("permuted", "permuted within categories")
 KINDS = {"EngSpeech": "speech", "ForSpeech": "speech", "Music": "music", "Song": "music"}
 NATURAL = "speech, music or neither"
 N_BOOTSTRAPS = 10_000
-
-Table = NDArray[np.float64]
-
-
-@dataclass
-class Brain:
-    """The 165 sounds: scene embeddings, responses, and categories, in one order."""
-
-    scene: Table
-    responses: Table
-    categories: list[str]
-
-    def half(self, rows: NDArray[np.intp]) -> Brain:
-        """Some of the sounds."""
-        return Brain(self.scene[rows], self.responses[rows], [self.categories[i] for i in rows])
-
-    def representations(self, clips: Table, n_permutations: int, seed: int) -> dict[str, Table]:
-        """Each representation of clips, ``(n_clips, size)``; for nulls ``(n, n_clips, 6)``."""
-        n_sounds, n_components = self.responses.shape
-        tables = [self.responses]
-        for groups in (None, self.categories):
-            generator = np.random.default_rng(seed)
-            orders = permutations(n_sounds, generator, n_permutations, groups)
-            tables += [self.responses[order] for order in orders]
-        predicted = predicted_components(self.scene, np.concatenate(tables, axis=1), clips)
-        each = predicted.reshape(len(clips), len(tables), n_components).transpose(1, 0, 2)
-        return {
-            BRAIN: each[0],
-            COMPONENTS: principal_components(self.scene, clips, n_components),
-            WHOLE: clips,
-            NULLS[0]: each[1 : 1 + n_permutations],
-            NULLS[1]: each[1 + n_permutations :],
-        }
 
 
 @dataclass
@@ -136,9 +101,8 @@ def measure(
     data: Path,
     work: Path,
     *,
-    examples: Sequence[int] = EXAMPLES,
-    n_draws: int = N_DRAWS,
-    n_permutations: int = N_PERMUTATIONS,
+    n_draws: int,
+    n_permutations: int,
 ) -> dict[str, Answers]:
     """Answers of one checkpoint by task.
 
@@ -152,13 +116,13 @@ def measure(
         Folder of the real recordings.
     work : Path
         For embeddings of the tasks; existing ones are reused.
-    examples, n_draws, n_permutations
+    n_draws, n_permutations : int
         See design.md.
     """
     tasks = find_tasks(tasks_folder, ())
     identity = model_for(tasks, "hear_brainsoundnet", checkpoint)
     brain = read_brain(checkpoint, data)
-    found = {NATURAL: _natural(brain, examples, n_draws, n_permutations)}
+    found = {NATURAL: _natural(brain, EXAMPLES, n_draws, n_permutations)}
     for task in tasks:
         if task.metadata["embedding_type"] != "scene":
             continue
@@ -168,32 +132,10 @@ def measure(
         labels = labels_of(task)
         names = {split: list(task.labels[split]) for split in labels}
         found[task.name] = _of_task(
-            brain, scenes, labels, names, available_examples(task, examples),
+            brain, scenes, labels, names, available_examples(task, EXAMPLES),
             n_draws, n_permutations, by_fold=task.name.startswith(DIGITS_BY_SPEAKER),
         )  # fmt: skip
     return found
-
-
-def read_brain(checkpoint: str, data: Path) -> Brain:
-    """The 165 sounds, embedded by a checkpoint with the default preset."""
-    import hear_brainsoundnet
-
-    folder = data / FOLDER
-    responses = components(folder)
-    categories = dict(sound_categories(folder))
-    model = hear_brainsoundnet.load_model(checkpoint)
-    scenes = []
-    for name in responses.sounds:
-        found = hear_brainsoundnet.embed_file(
-            folder / "sounds" / f"{name}.wav", model, timestamps=False
-        )
-        assert found.scene is not None
-        scenes.append(found.scene.numpy())
-    return Brain(
-        np.stack(scenes).astype(np.float64),
-        np.asarray(responses.responses[0], dtype=np.float64),
-        [categories[name] for name in responses.sounds],
-    )
 
 
 def _of_task(
@@ -283,3 +225,39 @@ def _ranks(value: float, nulls: Mapping[str, Table]) -> dict[str, float]:
 def _interval(other: str, difference: float, draws: Table) -> dict[str, str]:
     low, high = np.quantile(draws, (0.025, 0.975))
     return {f"brain - {other}": f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"}
+
+
+def few_labels_document(
+    checkpoints: Mapping[str, str],
+    tasks_folder: Path,
+    data: Path,
+    work: Path,
+    *,
+    n_draws: int,
+    n_permutations: int,
+) -> dict[str, Any]:
+    """A row for each checkpoint, by its display name; further parameters as for :func:`measure`."""
+    rows, overall = [], []
+    for name, checkpoint in checkpoints.items():
+        found = measure(
+            *(checkpoint, tasks_folder, data, work), n_draws=n_draws, n_permutations=n_permutations
+        )
+        *of_tasks, together = summary(name, found)
+        rows += of_tasks
+        overall.append({key: value for key, value in together.items() if key != "task"})
+    return {
+        "title": "Accuracy with few examples, mean over tasks",
+        "rows": overall,
+        "tables": [{"title": "By task", "rows": rows}],
+        "notes": [
+            "Accuracy of a logistic regression with "
+            f"{', '.join(map(str, EXAMPLES[:-1]))} and {EXAMPLES[-1]} examples of each class "
+            f"(or as many as there are), mean over these numbers and {n_draws} draws.",
+            f"p: one-sided rank among {n_permutations} permuted brains. Differences: 95 % "
+            "interval by bootstrap over test clips (over speakers for digits by held-out "
+            "speaker).",
+            "Components of all subjects together: nothing is said about single subjects or "
+            "about other brains.",
+        ],
+        "seeds": {"draws, permutations and bootstrap": [SEED]},
+    }

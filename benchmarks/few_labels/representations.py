@@ -1,19 +1,27 @@
 """Representations of clips by few numbers: predicted brain components, and their controls.
 
-All are linear functions of a scene embedding, fitted to sounds with measured responses and applied
-to other clips.
+All are linear functions of a scene embedding, fitted to the 165 sounds with measured responses and
+applied to other clips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+import hear_brainsoundnet
+from benchmarks.correspondence.data import natsound165_components
 from benchmarks.correspondence.ridge import fit_ridge
 from benchmarks.correspondence.splits import Split
 from benchmarks.default_checkpoint.components import unit_scales
+from benchmarks.hear.tasks.natsound165_categories import FOLDER, sound_categories
+
+BRAIN, COMPONENTS, WHOLE = "brain", "components", "whole"
+NULLS = ("permuted", "permuted within categories")
 
 Table = NDArray[np.float64]
 
@@ -75,3 +83,54 @@ def permutations(
             own = np.flatnonzero(labels == label)
             order[own] = generator.permutation(own)
     return orders
+
+
+@dataclass
+class Brain:
+    """The 165 sounds: scene embeddings, responses, and categories, in one order."""
+
+    scene: Table
+    responses: Table
+    categories: list[str]
+
+    def half(self, rows: NDArray[np.intp]) -> Brain:
+        """Some of the sounds."""
+        return Brain(self.scene[rows], self.responses[rows], [self.categories[i] for i in rows])
+
+    def representations(self, clips: Table, n_permutations: int, seed: int) -> dict[str, Table]:
+        """Each representation of clips, ``(n_clips, size)``; for nulls ``(n, n_clips, 6)``."""
+        n_sounds, n_components = self.responses.shape
+        tables = [self.responses]
+        for groups in (None, self.categories):
+            generator = np.random.default_rng(seed)
+            orders = permutations(n_sounds, generator, n_permutations, groups)
+            tables += [self.responses[order] for order in orders]
+        predicted = predicted_components(self.scene, np.concatenate(tables, axis=1), clips)
+        each = predicted.reshape(len(clips), len(tables), n_components).transpose(1, 0, 2)
+        return {
+            BRAIN: each[0],
+            COMPONENTS: principal_components(self.scene, clips, n_components),
+            WHOLE: clips,
+            NULLS[0]: each[1 : 1 + n_permutations],
+            NULLS[1]: each[1 + n_permutations :],
+        }
+
+
+def read_brain(checkpoint: str, data: Path) -> Brain:
+    """The 165 sounds, embedded by a checkpoint with the default preset."""
+    folder = data / FOLDER
+    responses = natsound165_components(folder)
+    categories = dict(sound_categories(folder))
+    model = hear_brainsoundnet.load_model(checkpoint)
+    scenes = []
+    for name in responses.sounds:
+        found = hear_brainsoundnet.embed_file(
+            folder / "sounds" / f"{name}.wav", model, timestamps=False
+        )
+        assert found.scene is not None
+        scenes.append(found.scene.numpy())
+    return Brain(
+        np.stack(scenes).astype(np.float64),
+        np.asarray(responses.responses[0], dtype=np.float64),
+        [categories[name] for name in responses.sounds],
+    )

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.hear.compare_page import write_comparison
+from benchmarks.hear.compare import write_comparison
 from benchmarks.hear.few_shot import DRAWS, EXAMPLES, run_few_shot
-from benchmarks.hear.page import write_page
+from benchmarks.hear.page import write_page, write_page_of
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table
-from benchmarks.hear.suite import run_suite
 from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.fsdd import Folds, Label, make_fsdd
 from benchmarks.hear.tasks.natsound165_categories import make_natsound165
@@ -28,6 +27,18 @@ benchmark = Benchmark("hear")
 app = benchmark.app
 tasks_app = typer.Typer(help="Make task folders from recordings at hand.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
+
+PLUGIN = "hear_brainsoundnet"
+# Of the results page: module, checkpoint, keywords for its load_model.
+MODELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (PLUGIN, "", {"preset": "default"}),
+    (PLUGIN, "", {"preset": "paper"}),
+    (PLUGIN, "pretrained", {}),
+    (PLUGIN, "untrained", {}),
+    ("benchmarks.hear.logmel", "", {}),
+    ("benchmarks.hear.modulation_spectrum", "", {}),
+)
+FEW_EXAMPLES = (1, 5, 10, 30)  # ESC-10 has 32 of each class outside the tested fold
 
 Module = Annotated[str, typer.Argument(help="Module with the HEAR API.")]
 Tasks = Annotated[Path, typer.Option(help="Folder of task folders, or of unpacked archives.")]
@@ -142,7 +153,16 @@ def everything(
 ) -> None:
     """Make the tasks, run all models on them, write the page."""
     written = benchmark.page(page, committed) if page or committed else out / "page.md"
-    typer.echo(run_suite(data, out, written, n_seeds=seeds, keep=keep))
+    tasks = out / "tasks"
+    esc10 = make_esc10(data, tasks).name
+    names = [make_spoken_digit(data, tasks).name, make_onsets(data, tasks).name, esc10]
+    collected, few = [], []
+    for module, checkpoint, options in MODELS:
+        common = (module, tasks, out / "results")
+        model: dict[str, Any] = {"checkpoint": checkpoint, "options": options}
+        collected.append(run_model(*common, **model, task_names=names, n_seeds=seeds, keep=keep))
+        few.append(run_few_shot(*common, **model, task_names=[esc10], examples=FEW_EXAMPLES))
+    typer.echo(write_page_of(collected, few, written))
 
 
 def add_task(name: str, make: Callable[[Path, Path], Path], help_text: str) -> None:

@@ -2,9 +2,8 @@
 
 The arguments are ``embeddings SEED ...`` or ``predictions SEED ...``, followed by the arguments of
 ``heareval.embeddings.runner`` and ``heareval.predictions.runner``, which run unmodified inside
-:func:`benchmarks.hear.heareval_patches.heareval_on_current_libraries`; or ``validation SEED MODULE
+:func:`heareval_on_current_libraries`; or ``validation SEED MODULE
 WEIGHTS OPTIONS`` for the HEAR validator, which has no model options of its own.
-
 
 The tools pin libraries that no current Python can install, so they are installed without
 dependencies, which ``pip install ".[hear]"`` provides. Plain pip selects hearvalidator 2021.0.2 on
@@ -19,22 +18,75 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from benchmarks.hear.heareval_patches import OFFICIAL_SEED, heareval_on_current_libraries
-
+OFFICIAL_SEED = 42
 TOOLS = {
     "embeddings": "heareval's embeddings runner",
     "predictions": "heareval's predictions runner",
     "validation": "the HEAR validator",
 }
-
 VERSIONS = {"heareval": "2021.1.3", "hearvalidator": "2021.0.6"}
 INSTALL = "pip install --no-deps --ignore-requires-python " + " ".join(
     f"{name}=={number}" for name, number in VERSIONS.items()
 )
+
+
+@contextmanager
+def heareval_on_current_libraries(seed: int = OFFICIAL_SEED) -> Iterator[None]:
+    """Patch torch, pytorch-lightning and heareval inside a ``with`` block; reverted at its end.
+
+    For a process that only runs heareval: the patches affect the whole process. heareval 2021.1.3
+    was written for pytorch-lightning 1.5 and torch 1.10. Since then:
+
+    1. ``torch.load`` rejects, by default, pickles such as heareval's own Lightning checkpoints.
+       They are written and read within one process, so the old default is restored for them.
+    2. ``trainer.fit_loop.current_epoch = n`` has no effect any more (pytorch-lightning 1.6 moved
+       the attribute); event tasks then look up the post-processing of the wrong epoch.
+
+    Besides, heareval always uses seed 42; the seed is replaced, so that 42 is the official result
+    and others show the spread.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of heareval's predictions: order of the grid, initial weights, order of batches.
+    """
+    import torch
+    from heareval.predictions import task_predictions
+    from pytorch_lightning.loops import FitLoop
+
+    def load_pickles(*args: Any, **options: Any) -> Any:
+        if options.get("weights_only") is None:
+            options["weights_only"] = False
+        return load(*args, **options)
+
+    def seed_with(_official: int, *args: Any, **options: Any) -> int:
+        return seed_everything(seed, *args, **options)
+
+    def current_epoch(loop: Any) -> int:
+        return loop.epoch_progress.current.completed
+
+    def set_current_epoch(loop: Any, epoch: int) -> None:
+        loop.epoch_progress.current.completed = epoch
+
+    fit_loop: Any = FitLoop
+    load: Callable[..., Any] = torch.load
+    seed_everything: Callable[..., int] = task_predictions.seed_everything
+    try:
+        torch.load = load_pickles
+        task_predictions.seed_everything = seed_with
+        fit_loop.current_epoch = property(current_epoch, set_current_epoch)
+        yield
+    finally:
+        torch.load = load
+        task_predictions.seed_everything = seed_everything
+        if "current_epoch" in vars(fit_loop):
+            del fit_loop.current_epoch
 
 
 class HearevalError(ChildProcessError):
@@ -79,7 +131,7 @@ def run_heareval(
     log : Path
         File for the output of the process.
     seed : int
-        See :func:`~benchmarks.hear.heareval_patches.heareval_on_current_libraries`.
+        See :func:`~benchmarks.hear.heareval_process.heareval_on_current_libraries`.
 
     Raises
     ------

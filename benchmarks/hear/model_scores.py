@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.hear.official_tasks import OfficialTask, official_task
+from benchmarks.hear.leaderboard import OfficialTask, official_task
 from benchmarks.hear.scores import COLLECTED, FEW_SHOT, column_head, read_json
 
 logger = logging.getLogger(__name__)

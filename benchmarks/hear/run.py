@@ -23,10 +23,9 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.hear.embedding_check import check_clip_embeddings
-from benchmarks.hear.heareval_patches import OFFICIAL_SEED
-from benchmarks.hear.heareval_process import check_tools, run_heareval
+from benchmarks.hear.heareval_process import OFFICIAL_SEED, check_tools, run_heareval
+from benchmarks.hear.leaderboard import OFFICIAL_TASKS, missing_tasks
 from benchmarks.hear.model_identity import ModelIdentity, model_for
-from benchmarks.hear.official_tasks import OFFICIAL_TASKS, missing_tasks
 from benchmarks.hear.scores import (
     FORMAT_VERSION,
     LEAF,

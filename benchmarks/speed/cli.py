@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.program import Benchmark, Committed, Data, Named, Results
+from benchmarks.program import Benchmark, Data, Named, Results
+from benchmarks.results import read_result
 from benchmarks.speed.page import PAGE
 
 benchmark = Benchmark("speed", PAGE.write)
@@ -54,7 +55,7 @@ def many_files(
     ] = None,
 ) -> Named:
     """``hear-brainsoundnet embed`` on files of 0.2 s."""
-    from benchmarks.speed.many_files import many_files_document
+    from benchmarks.speed.folders import many_files_document
 
     yield "many_files", many_files_document(files or [10_000, 100_000])
 
@@ -88,7 +89,7 @@ def preparation(
     yield "preparation", preparation_document(minutes, rounds)
 
 
-@app.command()
+@benchmark.experiment
 def voxels(
     size: Annotated[
         list[str] | None,
@@ -103,36 +104,26 @@ def voxels(
     permutations: Annotated[int, typer.Option(min=1, help="Permutations.")] = 1000,
     place: Annotated[Path | None, typer.Option(help="Folder for 6 GB of data.")] = None,
     results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """Fits of tens of thousands of voxels and their evaluation, beside himalaya's ridge.
 
     Results replace earlier ones of the same size.
     """
     import tempfile
 
-    from benchmarks.results import read_result, write_result
-    from benchmarks.speed.voxels import COMMANDS, Voxels, measure_voxels, voxels_document
+    from benchmarks.speed.voxels import COMMANDS, Voxels, measure_voxels, merged, voxels_document
 
-    numbers = benchmark.results(results, committed)
-    command = f"python -m benchmarks speed voxels --rank {rank} --stage {stage} --epochs {epochs}"
     for each in size or ["2x50000", "8x12500", "8x50000"]:
         hours, targets = each.split("x")
         study = Voxels(float(hours), int(targets), rank, stage, epochs, permutations)
         with tempfile.TemporaryDirectory(dir=place) as folder:
             for measured in measure_voxels(study, Path(folder), tuple(only or COMMANDS)):
-                known = read_result(numbers, "voxels")
-                same = hours, targets
-                others = [
-                    old
-                    for old in (known["details"]["measured"] if known else [])
-                    if (f"{old['study']['hours']:g}", str(old["study"]["n_targets"])) != same
-                ]
-                write_result(numbers, "voxels", voxels_document([*others, measured], command))
                 typer.echo(measured["row"], err=True)
+                known = read_result(results, "voxels") if results else None
+                yield "voxels", voxels_document(merged(known, measured))
 
 
-@app.command()
+@benchmark.experiment
 def season(
     size: Annotated[
         list[str] | None,
@@ -142,36 +133,22 @@ def season(
         list[str] | None, typer.Option(help="A command, repeatable; by default all.")
     ] = None,
     results: Results = None,
-    committed: Committed = False,
-) -> None:
+) -> Named:
     """Time and memory of all training commands, with 87,000 TRs or 10,000 voxels; takes hours.
 
     Results replace earlier ones of the same command.
     """
     import tempfile
 
-    from benchmarks.results import read_result, write_result
-    from benchmarks.speed.season import (
-        COMMANDS,
-        FILMS,
-        SEASON,
-        Size,
-        known_uses,
-        measure_season,
-        merged,
-        season_document,
-    )
-    from benchmarks.speed.turns import machine
+    from benchmarks.speed import season as of_season
+    from benchmarks.speed.timing import machine
 
-    numbers = benchmark.results(results, committed)
-    sizes = [Size(*map(int, each.split("x"))) for each in size or ()] or [SEASON, FILMS]
-    commands = tuple(only or COMMANDS)
-    at_work, command = machine(), "python -m benchmarks speed season"
-    command += "".join(f" --size {each}" for each in size or ())
-    for each in sizes:
+    sizes = [of_season.Size(*map(int, each.split("x"))) for each in size or ()]
+    at_work = machine()
+    for each in sizes or [of_season.SEASON, of_season.FILMS]:
         with tempfile.TemporaryDirectory() as place:
-            for use in measure_season(each, Path(place), commands):
+            uses = of_season.measure_season(each, Path(place), only or of_season.COMMANDS)
+            for use in uses:
                 typer.echo(use.row(), err=True)
-                uses = merged(known_uses(read_result(numbers, "season")), [use])
-                write_result(numbers, "season", season_document(uses, command, at_work))
-    typer.echo(numbers / "season.json")
+                known = read_result(results, "season") if results else None
+                yield "season", of_season.season_document(of_season.merged(known, use), at_work)

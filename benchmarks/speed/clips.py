@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.earlier import EarlierEmbedding
-from benchmarks.speed.turns import Comparison, machine, take_turns
+from benchmarks.speed.timing import Comparison, machine, take_turns
 from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.geometry import stage_geometry
@@ -111,7 +111,6 @@ def clips_document(n_rounds: int) -> dict[str, Any]:
     share = min(speed.share for speed in speeds if speed.duration >= LONG)
     return {
         "title": "Embedding clips",
-        "command": f"python -m benchmarks speed embedding --rounds {n_rounds}",
         "rows": [speed.row() for speed in speeds],
         "notes": [
             f"Geometric mean over all rows: {geometric_mean(times):.2f} times the earlier recipe, "

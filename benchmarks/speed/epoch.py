@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.speed.earlier import EarlierNetwork, EarlierTraining
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
-from benchmarks.speed.turns import Comparison, machine, take_turns
+from benchmarks.speed.timing import Comparison, machine, take_turns
 from training.data.prepared import Run
 from training.fitting.assembly import Parts, assemble, set_training
 from training.fitting.fit import loss_of_step
@@ -85,12 +85,9 @@ def epoch_document(
         measure_epoch(n_runs, minutes, n_rounds=n_rounds, n_threads=n_threads)
         for n_threads in threads or sorted({1, torch.get_num_threads()})
     ]
-    options = "".join(f" --threads {speed.n_threads}" for speed in speeds)
-    options += f" --runs {n_runs} --minutes {minutes:g} --rounds {n_rounds}"
     one = speeds[0]
     return {
         "title": "An epoch of fine-tuning from conv4",
-        "command": f"python -m benchmarks speed epoch{options}",
         "rows": [
             {"threads": speed.n_threads, **getattr(speed, name).row(words)}
             for speed in speeds

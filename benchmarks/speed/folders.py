@@ -1,11 +1,13 @@
-"""``hear-brainsoundnet embed`` on folders of real recordings, end to end.
+"""``hear-brainsoundnet embed`` on folders, end to end: real recordings, and very many short files.
 
-Contenders are processes: the command, and plain loops of reading, embedding and saving
-(:mod:`.plain_loop`). They alternate on the same files; imports and model loading are included.
+On real recordings the contenders are processes: the command, and plain loops of reading, embedding
+and saving (:mod:`.plain_loop`). They alternate on the same files; imports and model loading are
+included.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +17,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from benchmarks.speed.plain_loop import SUFFIXES, WAYS
-from benchmarks.speed.processes import run_module
-from benchmarks.speed.turns import Comparison, machine, take_turns
+from benchmarks.speed.timing import Comparison, machine, measure_module, run_module, take_turns
 
 SETS = {"FSDD": "audio/fsdd/recordings", "ESC-10": "audio/esc10"}  # within the data folder
 LOOPS = {"earlier": "the earlier recipe", "own": "this package's model"}
+# Of the many files.
+RATE = 16_000  # Hz
+SECONDS = 0.2
+LINKS = 10_000  # names of one file: file systems allow some ten thousand
+FOLDER = 1_000  # files of one folder
 
 
 def folder_document(data: Path, n_rounds: int, n_files: int | None) -> dict[str, Any]:
@@ -43,10 +51,8 @@ def folder_document(data: Path, n_rounds: int, n_files: int | None) -> dict[str,
         ]
         details = {way: asdict(own) for way, own in compared.items()}
         speeds.append({"name": name, "n_files": len(paths), **details})
-    command = f"python -m benchmarks speed folder --rounds {n_rounds}"
     return {
         "title": "Folders of files by the command line",
-        "command": command + ("" if n_files is None else f" --files {n_files}"),
         "rows": rows,
         "notes": [
             "`hear-brainsoundnet embed`, default preset, scenes and timestamps, against a loop "
@@ -134,3 +140,53 @@ def _command(sounds: Path, out: str) -> None:
 
 def _call(module: str, *arguments: str) -> None:
     run_module(module, arguments, f"python -m {module} failed")
+
+
+def many_files_document(counts: list[int]) -> dict[str, Any]:
+    """One row for each number of files."""
+    at_work = machine()
+    rows, costs = [], {}
+    for n_files in counts:
+        with tempfile.TemporaryDirectory() as place:
+            write_links(Path(place, "sounds"), n_files)
+            arguments = ["embed", str(Path(place, "sounds")), "-o", str(Path(place, "out")), "-q"]
+            cost = measure_module(["hear_brainsoundnet", *arguments], "embed failed")
+        costs[str(n_files)] = asdict(cost)
+        rows.append(
+            {
+                "files": n_files,
+                "seconds": round(cost.seconds, 1),
+                "ms per file": round(1e3 * cost.seconds / n_files, 2),
+                "CPU ms per file": round(1e3 * cost.cpu_seconds / n_files, 2),
+                "peak memory (GB)": round(cost.peak / 1e9, 2),
+            }
+        )
+    return {
+        "title": "Very many short files",
+        "rows": rows,
+        "notes": [
+            f"`hear-brainsoundnet embed` from start to end, scenes and timestamps, on WAV files of "
+            f"{SECONDS:g} s at {RATE} Hz, {FOLDER} to a folder. The peak is that of the process, "
+            "libraries included.",
+            at_work.note(),
+        ],
+        "details": {"machine": asdict(at_work), "costs": costs},
+    }
+
+
+def write_links(folder: Path, n_files: int) -> None:
+    """WAV files of noise, most of them further names of a few."""
+    import soundfile
+
+    generator = np.random.default_rng(0)
+    first = folder
+    for number in range(n_files):
+        path = folder / f"{number // FOLDER:04d}" / f"{number:07d}.wav"
+        if number % FOLDER == 0:
+            path.parent.mkdir(parents=True)
+        if number % LINKS == 0:
+            first = path
+            sound = 0.1 * generator.standard_normal(int(SECONDS * RATE))
+            soundfile.write(path, sound, RATE, subtype="PCM_16")
+        else:
+            os.link(first, path)

@@ -6,16 +6,19 @@ at two hours is assumed to be that at twenty minutes.
 
 from __future__ import annotations
 
+import json
+import resource
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from benchmarks.speed.clips import KINDS, RATE, Kind, embed, long_noise
 from benchmarks.speed.earlier import EarlierEmbedding
-from benchmarks.speed.memory import Task, measure_memory
-from benchmarks.speed.turns import Comparison, machine, take_turns
+from benchmarks.speed.timing import Comparison, machine, run_module, take_turns
 from hear_brainsoundnet.checkpoint import load_checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 
@@ -23,6 +26,9 @@ MINUTES, HOURS = 20 * 60.0, 2 * 60 * 60.0  # s
 DURATIONS = (1.0, 10.0, 60.0, MINUTES, HOURS)
 BATCHES = (1, 4, 16, 64, 256)
 CLIP = 10.0  # s, of the batches
+MEGABYTE = 1e6
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,6 @@ def long_document(n_rounds: int) -> dict[str, Any]:
     speeds = [measure_long(kind, n_rounds) for kind in KINDS]
     return {
         "title": "Long sounds, and memory",
-        "command": f"python -m benchmarks speed long --rounds {n_rounds}",
         "rows": [row for speed in speeds for row in speed.rows()],
         "tables": [{"title": "Memory above the model", "rows": [each.row() for each in memories]}],
         "notes": [
@@ -116,3 +121,88 @@ def memory_tasks(n_threads: int) -> list[Task]:
     tasks += [Task("earlier", "scene", duration, 1, n_threads) for duration in DURATIONS[:-1]]
     tasks += [Task("earlier", "scene", CLIP, n_clips, n_threads) for n_clips in BATCHES[:-1]]
     return list(dict.fromkeys(tasks))
+
+
+@dataclass(frozen=True)
+class Task:
+    """Clips of noise to embed: `duration` in seconds, of each of `n_clips`."""
+
+    who: Literal["fast", "earlier"]
+    kind: Literal["scene", "timestamps"]
+    duration: float
+    n_clips: int
+    n_threads: int
+    preset: str = "default"  # of the fast implementation
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of a task above the loaded model and audio, and bytes of the embeddings themselves."""
+
+    task: Task
+    peak: int
+    result: int
+
+    def row(self) -> dict[str, object]:
+        """A row of the results page."""
+        return {
+            "who": self.task.who,
+            "kind": self.task.kind,
+            "clip (s)": f"{self.task.duration:g}",
+            "clips": self.task.n_clips,
+            "peak (MB)": round(self.peak / MEGABYTE),
+            "of these the result (MB)": f"{self.result / MEGABYTE:.1f}",
+        }
+
+
+def measure_memory(task: Task) -> Memory:
+    """Peak memory of a task above that of model, audio and a first second of work.
+
+    Used memory is often not returned to the system, so that only a new process, which runs this
+    module, gives the memory of a task.
+
+    Raises
+    ------
+    ChildProcessError
+        If the process fails, for example because there is not enough memory.
+    """
+    output = run_module(__name__, [json.dumps(asdict(task))], f"{task} failed in its process")
+    peak, result = json.loads(output.splitlines()[-1])
+    return Memory(task, peak, result)
+
+
+def _bytes(name: str) -> int:
+    """Resident bytes, "VmRSS", or their peak, "VmHWM"; on other systems than Linux the peak."""
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _run(task: Task) -> tuple[int, int]:
+    """Bytes above those after the first second of audio, and of the embeddings."""
+    torch.set_num_threads(task.n_threads)
+    checkpoint = load_checkpoint("untrained")
+    model = EmbeddingModel(checkpoint, sample_rate=RATE, preset=task.preset)
+    earlier = EarlierEmbedding(checkpoint)
+    audio = long_noise(task.n_clips, task.duration)
+
+    @torch.no_grad()
+    def work(sounds: torch.Tensor) -> int:
+        if task.who == "fast":
+            found = embed(model, sounds, task.kind)
+            return found.numel() * found.element_size()
+        return earlier.embed(sounds, RATE, task.kind).nbytes
+
+    work(audio[:1, :RATE])
+    before = _bytes("VmRSS")
+    if _CLEAR_REFS.exists():  # Linux; elsewhere the peak is over the lifetime
+        _CLEAR_REFS.write_text("5")
+    n_bytes = work(audio)
+    return max(0, _bytes("VmHWM") - before), n_bytes
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_run(Task(**json.loads(sys.argv[1])))) + "\n")

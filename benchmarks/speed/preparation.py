@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.turns import Comparison, machine, take_turns
+from benchmarks.speed.timing import Comparison, machine, take_turns
 from training.data.stimuli import DEFAULT_SAMPLE_RATE, prepare_sound
 
 FILM_RATE, SOUND_RATE = 48_000, 44_100  # Hz
@@ -35,8 +35,6 @@ def preparation_document(minutes: float, n_rounds: int) -> dict[str, Any]:
     speeds = measure_preparation(minutes, n_rounds)
     return {
         "title": "Preparing a stimulus",
-        "command": f"python -m benchmarks speed preparation --minutes {minutes:g} "
-        f"--rounds {n_rounds}",
         "rows": [
             speeds["film"].row("sound of a film (AAC in Matroska)"),
             speeds["sound"].row("16-bit WAV file"),

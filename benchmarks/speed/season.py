@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
-from benchmarks.speed.processes import measure_module
-from benchmarks.speed.turns import Machine, machine
+from benchmarks.speed.timing import Machine, machine, measure_module
 from training.data.prepared import Run
 from training.data.prepared_files import TARGETS_IMAGES
 from training.fitting.recipe import FitRecipe
@@ -142,23 +141,18 @@ def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
     return Use(size, command, cost.seconds, cost.cpu_seconds, cost.peak, load)
 
 
-def merged(known: Sequence[Use], new: Sequence[Use]) -> list[Use]:
-    """Earlier measurements updated with new ones, by size and command."""
-    uses = {(use.size, use.command): use for use in (*known, *new)}
-    return sorted(uses.values(), key=lambda use: (-use.size.n_trs, COMMANDS.index(use.command)))
+def merged(known: Mapping[str, Any] | None, new: Use) -> list[Use]:
+    """Measurements of an earlier document and a new one, which replaces that of its command."""
+    rows = known["details"]["uses"] if known else []
+    uses = [*(Use(**{**row, "size": Size(**row["size"])}) for row in rows), new]
+    own = {(use.size, use.command): use for use in uses}
+    return sorted(own.values(), key=lambda use: (-use.size.n_trs, COMMANDS.index(use.command)))
 
 
-def known_uses(document: Mapping[str, Any] | None) -> list[Use]:
-    """Measurements of an earlier document."""
-    rows = document["details"]["uses"] if document else []
-    return [Use(**{**row, "size": Size(**row["size"])}) for row in rows]
-
-
-def season_document(uses: Sequence[Use], command: str, machine: Machine) -> dict[str, Any]:
+def season_document(uses: Sequence[Use], machine: Machine) -> dict[str, Any]:
     """One row for each command and size."""
     return {
         "title": "Training at the size of a season",
-        "command": command,
         "rows": [use.row() for use in uses],
         "notes": [
             "Each command in a process of its own, with its usual settings; time by the clock and "

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.noise_dataset import SUBJECT, TR, write_noise
-from benchmarks.speed.processes import measure_module
-from benchmarks.speed.turns import machine
+from benchmarks.speed.timing import machine, measure_module
 from training.config import read_recipe, write_recipe
 from training.data.prepared import Run
 from training.fitting.assembly import Parts, assemble
@@ -89,14 +88,23 @@ def measure_voxels(
         yield {"row": row, "study": asdict(study), "load": load, "costs": costs}
 
 
-def voxels_document(measured: Sequence[Mapping[str, Any]], command: str) -> dict[str, Any]:
+def merged(known: Mapping[str, Any] | None, new: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Measurements of an earlier document and a new one, which replaces that of its size."""
+
+    def size(measured: Mapping[str, Any]) -> tuple[float, int]:
+        return measured["study"]["hours"], measured["study"]["n_targets"]
+
+    earlier = known["details"]["measured"] if known else []
+    return [*(each for each in earlier if size(each) != size(new)), new]
+
+
+def voxels_document(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One row for each size, the largest last."""
     measured = sorted(measured, key=lambda each: each["row"]["TRs"] * each["row"]["targets"])
     study = measured[-1]["study"]
     columns = dict.fromkeys(key for each in measured for key in each["row"])
     return {
         "title": "Tens of thousands of voxels",
-        "command": command,
         "rows": [{key: each["row"].get(key, "") for key in columns} for each in measured],
         "notes": [
             f"Fit: frozen network, a read-out of rank {study['rank']} and 5 delays from the ridge "

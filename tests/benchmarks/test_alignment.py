@@ -11,7 +11,7 @@ from scipy.stats import norm
 from sklearn.metrics import r2_score
 
 from benchmarks.alignment import natural_sounds, tasks
-from benchmarks.alignment.natural_sounds import Sounds, errors_of, out_of_fold, predictions, r2
+from benchmarks.alignment.natural_sounds import out_of_fold
 from benchmarks.alignment.networks import (
     STAGES,
     Setting,
@@ -20,6 +20,8 @@ from benchmarks.alignment.networks import (
     summaries,
     tried_settings,
 )
+from benchmarks.alignment.scores import FEATURES, TOGETHER, errors_of, predictions, r2
+from benchmarks.alignment.sounds import Sounds
 from benchmarks.correspondence.splits import Split
 
 LONG = Setting(1e-3, 6)
@@ -91,8 +93,8 @@ def test_each_sound_is_predicted_by_a_fit_without_it(start: Start, sounds: Sound
         start, sounds.frames[folds[2].train], changed.responses[folds[2].train], settings[0], 0
     )
     predicted = predictions(summaries(network, sounds.frames), changed.responses, folds[2])
-    place = natural_sounds.FEATURES.index(natural_sounds.TOGETHER)
-    expected = errors_of(predicted, sounds.responses, folds[2])[natural_sounds.TOGETHER]
+    place = FEATURES.index(TOGETHER)
+    expected = errors_of(predicted, sounds.responses, folds[2])[TOGETHER]
     np.testing.assert_allclose(found[place][:, folds[2].test], expected)
 
 

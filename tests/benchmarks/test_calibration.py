@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.calibration.ceilings import ceilings_document
-from benchmarks.calibration.discoveries import discoveries_document
-from benchmarks.calibration.intervals import intervals_document
-from benchmarks.calibration.nulls import calibration, nulls_document
+from benchmarks.calibration.estimates import ceilings_document, intervals_document
+from benchmarks.calibration.p_values import calibration, discoveries_document, nulls_document
 from benchmarks.calibration.power import _experiment, pairs_needed
 from benchmarks.calibration.simulated_bold import Setting, draw_experiment, without_drift
 from benchmarks.calibration.sizes import SIZES

@@ -21,14 +21,15 @@ from benchmarks.default_checkpoint.components import (
     squared_correlations,
     stage_summaries,
 )
-from benchmarks.default_checkpoint.contenders import CONTENDERS, contender_rows
 from benchmarks.default_checkpoint.natural_sounds import OWN_RATE, measure_natural_sounds
 from benchmarks.default_checkpoint.page import (
     BEGINS,
+    CONTENDERS,
     ENDS,
     IN_README,
     RESULTS,
     brief_table,
+    contender_rows,
     write_brief_table,
 )
 from benchmarks.default_checkpoint.tasks import BASELINES

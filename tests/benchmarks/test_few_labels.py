@@ -6,17 +6,13 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 
 from benchmarks.few_labels import probes
-from benchmarks.few_labels.measure import (
+from benchmarks.few_labels.measure import Answers, _natural, summary
+from benchmarks.few_labels.representations import (
     BRAIN,
     COMPONENTS,
     NULLS,
     WHOLE,
-    Answers,
     Brain,
-    _natural,
-    summary,
-)
-from benchmarks.few_labels.representations import (
     permutations,
     predicted_components,
     principal_components,

@@ -9,10 +9,14 @@ import pytest
 from hear_documents import scores_document
 from scipy.stats import spearmanr, t, wilcoxon
 
-from benchmarks.hear.compare import choose_baseline, paired_rows
+from benchmarks.hear.compare import (
+    choose_baseline,
+    paired_rows,
+    ranks_document,
+    sizes_document,
+    write_comparison,
+)
 from benchmarks.hear.compare import scores_document as compared
-from benchmarks.hear.compare_page import write_comparison
-from benchmarks.hear.compare_ranks import ranks_document, sizes_document
 from benchmarks.hear.leaderboard import Leaderboard
 from benchmarks.hear.model_scores import measured_model, read_models
 from benchmarks.hear.scores import write_json

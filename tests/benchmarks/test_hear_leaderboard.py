@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from benchmarks.hear.leaderboard import rank_among, rank_gain, read_leaderboard
-from benchmarks.hear.official_tasks import OFFICIAL_TASKS, missing_tasks, official_task
+from benchmarks.hear.leaderboard import (
+    OFFICIAL_TASKS,
+    missing_tasks,
+    official_task,
+    rank_among,
+    rank_gain,
+    read_leaderboard,
+)
 
 
 def test_ranks_are_those_of_scipy() -> None:

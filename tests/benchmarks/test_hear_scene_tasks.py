@@ -17,9 +17,14 @@ from benchmarks.hear.task_folder import TaskFolder, read_task
 from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.fsdd import make_fsdd
 from benchmarks.hear.tasks.natsound165_categories import list_sounds, make_natsound165
-from benchmarks.hear.tasks.scene_task import LabelledClip, SceneTask, make_scene_task
 from benchmarks.hear.tasks.speech_commands import SILENCE, UNKNOWN, make_speech_commands
-from benchmarks.hear.tasks.task_writer import SAMPLE_RATE, fitted
+from benchmarks.hear.tasks.task_writer import (
+    SAMPLE_RATE,
+    LabelledClip,
+    SceneTask,
+    fitted,
+    make_scene_task,
+)
 
 SPEAKERS = ("ann", "bob", "cat", "dan", "eve", "fay")
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from task_folders import SAMPLE_RATE, write_task
 
-from benchmarks.hear.official_tasks import OFFICIAL_TASKS
+from benchmarks.hear.leaderboard import OFFICIAL_TASKS
 from benchmarks.hear.task_folder import common_sample_rate, find_tasks, read_task
 
 

@@ -72,7 +72,7 @@ def test_patches_give_back_what_they_took() -> None:
 import torch
 from heareval.predictions import task_predictions
 from pytorch_lightning import Trainer
-from benchmarks.hear.heareval_patches import heareval_on_current_libraries
+from benchmarks.hear.heareval_process import heareval_on_current_libraries
 load, seed_everything = torch.load, task_predictions.seed_everything
 trainer = Trainer(logger=False, enable_checkpointing=False)
 with heareval_on_current_libraries(43):

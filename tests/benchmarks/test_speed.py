@@ -12,7 +12,7 @@ from benchmarks.speed.epoch import (
     write_dataset,
 )
 from benchmarks.speed.preparation import measure_preparation
-from benchmarks.speed.turns import Comparison, Machine, machine, take_turns
+from benchmarks.speed.timing import Comparison, Machine, machine, take_turns
 from training.fitting.windows import Window
 
 

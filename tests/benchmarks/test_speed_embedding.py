@@ -21,10 +21,9 @@ from benchmarks.speed.clips import (
 )
 from benchmarks.speed.earlier import EarlierEmbedding
 from benchmarks.speed.folders import measure_folder, measure_start, recordings
-from benchmarks.speed.long_sounds import LongSpeed, measure_long, memory_tasks
-from benchmarks.speed.memory import Task, measure_memory
+from benchmarks.speed.long_sounds import LongSpeed, Task, measure_long, measure_memory, memory_tasks
 from benchmarks.speed.plain_loop import embed_folder
-from benchmarks.speed.turns import Comparison
+from benchmarks.speed.timing import Comparison
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.soundnet import SoundNet

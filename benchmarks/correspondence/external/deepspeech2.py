@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
-from benchmarks.correspondence.external.levels import refuse_silence
+from benchmarks.correspondence.external.inputs import refuse_silence
 from benchmarks.correspondence.external.weights import load_weights
 from benchmarks.correspondence.hooks import Tap
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.correspondence.external.adapter import ExternalModel, ExternalStages
-from benchmarks.correspondence.external.cochcnn9 import COCHCNN9
-from benchmarks.correspondence.external.cochresnet50 import COCHRESNET50
+from benchmarks.correspondence.external.cochdnn import COCHCNN9, COCHRESNET50
 from benchmarks.correspondence.external.dcase2020 import DCASE2020
 from benchmarks.correspondence.external.deepspeech2 import DEEPSPEECH2
-from benchmarks.correspondence.external.metricgan import METRICGAN
-from benchmarks.correspondence.external.sepformer import SEPFORMER
-from benchmarks.correspondence.external.transformer_ast import AST
-from benchmarks.correspondence.external.transformer_s2t import S2T
-from benchmarks.correspondence.external.transformer_wav2vec2 import WAV2VEC2
+from benchmarks.correspondence.external.speechbrain_networks import METRICGAN, SEPFORMER
+from benchmarks.correspondence.external.transformer_networks import AST, S2T, WAV2VEC2
 from benchmarks.correspondence.external.vggish import VGGISH
 from benchmarks.correspondence.external.vq_vae import VQ_VAE
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.correspondence.external.adapter import ExternalModel, Network
-from benchmarks.correspondence.external.levels import to_peak
-from benchmarks.correspondence.external.mel import mel_magnitudes
+from benchmarks.correspondence.external.inputs import mel_magnitudes, to_peak
 from benchmarks.correspondence.external.weights import load_weights
 from benchmarks.correspondence.hooks import Tap
 

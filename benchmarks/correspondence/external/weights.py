@@ -81,21 +81,6 @@ def read_state(path: Path, *, part: str = "") -> dict[str, Tensor]:
     return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
-def only_file(path: Path, name: str) -> Path:
-    """A file, given directly or by its folder and usual name.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no such file.
-    """
-    if not path.is_dir():
-        return path
-    if not (path / name).is_file():
-        raise FileNotFoundError(f"{path} has no file {name}")
-    return path / name
-
-
 def _prefix(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     """Prefix of the module's names in the file; the shortest, if there are several.
 

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.hear.tasks.scene_task import SceneTask, file_clip, make_scene_task
-from benchmarks.hear.tasks.task_writer import fold_names, read_mono
+from benchmarks.hear.tasks.task_writer import (
+    SceneTask,
+    file_clip,
+    fold_names,
+    make_scene_task,
+    read_mono,
+)
 
 FOLDER = Path("audio/esc10")
 FILE_NAME = re.compile(r"(?P<fold>[1-5])-(?P<clip>\d+)-(?P<take>[A-Z])\.ogg")

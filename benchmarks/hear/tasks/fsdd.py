@@ -13,8 +13,13 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.hear.tasks.scene_task import LabelledClip, SceneTask, file_clip, make_scene_task
-from benchmarks.hear.tasks.task_writer import fold_names
+from benchmarks.hear.tasks.task_writer import (
+    LabelledClip,
+    SceneTask,
+    file_clip,
+    fold_names,
+    make_scene_task,
+)
 
 FOLDER = Path("audio/fsdd/recordings")
 FILE_NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<index>\d+)\.wav")

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.hear.tasks.scene_task import LabelledClip, SceneTask, file_clip, make_scene_task
-from benchmarks.hear.tasks.task_writer import fold_names
+from benchmarks.hear.tasks.task_writer import (
+    LabelledClip,
+    SceneTask,
+    file_clip,
+    fold_names,
+    make_scene_task,
+)
 
 FOLDER = Path("fmri/natsound165")
 TABLE = "category_labels.csv"

@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.hear.tasks.scene_task import LabelledClip, Read, SceneTask, make_scene_task
+from benchmarks.hear.tasks.task_writer import LabelledClip, Read, SceneTask, make_scene_task
 
 FOLDER = Path("audio/hear_open_small")
 TRAINING = "speech_commands_v0.02-small.zip"

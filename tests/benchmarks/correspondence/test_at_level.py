@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.correspondence.at_level import AtLevel
+from benchmarks.correspondence.models import AtLevel
 from benchmarks.correspondence.soundnet_stages import SoundNetStages
 from hear_brainsoundnet import get_scene_embeddings, load_checkpoint, load_model
 

@@ -7,10 +7,14 @@ import pytest
 import soundfile
 from small_dataset import RATE, change_dataset, changing_sound, write_prepared
 
-from benchmarks.correspondence import natsound165
-from benchmarks.correspondence.data import SoundResponses, sound_files
+from benchmarks.correspondence.data import (
+    SoundResponses,
+    natsound165_components,
+    natsound165_voxels,
+    prepared_sounds,
+    sound_files,
+)
 from benchmarks.correspondence.evaluation import evaluate
-from benchmarks.correspondence.prepared_sounds import prepared_sounds
 from benchmarks.correspondence.soundnet_stages import SoundNetStages
 from benchmarks.correspondence.time_series import evaluate_time_series, rows_of_trs
 from benchmarks.correspondence.voxel_archive import N_SOUNDS, read_archive
@@ -224,7 +228,7 @@ def test_a_brain_that_follows_a_stage_after_seconds_is_predicted_in_unheard_epis
 @pytest.mark.realdata
 def test_natsound165_has_six_components_and_their_voxels(data_folder):
     folder = data_folder / "fmri" / "natsound165"
-    six, voxels = natsound165.components(folder), natsound165.voxels(folder)
+    six, voxels = natsound165_components(folder), natsound165_voxels(folder)
     assert six.responses.shape == (1, 165, 6)
     assert (
         six.participants

@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from benchmarks.correspondence.activations import activations_on
-from benchmarks.correspondence.hear_stages import HearStages
 from benchmarks.correspondence.hooks import HookedModule, Tap, hash_of_module
-from benchmarks.correspondence.models import build_model
+from benchmarks.correspondence.models import HearStages, build_model
 from benchmarks.correspondence.soundnet_stages import (
     SoundNetStages,
     permuted_checkpoint,

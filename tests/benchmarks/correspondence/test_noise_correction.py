@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.correspondence.noise_correction import (
+from benchmarks.correspondence.regression import (
     floor_of_reliability,
     median_over_splits,
     noise_corrected,
     reliability_of_mean,
+    score_stage,
     squared_correlation,
 )
-from benchmarks.correspondence.regression import score_stage
 from benchmarks.correspondence.splits import random_splits
 
 

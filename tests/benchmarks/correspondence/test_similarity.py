@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
-from benchmarks.correspondence.dimensionality import effective_dimensionality
+from benchmarks.correspondence.evaluation import effective_dimensionality
 from benchmarks.correspondence.rsa import (
     between_participants,
     compare_stages,

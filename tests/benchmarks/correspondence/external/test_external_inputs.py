@@ -6,8 +6,7 @@ import scipy.signal
 import torch
 
 from benchmarks.correspondence.external import dcase2020, deepspeech2, vggish, vq_vae
-from benchmarks.correspondence.external.cochcnn9 import SameConv2d, SamePool
-from benchmarks.correspondence.external.cochdnn_input import CochleagramInput
+from benchmarks.correspondence.external.cochdnn import CochleagramInput, SameConv2d, SamePool
 from benchmarks.correspondence.external.overview import external_model
 
 pytestmark = pytest.mark.slow

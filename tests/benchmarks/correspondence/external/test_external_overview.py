@@ -7,15 +7,14 @@ import pytest
 import torch
 
 from benchmarks.correspondence.external.adapter import ExternalModel
-from benchmarks.correspondence.external.cochcnn9 import COCHCNN9
-from benchmarks.correspondence.external.cochresnet50 import COCHRESNET50
-from benchmarks.correspondence.external.hidden_states import HiddenStates
+from benchmarks.correspondence.external.cochdnn import COCHCNN9, COCHRESNET50
 from benchmarks.correspondence.external.overview import (
     OVERVIEW,
     external_model,
     load_external,
     overview_rows,
 )
+from benchmarks.correspondence.external.transformer_networks import HiddenStates
 from benchmarks.correspondence.hooks import HookedModule, Tap
 
 pytestmark = pytest.mark.slow

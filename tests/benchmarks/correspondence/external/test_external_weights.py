@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.correspondence.external.metricgan import METRICGAN
 from benchmarks.correspondence.external.overview import external_model, load_external
+from benchmarks.correspondence.external.speechbrain_networks import METRICGAN
 from benchmarks.correspondence.external.vq_vae import SpeechEncoder
 from benchmarks.correspondence.external.weights import load_weights, read_state
 

@@ -1,9 +1,15 @@
-"""Timing of contenders in turn, so that other load on the machine affects all equally."""
+"""Time and memory of work: of contenders in turn in one process, and of other processes.
+
+Taking turns lets other load on the machine affect all contenders equally.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +17,14 @@ from pathlib import Path
 from statistics import median
 
 Work = Callable[[], object]
+# A child process inherits the peak memory of its parent, so a small one starts it.
+LAUNCHER = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -144,3 +158,41 @@ def machine() -> Machine:
 
 def _divided(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, ...]:
     return tuple(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time and CPU time of all cores in seconds, and peak resident bytes of a process."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: int
+
+
+def run_module(module: str, arguments: Sequence[str], failure: str) -> str:
+    """Standard output of ``python -m module ...``.
+
+    Raises
+    ------
+    ChildProcessError
+        If it fails: `failure`, and the last line of its errors.
+    """
+    return _output([sys.executable, "-m", module, *arguments], failure)
+
+
+def measure_module(arguments: Sequence[str], failure: str) -> Cost:
+    """Time and memory of ``python -m ...``; errors as for :func:`run_module`."""
+    began = time.monotonic()
+    launcher = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", *arguments]
+    output = _output(launcher, failure)
+    seconds = time.monotonic() - began
+    cpu_seconds, peak = json.loads(output)
+    return Cost(seconds, cpu_seconds, peak * (1 if sys.platform == "darwin" else 1024))
+
+
+def _output(command: Sequence[str], failure: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ChildProcessError(f"{failure}: {last}")
+    return done.stdout
