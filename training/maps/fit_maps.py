@@ -16,7 +16,7 @@ from training.config import Settings
 from training.fitting.fit_folder import FitFolder
 from training.maps.surface_pictures import draw_surfaces
 from training.maps.surfaces import load_cortex
-from training.maps.target_maps import SCORES, draw_map, map_image, values_at
+from training.maps.target_maps import SCORES, map_image, map_picture, values_at
 from training.sources.surface_atlas import image_of_targets, read_surface_atlas
 from training.sources.surface_files import STRUCTURES, is_surface
 from training.statistics import ScoreName
@@ -103,7 +103,7 @@ def draw_fit(fitted: str | Path, out: str | Path, settings: MapSettings = USUAL)
     elif settings.mesh:
         raise ValueError(f"{image} is a volume; mesh is for targets on a surface")
     else:
-        draw_map(image, values, out, title, name)
+        write_atomically(out, map_picture(image, values, title, name))
 
 
 def surface_map(targets_image: Path, values_by_id: Mapping[int, float], name: str = "score") -> Any:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.nifti import in_words, read_label_image
+from training.sources.sampling import nearest_voxels
 from training.sources.surface_atlas import read_surface_atlas
 from training.sources.surface_files import STRUCTURES, is_surface
 
@@ -180,42 +181,13 @@ def surface_labels(targets_image: str | Path) -> dict[str, Integers]:
     image = read_label_image(targets_image)
     labels = {}
     for side, half in load_hemispheres().items():
-        samples = np.stack(
-            [
-                nearest_voxels(
-                    image.ids, image.affine, (1 - depth) * half.white + depth * half.pial
-                )
-                for depth in DEPTHS
-            ]
-        )
+        samples = np.zeros((len(DEPTHS), len(half.white)), dtype=image.ids.dtype)
+        for sample, depth in zip(samples, DEPTHS, strict=True):
+            points = (1 - depth) * half.white + depth * half.pial
+            voxels, within = nearest_voxels(points, np.eye(4), image.ids.shape, to=image.affine)
+            sample[within] = image.ids[tuple(voxels[within].T)]
         labels[side] = most_frequent(samples)
     return labels
-
-
-def nearest_voxels(voxels: Integers, affine: Floats, points: Floats) -> Integers:
-    """The voxel value nearest to each point, 0 outside of the image.
-
-    Parameters
-    ----------
-    voxels : ndarray
-        ``(n_x, n_y, n_z)``.
-    affine : ndarray
-        From voxel indices to mm, ``(4, 4)``.
-    points : ndarray
-        In mm, ``(n_points, 3)``.
-
-    Examples
-    --------
-    >>> voxels = np.arange(8).reshape(2, 2, 2)
-    >>> nearest_voxels(voxels, np.diag([3.0, 3, 3, 1]), np.array([[0, 1, 2.0], [0, 0, 9]])).tolist()
-    [1, 0]
-    """
-    to_voxels = np.linalg.inv(affine)
-    indices = np.rint(points @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(np.int64)
-    is_inside = ((indices >= 0) & (indices < voxels.shape)).all(axis=1)
-    found = np.zeros(len(points), dtype=voxels.dtype)
-    found[is_inside] = voxels[tuple(indices[is_inside].T)]
-    return found
 
 
 def most_frequent(samples: Integers) -> Integers:

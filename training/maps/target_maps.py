@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from hear_brainsoundnet.files import write_atomically
 from hear_brainsoundnet.nifti import read_label_image
 
 SCORES = {"r": "Pearson r", "r2": "R²"}
@@ -95,18 +94,6 @@ def colour_limit(*maps: Mapping[int, float]) -> float:
     """
     values = [abs(value) for each in maps for value in each.values() if math.isfinite(value)]
     return float(max(values, default=0.0)) or 1.0
-
-
-def draw_map(
-    targets_image: str | Path,
-    values_by_id: Mapping[int, float],
-    out: str | Path,
-    title: str,
-    label: str = "",
-    limit: float | None = None,
-) -> None:
-    """Draw values on the brain to a PNG file, as :func:`map_picture`."""
-    write_atomically(Path(out), map_picture(targets_image, values_by_id, title, label, limit))
 
 
 def map_picture(

@@ -13,8 +13,7 @@ from training.maps.surfaces import Cortex, UnknownMesh, load_cortex
 from training.maps.target_maps import colour_limit, map_picture
 from training.report import elements
 from training.report.elements import at_level, brain
-from training.report.evaluated import Evaluation
-from training.report.results import Results
+from training.report.results import Evaluation, Results
 from training.sources.surface_files import is_surface
 
 MOST_MAPS = 8
@@ -128,8 +127,7 @@ class _Maps:
     def __init__(self, evaluation: Evaluation, atlas: Atlas) -> None:
         self.evaluation = evaluation
         self.atlas = atlas
-        scored = [m for m in evaluation.info.models if evaluation.shown_subject(m)]
-        scored.sort(key=lambda model: model != evaluation.featured)
+        scored = sorted(evaluation.scored, key=lambda model: model != evaluation.featured)
         self.n_scored = len(scored)
         self.models = scored[:MOST_MAPS]
         self.values = {model.name: evaluation.map_values(model) for model in self.models}

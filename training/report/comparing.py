@@ -10,11 +10,18 @@ from training.evaluation.target_scores import ALL
 from training.maps.target_maps import colour_limit
 from training.report import elements
 from training.report.brain import Atlas
-from training.report.elements import at_level, brain, interval, number, p_value
-from training.report.evaluated import p_column
+from training.report.elements import (
+    ACCENT,
+    at_level,
+    brain,
+    drawing,
+    interval,
+    number,
+    p_value,
+    plain,
+)
 from training.report.headline import in_words
-from training.report.pictures import ACCENT, drawing, plain
-from training.report.results import Comparison, Results
+from training.report.results import Comparison, Results, p_column
 
 N_LARGEST = 10
 

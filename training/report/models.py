@@ -1,7 +1,8 @@
-"""Models against subjects, and scores by first trained stage."""
+"""Sections on models: by subject, by first trained stage, run by run, and over epochs."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,16 @@ from training.evaluation.folders import ModelInfo
 from training.evaluation.target_scores import ALL
 from training.fitting.recipe import TRAIN_FROM
 from training.report import elements
-from training.report.elements import number
-from training.report.estimates import Estimate, estimate
-from training.report.evaluated import Evaluation, is_control
-from training.report.pictures import ACCENT, COLOURS, GREY, drawing, plain
-from training.report.results import Results
+from training.report.elements import ACCENT, COLOURS, GREY, drawing, model_colours, number, plain
+from training.report.headline import Estimate, estimate
+from training.report.results import Evaluation, Results, is_control
 from training.statistics import ScoreName
 
 RANDOM = "random"  # a recipe's `start` for random weights
 MOST_NUMBERS = 10  # columns of the matrix with space for numbers
+N_BEST = 10
+MOST_MODELS = 12
+MOST_CURVES = 10
 
 
 def mean_scores(targets: Any, score: ScoreName = "r") -> Any:
@@ -33,15 +35,13 @@ def mean_scores(targets: Any, score: ScoreName = "r") -> Any:
 
 def matrix(results: Results) -> str:
     """Scores of models across subjects, if there are several of both."""
-    parts = []
-    for evaluation in results.evaluations:
-        scores = mean_scores(evaluation.targets, evaluation.info.score)
-        if min(scores.shape) > 1:
-            parts += [results.heading(evaluation), _matrix(evaluation, scores)]
-    return elements.section("Models by subjects", "matrix", parts)
+    return results.section("Models by subjects", "matrix", _matrix)
 
 
-def _matrix(evaluation: Evaluation, scores: Any) -> str:
+def _matrix(evaluation: Evaluation) -> str:
+    scores = mean_scores(evaluation.targets, evaluation.info.score)
+    if min(scores.shape) < 2:
+        return ""
     own = {model.name: model.subjects for model in evaluation.info.models}
     values = scores.to_numpy(dtype=float)
     largest = float(np.nanmax(np.abs(values))) or 1.0
@@ -87,12 +87,7 @@ def _matrix(evaluation: Evaluation, scores: Any) -> str:
 
 def profile(results: Results) -> str:
     """Score by the first trained stage, for models that differ in nothing else."""
-    parts = []
-    for evaluation in results.evaluations:
-        curves = _by_stage(evaluation)
-        if any(len(stages) > 1 for stages in curves.values()):
-            parts += [results.heading(evaluation), _profile(evaluation, curves)]
-    return elements.section("Which stages were trained", "profile", parts)
+    return results.section("Which stages were trained", "profile", _profile)
 
 
 def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
@@ -101,11 +96,7 @@ def _by_stage(evaluation: Evaluation) -> dict[str, dict[str, list[ModelInfo]]]:
     These are models fitted to the same subjects, from the same weights, with the same read-out
     stage. Controls are excluded.
     """
-    shown = [
-        model
-        for model in evaluation.info.models
-        if not is_control(model) and evaluation.shown_subject(model)
-    ]
+    shown = [model for model in evaluation.scored if not is_control(model)]
     keys = {model.name: _alike(model) for model in shown}
     differs = [len({key[part] for key in keys.values()}) > 1 for part in range(3)]
     curves: dict[str, dict[str, list[ModelInfo]]] = {}
@@ -125,7 +116,10 @@ def _alike(model: ModelInfo) -> tuple[str, str, str]:
     return fitted, RANDOM if is_random else model.start, model.stage
 
 
-def _profile(evaluation: Evaluation, curves: dict[str, dict[str, list[ModelInfo]]]) -> str:
+def _profile(evaluation: Evaluation) -> str:
+    curves = _by_stage(evaluation)
+    if all(len(stages) < 2 for stages in curves.values()):
+        return ""
     # From the smallest trained part of the network to the largest: none, conv7, ..., conv1.
     order = ["none", *reversed(TRAIN_FROM[1:])]
     with drawing(3.0, width=5.6) as picture:
@@ -158,3 +152,122 @@ def _profile(evaluation: Evaluation, curves: dict[str, dict[str, list[ModelInfo]
         "whether two models differ is for a paired comparison to say."
     )
     return elements.figure(picture.svg, "Mean score by the first trained stage", caption)
+
+
+def strips(results: Results) -> str:
+    """One dot per run and model, to show whether a mean holds in all runs or comes from a few."""
+    return results.section("Run by run", "runs", _strips)
+
+
+def _strips(evaluation: Evaluation) -> str:
+    models = evaluation.scored[:MOST_MODELS]
+    everywhere = {model.name: evaluation.unit_scores(model) for model in models}
+    if max(map(len, everywhere.values()), default=0) < 2:
+        return ""
+    best = _best_targets(evaluation, models)
+    pictures = [_strip(evaluation, everywhere, "Mean over all targets")]
+    if len(best) < len(evaluation.info.target_ids):
+        there = {model.name: evaluation.unit_scores(model, best) for model in models}
+        pictures.append(_strip(evaluation, there, f"Mean over the {len(best)} best targets"))
+    note = (
+        "One dot per run (per subject, for models that are shown for all subjects together); "
+        "bars are means. Grey lines join the same run where there are two or three models. The "
+        f"{len(best)} best targets are those with the highest mean over these models."
+    )
+    return elements.side_by_side(*pictures) + "\n" + elements.paragraph(note, "note")
+
+
+def _best_targets(evaluation: Evaluation, models: list[ModelInfo]) -> list[int]:
+    """Ids with the highest means over models, which favours none of them."""
+    import pandas
+
+    scores = pandas.concat([evaluation.rows(m)[evaluation.info.score] for m in models], axis=1)
+    means = scores.astype(float).mean(axis=1).dropna()
+    return [int(i) for i in means.sort_values(ascending=False, kind="stable").index[:N_BEST]]
+
+
+def _strip(evaluation: Evaluation, scores: dict[str, Any], title: str) -> str:
+    colours = model_colours([model.name for model in evaluation.info.models])
+    with drawing(1.0 + 0.3 * len(scores)) as picture:
+        axes = picture.figure.subplots()
+        names = list(scores)
+        if 2 <= len(names) <= 3:
+            for row, (upper, lower) in enumerate(pairwise(names)):
+                for run in scores[upper].index.intersection(scores[lower].index):
+                    axes.plot([scores[upper][run], scores[lower][run]], [row, row + 1],
+                              color=GREY, linewidth=0.6, alpha=0.6)  # fmt: skip
+        for row, name in enumerate(names):
+            values = scores[name].to_numpy(dtype=float)
+            axes.plot(values, np.full(len(values), row), "o", color=colours[name], markersize=4.5,
+                      alpha=0.65, markeredgewidth=0)  # fmt: skip
+            if len(values):
+                axes.plot(values.mean(), row, "|", color=colours[name], markersize=15,
+                          markeredgewidth=2.2)  # fmt: skip
+        axes.set_yticks(range(len(names)), [plain(name) for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.set_xlabel(evaluation.score_name)
+        axes.set_title(plain(title, 60))
+    return elements.figure(picture.svg, f"{title}: one dot per run and model")
+
+
+def learning(results: Results) -> str:
+    """Losses and validation scores over epochs, per evaluation."""
+    return results.section("Learning curves", "learning", _learning)
+
+
+def _learning(evaluation: Evaluation) -> str:
+    curves = {
+        model.name: table
+        for model in evaluation.info.models
+        if (table := evaluation.curves(model)) is not None
+    }
+    if not curves:
+        return ""
+    shown = dict(list(curves.items())[:MOST_CURVES])
+    kept = {model.name: model.best_epoch for model in evaluation.info.models}
+    colours = model_colours([model.name for model in evaluation.info.models])
+    column = f"validation_{evaluation.info.score}"
+    with drawing(2.9) as scores:
+        axes = scores.figure.subplots()
+        for name, table in shown.items():
+            _curve(axes, table, column, kept[name], color=colours[name], label=plain(name))
+        axes.set_title(f"Validation {evaluation.score_name}")
+        _label_epochs(axes)
+        if len(shown) > 1:
+            axes.legend(ncols=2, fontsize=7)
+    with drawing(2.9) as losses:
+        axes = losses.figure.subplots()
+        for name, table in shown.items():
+            _curve(axes, table, "validation_loss", kept[name], color=colours[name])
+            # The loss of epoch 0 is before any training, so there is no training loss.
+            axes.plot(
+                *(table[c][1:] for c in ("epoch", "train_loss")),
+                color=colours[name], linewidth=1, linestyle=(0, (4, 2)), alpha=0.8,
+            )  # fmt: skip
+        axes.set_title("Loss: validation (solid) and training (dashed)")
+        _label_epochs(axes)
+    caption = (
+        "Means over runs and targets of the validation split. Epoch 0 is before any training; the "
+        "dot marks the epoch whose weights were kept."
+    )
+    if len(curves) > len(shown):
+        caption += f" The first {len(shown)} of {len(curves)} models."
+    pictures = elements.side_by_side(
+        elements.figure(scores.svg, f"Validation {evaluation.score_name} over epochs, per model"),
+        elements.figure(losses.svg, "Validation and training loss over epochs, per model"),
+    )
+    return pictures + elements.paragraph(caption, "note")
+
+
+def _label_epochs(axes: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _curve(axes: Any, table: Any, column: str, kept: int, **style: Any) -> None:
+    axes.plot(table["epoch"], table[column], linewidth=1.5, **style)
+    best = table[table["epoch"] == kept]
+    axes.plot(best["epoch"], best[column], "o", markersize=5, color=style["color"])

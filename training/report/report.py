@@ -15,13 +15,10 @@ from training.progress import bar
 from training.report.brain import maps
 from training.report.comparing import comparisons
 from training.report.headline import headline
-from training.report.learning import learning
 from training.report.methods import excluded, methods, redo
-from training.report.models import matrix, profile
-from training.report.parcels import parcels
-from training.report.partitioning import partitions
+from training.report.models import learning, matrix, profile, strips
 from training.report.results import Results, read_results
-from training.report.strips import strips
+from training.report.targets import parcels, partitions
 
 PAGE_FILE = "index.html"
 

@@ -21,7 +21,7 @@ from training.maps.surfaces import (
     surface_labels,
     surface_values,
 )
-from training.maps.target_maps import colour_limit, significant_values
+from training.maps.target_maps import colour_limit
 
 SHAPE, STEP = (48, 58, 48), 4.0
 AFFINE = np.array([[-STEP, 0, 0, 94], [0, STEP, 0, -130], [0, 0, STEP, -80], [0, 0, 0, 1]])
@@ -42,7 +42,7 @@ def labels(blocks):
     return surface_labels(blocks)
 
 
-def test_a_vertex_belongs_to_the_target_of_most_voxels_below_it(blocks, labels):
+def test_vertex_belongs_to_the_target_of_most_voxels_below_it(blocks, labels):
     ids = np.asarray(nibabel.load(blocks).dataobj)
     to_voxels = np.linalg.inv(AFFINE)
     for side, half in load_hemispheres().items():
@@ -83,7 +83,7 @@ def test_targets_far_from_the_cortex_leave_it_empty(tmp_path):
     assert not any(found.any() for found in surface_labels(path).values())
 
 
-def test_faces_have_one_target_each_and_stay_where_they_are(labels):
+def test_faces_have_one_target_each(labels):
     half = load_hemispheres()["left"]
     vertices, new_labels, faces = sharp_mesh(labels["left"], half.faces)
     np.testing.assert_array_equal(vertices[faces], half.faces)
@@ -115,13 +115,8 @@ def test_compared_maps_have_the_same_colours(labels):
     assert reddest(0.8) == pytest.approx(pale[0] - pale[2], abs=0.1)
 
 
-def test_only_significant_targets_are_drawn():
-    values = {1: 0.1, 2: 0.2, 3: np.nan, 4: 0.4}
-    assert significant_values(values, {1: True, 2: False, 3: True}) == {1: 0.1}
-
-
 @pytest.mark.slow
-def test_turning_view_shows_the_colours_of_targets_and_loads_nothing(labels):
+def test_interactive_view_has_the_colours_of_targets_and_loads_nothing(labels):
     values = {target: 0.02 * target - 0.31 for target in range(2, 20)}
     page = turning_view(Cortex(load_hemispheres(), labels), values, limit=0.6)
     elements = re.sub(r"(<script>).*?(</script>)", r"\1\2", page, flags=re.DOTALL)

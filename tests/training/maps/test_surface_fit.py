@@ -28,7 +28,12 @@ from training.prepare.preparation import PrepareRecipe, prepare
 from training.report.report import write_report
 
 N_VERTICES = 10_242
-MIDDLE, FRONT, BACK, OTHER = 1, 2, 3, 4  # ids; the last target of the known brain is deaf
+MIDDLE, FRONT, BACK, OTHER = (
+    1,
+    2,
+    3,
+    4,
+)  # ids; OTHER responds to nothing
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +97,7 @@ def fit(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fitted(prepared, tmp_path_factory.mktemp("fit") / "painted")
 
 
-def test_prepared_responses_are_those_that_were_painted(prepared: Path) -> None:
+def test_prepared_responses_are_the_written_ones(prepared: Path) -> None:
     dataset, known = Prepared(prepared), Prepared(prepared.parent / "known")
     assert dataset.info.target_names == ("middle", "front", "back", "other")
     for run, other in zip(dataset.runs, known.runs, strict=True):
@@ -102,7 +107,7 @@ def test_prepared_responses_are_those_that_were_painted(prepared: Path) -> None:
     assert (prepared / "targets.dscalar.nii").read_bytes() == before
 
 
-def test_targets_travel_as_a_file_of_workbench(
+def test_targets_are_exported_as_a_file_for_workbench(
     fit: Path, ids: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     export(fit, tmp_path / "out.safetensors")
@@ -156,8 +161,8 @@ def test_scores_are_written_for_workbench_and_freesurfer(
 
 
 @pytest.mark.slow
-def test_the_report_draws_on_the_same_surface(fit: Path, tmp_path: Path) -> None:
-    settings = EvaluationSettings(n_permutations=N_PERMUTATIONS, level=0.99)
+def test_report_draws_on_the_same_surface(fit: Path, tmp_path: Path) -> None:
+    settings = EvaluationSettings(n_permutations=N_PERMUTATIONS, alpha=0.99)
     evaluate([fit], tmp_path / "eval", settings=settings, progress=False)
     assert (tmp_path / "eval" / "targets.dscalar.nii").is_file()
     page = write_report([tmp_path / "eval"], tmp_path / "report").read_text()
@@ -166,7 +171,7 @@ def test_the_report_draws_on_the_same_surface(fit: Path, tmp_path: Path) -> None
     assert "heights in mm" not in page  # no slices
 
 
-def test_meshes_of_other_surfaces_are_given(tmp_path: Path) -> None:
+def test_meshes_of_other_surfaces_must_be_given(tmp_path: Path) -> None:
     axis = grayordinates(42)
     image = write_dlabel(tmp_path / "a.dlabel.nii", np.arange(len(axis)) % 3, axis)
     with pytest.raises(UnknownMesh, match=r"left hemisphere of .* has 42 vertices, a mesh that is"):
@@ -193,7 +198,7 @@ def test_meshes_of_other_surfaces_are_given(tmp_path: Path) -> None:
         load_cortex(other, (left, right))
 
 
-def test_values_stand_in_their_grayordinates(tmp_path: Path) -> None:
+def test_values_are_in_their_grayordinates(tmp_path: Path) -> None:
     axis = grayordinates()
     values = np.arange(len(axis)) % 4
     path = write_dlabel(tmp_path / "a.dlabel.nii", values, axis)

@@ -84,7 +84,7 @@ def open_page(browser, report):
 
 
 @pytest.mark.slow
-def test_the_map_turns_and_nothing_is_asked_of_the_network(open_page, tmp_path):
+def test_map_turns_without_a_network(open_page, tmp_path):
     opened, _ = open_page
     page = opened(1280)
     frame = page.locator("iframe")
@@ -104,7 +104,7 @@ def test_the_map_turns_and_nothing_is_asked_of_the_network(open_page, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_view_that_is_hidden_draws_nothing_and_is_there_again(open_page):
+def test_hidden_view_is_drawn_again(open_page):
     opened, events = open_page
     page = opened(1280)
     frame = page.locator("iframe")
@@ -119,7 +119,7 @@ def test_a_view_that_is_hidden_draws_nothing_and_is_there_again(open_page):
 
 
 @pytest.mark.slow
-def test_hostile_names_are_seen_and_run_nothing(open_page):
+def test_hostile_names_are_shown_as_text(open_page):
     opened, events = open_page
     page = opened(1280)
     assert page.get_by_text(HOSTILE).count() > 3
@@ -128,7 +128,7 @@ def test_hostile_names_are_seen_and_run_nothing(open_page):
 
 
 @pytest.mark.slow
-def test_a_phone_shows_it_without_scrolling_sideways(open_page):
+def test_page_fits_a_phone(open_page):
     opened, _ = open_page
     page = opened(390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -140,7 +140,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(open_page):
 
 
 @pytest.mark.slow
-def test_paper_has_pictures_instead_of_views(open_page, tmp_path):
+def test_print_has_pictures_instead_of_views(open_page, tmp_path):
     opened, _ = open_page
     page = opened(1000)
     page.emulate_media(media="print")
@@ -157,5 +157,5 @@ def test_paper_has_pictures_instead_of_views(open_page, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_page_is_of_a_reasonable_size(report):
+def test_size_of_the_page(report):
     assert Path(report).stat().st_size < 8_000_000

@@ -1,4 +1,4 @@
-"""What the report says, and what it refuses."""
+"""Content of the report, and refused folders."""
 
 import json
 import re
@@ -11,14 +11,12 @@ from small_results import model_info, write_comparison, write_evaluation, write_
 from training.evaluation.folders import EvaluationInfo, read_info, read_table, write_table
 from training.report import write_report
 from training.report.elements import number
-from training.report.estimates import estimate
-from training.report.headline import headline
+from training.report.headline import estimate, headline
 from training.report.methods import evaluation_sentences, excluded
-from training.report.models import _by_stage, matrix, profile
-from training.report.parcels import parcels
+from training.report.models import _by_stage, matrix, profile, strips
 from training.report.report import page, policy
 from training.report.results import read_results
-from training.report.strips import strips
+from training.report.targets import parcels
 
 TRUTH = np.linspace(0.3, -0.02, 12)
 HOSTILE = "<script>alert(1)</script>&\"'$x_1$"
@@ -85,7 +83,7 @@ def test_sections_without_data_are_left_out(evaluation):
 
 
 @pytest.mark.slow
-def test_the_page_has_all_sections_and_no_empty_ones(whole_page):
+def test_page_has_all_sections_and_no_empty_ones(whole_page):
     titles = re.findall(r"<h2>(.*?)</h2>", whole_page)
     assert titles == [
         *("Headline numbers", "Maps", "Best targets", "Comparisons", "Which stages were trained"),
@@ -101,8 +99,8 @@ def test_the_page_has_all_sections_and_no_empty_ones(whole_page):
 
 
 @pytest.mark.slow
-def test_the_page_needs_nothing_from_elsewhere(whole_page):
-    """And each picture is described."""
+def test_page_is_self_contained(whole_page):
+    """Each picture has an alternative text."""
     links = re.findall(r'(?:src|href|data|action)="([^"]*)"', whole_page)
     assert {link.partition(":")[0] for link in links if not link.startswith("#")} == {"data"}
     assert "script-src &#x27;none&#x27;" in whole_page
@@ -131,8 +129,8 @@ def test_hostile_names_are_text(tmp_path):
     assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
 
 
-def test_one_curve_over_depth_is_of_models_that_differ_in_depth_alone(tmp_path):
-    """Untrained controls, changed brains and other starts are no points of it."""
+def test_models_of_a_curve_differ_in_the_trained_stage_alone(tmp_path):
+    """Controls and models from other weights are not on one curve."""
     depths = ("none", "conv6", "conv4")
     models = [(model_info(f"from-{depth}", depth), 1.0) for depth in depths]
     models += [
@@ -160,7 +158,7 @@ def test_one_curve_over_depth_is_of_models_that_differ_in_depth_alone(tmp_path):
     assert profile(read_results([write_evaluation(tmp_path / "pair", TRUTH, pair)])) == ""
 
 
-def test_inter_subject_correlation_is_no_ceiling_and_gives_no_percentage(tmp_path):
+def test_inter_subject_correlation_is_no_ceiling(tmp_path):
     """Scores above it are what a good model has: they were once called 121 % of the ceiling."""
     folder = write_evaluation(tmp_path / "EVAL", TRUTH, ceiling=None, inter_subject="of 2 subjects")
     targets = read_table(folder, "targets")
@@ -173,11 +171,13 @@ def test_inter_subject_correlation_is_no_ceiling_and_gives_no_percentage(tmp_pat
     for section in (shown, text_of(parcels(results))):
         assert "121" not in section
         assert "noise ceiling" not in section
-    said = " ".join(evaluation_sentences(results.evaluations[0].info))
-    assert "Noise ceilings were not estimated. Inter-subject correlation: of 2 subjects." in said
+    sentences = " ".join(evaluation_sentences(results.evaluations[0].info))
+    assert (
+        "Noise ceilings were not estimated. Inter-subject correlation: of 2 subjects." in sentences
+    )
 
 
-def test_subjects_and_models_make_a_matrix(tmp_path):
+def test_matrix_of_models_and_subjects(tmp_path):
     subjects = ("sub-01", "sub-02")
     models = [(model_info(f"of {s}", "conv4", subjects=(s,)), 1.0) for s in subjects]
     models.append((model_info("group", "conv4", kind="group", subjects=subjects), 0.8))
@@ -195,7 +195,7 @@ def test_subjects_and_models_make_a_matrix(tmp_path):
 
 def test_methods_state_the_choices(evaluation):
     info = read_info(evaluation, EvaluationInfo)
-    said = " ".join(evaluation_sentences(info))
+    sentences = " ".join(evaluation_sentences(info))
     for words in (
         "2 models predicted 12 targets of made up in 1 subject of made-up (TR 1.49 s)",
         "Pearson correlations",
@@ -209,15 +209,15 @@ def test_methods_state_the_choices(evaluation):
         "below 0.15",
         "The seed of all random draws is 0.",
     ):
-        assert words in said
+        assert words in sentences
     without = info.model_copy(update={"n_permutations": 0, "ceiling": None, "score": "r2"})
-    said = " ".join(evaluation_sentences(without))
-    assert "No p values were made." in said
-    assert "Noise ceilings were not estimated." in said
-    assert "coefficients of determination" in said
+    sentences = " ".join(evaluation_sentences(without))
+    assert "No p values were made." in sentences
+    assert "Noise ceilings were not estimated." in sentences
+    assert "coefficients of determination" in sentences
 
 
-def test_what_was_left_out_is_listed(evaluation, tmp_path):
+def test_exclusions_are_listed(evaluation, tmp_path):
     few = copy_of(tmp_path / "few", evaluation, excluded=["run-9: too short."], notes=["Coarse."])
     shown = excluded(read_results([few]))
     assert "run-9: too short." in shown
@@ -227,7 +227,7 @@ def test_what_was_left_out_is_listed(evaluation, tmp_path):
     assert "<details><summary>Left out: many (50)" in excluded(read_results([many]))
 
 
-def test_frames_are_allowed_their_scripts_by_checksum():
+def test_scripts_of_frames_are_allowed_by_checksum():
     import base64
     import hashlib
 
@@ -277,4 +277,4 @@ def test_without_p_values_nothing_is_called_significant(evaluation, tmp_path):
     results = read_results([folder])
     assert "targets significant" not in text_of(headline(results))
     (loaded,) = results.evaluations
-    assert len(loaded.map_values(loaded.info.models[0])) == 12  # all are drawn, and it is said
+    assert len(loaded.map_values(loaded.info.models[0])) == 12  # all are drawn, and it is sentences
