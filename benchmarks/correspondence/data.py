@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.correspondence.activations import Audio
+from benchmarks.correspondence.stages import Audio
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.sound_files import is_sound, shown
 from training.data.prepared import INT16_SCALE, Prepared

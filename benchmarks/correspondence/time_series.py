@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.correspondence.stage_selection import stage_positions
+from benchmarks.correspondence.evaluation import stage_positions
 from benchmarks.correspondence.stages import Frames, StagedModel
 from hear_brainsoundnet.resampling import Resampler
 from training.data.prepared import INT16_SCALE, Prepared, Run

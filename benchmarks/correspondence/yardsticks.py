@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.baselines.log_mel import LogMel, ModulationSpectrum
 from benchmarks.correspondence.data import natsound165_components
 from benchmarks.correspondence.regression import median_over_splits, score_stage
 from benchmarks.correspondence.soundnet_stages import SoundNetStages
 from benchmarks.correspondence.splits import random_splits
-from benchmarks.correspondence.stages import StagedModel
+from benchmarks.correspondence.stages import StagedModel, activations_on
 from hear_brainsoundnet import load_checkpoint
 
 TOLERANCE = 0.03

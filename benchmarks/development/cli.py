@@ -27,7 +27,7 @@ def tasks(
     """Make the tasks, from a corpus and from free synthesisers."""
     from benchmarks.development.excerpts import FRAMES, SCENES
     from benchmarks.development.notes import make_instrument, make_note
-    from benchmarks.development.onset_clips import make_onset
+    from benchmarks.development.onsets import make_onset
     from benchmarks.development.sounds import make_event, make_kind
     from benchmarks.development.voices import make_letter, make_phrase, make_speaker
     from benchmarks.development.words import BANDS, make_words
@@ -60,7 +60,7 @@ def measure(
     ] = None,
 ) -> Named:
     """Compare checkpoints and scene expressions; each is compared with the first."""
-    from benchmarks.development.embeddings import Candidate
+    from benchmarks.development.candidates import Candidate
     from benchmarks.development.measure import measure as measure_all
     from benchmarks.page import format_table
 

@@ -18,16 +18,17 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.default_checkpoint.tasks import Accuracy
-from benchmarks.development.embeddings import Candidate, Embeddings, embed_all
-from benchmarks.development.excerpts import FRAMES, SCENES, short_name, task_name
-from benchmarks.development.invariances import (
+from benchmarks.development.candidates import (
     GAINS_DB,
+    Candidate,
+    Embeddings,
+    embed_all,
     level_tables,
     mean_cosine,
     moved_by_click,
 )
-from benchmarks.development.onset_clips import LABEL
-from benchmarks.development.onsets import onset_score
+from benchmarks.development.excerpts import FRAMES, SCENES, short_name, task_name
+from benchmarks.development.onsets import LABEL, onset_score
 from benchmarks.hear.few_shot import answers_by_split, labels_of
 from benchmarks.hear.task_folder import TaskFolder, common_sample_rate, find_tasks
 from benchmarks.page import format_cell
@@ -208,7 +209,7 @@ class _Others:
     Attributes
     ----------
     tables : mapping
-        :func:`benchmarks.development.invariances.level_tables`.
+        :func:`benchmarks.development.candidates.level_tables`.
     equal : dict
         The cells that are equal for all expressions.
     """

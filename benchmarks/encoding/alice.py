@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.encoding.commands import EVERYBODY, Commands, comparison_rows
+from benchmarks.encoding.fits import EVERYBODY, Commands, comparison_rows
 from benchmarks.encoding.story import read_tier, write_story
 from training.data.prepared import Prepared
 from training.evaluation.folders import EvaluationInfo, PartitionInfo, read_info, read_table

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.encoding.commands import EVERYBODY, Commands, comparison_rows
+from benchmarks.encoding.fits import EVERYBODY, Commands, comparison_rows
 from benchmarks.hear.tasks.natsound165_categories import FOLDER
 from training.data.prepared import Prepared
 from training.evaluation.folders import read_table

@@ -14,13 +14,17 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 import hear_brainsoundnet
-from benchmarks.development.embeddings import Candidate, columns_of, every_scene
+from benchmarks.development.candidates import (
+    Candidate,
+    columns_of,
+    every_scene,
+    mean_cosine,
+    moved_by_click,
+)
 from benchmarks.development.excerpts import Excerpt, draw_balanced, folds_of_groups
-from benchmarks.development.invariances import mean_cosine, moved_by_click
 from benchmarks.development.measure import answers_of, difference, log_odds, measure, overall
 from benchmarks.development.notes import instrument_notes, scale_notes, score_of
-from benchmarks.development.onset_clips import make_onset
-from benchmarks.development.onsets import n_matched, peaks
+from benchmarks.development.onsets import make_onset, n_matched, peaks
 from benchmarks.development.sounds import EVENTS, make_event, make_kind
 from benchmarks.development.voices import (
     N_LEARNED,

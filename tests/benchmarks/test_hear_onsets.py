@@ -12,8 +12,8 @@ from synthetic_esc10 import BURST_SECONDS, SAMPLE_RATE, write_synthetic_esc10
 
 from benchmarks.hear.task_folder import read_task
 from benchmarks.hear.tasks import onsets
-from benchmarks.hear.tasks.acoustic_events import FRAME_SECONDS, find_acoustic_events
 from benchmarks.hear.tasks.esc10 import list_clips
+from benchmarks.hear.tasks.onsets import FRAME_SECONDS, find_acoustic_events
 
 WINDOW = round(0.02 * SAMPLE_RATE)
 

@@ -4,6 +4,9 @@ Barks, crows, sneezes, cries and ticking clocks are cut at the onsets and offset
 and placed at known times over rain or sea waves. Train, valid and test come from different folds of
 ESC-10, that is from different original recordings. Equal seeds give identical files.
 
+The energy is computed in frames of 5 ms. A frame is active if its energy is at most 20 dB below
+that of the recording's loudest frame. Active frames less than 300 ms apart are merged.
+
 The level of an event is set by its signal-to-noise ratio: the power of the event over that of the
 background beneath it, both over the event's own span.
 """
@@ -16,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.hear.tasks.acoustic_events import find_acoustic_events, mixed
 from benchmarks.hear.tasks.esc10 import SourceClip, list_clips, read_credits
 from benchmarks.hear.tasks.task_writer import (
     SAMPLE_RATE,
@@ -27,6 +30,11 @@ from benchmarks.hear.tasks.task_writer import (
     write_json,
 )
 
+FRAME_SECONDS = 0.005
+THRESHOLD_DB = -20.0
+LONGEST_GAP_SECONDS = 0.3
+FADE_SECONDS = 0.01  # of an event's end; its onset is unchanged
+PEAK = 0.98
 TASK_NAME = "esc10_onsets-1.0.0-full"
 LABELS = {
     "Baby cry": "crying_baby",
@@ -38,7 +46,6 @@ LABELS = {
 BACKGROUNDS = ("Rain", "Sea waves")
 FOLDS = {"train": (1, 2, 3), "valid": (4,), "test": (5,)}
 N_CLIPS = {"train": 20, "valid": 20, "test": 20}  # heareval's grid takes minutes for this number
-
 CLIP_SECONDS = (10.0, 11.0)
 EVENT_SECONDS = (0.25, 2.0)  # shorter segments are not used, longer ones are cut
 EVENTS_PER_CLIP = (3, 6)
@@ -46,9 +53,69 @@ PAUSE_SECONDS = 0.5  # at least this long before, between and after events
 CROSSFADE_SECONDS = 0.5
 SNR_DB = (6.0, 12.0, 18.0)
 BACKGROUND_RMS = 0.03
-
 # The scores of HEAR's DCASE 2016 task 2; the first one selects the model.
 EVALUATION = ("event_onset_200ms_fms", "event_onset_50ms_fms", "segment_1s_er")
+
+
+def find_acoustic_events(audio: np.ndarray, sample_rate: int) -> list[tuple[int, int]]:
+    """Active segments of a recording.
+
+    Parameters
+    ----------
+    audio : ndarray
+        Shape ``(n_samples,)``.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    list of tuple of int
+        First sample, and the sample after the last, of each segment; empty for silence.
+
+    Examples
+    --------
+    >>> audio = np.zeros(1000)
+    >>> audio[200:300] = 1.0
+    >>> find_acoustic_events(audio, 1000)
+    [(200, 300)]
+    """
+    frame = max(1, round(FRAME_SECONDS * sample_rate))
+    n_frames = len(audio) // frame
+    energy = np.square(audio[: n_frames * frame]).reshape(n_frames, frame).mean(axis=1)
+    if n_frames == 0 or energy.max() == 0:
+        return []
+    sounding = np.flatnonzero(energy >= energy.max() * 10 ** (THRESHOLD_DB / 10))
+    longest_gap = LONGEST_GAP_SECONDS * sample_rate / frame
+    breaks = np.flatnonzero(np.diff(sounding) - 1 >= longest_gap) + 1
+    return [(int(run[0]) * frame, (int(run[-1]) + 1) * frame) for run in np.split(sounding, breaks)]
+
+
+def mixed(
+    background: NDArray[np.float64],
+    events: Sequence[tuple[int, NDArray[np.float64], float]],
+    sample_rate: int,
+) -> NDArray[np.float64]:
+    """Events added to a background, faded out at their ends; peaks above 0.98 scale the whole down.
+
+    Parameters
+    ----------
+    background : ndarray
+        ``(n_samples,)``.
+    events : sequence of (int, ndarray, float)
+        First sample, sound, and signal-to-noise ratio in dB: power of the event over that of the
+        background beneath it.
+    sample_rate : int
+        In Hz.
+    """
+    audio = background.copy()
+    fade = round(FADE_SECONDS * sample_rate)
+    for start, sound, snr_db in events:
+        faded = sound.copy()
+        faded[-fade:] *= np.linspace(1, 0, fade)
+        span = slice(start, start + len(faded))
+        ratio = np.mean(background[span] ** 2) / np.mean(faded**2)
+        audio[span] += faded * np.sqrt(ratio * 10 ** (snr_db / 10))
+    return audio * min(1.0, PEAK / np.abs(audio).max())
 
 
 @dataclass(frozen=True)
@@ -216,14 +283,32 @@ def place_events(
         if needed <= left:
             chosen.append(excerpt)
             left -= needed
-    cuts = np.sort(rng.integers(0, left + 1, size=len(chosen)))
-    events, position, before = [], pause, 0
-    for excerpt, cut in zip(chosen, cuts, strict=True):
-        position += int(cut) - before
-        before = int(cut)
-        events.append(PlacedEvent(excerpt, position, float(rng.choice(SNR_DB))))
-        position += excerpt.stop - excerpt.start + pause
-    return events
+    times = draw_times([each.stop - each.start for each in chosen], left, pause, rng)
+    return [PlacedEvent(each, *time) for each, time in zip(chosen, times, strict=True)]
+
+
+def draw_times(
+    lengths: Sequence[int], left: int, pause: int, rng: np.random.Generator
+) -> list[tuple[int, float]]:
+    """First sample and signal-to-noise ratio (dB) of each event, in order.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Of the events, in samples.
+    left : int
+        Samples beyond events and pauses, divided randomly.
+    pause : int
+        Samples before each event, at least.
+    rng : numpy.random.Generator
+    """
+    gaps = np.diff(np.sort(rng.integers(left + 1, size=len(lengths))), prepend=0)
+    times, start = [], pause
+    for length, gap in zip(lengths, gaps.tolist(), strict=True):
+        start += gap
+        times.append((start, float(rng.choice(SNR_DB))))
+        start += length + pause
+    return times
 
 
 def mix(background: np.ndarray, events: Sequence[PlacedEvent]) -> np.ndarray:

@@ -146,7 +146,7 @@ def test_subjects_that_heard_other_sounds_are_refused(tmp_path):
 @pytest.mark.slow
 def test_a_stage_that_responses_were_made_from_is_found(tmp_path, untrained):
     """Voxels of "Early" follow pool1 and voxels of "Late" follow conv4, with three noisy scans."""
-    from benchmarks.correspondence.activations import activations_on
+    from benchmarks.correspondence.stages import activations_on
 
     sounds = {f"s{i:02}": changing_sound(0.6, i) for i in range(60)}
     names = tuple(sounds)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from benchmarks.correspondence.splits import random_splits
-from benchmarks.correspondence.stage_selection import (
+from benchmarks.correspondence.evaluation import (
     best_stage,
     over_participants,
     profiles,
     stage_positions,
 )
+from benchmarks.correspondence.splits import random_splits
 
 
 def test_halves_share_no_sound_and_leave_none_out():

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.correspondence.activations import activations_on
 from benchmarks.correspondence.hooks import HookedModule, Tap, hash_of_module
 from benchmarks.correspondence.models import HearStages, build_model
 from benchmarks.correspondence.soundnet_stages import (
@@ -16,7 +15,7 @@ from benchmarks.correspondence.soundnet_stages import (
     permuted_checkpoint,
     permuted_tensors,
 )
-from benchmarks.correspondence.stages import check_activations
+from benchmarks.correspondence.stages import activations_on, check_activations
 
 
 class Network(nn.Module):
