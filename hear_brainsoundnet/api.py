@@ -237,10 +237,7 @@ def _model_within(model: object, audio: object, function: str) -> EmbeddingModel
         return within
     if isinstance(audio, EmbeddingModel):
         raise TypeError(f"the audio comes first: {function}(audio, model)")
-    raise TypeError(
-        f"expected a model that load_model() returned, got {type(model).__name__}; "
-        f"call {function}(audio, load_model())"
-    )
+    raise _no_model(model, f"{function}(audio, load_model())")
 
 
 def embed_file(
@@ -342,10 +339,14 @@ def _checked_model(model: EmbeddingModel | None, call: str) -> EmbeddingModel:
     if model is None:
         return _default_model()
     if not isinstance(model, EmbeddingModel):
-        raise TypeError(
-            f"expected a model that load_model() returned, got {type(model).__name__}; call {call}"
-        )
+        raise _no_model(model, call)
     return model
+
+
+def _no_model(model: object, call: str) -> TypeError:
+    return TypeError(
+        f"expected a model that load_model() returned, got {type(model).__name__}; call {call}"
+    )
 
 
 def _mono(x: object) -> Tensor:

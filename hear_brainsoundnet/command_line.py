@@ -38,6 +38,15 @@ class WrongCall(Exception):
     """Invalid arguments; exit status 2."""
 
 
+@contextmanager
+def wrong_call(prefix: str = "") -> Iterator[None]:
+    """Context in which a value that is refused, or a missing file, is an invalid argument."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise WrongCall(f"{prefix}{error}") from error
+
+
 class Interrupted(Exception):
     """Ctrl-C, with the text that follows the word "interrupted"; exit status 130."""
 

@@ -43,21 +43,6 @@ def test_channels_are_averaged(tmp_path):
         assert sound.duration == 100 / 16_000
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", r"is empty \(0 bytes\)"),
-        (b"These are words, not a sound.\n" * 20, r"cannot be read as audio .*expected WAV, FLAC"),
-        (b"RIFF\x00\x00\x00\x00WAVE", r"cannot be read as audio|contains no samples"),
-    ],
-)
-def test_what_is_not_audio(tmp_path, content, message):
-    path = tmp_path / "sound.wav"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        AudioFile(path)
-
-
 def test_no_samples(tmp_path):
     path = tmp_path / "none.wav"
     soundfile.write(path, np.zeros((0, 1)), 16_000)
@@ -70,14 +55,6 @@ def test_missing_file_and_folder(tmp_path):
         AudioFile(tmp_path / "none.wav")
     with pytest.raises(ValueError, match="cannot be read as audio"):
         AudioFile(tmp_path)
-
-
-def test_a_flac_file_that_ends_early(tmp_path):
-    path = tmp_path / "cut.flac"
-    soundfile.write(path, stereo(200_000), 44_100)
-    path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match=r"is truncated|is damaged"):
-        AudioFile(path)
 
 
 def test_going_back_is_refused(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from result_folders import interrupt_at
 from rounding import assert_same
 
 from hear_brainsoundnet.audio import AudioFile, TensorSound
@@ -94,20 +95,9 @@ def test_going_on_keeps_the_windows_of_each_file(model, tmp_path):
         soundfile.write(sounds / f"{i}.wav", noise(round(seconds * RATE), i), RATE)
     windows = Windows(0.5, 0.5)
     embed_files(find_audio([sounds]), tmp_path / "whole", model, kind="scene", windows=windows)
-
-    def interrupt(record):
-        if record.name == "1.wav":
-            raise KeyboardInterrupt
-
+    options = {"kind": "scene", "windows": windows, "on_file": interrupt_at("1.wav")}
     with pytest.raises(KeyboardInterrupt):
-        embed_files(
-            find_audio([sounds]),
-            tmp_path / "parts",
-            model,
-            kind="scene",
-            windows=windows,
-            on_file=interrupt,
-        )
+        embed_files(find_audio([sounds]), tmp_path / "parts", model, **options)
     soundfile.write(sounds / "0a.wav", noise(round(0.7 * RATE), 5), RATE)
     for name in ("parts", "more"):
         embed_files(find_audio([sounds]), tmp_path / name, model, kind="scene", windows=windows)

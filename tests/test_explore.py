@@ -14,24 +14,12 @@ from scipy.stats import zscore
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.explore import Excerpt, excerpt, neighbours, page, positions, seconds_within
 from hear_brainsoundnet.results import SceneTable
 
 RATE = 22_050
 SMALL = ("--scene", "conv3:mean,std", "--jobs", "1")
 HOSTILE = "</script><img src=x onerror=alert(1)>.wav"
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return call
 
 
 def embeddings(n_rows=60, size=8):

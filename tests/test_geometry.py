@@ -1,7 +1,6 @@
 import random
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
 
@@ -61,23 +60,6 @@ def test_centre_is_the_mean_position_of_the_windows(stage):
             centre = centre * stride + Fraction(sum(range(kernel)), kernel) - padding
         geometry = STAGES[stage]
         assert Fraction(geometry.centre) + frame * geometry.hop == centre
-
-
-def count_windows(n_frames, kernel, stride, padding):
-    """For each number of frames, lay windows side by side and count those that end within."""
-    ends = np.arange(-padding, n_frames.max() + padding, stride) + kernel
-    counts = np.searchsorted(ends, n_frames + padding, side="right")
-    return np.where(n_frames > 0, counts, 0)
-
-
-def test_number_of_frames_equals_counting_windows():
-    generator = np.random.default_rng(0)
-    lengths = np.concatenate([np.arange(1, 10_001), generator.integers(10_001, 10_000_001, 300)])
-    for stage in stage_names():
-        counts = lengths
-        for window in windows_by_hand(stage):
-            counts = count_windows(counts, *window)
-        assert [STAGES[stage].n_frames(int(n)) for n in lengths] == counts.tolist()
 
 
 def test_number_of_frames_is_that_of_the_network():

@@ -6,6 +6,8 @@ import copy
 import io
 import logging
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -162,6 +164,7 @@ def test_converted_weights(model: EmbeddingModel, dtype: torch.dtype, share: flo
 
 
 def test_inference_mode_first_and_a_gradient_later(model: EmbeddingModel) -> None:
+    assert not any(weight.requires_grad for weight in model.parameters())
     with torch.inference_mode():
         expected = get_scene_embeddings(noise(), model)
         audio_of_inference = noise()
@@ -365,3 +368,24 @@ def test_weights_saved_without_their_scale_are_refused_in_words(model: Embedding
     assert not model.load_state_dict({**state, **added}).missing_keys
     with pytest.raises(RuntimeError, match="conv1"):  # what else is missing is torch's to say
         model.load_state_dict({})
+
+
+POOL = """
+import multiprocessing, torch, hear_brainsoundnet as h
+def scene(audio):
+    return h.get_scene_embeddings(audio, model)
+torch.set_num_threads(4)
+model, audio = h.load_model("untrained"), 0.1 * torch.randn(8, 96_000)
+expected = h.get_scene_embeddings(audio, model)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    found = torch.cat(pool.map(scene, [audio[i : i + 1] for i in range(4)]))
+print(float((found - expected[:4]).abs().max() / expected.max()) < 1e-5, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_does_not_wait_for_the_threads_of_its_parent() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", POOL], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert run.stdout.strip() == "True"

@@ -8,23 +8,14 @@ import soundfile
 from scipy.spatial.distance import cdist
 from scipy.stats import zscore
 
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.nearest import similarities
 
 RATE = 22_050
 SMALL = ("--scene", "conv3:mean,std", "--jobs", "1")
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        lines = [line.split("\t") for line in captured.out.splitlines()]
-        return stop.value.code, lines, captured.err
-
-    return call
+def fields(output):
+    return [line.split("\t") for line in output.splitlines()]
 
 
 def tone(frequency, seconds=1.0):
@@ -65,17 +56,17 @@ def test_similarities_equal_scipy():
 def test_the_other_noise_is_most_similar_to_noise(run, sounds, tmp_path):
     """In what embed wrote and in the folder of sounds itself; the file itself is not counted."""
     run("embed", sounds, "-o", tmp_path / "out", *SMALL)
-    status, lines, _ = run("nearest", sounds / "noise.wav", tmp_path / "out", "-n", "3")
-    assert status == 0
-    assert len(lines) == 3
+    status, output, _ = run("nearest", sounds / "noise.wav", tmp_path / "out", "-n", "3")
+    lines = fields(output)
+    assert (status, len(lines)) == (0, 3)
     assert lines[0][1] == "noise2.wav"
     assert "noise.wav" not in [line[1] for line in lines]
     values = [float(line[0]) for line in lines]
     assert values == sorted(values, reverse=True)
     options = [*SMALL, "--quiet", "-n", "1"]
-    status, lines, error = run("nearest", sounds / "noise.wav", sounds, *options)
+    status, output, error = run("nearest", sounds / "noise.wav", sounds, *options)
     assert (status, error) == (0, "")
-    assert lines[0][1] == "noise2.wav"
+    assert fields(output)[0][1] == "noise2.wav"
 
 
 def test_the_window_that_a_clip_was_cut_from_is_found_with_its_time(run, sounds, tmp_path):
@@ -83,12 +74,12 @@ def test_the_window_that_a_clip_was_cut_from_is_found_with_its_time(run, sounds,
     soundfile.write(sounds / "long.wav", long, RATE, subtype="FLOAT")
     soundfile.write(tmp_path / "cut.wav", long[2 * RATE : 3 * RATE], RATE, subtype="FLOAT")
     run("embed", sounds, "-o", tmp_path / "out", "--window", "1", *SMALL)
-    _, lines, _ = run("nearest", tmp_path / "cut.wav", tmp_path / "out")
+    lines = fields(run("nearest", tmp_path / "cut.wav", tmp_path / "out")[1])
     assert lines[0] == ["1.000", "long.wav", "2.000", "3.000"]
     assert len(lines) == 6  # each file once
 
 
-def test_results_of_the_level_of_whole_sounds_are_refused(run, sounds, tmp_path):
+def test_results_with_levels_of_whole_clips_are_refused(run, sounds, tmp_path):
     out = tmp_path / "out"
     run("embed", sounds, "-o", out, *SMALL)
     settings = json.loads((out / "settings.json").read_text())
@@ -99,7 +90,7 @@ def test_results_of_the_level_of_whole_sounds_are_refused(run, sounds, tmp_path)
     assert "with levels of whole clips, this version normalises over a moving window" in error
 
 
-def test_what_cannot_be_meant(run, sounds, tmp_path):
+def test_wrong_calls_are_one_line(run, sounds, tmp_path):
     run("embed", sounds, "-o", tmp_path / "out", *SMALL)
     run("embed", sounds, "-o", tmp_path / "frames", "--kind", "timestamps", "--jobs", "1")
     query = sounds / "noise.wav"

@@ -97,3 +97,32 @@ def test_an_affine_that_leads_nowhere_is_refused(tmp_path: Path, value: float) -
     path.write_bytes(content)
     with pytest.raises(ValueError, match="its affine does not say where voxels lie"):
         open_image(path, n_dimensions=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((2, 2, 2, 4), np.int16), r"of shape \(2, 2, 2, 4\), expected an image of 3 dim"),
+        (np.full((2, 2, 2), 5.5, np.float32), r"its voxels must be whole numbers, not 5.5"),
+        (None, r"its header cannot be read"),
+        (LABELS, r"lacks 2 of the read-out's 4 target ids: 5, 9 \(0 is background\)"),
+    ],
+)
+def test_what_is_no_image_of_the_target_ids(
+    tmp_path: Path, values: np.ndarray | None, message: str
+) -> None:
+    path = tmp_path / "image.nii.gz"
+    if values is None:
+        path.write_text("words")
+    else:
+        save(path, values)
+    with pytest.raises(ValueError, match=message):
+        TargetImage(path, (3, 5, 7, 9))
+
+
+def test_many_missing_targets_and_trs_are_counted(tmp_path: Path) -> None:
+    path = save(tmp_path / "image.nii", LABELS)
+    with pytest.raises(ValueError, match=r"lacks 48 .*: 0, 1, 2, 4, 5, .* and 38 more"):
+        TargetImage(path, range(50))
+    with pytest.raises(ValueError, match=r"a map holds at most 32767 TRs, got 32768; leave out"):
+        TargetImage(path, IDS).header(32_768, 1.49)

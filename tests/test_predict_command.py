@@ -13,9 +13,7 @@ from small_encoder import AFFINE, IDS, NARROW, SCALE, assert_close, encoder_of, 
 from hear_brainsoundnet import prediction
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
-from hear_brainsoundnet.nifti import TargetImage
 from hear_brainsoundnet.prediction import predict_responses
-from hear_brainsoundnet.sound_files import find_sounds
 
 
 def write(path, *, names=("sub-01",), alignment="interpolate"):
@@ -141,58 +139,6 @@ def test_maps_put_every_value_on_the_voxels_of_its_target(
     assert image.header.get_sform(coded=True)[1] == 4
     assert image.header.get_zooms() == pytest.approx((3, 3, 4, 1.49))
     assert image.header.get_xyzt_units() == ("mm", "sec")
-
-
-def test_an_image_that_lacks_targets_is_refused(run, tmp_path, sounds, checkpoint):
-    image = nibabel.Nifti1Image(np.full((2, 2, 2), 5, dtype=np.int16), AFFINE)
-    nibabel.save(image, tmp_path / "toy.targets.nii.gz")
-    status, _, error = run(
-        "predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map"
-    )
-    assert status == 1
-    assert "lacks 2 of the read-out's 3 target ids: 2, 9 (0 is background)" in error
-    assert not (tmp_path / "p.h5").exists()
-
-
-def test_many_missing_targets_are_counted(tmp_path):
-    image = nibabel.Nifti1Image(np.zeros((2, 2, 2), dtype=np.int16), AFFINE)
-    nibabel.save(image, tmp_path / "image.nii")
-    with pytest.raises(ValueError, match=r"lacks 50 .*: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 40 more"):
-        TargetImage(tmp_path / "image.nii", range(50))
-
-
-def test_more_trs_than_a_header_can_count(tmp_path, target_image):
-    nibabel.save(target_image, tmp_path / "image.nii")
-    image = TargetImage(tmp_path / "image.nii", IDS)
-    with pytest.raises(ValueError, match=r"a map holds at most 32767 TRs, got 32768; leave out"):
-        image.header(32_768, 1.49)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (np.zeros((2, 2, 2, 4), np.int16), r"of shape \(2, 2, 2, 4\), expected an image of 3 dim"),
-        (np.full((2, 2, 2), 5.5, np.float32), r"its voxels must be whole numbers, not 5.5"),
-        (None, r"its header cannot be read"),
-    ],
-)
-def test_what_is_no_image_of_target_ids(tmp_path, values, message):
-    path = tmp_path / "image.nii.gz"
-    if values is None:
-        path.write_text("words")
-    else:
-        nibabel.save(nibabel.Nifti1Image(values, AFFINE), path)
-    with pytest.raises(ValueError, match=message):
-        TargetImage(path, IDS)
-
-
-def test_float_images_with_nan_as_background(tmp_path):
-    values = np.array([2, 5, np.nan, 9, 2, 0], dtype=np.float32).reshape(1, 2, 3)
-    nibabel.save(nibabel.Nifti1Image(values, AFFINE), tmp_path / "image.nii.gz")
-    image = TargetImage(tmp_path / "image.nii.gz", IDS)
-    image.write_map(tmp_path / "map.nii.gz", np.array([[1.0, 2.0, 3.0]]), 1.49)
-    written = nibabel.load(tmp_path / "map.nii.gz").get_fdata()[..., 0]
-    np.testing.assert_array_equal(written, [[[1, 2, 0], [3, 1, 0]]])
 
 
 def test_maps_of_targets_on_a_surface_are_refused(run, tmp_path, sounds, checkpoint):
@@ -330,33 +276,3 @@ def test_a_missing_package_is_named(
     assert status == 1
     assert f"needs {package}, which is not installed" in error
     assert 'pip install "hear-brainsoundnet[training]"' in error
-
-
-def test_names_of_sounds(tmp_path):
-    for name in ("a/x.wav", "a/y.wav", "a/y.flac", "b/c/x.wav", "b/target_ids.wav"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-    def names(*paths):
-        return [sound.name for sound in find_sounds([tmp_path / path for path in paths])]
-
-    assert names("a") == ["x", "y.flac", "y.wav"]
-    assert names("a", "b") == ["a.x", "a.y.flac", "a.y.wav", "b.c.x", "b.target_ids"]
-    assert names("b/c", "a/x.wav") == ["b.c.x", "a.x"]
-    assert names("b/target_ids.wav") == ["target_ids.wav"]
-    assert names("a/x.wav", "a/x.wav") == ["x"]
-
-
-def test_two_sounds_of_one_name_are_refused(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x.wav").touch()
-    (tmp_path / "a.x.wav").touch()
-    with pytest.raises(ValueError, match=r"would both be named 'a\.x\.wav'; rename one of them"):
-        find_sounds([tmp_path])
-
-
-def test_a_name_that_is_no_text_is_spelled_out(tmp_path):
-    path = tmp_path / "caf\udce9.wav"
-    path.touch()
-    assert [sound.name for sound in find_sounds([path])] == [r"caf\udce9"]

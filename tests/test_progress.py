@@ -1,18 +1,17 @@
-"""What a folder of results makes of changed files, other settings, odd names and damage."""
+"""Folders of results after changed files, other settings, odd names and damage."""
 
 import csv
 import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
+from result_folders import contents, interrupt_at
 
-from hear_brainsoundnet import batch as folder_module
+from hear_brainsoundnet import batch
 from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.lock import LOCK_FILE
@@ -53,22 +52,14 @@ def embed(tmp_path, model):
 def read(monkeypatch):
     """Names of the files that were read since."""
     names = []
-    original = folder_module.AudioFile
+    original = batch.AudioFile
 
     def counting(path):
         names.append(path.name)
         return original(path)
 
-    monkeypatch.setattr(folder_module, "AudioFile", counting)
+    monkeypatch.setattr(batch, "AudioFile", counting)
     return names
-
-
-def contents(out):
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file()
-    }
 
 
 def rows(out):
@@ -94,9 +85,7 @@ def test_a_file_replaced_by_an_older_or_newer_one_is_embedded_again(
     )
 
 
-def test_another_size_at_the_same_time_is_seen_and_other_content_with_check(
-    tmp_path, write, embed, read
-):
+def test_another_size_is_noticed_and_other_content_with_check(tmp_path, write, embed, read):
     path = write("a.wav")
     embed()
     times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
@@ -117,7 +106,7 @@ def test_another_size_at_the_same_time_is_seen_and_other_content_with_check(
     assert read == []
 
 
-def test_other_versions_of_libraries_are_said_and_gone_on_from(
+def test_results_of_other_versions_of_libraries_are_kept_with_a_warning(
     tmp_path, write, embed, read, caplog
 ):
     write("a.wav")
@@ -137,7 +126,7 @@ def test_other_versions_of_libraries_are_said_and_gone_on_from(
     assert found["earlier_versions"] == [settings["versions"]]
 
 
-def test_the_setting_that_differs_is_named(tmp_path, write, embed, untrained):
+def test_results_of_other_settings_are_replaced_only_with_force(tmp_path, write, embed, untrained):
     write("a.wav")
     embed()
     other = EmbeddingModel(untrained, sample_rate=RATE, scene="conv2", level=0.5)
@@ -147,6 +136,8 @@ def test_the_setting_that_differs_is_named(tmp_path, write, embed, untrained):
         r"scene is 'conv1' there, 'conv2' now; timestamps is 'conv3' there, .* now\); use --force",
     ):
         embed_files(find_audio([tmp_path / "sounds"]), tmp_path / "out", other)
+    embed_files(find_audio([tmp_path / "sounds"]), tmp_path / "out", other, force=True)
+    assert np.load(tmp_path / "out" / "scene.npy").shape == (1, 32)
 
 
 def test_a_deleted_file_loses_its_row_and_the_others_stay(tmp_path, write, embed, read, caplog):
@@ -163,9 +154,7 @@ def test_a_deleted_file_loses_its_row_and_the_others_stay(tmp_path, write, embed
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_results_of_a_folder_that_is_gone_do_not_give_way_to_those_of_another(
-    tmp_path, write, embed
-):
+def test_results_of_a_missing_folder_are_not_replaced_by_those_of_another(tmp_path, write, embed):
     write("a.wav")
     embed()
     shutil.rmtree(tmp_path / "sounds")
@@ -174,7 +163,7 @@ def test_results_of_a_folder_that_is_gone_do_not_give_way_to_those_of_another(
         embed()
 
 
-def test_names_that_no_result_can_have_fail_alone(tmp_path, write, embed):
+def test_a_name_that_no_result_can_have_fails_alone(tmp_path, write, embed):
     long = {n: "n" * (n - 4) + ".wav" for n in (242, 251, 252, 255)}
     names = [*long.values(), "caf\udce9.wav", "carriage\rreturn.wav", "new\nline.wav", "plain.wav"]
     names += ["a.wav", "a.wav.npz/b.wav"]
@@ -193,7 +182,7 @@ def test_names_that_no_result_can_have_fail_alone(tmp_path, write, embed):
     assert all(record.is_ok for record in embed("scenes", kind="scene"))
 
 
-def test_names_that_a_spreadsheet_would_run_still_name_their_files(tmp_path, write, embed):
+def test_names_that_are_formulas_in_spreadsheets_still_name_their_files(tmp_path, write, embed):
     names = ["=1+1.wav", "+a.wav", "-b.wav", "@c.wav", "\td.wav"]
     for name in names:
         write(name)
@@ -208,14 +197,12 @@ def test_names_that_a_spreadsheet_would_run_still_name_their_files(tmp_path, wri
     assert len(rows(tmp_path / "out")) == len(names) + 1
 
 
-def test_an_error_that_nobody_expected_is_the_record_of_its_file(
-    tmp_path, write, embed, monkeypatch
-):
+def test_an_unexpected_error_is_the_record_of_its_file(tmp_path, write, embed, monkeypatch):
     write("a.wav", n_samples=50_000)
     write("b.wav", n_samples=50_000)
     for i in range(3):
         write(f"short{i}.wav", i)
-    whole, together = EmbeddingModel.embed, folder_module.embed_together
+    whole, together = EmbeddingModel.embed, batch.embed_together
 
     def spoiled(self, sound, **options):
         if "b.wav" in str(getattr(sound, "path", "")):
@@ -228,7 +215,7 @@ def test_an_error_that_nobody_expected_is_the_record_of_its_file(
         return together(model, clips, **options)
 
     sums = []
-    original = folder_module.read_short
+    original = batch.read_short
 
     def reading(model, sound):
         clip = original(model, sound)
@@ -237,8 +224,8 @@ def test_an_error_that_nobody_expected_is_the_record_of_its_file(
         return clip
 
     monkeypatch.setattr(EmbeddingModel, "embed", spoiled)
-    monkeypatch.setattr(folder_module, "embed_together", spoiled_together)
-    monkeypatch.setattr(folder_module, "read_short", reading)
+    monkeypatch.setattr(batch, "embed_together", spoiled_together)
+    monkeypatch.setattr(batch, "read_short", reading)
     records = {record.name: record for record in embed(jobs=1)}
     failed = {name: record.error for name, record in records.items() if not record.is_ok}
     assert failed == dict.fromkeys(("b.wav", "short1.wav"), "RuntimeError: out of memory")
@@ -259,20 +246,20 @@ def test_a_file_that_changes_while_it_is_read_fails(tmp_path, write, embed, monk
 
 def test_an_embedding_that_is_not_finite_fails(tmp_path, write, embed, monkeypatch):
     write("a.wav")
-    original = folder_module.embed_together
+    original = batch.embed_together
 
     def infinite(*arguments, **options):
         found = original(*arguments, **options)
         found[0].scene[0, 3] = float("inf")
         return found
 
-    monkeypatch.setattr(folder_module, "embed_together", infinite)
+    monkeypatch.setattr(batch, "embed_together", infinite)
     (record,) = embed()
     assert record.error == "the embedding is not finite; samples are expected within [-1, 1]"
     assert not (tmp_path / "out" / "timestamps" / "a.wav.npz").exists()
 
 
-def test_rows_of_a_journal_without_its_records_go_to_nobody(tmp_path, write, embed):
+def test_rows_of_a_journal_without_its_records_are_ignored(tmp_path, write, embed):
     """What two kills left: the rows of a finished run in another order, and no records."""
     for i, name in enumerate(("a.wav", "b.wav", "c.wav")):
         write(name, i)
@@ -283,28 +270,20 @@ def test_rows_of_a_journal_without_its_records_go_to_nobody(tmp_path, write, emb
     scene = np.load(tmp_path / "out" / "scene.npy")
     (journal / "scene.f32").write_bytes(scene[::-1].astype("<f4").tobytes())
 
-    def interrupt(record):
-        if record.name == "b.wav":
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        embed(jobs=1, on_file=interrupt)
+        embed(jobs=1, on_file=interrupt_at("b.wav"))
     embed(jobs=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("damage", ["zeros", "swapped", "another"])
-def test_rows_that_are_not_those_of_the_record_are_made_again(tmp_path, write, embed, damage):
+@pytest.mark.parametrize("damage", ["zeros", "swapped", "another", "torn"])
+def test_damaged_rows_of_a_journal_are_computed_again(tmp_path, write, embed, damage):
     for i in range(4):
         write(f"{i}.wav", i)
     embed("whole", jobs=1)
 
-    def interrupt(record):
-        if record.name == "3.wav":
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        embed(jobs=1, on_file=interrupt)
+        embed(jobs=1, on_file=interrupt_at("3.wav"))
     path = tmp_path / "out" / ".progress" / "scene.f32"
     table = np.fromfile(path, "<f4").reshape(-1, 16)
     match damage:
@@ -315,12 +294,15 @@ def test_rows_that_are_not_those_of_the_record_are_made_again(tmp_path, write, e
         case "another":
             table[2] += 1e-3
     path.write_bytes(table.tobytes())
+    if damage == "torn":  # another power cut
+        for torn in (path, path.with_name("records.jsonl")):
+            os.truncate(torn, torn.stat().st_size - 7)
     embed(jobs=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("name", ["scene.npy", "timestamps/a.wav.npz", ".records.jsonl"])
-def test_an_empty_or_cut_result_is_not_done(tmp_path, write, embed, name):
+def test_an_empty_or_truncated_result_is_computed_again(tmp_path, write, embed, name):
     write("a.wav")
     write("b.wav", 1)
     embed()
@@ -332,7 +314,7 @@ def test_an_empty_or_cut_result_is_not_done(tmp_path, write, embed, name):
         assert contents(tmp_path / "out") == before
 
 
-def test_damaged_settings_are_named(tmp_path, write, embed):
+def test_damaged_settings_are_an_error(tmp_path, write, embed):
     write("a.wav")
     embed()
     before = contents(tmp_path / "out")
@@ -344,7 +326,7 @@ def test_damaged_settings_are_named(tmp_path, write, embed):
 
 
 @pytest.mark.parametrize("leftover", [".settings.json.77.tmp", LOCK_FILE, ".progress.8.tmp/x"])
-def test_what_a_kill_in_the_first_write_leaves_is_no_obstacle(tmp_path, write, embed, leftover):
+def test_leftovers_of_a_kill_in_the_first_write_are_no_obstacle(tmp_path, write, embed, leftover):
     write("a.wav")
     path = tmp_path / "out" / leftover
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -354,14 +336,10 @@ def test_what_a_kill_in_the_first_write_leaves_is_no_obstacle(tmp_path, write, e
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_leftovers_of_a_kill_are_swept(tmp_path, write, embed):
+def test_leftovers_of_a_later_kill_are_removed(tmp_path, write, embed):
     write("deep/a.wav")
-
-    def interrupt(record):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        embed(on_file=interrupt)
+        embed(on_file=interrupt_at())
     (tmp_path / "out" / "timestamps" / "deep" / ".a.wav.npz.77.tmp").touch()
     (tmp_path / "out" / ".scene.npy.77.tmp").touch()
     embed()
@@ -369,7 +347,7 @@ def test_leftovers_of_a_kill_are_swept(tmp_path, write, embed):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_results_of_the_first_version_are_gone_on_from(tmp_path, write, embed, read):
+def test_results_of_the_first_version_are_resumed(tmp_path, write, embed, read):
     """They know files by ``files.csv`` alone, which is younger than what has not changed."""
     for i, name in enumerate(("a.wav", "b.wav")):
         write(name, i)
@@ -414,31 +392,6 @@ def test_parquet_holds_what_npy_holds(tmp_path, write, embed):
     embed()  # once it is there, it stays up to date
     table = pandas.read_parquet(tmp_path / "out" / "scene.parquet")
     assert len(table) == len(np.load(tmp_path / "out" / "scene.npy")) == 4
-
-
-@pytest.mark.slow
-def test_a_second_process_is_refused_while_the_first_one_writes(tmp_path, write):
-    write("a.wav")
-    code = (
-        "import sys; from pathlib import Path; from hear_brainsoundnet.lock import locked\n"
-        "with locked(Path(sys.argv[1])): print('ready', flush=True); sys.stdin.read()"
-    )
-    first = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "out"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert first.stdout.readline() == b"ready\n"
-    command = [sys.executable, "-m", "hear_brainsoundnet", "embed", tmp_path / "sounds", "-o"]
-    second = subprocess.run(
-        [*command, tmp_path / "out"], capture_output=True, text=True, check=False
-    )
-    assert second.returncode == 1
-    assert f"out: another job is writing here (process {first.pid} on" in second.stderr
-    assert second.stderr.count("\n") == 1
-    first.kill()
-    first.communicate()
-    subprocess.run([*command, tmp_path / "out"], check=True, capture_output=True)
 
 
 def test_a_list_of_files_may_name_files_that_are_not_there(tmp_path, write, model):

@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from result_folders import contents, interrupt_at
 
 from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.batch.shards import Shard, merge_shards
-from hear_brainsoundnet.cli import main
 from hear_brainsoundnet.embedding import EmbeddingModel
 from hear_brainsoundnet.sound_files import find_audio
 from hear_brainsoundnet.windows import Windows
@@ -35,11 +35,6 @@ def sounds(tmp_path_factory):
     (root / "b" / "words.wav").write_text("no sound")
     (root / "a" / "empty.wav").write_bytes(b"")
     return root
-
-
-def contents(out):
-    files = sorted(path for path in out.rglob("*") if path.is_file())
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
 def shards(entries, folder, model, count, **options):
@@ -88,26 +83,19 @@ def test_shards_take_every_nth_file():
         ("a/b", "expected NUMBER/COUNT"),
     ],
 )
-def test_shards_that_do_not_exist(text, message, tmp_path, capsys):
+def test_shards_that_do_not_exist(run, text, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         Shard.parse(text)
-    with pytest.raises(SystemExit, match="2"):
-        main(["embed", str(tmp_path), "-o", str(tmp_path / "out"), f"--shard={text}"])
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"hear-brainsoundnet: --shard {message}")
+    status, _, error = run("embed", tmp_path, "-o", tmp_path / "out", f"--shard={text}")
+    assert status == 2
+    assert error.startswith(f"hear-brainsoundnet: --shard {message}")
 
 
 def test_a_shard_resumes_and_belongs_to_its_list_of_files(sounds, tmp_path, model):
     root = shutil.copytree(sounds, tmp_path / "sounds")
-    out, shard, seen = tmp_path / "out", Shard(2, 3), []
-
-    def interrupt(record):
-        if len(seen) == 3:
-            raise KeyboardInterrupt
-        seen.append(record)
-
+    out, shard = tmp_path / "out", Shard(2, 3)
     with pytest.raises(KeyboardInterrupt):
-        embed_files(find_audio([root]), out, model, shard=shard, on_file=interrupt)
+        embed_files(find_audio([root]), out, model, shard=shard, on_file=interrupt_at(after=3))
     with pytest.raises(ValueError, match="is not finished; start its embed command again"):
         merge_shards([out], tmp_path / "merged")
     embed_files(find_audio([root]), out, model, shard=shard)
@@ -184,19 +172,13 @@ def test_other_versions_of_packages_are_noted(three, tmp_path):
     assert settings["earlier_versions"] == [settings["versions"] | {"torch": "2.0"}]
 
 
-def test_the_command_line(sounds, tmp_path, capsys):
-    small = sounds / "a"
+def test_the_command_line(run, sounds, tmp_path):
     for number in "12":
-        words = ["embed", str(small), "-o", str(tmp_path / number), "--shard", f"{number}/2"]
-        with pytest.raises(SystemExit) as stop:
-            main([*words, "--kind", "scene", "--quiet"])
-        assert stop.value.code == (number == "1")  # that of the empty file
-    capsys.readouterr()
+        words = ("embed", sounds / "a", "-o", tmp_path / number, "--shard", f"{number}/2")
+        status, _, _ = run(*words, "--kind", "scene", "--quiet")
+        assert status == (number == "1")  # that of the empty file
     merged = tmp_path / "merged"
-    with pytest.raises(SystemExit, match="0"):
-        main(["merge", str(tmp_path / "1"), str(tmp_path / "2"), "-o", str(merged)])
-    assert capsys.readouterr().out == f"{merged}: 9 files of 2 shards, 1 of them failed\n"
-    with pytest.raises(SystemExit, match="2"):
-        main(["merge", str(tmp_path / "1"), "-o", str(tmp_path / "again")])
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == "hear-brainsoundnet: of 2 shards these are missing: 2"
+    status, output, _ = run("merge", tmp_path / "1", tmp_path / "2", "-o", merged)
+    assert (status, output) == (0, f"{merged}: 9 files of 2 shards, 1 of them failed\n")
+    status, _, error = run("merge", tmp_path / "1", "-o", tmp_path / "again")
+    assert (status, error) == (2, "hear-brainsoundnet: of 2 shards these are missing: 2\n")

@@ -1,11 +1,11 @@
-"""Which files a search finds, and what is said of the others."""
+"""Files that a search finds, reasons for leaving out the others, names of results."""
 
 import logging
 import os
 
 import pytest
 
-from hear_brainsoundnet.sound_files import find_audio, find_sound_files, printable
+from hear_brainsoundnet.sound_files import find_audio, find_sound_files, find_sounds, printable
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_links_are_left_out_where_they_are_not_trusted(folder):
     assert {"linked", "loop", "taken-5.wav", "taken-6.wav", "annexed.wav"} <= links
 
 
-def test_a_folder_that_two_links_show_is_searched_once(tmp_path):
+def test_a_folder_behind_two_links_is_searched_once(tmp_path):
     for name in ("sounds", "elsewhere"):
         (tmp_path / name).mkdir()
     (tmp_path / "elsewhere" / "a.wav").touch()
@@ -81,7 +81,7 @@ def test_a_folder_that_two_links_show_is_searched_once(tmp_path):
     assert [path.name for paths in found.left_out.values() for path in paths] == ["second"]
 
 
-def test_embedding_and_prediction_say_what_they_leave_out(folder, caplog):
+def test_files_left_out_are_logged(folder, caplog):
     with caplog.at_level(logging.WARNING):
         entries = find_audio([folder])
     assert len(entries) == 6
@@ -96,3 +96,52 @@ def test_a_message_with_any_name_can_be_printed_and_written(tmp_path):
     assert line.isprintable()
     line.encode()
     assert printable("plain café.wav") == "plain café.wav"
+
+
+def test_results_are_named_by_the_path_in_the_folder_that_was_given(tmp_path):
+    for name in ("sounds/notes.txt", "sounds/deep/er/b.flac", "sounds/deep/c.OGG", "sounds/a.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def names(*paths):
+        return [entry.name for entry in find_audio([tmp_path / "sounds" / path for path in paths])]
+
+    assert names("") == ["a.wav", "deep/c.OGG", "deep/er/b.flac"]
+    assert names("notes.txt") == ["notes.txt"]
+    assert names("deep", "a.wav") == ["deep/c.OGG", "deep/er/b.flac", "a.wav"]
+
+
+def test_nothing_found_and_equal_names_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
+        find_audio([tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match=r"no audio in folder .*; files with these suffixes"):
+        find_audio([tmp_path])
+    for name in ("a/x.wav", "b/x.wav", "a.x.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"would both be named 'x\.wav'; embed them into two"):
+        find_audio([tmp_path / "a" / "x.wav", tmp_path / "b" / "x.wav"])
+    with pytest.raises(ValueError, match=r"would both be named 'a\.x\.wav'; rename one of them"):
+        find_sounds([tmp_path])
+
+
+def test_predictions_are_named_without_slashes_and_suffixes(tmp_path):
+    for name in ("a/x.wav", "a/y.wav", "a/y.flac", "b/c/x.wav", "b/target_ids.wav"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def names(*paths):
+        return [sound.name for sound in find_sounds([tmp_path / path for path in paths])]
+
+    assert names("a") == ["x", "y.flac", "y.wav"]
+    assert names("a", "b") == ["a.x", "a.y.flac", "a.y.wav", "b.c.x", "b.target_ids"]
+    assert names("b/c", "a/x.wav") == ["b.c.x", "a.x"]
+    assert names("b/target_ids.wav") == ["target_ids.wav"]
+    assert names("a/x.wav", "a/x.wav") == ["x"]
+
+
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path):
+    path = tmp_path / "caf\udce9.wav"
+    path.touch()
+    assert [sound.name for sound in find_sounds([path])] == [r"caf\udce9"]

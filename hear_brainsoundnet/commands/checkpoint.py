@@ -12,6 +12,7 @@ from hear_brainsoundnet.commands.options import (
     Level,
     Preset,
     SceneStages,
+    TimestampStages,
     check_choice,
     load_model,
 )
@@ -100,7 +101,7 @@ def export_onnx(
     kind: Annotated[str, typer.Option(help="Outputs: scene, timestamps or both.")] = "scene",
     preset: Preset = "default",
     scene: SceneStages = None,
-    timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
+    timestamps: TimestampStages = None,
     level: Level = None,
     sample_rate: Annotated[int, typer.Option(help="Rate in Hz of the input audio.")] = 48_000,
     seconds: Annotated[

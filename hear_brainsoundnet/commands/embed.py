@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hear_brainsoundnet.command_line import Interrupted, WrongCall, say
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, say, wrong_call
 from hear_brainsoundnet.commands.options import (
     PROGRAM,
     CheckpointName,
@@ -20,6 +20,7 @@ from hear_brainsoundnet.commands.options import (
     Preset,
     Quiet,
     SceneStages,
+    TimestampStages,
     check_choice,
     device_of,
     load_model,
@@ -43,7 +44,7 @@ def embed(
     checkpoint: CheckpointName = "default",
     preset: Preset = "default",
     scene: SceneStages = None,
-    timestamps: Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")] = None,
+    timestamps: TimestampStages = None,
     level: Level = None,
     window: Annotated[
         float | None, typer.Option(help="Embed windows of this many seconds as scenes.")
@@ -105,10 +106,8 @@ def merge(
     """Merge the results of shards: the same bytes as from one command over all files."""
     from hear_brainsoundnet.batch.shards import merge_shards
 
-    try:
+    with wrong_call():
         records = merge_shards(parts, out)
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
     failed = sum(not record.is_ok for record in records)
     more = f", {failed} of them failed" if failed else ""
     typer.echo(f"{out}: {len(records)} files of {len(parts)} shards{more}")
@@ -189,29 +188,23 @@ def _windows(length: float | None, hop: float | None) -> Windows | None:
         if hop is not None:
             raise WrongCall("--hop is the step of --window, which was not given")
         return None
-    try:
+    with wrong_call("--"):
         return Windows(length, length if hop is None else hop)
-    except ValueError as error:
-        raise WrongCall(f"--{error}") from error
 
 
 def _shard(text: str | None) -> Shard | None:
     from hear_brainsoundnet.batch.shards import Shard
 
-    try:
+    with wrong_call("--shard "):
         return None if text is None else Shard.parse(text)
-    except ValueError as error:
-        raise WrongCall(f"--shard {error}") from error
 
 
 def _entries(paths: list[Path]) -> list[Entry]:
     from hear_brainsoundnet.sound_files import find_audio, listed_files
 
-    try:
+    with wrong_call():
         if Path("-") not in paths:
             return find_audio(paths)
         if len(paths) > 1:
             raise ValueError("- is a list of files from standard input and stands alone")
         return listed_files(sys.stdin.buffer.read())
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from hear_brainsoundnet.command_line import Interrupted, WrongCall
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, wrong_call
 from hear_brainsoundnet.sound_files import Entry, printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _DECIBELS = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*dB(?:FS)?", re.I
 
 CheckpointName = Annotated[str, typer.Option(help="A file or a name.")]
 Preset = Annotated[str, typer.Option(help="default or paper.")]
+TimestampStages = Annotated[str | None, typer.Option(help="Stages, as conv4+conv5.")]
 SceneStages = Annotated[str | None, typer.Option(help="Stages, as conv4:mean,std+conv7.")]
 Level = Annotated[
     str | None,
@@ -99,7 +100,7 @@ def load_model(
 
     place = find_device(device)
     amplitude = None if level is None else parse_level(level)
-    try:
+    with wrong_call():
         loaded = load_checkpoint(checkpoint)
         model = EmbeddingModel(
             loaded,
@@ -109,8 +110,6 @@ def load_model(
             timestamps=timestamps,
             level=amplitude,
         )
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
     return model.to(place)
 
 

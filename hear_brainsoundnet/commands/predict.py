@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import WrongCall, say
+from hear_brainsoundnet.command_line import WrongCall, say, wrong_call
 from hear_brainsoundnet.commands.options import (
     PROGRAM,
     CheckpointName,
@@ -62,17 +62,13 @@ def predict(
     from hear_brainsoundnet.sound_files import find_sounds
 
     place = find_device(device)
-    try:
+    with wrong_call():
         sounds = find_sounds(paths)
         loaded = load_checkpoint(checkpoint)
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
     encoder = build_encoder(loaded).to(place)
     read_out = encoder.read_out
-    try:
+    with wrong_call():
         check_timing(read_out, n_trs, start)
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
     if subject is not None:
         check_choice("--subject", subject, read_out.names)
     names = read_out.names if subject is None else (subject,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import WrongCall, printable, say
+from hear_brainsoundnet.command_line import WrongCall, printable, say, wrong_call
 from hear_brainsoundnet.commands.options import PROGRAM, over_files
 
 if TYPE_CHECKING:
@@ -53,14 +53,12 @@ def recognise(
             raise WrongCall(f"{path} exists; use --force to overwrite")
     if pictures is not None:
         _check_matplotlib()
-    try:
+    with wrong_call():
         sounds = find_sounds(paths)
         loaded = load_checkpoint(checkpoint)
         recogniser = Recogniser(loaded)
         files = {"scenes": places, "objects": objects}
         labels = find_labels(loaded, {head: path for head, path in files.items() if path})
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
 
     recognised: list[RecognisedFile] = []
 

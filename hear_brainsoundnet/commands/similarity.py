@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hear_brainsoundnet.command_line import Interrupted, WrongCall
+from hear_brainsoundnet.command_line import Interrupted, WrongCall, wrong_call
 from hear_brainsoundnet.commands.embed import embed_scenes
 from hear_brainsoundnet.commands.options import (
     CheckpointName,
@@ -23,7 +23,7 @@ from hear_brainsoundnet.commands.options import (
     find_device,
     load_model,
 )
-from hear_brainsoundnet.sound_files import Entry, find_audio, printable
+from hear_brainsoundnet.sound_files import find_audio, printable
 
 if TYPE_CHECKING:
     from hear_brainsoundnet.embedding import EmbeddingModel
@@ -69,7 +69,9 @@ def nearest(
         table = without(query, folder, table)
     else:
         model = load_model(checkpoint, preset or "default", scene, level, device)
-        entries = [each for each in _audio_in(folder) if each.path.resolve() != query.resolve()]
+        with wrong_call():
+            found = find_audio([folder])
+        entries = [each for each in found if each.path.resolve() != query.resolve()]
         if not entries:
             raise WrongCall(f"{folder} holds no audio other than {query}")
         _, table = embed_scenes(entries, model, jobs, quiet=quiet)
@@ -124,14 +126,16 @@ def explore(
             made = f"{of['name']} [{of['hash'][:12]}], scene {settings['scene']}"
     else:
         model = load_model(checkpoint, preset or "default", scene, level, device)
-        records, table = embed_scenes(_audio_in(folder), model, jobs, quiet=quiet)
+        with wrong_call():
+            entries = find_audio([folder])
+        records, table = embed_scenes(entries, model, jobs, quiet=quiet)
         made = f"{model.card.name} [{model.checkpoint_hash[:12]}], scene {model.scene}"
     if len(table.names) < 2:
         raise WrongCall(f"{folder} holds fewer than two recordings that could be embedded")
     sources = {record.name: record for record in records}
     notes = [f"{len(table.names)} scene embeddings by {made}, z-scored", _MAPS[kind]]
     excerpts = None
-    try:
+    with wrong_call():
         if audio:
             durations = [
                 stop - start if stop else sources[name].duration_s or 0.0
@@ -141,8 +145,6 @@ def explore(
             notes.append(f"Excerpts: the first {length:g} s, mono at 22,050 Hz, MP3")
             excerpts = _excerpts(table, sources, length, quiet=quiet)
         document = page(folder.resolve().name, table, excerpts, kind=kind, notes=notes)
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
     write_atomically(out, document.encode())
     if not quiet:
         size = out.stat().st_size / 1e6
@@ -161,21 +163,13 @@ def _is_embedded(folder: Path, **given: object) -> bool:
     return True
 
 
-def _audio_in(folder: Path) -> list[Entry]:
-    try:
-        return find_audio([folder])
-    except ValueError as error:
-        raise WrongCall(str(error)) from error
-
-
 @contextmanager
 def _bad_results_are_wrong_calls(folder: Path) -> Iterator[None]:
     try:
-        yield
+        with wrong_call():
+            yield
     except (KeyError, TypeError) as error:
         raise WrongCall(f"{folder / 'settings.json'} is not that of a folder of results") from error
-    except (ValueError, FileNotFoundError) as error:
-        raise WrongCall(str(error)) from error
 
 
 def _model_and_table(

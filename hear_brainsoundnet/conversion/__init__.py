@@ -226,11 +226,7 @@ def _build(
             return _build_encoder(tree, len(data), file_name, tr, atlas, allow_initial, with_heads)
         foreign = from_state_dict(state_dict_of(tree, WRAPPERS))
     _note_unused(foreign, notes)
-    return _soundnet(foreign, allow_initial, with_heads), notes
-
-
-def _soundnet(foreign: Foreign, allow_initial: bool, with_heads: bool) -> SoundNet:
-    return build_soundnet(foreign, allow_initial_batchnorm=allow_initial, with_heads=with_heads)
+    return build_soundnet(foreign, allow_initial, with_heads), notes
 
 
 def _build_encoder(
@@ -246,7 +242,7 @@ def _build_encoder(
     notes: dict[str, JsonValue] = dict(aligned.notes)
     foreign = from_state_dict(aligned.soundnet)
     _note_unused(foreign, notes)
-    soundnet = _soundnet(foreign, allow_initial, with_heads)
+    soundnet = build_soundnet(foreign, allow_initial, with_heads)
     read_out = _checked_read_out(aligned.read_out)
     with torch.device("meta"):
         encoder = BrainEncoder(soundnet, read_out)

@@ -193,9 +193,7 @@ def _pick(arrays: Mapping[str, Any], names: Mapping[str, str], layout: Any) -> F
     return Foreign(tensors, dict(names), tuple(unused))
 
 
-def build_soundnet(
-    foreign: Foreign, *, allow_initial_batchnorm: bool = False, with_heads: bool = True
-) -> SoundNet:
+def build_soundnet(foreign: Foreign, allow_initial_batchnorm: bool, with_heads: bool) -> SoundNet:
     """SoundNet with foreign tensors, including any of the original's heads.
 
     Parameters

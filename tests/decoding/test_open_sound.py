@@ -1,4 +1,4 @@
-"""Sound files are read to their end, whatever they tell of their length."""
+"""Sound files are read to their end, whatever length they declare."""
 
 import os
 from contextlib import closing
@@ -23,7 +23,7 @@ def read(path):
         return np.concatenate(blocks), reader.sample_rate, reader.findings()
 
 
-UNTOLD = {
+UNDECLARED = {
     "wav of length 0": (odd.wav(LOUD), N),
     "wav of length 0 in a riff of any size": (odd.wav(LOUD, riff_size=36), N),
     "wav of unknown length": (odd.wav(LOUD, riff_size=2**32 - 1, data_size=2**32 - 1), N),
@@ -54,9 +54,9 @@ UNTOLD = {
 }
 
 
-@pytest.mark.parametrize("kind", UNTOLD)
+@pytest.mark.parametrize("kind", UNDECLARED)
 def test_all_samples_are_read(tmp_path, kind):
-    content, n_samples = UNTOLD[kind]
+    content, n_samples = UNDECLARED[kind]
     path = tmp_path / "sound"
     path.write_bytes(content)
     sound, rate, findings = read(path)
@@ -103,13 +103,13 @@ def test_joined_mp3_with_and_without_length_header(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "n_read"), [(MP3, N // 2), (FLAC, N // 2)])
-def test_half_a_file_that_tells_its_length_is_refused(tmp_path, content, n_read):
+def test_half_a_file_that_declares_its_length_is_refused(tmp_path, content, n_read):
     (tmp_path / "half").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"half is (damaged or )?truncated.*copy it again"):
         AudioFile(tmp_path / "half")
 
 
-def test_half_a_wav_is_refused_and_half_an_ogg_is_told(tmp_path):
+def test_half_a_wav_is_an_error_and_half_an_ogg_a_finding(tmp_path):
     path = tmp_path / "half"
     path.write_bytes(odd.encoded("WAV", "PCM_16")[:N])
     with AudioFile(path) as file, pytest.raises(ValueError, match="truncated: its header declares"):
@@ -124,6 +124,8 @@ def test_half_a_wav_is_refused_and_half_an_ogg_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"", r"is empty \(0 bytes\)"),
+        (b"RIFF\x00\x00\x00\x00WAVE", r"cannot be read as audio|contains no samples"),
         (b"<!DOCTYPE html><html><title>404</title>", r"a web page \(HTML\).*fetch it again"),
         (b"\n <HTML>", r"a web page \(HTML\)"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS.*git lfs pull"),
@@ -132,7 +134,7 @@ def test_half_a_wav_is_refused_and_half_an_ogg_is_told(tmp_path):
     ],
 )
 @pytest.mark.parametrize("name", ["a.mp3", "a.wav"])
-def test_what_is_no_sound_is_called_what_it_is(tmp_path, content, message, name, capfd):
+def test_files_without_sound_are_named_for_what_they_are(tmp_path, content, message, name, capfd):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
         AudioFile(tmp_path / name)

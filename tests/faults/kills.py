@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from result_folders import contents
+
 KILLED = 137
 SECONDS = 300  # that a job may take
 # Audit events, and which of their arguments are a path and the descriptor that it is relative to.
@@ -52,15 +54,6 @@ class Kills:
 
     places: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a folder, hidden ones included, by their relative path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def killed_everywhere(

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from kills import contents, killed_everywhere, undisturbed
+from kills import killed_everywhere, undisturbed
+from result_folders import contents
 
 PRELOAD = ("hear_brainsoundnet.batch", "hear_brainsoundnet.checkpoint")
 pytestmark = pytest.mark.slow

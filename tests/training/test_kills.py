@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from kills import contents, killed_everywhere, undisturbed
+from kills import killed_everywhere, undisturbed
+from result_folders import contents
 from small_collections import small_collection
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from result_folders import contents, interrupt_at
 from rounding import assert_same
 
-from hear_brainsoundnet import batch as folder_module
+from hear_brainsoundnet import batch
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.batch import embed_files
 from hear_brainsoundnet.embedding import EmbeddingModel
@@ -51,42 +52,7 @@ def assert_same_arrays(found, expected):
     assert_same(torch.from_numpy(found), torch.from_numpy(expected))
 
 
-def contents(out):
-    return {
-        path.relative_to(out).as_posix(): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file()
-    }
-
-
-def test_find_audio_is_recursive_sorted_and_skips_what_is_no_audio(sounds):
-    names = [entry.name for entry in find_audio([sounds])]
-    assert names == [
-        "a.wav",
-        "d.mp3",
-        "deep/c.OGG",
-        "deep/er/b.flac",
-        "e.wav",
-        "f.wav",
-        "text.wav",
-        "zero.wav",
-    ]
-    assert [entry.name for entry in find_audio([sounds / "notes.txt"])] == ["notes.txt"]
-    two = [entry.name for entry in find_audio([sounds / "deep", sounds / "a.wav"])]
-    assert two == ["deep/c.OGG", "deep/er/b.flac", "a.wav"]
-
-
-def test_find_audio_refuses_what_cannot_be_meant(sounds, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*nowhere"):
-        find_audio([tmp_path / "nowhere"])
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"no audio in folder .*empty; files with these suffixes"):
-        find_audio([tmp_path / "empty"])
-    with pytest.raises(ValueError, match=r"would both be named 'a\.wav'"):
-        find_audio([sounds / "a.wav", shutil.copy(sounds / "a.wav", tmp_path)])
-
-
-def test_results_hold_what_the_files_give_one_by_one(sounds, tmp_path, model):
+def test_results_are_the_embeddings_of_each_file(sounds, tmp_path, model):
     out = tmp_path / "out"
     records = embed_files(find_audio([sounds]), out, model, jobs=2)
     assert [record.status for record in records] == ["ok"] * 6 + ["failed"] * 2
@@ -117,7 +83,7 @@ def test_results_hold_what_the_files_give_one_by_one(sounds, tmp_path, model):
 
 
 @pytest.mark.parametrize("kind", ["scene", "timestamps"])
-def test_one_kind_writes_only_that(sounds, tmp_path, model, kind):
+def test_only_the_requested_kind_is_written(sounds, tmp_path, model, kind):
     out = tmp_path / "out"
     embed_files(find_audio([sounds]), out, model, kind=kind)
     assert (out / "scene.npy").exists() == (kind == "scene")
@@ -126,41 +92,16 @@ def test_one_kind_writes_only_that(sounds, tmp_path, model, kind):
 
 @pytest.mark.parametrize("stop_after", [0, 1, 4, 7])
 @pytest.mark.parametrize("kind", ["both", "scene", "timestamps"])
-def test_interrupted_and_started_again_ends_with_the_same_bytes(
+def test_an_interrupted_command_resumes_to_the_same_bytes(
     sounds, tmp_path, model, stop_after, kind
 ):
     entries = find_audio([sounds])
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     embed_files(entries, whole, model, kind=kind)
-    seen = []
-
-    def interrupt(record):
-        if len(seen) == stop_after:
-            raise KeyboardInterrupt
-        seen.append(record)
-
     with pytest.raises(KeyboardInterrupt):
-        embed_files(entries, parts, model, kind=kind, on_file=interrupt)
+        embed_files(entries, parts, model, kind=kind, on_file=interrupt_at(after=stop_after))
     assert not (parts / "files.csv").exists()
     embed_files(entries, parts, model, kind=kind)
-    assert contents(parts) == contents(whole)
-
-
-def test_a_torn_journal_is_mended(sounds, tmp_path, model):
-    entries = find_audio([sounds])
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    embed_files(entries, whole, model)
-
-    def interrupt(record):
-        if record.name == "e.wav":
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        embed_files(entries, parts, model, on_file=interrupt)
-    for name in ("records.jsonl", "scene.f32"):  # as a power cut may leave them
-        path = parts / ".progress" / name
-        path.write_bytes(path.read_bytes()[:-7])
-    embed_files(entries, parts, model)
     assert contents(parts) == contents(whole)
 
 
@@ -171,13 +112,13 @@ def test_finished_files_are_not_embedded_again_unless_they_changed(
     embed_files(entries, out, model)
     before = contents(out)
     opened = []
-    original = folder_module.AudioFile
+    original = batch.AudioFile
 
     def counting(path):
         opened.append(path.name)
         return original(path)
 
-    monkeypatch.setattr(folder_module, "AudioFile", counting)
+    monkeypatch.setattr(batch, "AudioFile", counting)
     embed_files(entries, out, model)
     assert opened == ["text.wav", "zero.wav"]  # what failed is tried again
     assert contents(out) == before
@@ -189,18 +130,8 @@ def test_finished_files_are_not_embedded_again_unless_they_changed(
     assert not np.isnan(np.load(out / "scene.npy")[-1]).any()
 
 
-def test_results_of_other_settings_are_not_mixed(sounds, tmp_path, model, untrained):
-    entries, out = find_audio([sounds / "a.wav"]), tmp_path / "out"
-    embed_files(entries, out, model)
-    other = EmbeddingModel(untrained, sample_rate=22_050, scene="conv5", timestamps="conv4")
-    with pytest.raises(ValueError, match=r"holds results of other settings .*use --force"):
-        embed_files(entries, out, other)
-    embed_files(entries, out, other, force=True)
-    assert np.load(out / "scene.npy").shape == (1, 256)
-
-
 @pytest.mark.parametrize("level", [0, 0.07])
-def test_results_of_the_level_of_whole_sounds_are_not_mixed(sounds, tmp_path, untrained, level):
+def test_results_with_levels_of_whole_clips_are_not_mixed(sounds, tmp_path, untrained, level):
     """Their settings name no window. Sounds as they are have none either, and go on."""
     entries, out = find_audio([sounds / "a.wav"]), tmp_path / "out"
     model = EmbeddingModel(untrained, scene="conv1", timestamps="conv1", level=level)
@@ -239,7 +170,7 @@ def test_files_can_be_added(sounds, tmp_path, model):
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_a_file_that_was_spoiled_leaves_no_earlier_result(sounds, tmp_path, model):
+def test_a_file_that_became_unreadable_leaves_no_earlier_result(sounds, tmp_path, model):
     out = tmp_path / "out"
     embed_files(find_audio([sounds]), out, model)
     (sounds / "a.wav").write_text("no sound any more")
@@ -248,49 +179,23 @@ def test_a_file_that_was_spoiled_leaves_no_earlier_result(sounds, tmp_path, mode
     assert np.isnan(np.load(out / "scene.npy")[0]).all()
 
 
-def test_killed_while_going_on_keeps_every_row_with_its_file(sounds, tmp_path, model, monkeypatch):
-    """Stopped twice, at any point of the second start: rows never go to another file."""
-    entries = find_audio([sounds])
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    embed_files(entries, whole, model)
-
-    def interrupt_at(name):
-        def interrupt(record):
-            if record.name == name:
-                raise KeyboardInterrupt
-
-        return interrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        embed_files(entries[::-1], parts, model, jobs=1, on_file=interrupt_at("e.wav"))
-    original = folder_module.Progress._take_over
-    monkeypatch.setattr(
-        folder_module.Progress, "_take_over", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
-    with pytest.raises(KeyboardInterrupt):
-        embed_files(entries, parts, model)
-    monkeypatch.setattr(folder_module.Progress, "_take_over", original)
-    embed_files(entries, parts, model)
-    assert contents(parts) == contents(whole)
-
-
-def test_a_folder_of_other_things_is_left_alone(sounds, tmp_path, model):
+def test_a_folder_of_other_files_is_left_alone(sounds, tmp_path, model):
     with pytest.raises(ValueError, match="is not empty and holds no results of this command"):
         embed_files(find_audio([sounds / "a.wav"]), sounds, model, force=True)
     with pytest.raises(ValueError, match="is a file; give a folder for the results"):
         embed_files(find_audio([sounds / "a.wav"]), sounds / "a.wav", model)
 
 
-def test_a_full_disk_keeps_what_was_finished(sounds, tmp_path, model, monkeypatch):
+def test_a_full_disk_keeps_finished_files(sounds, tmp_path, model, monkeypatch):
     entries, out = find_audio([sounds]), tmp_path / "out"
-    original = folder_module.write_atomically
+    original = batch.write_atomically
 
     def full(path, content, **options):
         if path.name.startswith("e.wav"):
             raise OSError(28, "No space left on device", str(path))
         original(path, content, **options)
 
-    monkeypatch.setattr(folder_module, "write_atomically", full)
+    monkeypatch.setattr(batch, "write_atomically", full)
     with pytest.raises(OSError, match="No space left on device"):
         embed_files(entries, out, model, jobs=1)
     assert not (out / "files.csv").exists()
@@ -310,13 +215,13 @@ def test_short_files_share_passes_and_long_ones_do_not(tmp_path, model, monkeypa
         n_samples = 50_000 if i == 7 else (3000, 6000)[i % 2] + 10 * i
         soundfile.write(root / f"{i:02}.wav", generator.uniform(-0.5, 0.5, n_samples), 22_050)
     groups = []
-    original = folder_module.embed_together
+    original = batch.embed_together
 
     def counting(model, clips, **kinds):
         groups.append(len(clips))
         return original(model, clips, **kinds)
 
-    monkeypatch.setattr(folder_module, "embed_together", counting)
+    monkeypatch.setattr(batch, "embed_together", counting)
     entries = find_audio([root])
     records = embed_files(entries, tmp_path / "out", model, jobs=2)
     assert sorted(groups) == [3, 5, 16, 16]  # 19 and 21
@@ -333,16 +238,16 @@ def test_short_files_share_passes_and_long_ones_do_not(tmp_path, model, monkeypa
 def test_the_reader_never_runs_far_ahead_of_the_writer(sounds, tmp_path, model, monkeypatch):
     entries = find_audio([sounds]) * 1
     started, lock = [], threading.Lock()
-    original = folder_module._embed_file
+    original = batch._embed_file
 
     def counting(*arguments):
         with lock:
             started.append(1)
         return original(*arguments)
 
-    monkeypatch.setattr(folder_module, "_embed_file", counting)
-    results = folder_module._in_threads(
-        lambda entry: folder_module._embed_file(entry, model, "scene"), entries, jobs=1
+    monkeypatch.setattr(batch, "_embed_file", counting)
+    results = batch._in_threads(
+        lambda entry: batch._embed_file(entry, model, "scene"), entries, jobs=1
     )
     next(results)
     assert len(started) <= 2

@@ -1,4 +1,4 @@
-"""Notes of the MP3 decoder do not reach standard error; everything else does, in its place."""
+"""Programs: notes of the MP3 decoder are dropped, Ctrl-C stops in order or at once."""
 
 import logging
 import os
@@ -20,6 +20,35 @@ LINES = [
     b"",
 ]
 OTHERS = [b"free(): invalid pointer", b"a note: kept", b"OMP: Info #276"]
+
+INTERRUPTED_IMPORT = """
+import os, runpy, signal, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start tests with it ignored
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["program", *{arguments!r}]
+runpy.run_module({program!r}, run_name="__main__", alter_sys=True)
+"""
+TWICE = """
+import os, signal, time
+from hear_brainsoundnet.interrupts import interruptible
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with interruptible("program"):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    finally:
+        print("tidying up", flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+"""
 
 
 @contextmanager
@@ -46,7 +75,7 @@ def test_only_notes_of_the_decoder_are_dropped(tmp_path):
     assert written.read_bytes() == b"\n".join([*OTHERS, b"without an end", b"Note: afterwards"])
 
 
-def test_python_and_its_log_write_where_they_did(tmp_path, monkeypatch):
+def test_python_and_its_log_are_not_redirected(tmp_path, monkeypatch):
     written = tmp_path / "stderr"
     with stderr_in(written), open(2, "w", closefd=False) as own:
         monkeypatch.setattr(sys, "stderr", own)
@@ -62,7 +91,7 @@ def test_python_and_its_log_write_where_they_did(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_damaged_mp3_is_named_and_nothing_else_is_printed(tmp_path):
+def test_only_the_name_of_a_damaged_mp3_is_printed(tmp_path):
     path = tmp_path / "damaged.mp3"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 44_100), 44_100)
     content = bytearray(path.read_bytes())
@@ -74,3 +103,29 @@ def test_a_damaged_mp3_is_named_and_nothing_else_is_printed(tmp_path):
     assert "mpg123" in subprocess.run(read, capture_output=True, text=True).stderr
     assert all("damaged.mp3" in line or "1 of 1" in line for line in done.stderr.splitlines())
     assert done.returncode in (0, 1)
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_line():
+    for program, module, arguments in (
+        ("hear_brainsoundnet", "typer", ["info"]),
+        ("hear_brainsoundnet", "torch", ["info"]),
+        ("training", "typer", ["--help"]),
+    ):
+        found = run(INTERRUPTED_IMPORT.format(program=program, module=module, arguments=arguments))
+        assert found.returncode == 130, found.stderr
+        lines = found.stderr.strip().splitlines()
+        assert len(lines) == 1
+        assert lines[0].endswith(": interrupted")
+
+
+def test_the_second_interrupt_ends_the_process_at_once():
+    found = run(TWICE)
+    assert found.returncode == 130
+    assert found.stdout == "tidying up\n"
+    assert found.stderr == "program: stopped at once\n"
