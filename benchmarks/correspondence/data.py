@@ -16,7 +16,7 @@ from benchmarks.correspondence.stages import Audio
 from hear_brainsoundnet.audio import AudioFile
 from hear_brainsoundnet.sound_files import is_sound, shown
 from training.data.prepared import INT16_SCALE, Prepared
-from training.sources.response_table import ResponseKeys, read_responses
+from training.sources.sound_responses import ResponseKeys, read_responses
 
 TABLE = "components.mat"  # of natsound165
 MOST_REGIONS = 20  # targets of a prepared dataset that are regions of their own

@@ -15,20 +15,16 @@ from nibabel.cifti2 import BrainModelAxis, Cifti2Image, LabelAxis, SeriesAxis
 from pydantic import Field
 
 from training.config import Settings, read_recipe
-from training.sources.array_file import NpzFile, read_mat, read_npy
+from training.sources.array_files import NpzFile, list_tables, read_mat, read_npy, read_table
 from training.sources.confounds import check_columns, column_names, framewise_displacement
-from training.sources.h5_file import list_tables, read_table
 from training.sources.label_table import read_label_names
-from training.sources.labels import read_labels
-from training.sources.nifti import read_voxels
-from training.sources.response_table import ResponseKeys, read_responses
-from training.sources.sidecar import read_sidecars
-from training.sources.stimulus_table import StimulusTable
-from training.sources.surface_atlas import read_surface_atlas
+from training.sources.labels import read_labels, read_surface_atlas
+from training.sources.sound_responses import ResponseKeys, read_responses
+from training.sources.stimuli import StimulusTable
 from training.sources.surface_files import open_series
 from training.sources.time_series_file import read_time_series
-from training.sources.timing import header_tr, read_timing
-from training.sources.volumes import Box, open_volumes
+from training.sources.timing import header_tr, read_sidecars, read_timing
+from training.sources.volumes import Box, open_volumes, read_voxels
 
 Reader = Callable[[Path], object]
 N_TRS = 12

@@ -17,7 +17,7 @@ from training.fitting.fit_folder import FitFolder
 from training.maps.surface_pictures import draw_surfaces
 from training.maps.surfaces import load_cortex
 from training.maps.target_maps import SCORES, map_image, map_picture, values_at
-from training.sources.surface_atlas import image_of_targets, read_surface_atlas
+from training.sources.labels import image_of_targets, read_surface_atlas
 from training.sources.surface_files import STRUCTURES, is_surface
 from training.statistics import ScoreName
 

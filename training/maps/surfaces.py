@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hear_brainsoundnet.nifti import in_words, read_label_image
+from training.sources.labels import read_surface_atlas
 from training.sources.sampling import nearest_voxels
-from training.sources.surface_atlas import read_surface_atlas
 from training.sources.surface_files import STRUCTURES, is_surface
 
 Integers = NDArray[np.int64]

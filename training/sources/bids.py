@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from hear_brainsoundnet.sound_files import shown
-from training.sources.entities import EntityFilter, as_yaml, parse_entities, suffix_of
+from training.sources.entities import EntityFilter, as_yaml, joined, parse_entities, suffix_of
 from training.sources.surface_files import CIFTI_SERIES, GIFTI_SERIES
 
 Format = Literal["nifti", "cifti", "gifti"]
@@ -27,14 +27,8 @@ CONFOUNDS_ENDINGS = (
     "_desc-confounds_regressors.tsv",
     "_bold_confounds.tsv",
 )
-OF_THE_GRID = (
-    "space",
-    "cohort",
-    "res",
-    "den",
-    "desc",
-    "hemi",
-)  # entities that do not distinguish runs
+# Entities that do not distinguish runs.
+OF_THE_GRID = ("space", "cohort", "res", "den", "desc", "hemi")
 # One recording can be stored as several images: by echo, and as magnitude and phase. Their mask and
 # table may or may not have these entities.
 OF_THE_SIGNAL = ("echo", "part")
@@ -87,8 +81,7 @@ class BoldFile:
     @property
     def name(self) -> str:
         """All entities except the subject, as in ``ses-003_task-s01e02a_run-1``."""
-        own = (f"{key}-{value}" for key, value in self.entities.items() if key != "sub")
-        return self.named or "_".join(own)
+        return self.named or joined({k: v for k, v in self.entities.items() if k != "sub"})
 
 
 def find_bold_files(
@@ -158,7 +151,7 @@ def find_bold_files(
             if fitting
             else (f"no image with {chosen}", _others(candidates, chosen))
         )
-        name = "_".join(f"{key}-{value}" for key, value in run)
+        name = joined(dict(run))
         left_out.setdefault(reason, []).append(name)
         why.setdefault(subject, f"{name}: {reason}{example}")
     for subject in sorted(wanted - {file.entities["sub"] for file in found}):
@@ -247,7 +240,7 @@ def with_companions(bold: Path, kind: Format) -> BoldFile:
         first = next(_masks(bold, entities))
         raise ValueError(f"{bold} has no brain mask {first.name} beside it; fetch or write it")
     tables = (
-        bold.with_name(_named(kept) + ending)
+        bold.with_name(joined(kept) + ending)
         for kept in _without_signal(run)
         for ending in CONFOUNDS_ENDINGS
     )
@@ -267,14 +260,10 @@ def _masks(bold: Path, entities: Mapping[str, str]) -> Iterator[Path]:
     own = suffix_of(bold.name)[1]
     for kept in _without_signal({k: v for k, v in entities.items() if k != "desc"}):
         for extension in (own, *(each for each in EXTENSIONS["nifti"] if each != own)):
-            yield bold.with_name(f"{_named(kept)}_desc-brain_mask{extension}")
+            yield bold.with_name(f"{joined(kept)}_desc-brain_mask{extension}")
 
 
 def _without_signal(entities: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The entities, and variants without echo, part, or both."""
     for dropped in ((), ("part",), ("echo",), OF_THE_SIGNAL):
         yield {key: value for key, value in entities.items() if key not in dropped}
-
-
-def _named(entities: Mapping[str, str]) -> str:
-    return "_".join(f"{key}-{value}" for key, value in entities.items())

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from training.config import added_setting
+from training.sources.array_files import SUFFIXES, State, list_tables, read_table, state_of
 from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
 from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
-from training.sources.h5_file import SUFFIXES, State, list_tables, read_table, state_of
 from training.sources.labels import LabelSettings
 from training.sources.source import Collection, Recording, Targets
 from training.sources.stimuli import (

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.sources.entities import parse_entities
+from training.sources.entities import joined, parse_entities
 
 DATASETS = ("friends", "movie10", "ood", "harrypotter", "petitprince", "narratives")
 # Words at the end of a key that carry no information.
@@ -61,7 +61,7 @@ class RunKey:
     @property
     def name(self) -> str:
         """Name of the run: ``ses-003_task-s01e02a``."""
-        return "_".join(f"{key}-{self.entities[key]}" for key in OF_A_RUN if key in self.entities)
+        return joined({key: self.entities[key] for key in OF_A_RUN if key in self.entities})
 
     def films(self) -> Iterator[str]:
         """Candidate names of its film, the most likely first."""

@@ -134,6 +134,17 @@ def suffix_of(name: str) -> tuple[str, str]:
     return stem.rpartition("_")[2], dot + extension
 
 
+def joined(entities: Mapping[str, str]) -> str:
+    """Entities as in a file name.
+
+    Examples
+    --------
+    >>> joined({"ses": "003", "task": "s01e02a"})
+    'ses-003_task-s01e02a'
+    """
+    return "_".join(f"{key}-{value}" for key, value in entities.items())
+
+
 def as_yaml(entities: Mapping[str, str | None]) -> str:
     """A filter in recipe syntax: ``{desc: clean, space: null}``."""
     pairs = (f"{key}: {'null' if value is None else value}" for key, value in entities.items())

@@ -11,13 +11,12 @@ from pydantic import Field, model_validator
 from training.config import added_setting
 from training.sources.bids import EXTENSIONS, BoldFile, Format, find_bold_files
 from training.sources.entities import Choice, Entities, EntityFilter
-from training.sources.extraction import Extraction
+from training.sources.extraction import Extraction, SurfaceExtraction, surface_extraction
 from training.sources.images import ImageSource
 from training.sources.labels import Atlas, read_mask
 from training.sources.source import Collection
 from training.sources.stimuli import StimulusMatch
 from training.sources.stimulus_folder import StimulusFolder
-from training.sources.surface_extraction import SurfaceExtraction, surface_extraction
 
 # Names of the scanner's space in fMRIPrep's --output-spaces; the images have no space entity then.
 NATIVE = ("func", "bold", "run", "boldref", "sbref")

@@ -19,15 +19,20 @@ from training.sources.confounds import (
     column_names,
     framewise_displacement,
 )
-from training.sources.extraction import Extraction
+from training.sources.extraction import Extraction, SurfaceExtraction
 from training.sources.labels import LabelSettings
-from training.sources.sidecar import read_sidecars
 from training.sources.source import Collection, Recording, is_excluded
 from training.sources.stimuli import Stimulus, take_matched
 from training.sources.stimulus_folder import StimulusFolder
-from training.sources.surface_extraction import SurfaceExtraction
 from training.sources.surface_files import is_surface, open_series
-from training.sources.timing import TR_TOLERANCE, Timing, grouped, header_tr, read_timing
+from training.sources.timing import (
+    TR_TOLERANCE,
+    Timing,
+    grouped,
+    header_tr,
+    read_sidecars,
+    read_timing,
+)
 
 Seconds = Annotated[float, Field(gt=0, lt=1000)]
 N_PROBLEMS = 3  # in one message

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hear_brainsoundnet.sound_files import shown
-from training.sources.tables import read_table, read_text
+from training.sources.tables import is_number, read_table, read_text
 
 ID_COLUMNS = ("roi", "id", "index", "label_id", "region_id", "parcel", "value")
 NAME_COLUMNS = ("label", "name", "region", "region_name", "roi_name", "label_name")
@@ -137,7 +137,7 @@ def _colour_rows(table: Path, lines: list[tuple[int, str]]) -> Iterator[tuple[in
         cells = _cells(content)
         number = _whole(cells[0])
         # ITK-SNAP: id, three colours, opacity, two switches, name; the others: id, name, colours
-        is_snap = len(cells) == 8 and all(_is_number(cell) for cell in cells[:7])
+        is_snap = len(cells) == 8 and all(is_number(cell) for cell in cells[:7])
         name = cells[7] if is_snap else cells[1] if len(cells) > 1 else ""
         if number is None or not name:
             raise ValueError(
@@ -165,14 +165,6 @@ def _whole(text: str) -> int | None:
     except ValueError:
         return None
     return int(number) if number.is_integer() and abs(number) <= MOST_ID else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _first(usual: tuple[str, ...], columns: list[str], table: Path, what: str, setting: str) -> str:

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from training.sources.bids import BoldFile, Format, other_hemisphere, with_companions
+from training.sources.extraction import SurfaceExtraction, surface_extraction
 from training.sources.images import ImageSource
 from training.sources.source import Collection
 from training.sources.stimuli import Stimulus
 from training.sources.stimulus_folder import StimulusFolder
-from training.sources.surface_extraction import SurfaceExtraction, surface_extraction
 from training.sources.surface_files import CIFTI_SERIES, SERIES
 from training.sources.time_series import RunFile, refuse_repeats
 

@@ -12,6 +12,15 @@ MOST_BYTES = 256 * 2**20  # tables are read into memory
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # "Unicode text" of Excel
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def read_text(path: Path) -> str:
     """Content of a text file, UTF-8, or UTF-16 with a byte order mark.
 

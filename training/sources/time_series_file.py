@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources.array_file import NpzFile, read_npy
+from training.sources.array_files import NpzFile, read_npy
+from training.sources.tables import is_number
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".1d", ".dat")
@@ -106,23 +107,15 @@ def _read_text(path: Path) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     delimiter = next((mark for mark in ",;\t" if lines and mark in lines[0]), None)
     rows = [[cell.strip() for cell in line.strip().split(delimiter)] for line in lines]
     names: tuple[str, ...] = ()
-    if rows and not any(_is_number(cell) for cell in rows[0]):
+    if rows and not any(is_number(cell) for cell in rows[0]):
         names = tuple(rows.pop(0))
     width = len(names) or (len(rows[0]) if rows else 0)
     values = np.empty((len(rows), width))
     for i, row in enumerate(rows):
-        if len(row) != width or not all(map(_is_number, row)):
+        if len(row) != width or not all(map(is_number, row)):
             raise ValueError(
                 f"{path}: row {i + 1} is not {width} numbers but {' '.join(row)[:60]!r}; expected "
                 "one row per TR and one column per target"
             )
         values[i] = [float(cell) for cell in row]
     return values, names
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Sequential volumes of a 4-D image, each cropped to a box.
+"""Voxels of NIfTI images: a whole image, or the volumes of a run, each cropped to a box.
 
 A whole run is never in memory: a compressed image is decompressed sequentially, and voxels outside
 the box are dropped immediately.
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hear_brainsoundnet.nifti import open_image
+from hear_brainsoundnet.nifti import in_words, open_image
 
 
 @dataclass(frozen=True)
@@ -132,3 +132,44 @@ def _extremes(volume: NDArray[np.float32]) -> tuple[float, float]:
         finite = volume[np.isfinite(volume)]
         return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     return lowest, highest
+
+
+def read_voxels(
+    path: Path, n_dimensions: int, *, finite: bool = True
+) -> tuple[NDArray[np.float32], Any]:
+    """Read a whole image.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    n_dimensions : int
+        Required number, without trailing axes of length 1.
+    finite : bool
+        Whether NaN and infinite values are rejected.
+
+    Returns
+    -------
+    voxels : ndarray
+        float32, of `n_dimensions` dimensions.
+    affine : ndarray
+        From voxel indices to millimetres, ``(4, 4)``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, has the wrong number of dimensions, or holds values that are not finite.
+    """
+    image = open_image(path, n_dimensions)
+    try:
+        voxels = image.get_fdata(dtype=np.float32, caching="unchanged")
+    except Exception as error:  # nibabel and zlib raise many types for damaged files
+        raise ValueError(
+            f"{path} is damaged or cut off ({in_words(error)}); fetch it again"
+        ) from error
+    if finite and not np.isfinite(voxels.sum(dtype=np.float64)):
+        n_bad = int(voxels.size - np.count_nonzero(np.isfinite(voxels)))
+        raise ValueError(f"{path}: {n_bad} of {voxels.size} voxel values are NaN or infinite")
+    return voxels.reshape(image.shape[:n_dimensions], order="F"), image.affine

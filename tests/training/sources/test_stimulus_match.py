@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from training.sources.stimuli import StimulusMatch
+from training.sources.stimuli import StimulusMatch, StimulusTable
 from training.sources.stimulus_folder import StimulusFolder
-from training.sources.stimulus_table import StimulusTable
 
 RUN = {"sub": "01", "ses": "003", "task": "s01e02a", "run": "1"}
 

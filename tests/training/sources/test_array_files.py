@@ -1,4 +1,4 @@
-"""Arrays from files: what numpy and scipy write is read, and nothing else does harm."""
+"""Arrays from files: those written by numpy and scipy, and hostile ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from training.sources.array_file import NpzFile, read_mat, read_npy
-from training.sources.isolated import run_isolated
+from training.sources.array_files import NpzFile, read_mat, read_npy, run_isolated
 
 TABLE = np.random.default_rng(0).standard_normal((4, 3))
 
@@ -24,7 +23,7 @@ def npy(header: str, data: bytes = b"", version: bytes = b"\x01\x00") -> bytes:
     "array",
     [TABLE, np.asfortranarray(TABLE), TABLE.astype(">f4"), np.array(["a", "b"]), np.zeros((0, 3))],
 )
-def test_what_numpy_writes_is_read(tmp_path: Path, array: np.ndarray) -> None:
+def test_files_of_numpy_are_read(tmp_path: Path, array: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", array)
     np.savez_compressed(tmp_path / "a.npz", a=array, other=np.array([object()]))
     for read in (read_npy(tmp_path / "a.npy"), NpzFile(tmp_path / "a.npz")["a"]):
@@ -46,7 +45,7 @@ def test_what_numpy_writes_is_read(tmp_path: Path, array: np.ndarray) -> None:
         (npy("{'descr': '<f8'}", version=b"\x09\x09"), "its header cannot be read"),
     ],
 )
-def test_headers_that_cannot_be_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_impossible_headers_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.npy").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_npy(tmp_path / "a.npy")
@@ -56,7 +55,7 @@ def test_headers_that_cannot_be_are_refused(tmp_path: Path, content: bytes, mess
         NpzFile(tmp_path / "a.npz")["a"]
 
 
-def test_an_archive_that_announces_more_than_it_can_hold(tmp_path: Path) -> None:
+def test_archive_that_declares_more_than_it_can_hold(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", b"")
@@ -90,12 +89,13 @@ def test_matlab_arrays_are_those_of_scipy(tmp_path: Path) -> None:
         ("while True: pass", "reading it took more than 1 s"),
     ],
 )
-def test_a_library_that_crashes_or_hangs_is_a_damaged_file(
+def test_crash_or_hang_of_a_library_is_a_damaged_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
 ) -> None:
-    monkeypatch.setattr("training.sources.isolated.SECONDS", 1.0)
     script, path = tmp_path / "script.py", tmp_path / "file.mat"
+    monkeypatch.setattr("training.sources.array_files.SECONDS", 1.0)
+    monkeypatch.setattr("training.sources.array_files.CHILD", script)
     script.write_text(code)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match=rf"file\.mat is damaged .*{message}.*; fetch it again"):
-        run_isolated(script, path, memory_per_byte=64)
+        run_isolated("mat", path, memory_per_byte=64)
