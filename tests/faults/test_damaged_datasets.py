@@ -20,7 +20,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "training"), str(HERE.parent.parent
 
 from mutations import mutations  # noqa: E402
 from small_collections import small_collection  # noqa: E402
-from small_dataset import without_checksums  # noqa: E402
 
 from training.data.prepared import Prepared  # noqa: E402
 from training.prepare import preparation  # noqa: E402
@@ -88,14 +87,6 @@ def damage(folder: Path, kind: str, n: int, seed: int, scratch: Path) -> Counter
                 return everything(copy)  # noqa: B023
 
             found[f"prepared again: {outcome(again, expected)}"] += 1
-        if kind.startswith("bold") and i % 10 == 2:
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(folder / "film", copy)
-            (copy / kind).write_bytes(content)
-            without_checksums(copy)
-            # without checksums changed numbers cannot be known
-            result = outcome(lambda: everything(copy), expected).replace("WRONG", "other numbers")  # noqa: B023
-            found[f"without checksums: {result}"] += 1
     return found
 
 
@@ -115,7 +106,7 @@ def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
     no_page(monkeypatch)
     monkeypatch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
-    good = ("refused", "as it was", "other numbers")
+    good = ("refused", "as it was")
     assert not {text: n for text, n in found.items() if not text.endswith(good)}
     assert found["opened: refused"] + found["opened: as it was"] == 40
 

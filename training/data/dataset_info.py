@@ -81,14 +81,13 @@ class DatasetInfo(BaseModel):
     out_of_step : tuple of OutOfStep
         Runs whose sound and responses seem out of step.
     files : dict of FileState
-        The dataset's own files by their path in its folder; empty for datasets from before they
-        were recorded.
+        The dataset's own files by their path in its folder.
     recipe : dict
         The validated recipe of the preparation.
     versions : dict
         Versions of the packages used.
     checksum : str
-        Checksum of all the rest, see :func:`checksum_of_document`; empty if `files` is.
+        Checksum of all the rest, see :func:`checksum_of_document`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

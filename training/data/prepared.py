@@ -21,7 +21,6 @@ are two kinds of data:
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,16 +31,7 @@ from numpy.typing import NDArray
 
 from training.data.dataset_info import INFO_FILE, DatasetInfo, read_info
 from training.data.prepared_files import AGAIN, image_in, verify
-from training.data.prepared_tables import (
-    Place,
-    one_line,
-    place_of,
-    probe,
-    read_table,
-    read_tables,
-)
-
-logger = logging.getLogger(__name__)
+from training.data.prepared_tables import Place, one_line, place_of, read_table, read_tables
 
 INT16_SCALE = 32_768  # int16 audio divided by this lies within [-1, 1]
 
@@ -113,7 +103,6 @@ class Prepared:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.info = read_info(self.folder)
-        self._files = self.info.files
         self._places: dict[tuple[Path, str], Place | None] = {}
         paths = self._tables()
         self.runs: list[Run] = []
@@ -123,21 +112,12 @@ class Prepared:
             raise ValueError(f"{self.folder} has no runs in its folder bold; prepare it again")
 
     def _tables(self) -> list[Path]:
-        """The files of all subjects, each checked to be readable by HDF5."""
+        """The files of all subjects, each verified before HDF5 opens it."""
         found = {path for path in (self.folder / "bold").glob("*.h5") if path.name[0] != "."}
-        listed = (name for name in self._files if name.startswith("bold/"))
+        listed = (name for name in self.info.files if name.startswith("bold/"))
         paths = sorted(found | {self.folder / name for name in listed})
-        if self._files:
-            for path in paths:
-                verify(self.folder, path, self._files)
-            return paths
-        logger.warning(
-            "%s was prepared without checksums: damaged data would not be detected; prepare it "
-            "again to add them",
-            self.folder,
-        )
-        for path, fault in probe(paths).items():
-            raise ValueError(f"{path} is damaged ({fault}); {AGAIN}")
+        for path in paths:
+            self._verify(path)
         return paths
 
     @property
@@ -150,10 +130,7 @@ class Prepared:
         return len(self.info.target_ids)
 
     def doubts(self, runs: Iterable[Run]) -> list[str]:
-        """Findings of the preparation about some of these runs, one sentence each.
-
-        Empty for datasets from before runs were checked.
-        """
+        """Findings of the preparation about some of these runs, one sentence each."""
         chosen = {(run.subject, run.name) for run in runs}
         doubtful = [each for each in self.info.out_of_step if (each.subject, each.run) in chosen]
         if not doubtful:
@@ -209,8 +186,7 @@ class Prepared:
         return audio
 
     def _verify(self, path: Path) -> None:
-        if self._files:
-            verify(self.folder, path, self._files)
+        verify(self.folder, path, self.info.files)
 
 
 def targets_image(folder: Path) -> Path | None:
@@ -222,8 +198,8 @@ def targets_image(folder: Path) -> Path | None:
         If it is damaged.
     """
     path = image_in(folder)
-    if path is not None and (folder / INFO_FILE).is_file() and (files := read_info(folder).files):
-        verify(folder, path, files)
+    if path is not None and (folder / INFO_FILE).is_file():
+        verify(folder, path, read_info(folder).files)
     return path
 
 

@@ -52,8 +52,10 @@ def verify(folder: Path, path: Path, files: Mapping[str, FileState]) -> None:
     FileNotFoundError
         If it is missing.
     ValueError
-        If it is not one of them, or has another size or checksum.
+        If there are none, it is not one of them, or it has another size or checksum.
     """
+    if not files:
+        raise ValueError(f"{folder} was prepared without checksums, which are needed now; {AGAIN}")
     expected = files.get(path.relative_to(folder).as_posix())
     if expected is None:
         raise ValueError(

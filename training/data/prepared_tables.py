@@ -1,9 +1,9 @@
 """Tables of runs in the HDF5 files of a prepared dataset, robust to damaged files.
 
 HDF5 can hang or crash on a damaged file, inside its C code, where no exception is raised and Ctrl-C
-has to wait. Files with a known checksum are verified before HDF5 opens them. Those without one are
-first read to their end in a separate process (:func:`probe`), which can crash or be stopped without
-harm.
+has to wait. Files with a known checksum are verified before HDF5 opens them. Those without one, as
+an interrupted preparation leaves them, are first read to their end in a separate process
+(:func:`probe`), which can crash or be stopped without harm.
 
 This file also runs as that process, hence it imports nothing of this project.
 """

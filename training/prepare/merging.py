@@ -18,7 +18,7 @@ from hear_brainsoundnet.lock import one_job_per_folder
 from training.data.dataset_info import DatasetInfo, FileState, SourceFile
 from training.data.findings import Findings
 from training.data.prepared import Prepared
-from training.data.prepared_files import AGAIN, TARGETS_IMAGES, files_of, image_in, state_of
+from training.data.prepared_files import AGAIN, TARGETS_IMAGES, image_in, state_of
 from training.data.prepared_writer import Claim, remove_others
 from training.prepare.preparation import finish_dataset
 
@@ -162,7 +162,7 @@ def _files_of_all(datasets: Sequence[Prepared]) -> dict[str, tuple[Path, FileSta
             "another; prepare them with the same labels"
         )
     for dataset in datasets:
-        listed = dataset.info.files or files_of(dataset.folder)
+        listed = dataset.info.files
         for path, state in listed.items():
             source = dataset.folder / path
             known = files.setdefault(path, (source, state))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_collections import noise_sound, small_collection
-from small_dataset import change_dataset, without_checksums
+from small_dataset import change_dataset
 
 from training.cli import main
 from training.data.prepared import Prepared
@@ -128,15 +128,6 @@ def test_damaged_sound_is_not_copied(tmp_path):
     with pytest.raises(ValueError, match=r"film-1\.npy is damaged"):
         merge_datasets([one, two], tmp_path / "merged", progress=False)
     assert not (tmp_path / "merged" / "dataset.json").exists()
-
-
-def test_datasets_without_checksums_get_them(tmp_path):
-    parts = [prepared_alone(tmp_path, subject) for subject in ("sub-01", "sub-02")]
-    expected = merge_datasets(parts, tmp_path / "expected", progress=False)
-    for part in parts:
-        without_checksums(part)
-    merged = merge_datasets(parts, tmp_path / "merged", progress=False)
-    assert merged.info.files == expected.info.files
 
 
 def test_the_command_merges(tmp_path, capsys):
