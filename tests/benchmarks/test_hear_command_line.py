@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from task_folders import write_task
+from small_tasks import write_task
 
 from benchmarks.cli import main
 from benchmarks.hear.cli import parse_examples, parse_options

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hear_documents import scores_document
-from scipy.stats import spearmanr, t, wilcoxon
+from scipy.stats import rankdata, spearmanr, t, wilcoxon
 
 from benchmarks.hear.compare import (
     choose_baseline,
@@ -17,7 +17,13 @@ from benchmarks.hear.compare import (
     write_comparison,
 )
 from benchmarks.hear.compare import scores_document as compared
-from benchmarks.hear.leaderboard import Leaderboard
+from benchmarks.hear.leaderboard import (
+    OFFICIAL_TASKS,
+    Leaderboard,
+    rank_among,
+    rank_gain,
+    read_leaderboard,
+)
 from benchmarks.hear.model_scores import measured_model, read_models
 from benchmarks.hear.scores import write_json
 
@@ -152,10 +158,6 @@ def test_a_page_is_named_with_or_without_its_ending(tmp_path: Path) -> None:
     for name in ("page", "page.md"):  # the second time over the first
         assert write_comparison(*places, tmp_path / name) == tmp_path / "page.md"
         assert (tmp_path / "page" / "scores.json").is_file()
-    with pytest.raises(
-        ValueError, match=r"expected the name of a page, such as page\.md, got .*v2"
-    ):
-        write_comparison(*places, tmp_path / "page.v2")
 
 
 @pytest.mark.slow
@@ -180,3 +182,56 @@ def test_the_page_has_its_pictures_and_leaves_out_what_there_is_no_data_for(
     write_json(own / "scores.json", document)
     text = write_comparison([own], leaderboard, tmp_path / "page.md").read_text()
     assert "No measured task has what this needs: Ranks among published models" in text
+
+
+def test_ranks_are_those_of_scipy() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        published = generator.integers(0, 6, generator.integers(1, 12)) / 10
+        score, baseline = generator.integers(0, 6, 2) / 10
+        alone = [rankdata(-np.append(published, each))[-1] for each in (score, baseline)]
+        assert rank_among(score, published.tolist()) == alone[0]
+        assert rank_gain(score, baseline, published.tolist()) == alone[1] - alone[0]
+        both = rankdata(-np.append(published, [score, baseline]))
+        together = rank_gain(score, baseline, published.tolist(), together=True)
+        assert together == both[-1] - both[-2]
+
+
+def test_missing_scores_stay_missing(tmp_path: Path) -> None:
+    table = tmp_path / "leaderboard.csv"
+    table.write_text("Model,URL,ESC-50,Beehive\nA,x,0.5,\nB,y,0.7,nan\n")
+    leaderboard = read_leaderboard(table)
+    assert leaderboard.models == ("A", "B")
+    assert leaderboard.of_task("ESC-50") == [0.5, 0.7]
+    assert leaderboard.of_task("Beehive") == leaderboard.of_task("Gunshot") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Model,URL\nA,x\n", "expected Model and the names of HEAR's tasks"),
+        ("Model,ESC-50\n", "has 0 rows"),
+        ("Model,ESC-50\nA,good\n", "A, ESC-50: expected a number or nothing, got 'good'"),
+    ],
+)
+def test_what_is_no_leaderboard_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    table = tmp_path / "leaderboard.csv"
+    with pytest.raises(FileNotFoundError, match=r"no leaderboard .*leaderboard\.csv"):
+        read_leaderboard(table)
+    table.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_leaderboard(table)
+
+
+def test_there_are_nineteen_tasks() -> None:
+    assert len({task.folder for task in OFFICIAL_TASKS}) == 19
+    sizes = [task.train_seconds for task in OFFICIAL_TASKS]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.realdata
+def test_the_published_leaderboard_has_all_tasks_and_29_models(data_folder: Path) -> None:
+    leaderboard = read_leaderboard(data_folder / "hear_results" / "leaderboard.csv")
+    assert len(leaderboard.models) == 29
+    assert list(leaderboard.scores) == [task.name for task in OFFICIAL_TASKS]
+    assert len(leaderboard.of_task("Beehive")) == 11  # the others were not measured on it

@@ -1,4 +1,4 @@
-"""Composed clips: what the labels say is what is heard."""
+"""Composed clips: labels and sound agree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from synthetic_esc10 import BURST_SECONDS, SAMPLE_RATE, write_synthetic_esc10
+from small_tasks import BURST_SECONDS, SAMPLE_RATE, write_synthetic_esc10
 
 from benchmarks.hear.task_folder import read_task
 from benchmarks.hear.tasks import onsets
@@ -96,9 +96,7 @@ def test_seed_decides(synthetic_data: Path, task_path: Path, tmp_path: Path) -> 
         onsets.make_onsets(synthetic_data, tmp_path / "other", seed=3)
 
 
-def test_missing_recordings_are_said(synthetic_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no recordings in .*esc10"):
-        onsets.make_onsets(tmp_path, tmp_path / "tasks")
+def test_a_missing_class_is_named(tmp_path: Path) -> None:
     few = tmp_path / "few"
     folder = few / "audio" / "esc10" / "002 - Rain"
     folder.mkdir(parents=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from task_folders import write_task
+from small_tasks import write_task
 
 from benchmarks.hear import heareval_process
 from benchmarks.hear import run as run_file
-from benchmarks.hear.heareval_process import HearevalError
+from benchmarks.hear.heareval_process import INSTALL, VERSIONS, HearevalError, check_tools
 from benchmarks.hear.run import run_model
 from benchmarks.hear.scores import format_table, read_json
 
@@ -146,3 +147,37 @@ def test_missing_heareval_is_said(
     with pytest.raises(HearevalError, match="no-such-heareval is not installed"):
         _run(tmp_path)
     assert calls == []
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def _installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
+    def version(name: str) -> str:
+        if name not in versions:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(heareval_process, "version", version)
+
+
+def test_a_tool_that_is_missing_or_older_is_named_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """2021.0.2 is what plain pip installs; its checks are the weaker ones."""
+    _installed(monkeypatch, **VERSIONS)
+    check_tools()
+    _installed(monkeypatch, heareval="2021.1.3", hearvalidator="2021.0.2")
+    with pytest.raises(HearevalError, match=r"^hearvalidator is 2021\.0\.2, expected 2021\.0\.6"):
+        check_tools()
+    _installed(monkeypatch)
+    with pytest.raises(HearevalError, match=r"^heareval is not installed; .*") as raised:
+        check_tools()
+    assert INSTALL in str(raised.value)
+
+
+def test_readme_make_and_constraints_install_the_same_versions() -> None:
+    assert f"    {INSTALL}\n" in (ROOT / "README.md").read_text()
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    assert {f"{name}=={number}" for name, number in VERSIONS.items()} <= set(constraints)
+    assert "-c constraints.txt" in (ROOT / "Makefile").read_text()

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 from rounding import largest_difference, network_rounding
-from task_folders import SAMPLE_RATE, write_task
+from small_tasks import SAMPLE_RATE, write_task
 
 from benchmarks.hear.heareval_process import HearevalError, run_heareval
 from benchmarks.hear.run import run_model

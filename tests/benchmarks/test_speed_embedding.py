@@ -52,12 +52,6 @@ def test_operations_of_the_first_layer_by_hand() -> None:
         flop_per_second_of_audio("pool1")
 
 
-def test_times_faster_is_one_over_the_ratio() -> None:
-    each = Comparison((1.0, 2.0, 4.0), (4.0, 4.0, 4.0), (1.0,) * 3, (1.0,) * 3)
-    assert each.speedups == (4.0, 2.0, 1.0)
-    assert each.speedup_cells() == {"times faster": 2.0, "from": 1.0, "to": 4.0}
-
-
 def test_share_of_the_matrix_rate_by_hand() -> None:
     speed = clip_speed(1.0, 2.0)
     # 60 s of audio in a second, and a product in 0.1 s

@@ -14,6 +14,7 @@ from benchmarks.correspondence.baselines.cochleagram import (
 )
 from benchmarks.correspondence.baselines.log_mel import LogMel, ModulationSpectrum
 from benchmarks.correspondence.baselines.spectrotemporal import (
+    CHANNELS_PER_ERB,
     N_FEATURES,
     PADDED_TIME,
     RATES_HZ,
@@ -40,19 +41,17 @@ def test_a_tone_is_strongest_in_the_filter_that_is_centred_on_it(hertz):
     assert int(response.argmax()) == int(bank[:, hertz].argmax())
     # The envelope of a subband of a tone is the filter's gain at it.
     expected = torch.from_numpy(bank[:, hertz]) ** 0.3
-    heard = expected > 0.3
-    torch.testing.assert_close(response[heard], expected[heard], atol=0.01, rtol=0.01)
+    passed = expected > 0.3
+    torch.testing.assert_close(response[passed], expected[passed], atol=0.01, rtol=0.01)
 
 
-def test_modulation_of_a_tone_is_followed_at_the_time_of_its_frames():
-    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
+def test_a_click_is_at_its_own_time():
     click = torch.zeros(SAMPLE_RATE)
     click[12_000] = 1.0  # at 0.6 s
     frames = Cochleagram().frames(click, "cochleagram")
     loudest = frames.times_s[frames.values.sum(dim=1).argmax()]
     assert float(loudest) == pytest.approx(0.6, abs=1 / ENVELOPE_RATE)
     assert len(frames.times_s) == ENVELOPE_RATE
-    assert time.shape == click.shape
 
 
 def plain_power(spectrogram, rate, scale, direction):
@@ -89,10 +88,8 @@ def test_power_is_that_of_the_whole_two_dimensional_filter(rate, scale):
         np.testing.assert_allclose(found[row], expected, rtol=1e-3, atol=1e-7)
 
 
-def test_a_ripple_that_falls_is_told_from_one_that_rises():
+def test_falling_and_rising_ripples_are_distinguished():
     """Only the filter of its own rate, scale and direction answers a moving ripple most."""
-    from benchmarks.correspondence.baselines.spectrotemporal import CHANNELS_PER_ERB
-
     time = np.arange(400) / ENVELOPE_RATE
     place = np.arange(N_CHANNELS)[:, None] / CHANNELS_PER_ERB
     answers = {}

@@ -62,12 +62,6 @@ def test_wrong_calls_are_one_line(tmp_path, capsys, arguments, message):
     assert len(error.splitlines()) == 1
 
 
-def test_no_results_no_page(tmp_path, capsys):
-    status, _, error = call(capsys, "page", "--results", tmp_path, "--out", tmp_path / "page.md")
-    assert status == 1
-    assert "no results in" in error
-
-
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_yardsticks_of_the_data_are_met(data_folder):

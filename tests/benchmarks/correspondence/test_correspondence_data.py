@@ -132,7 +132,7 @@ def test_prepared_sounds_stand_subject_beside_subject(tmp_path):
     assert rate == RATE
 
 
-def test_subjects_that_heard_other_sounds_are_refused(tmp_path):
+def test_subjects_with_other_sounds_are_refused(tmp_path):
     folder = sound_dataset(tmp_path / "small")
     import h5py
 
@@ -193,7 +193,7 @@ def test_a_tr_without_frames_is_interpolated_and_others_are_averaged():
 
 
 @pytest.mark.slow
-def test_a_brain_that_follows_a_stage_after_seconds_is_predicted_in_unheard_episodes(
+def test_a_brain_that_follows_a_stage_after_seconds_is_predicted_in_held_out_episodes(
     tmp_path, untrained
 ):
     import torch

@@ -26,11 +26,6 @@ def test_the_floor_is_the_smallest_significant_correlation(n_sounds):
     assert p(floor - 0.001) > 0.05 > p(floor + 0.001)
 
 
-def test_the_published_floors():
-    assert floor_of_reliability(83) == 0.182
-    assert floor_of_reliability(82) == 0.183
-
-
 @pytest.mark.parametrize("noise", [0.5, 1.0, 2.0])
 def test_reliability_is_the_share_of_signal_in_the_variance_of_the_mean(noise):
     generator = np.random.default_rng(0)

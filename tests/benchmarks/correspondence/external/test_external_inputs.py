@@ -16,7 +16,6 @@ def sound(n_samples: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.1, n_samples).astype(np.float32)
 
 
-@pytest.mark.slow
 def test_captioning_input_is_that_of_librosa() -> None:
     librosa = pytest.importorskip("librosa")
     audio = sound(44_100)
@@ -35,7 +34,6 @@ def test_captioning_input_is_that_of_librosa() -> None:
     )
 
 
-@pytest.mark.slow
 def test_vq_vae_input_is_that_of_librosa() -> None:
     librosa = pytest.importorskip("librosa")
     audio = sound(16_000)
@@ -58,7 +56,6 @@ def test_vq_vae_input_is_that_of_librosa() -> None:
     assert float(found.max() - found.min()) == pytest.approx(1.0, abs=1e-5)
 
 
-@pytest.mark.slow
 def test_deepspeech_input_is_that_of_librosa() -> None:
     librosa = pytest.importorskip("librosa")
     audio = sound(16_000)
@@ -100,7 +97,6 @@ def test_vggish_patches_are_those_of_a_spectrogram() -> None:
     np.testing.assert_allclose(patches.reshape(192, 64), expected[:192], atol=1e-4)
 
 
-@pytest.mark.slow
 def test_ast_input_is_normalised_as_it_was_trained() -> None:
     row = external_model("AST")
     if reason := row.missing():

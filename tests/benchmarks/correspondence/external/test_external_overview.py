@@ -42,6 +42,7 @@ N_PARAMETERS = {
     "CochResNet50-Word": 25_557_032 - 2_049_000 - 2 * 64 * 7 * 7,
 }
 SECONDS_A_SOUND = ("AST", "SepFormer")  # these are run with one sound only
+# The networks of one architecture differ in their weights only.
 ONE_OF_EACH_SHAPE = [row for row in OVERVIEW if row not in (*COCHCNN9[1:], *COCHRESNET50[1:])]
 
 
@@ -59,13 +60,6 @@ def test_rows_have_the_stages_of_the_paper() -> None:
     assert {row.name: len(row.stages) for row in OVERVIEW} == N_STAGES
 
 
-def test_the_table_says_of_each_row_what_it_needs() -> None:
-    rows = overview_rows()
-    assert [row["model"] for row in rows] == list(N_STAGES)
-    assert all(str(cell) for row in rows for cell in row.values())
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("row", ONE_OF_EACH_SHAPE, ids=lambda row: row.name)
 def test_network_runs_in_its_true_shape(
     row: ExternalModel, caplog: pytest.LogCaptureFixture
@@ -101,14 +95,6 @@ def test_network_runs_in_its_true_shape(
         )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("row", [*COCHCNN9[1:], *COCHRESNET50[1:]], ids=lambda row: row.name)
-def test_task_variant_runs(row: ExternalModel) -> None:
-    activations = row.load().activations(noise(row, 1))
-    assert {stage: values.shape[1] for stage, values in activations.items()} == row.n_units
-    assert all(torch.isfinite(values).all() for values in activations.values())
-
-
 @pytest.mark.parametrize("name", ["DCASE2020", "VQ-VAE"])
 def test_other_seeds_give_other_weights(name: str) -> None:
     audio = noise(external_model(name), 1)
@@ -127,7 +113,6 @@ def test_loading_leaves_the_global_random_state_alone() -> None:
     assert torch.equal(torch.rand(2), expected)
 
 
-@pytest.mark.slow
 def test_stages_are_the_hidden_states_of_the_library() -> None:
     """A small S2T encoder: its last hidden state comes after the last layer norm."""
     transformers = pytest.importorskip("transformers")

@@ -98,7 +98,6 @@ def test_folder_without_the_usual_file_is_refused(tmp_path: Path) -> None:
         METRICGAN.load(tmp_path)
 
 
-@pytest.mark.slow
 def test_speechbrain_folder_is_read(tmp_path: Path) -> None:
     row = external_model("SepFormer")
     if reason := row.missing():
@@ -127,7 +126,6 @@ def small_wav2vec2(folder: Path, n_layers: int) -> None:
     transformers.Wav2Vec2ForCTC(config).save_pretrained(folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_layers", "message"),
     [(12, "stage Embedding: expected 768 units, got 32"), (2, "expected 14 stages .* has 4")],
@@ -142,7 +140,6 @@ def test_another_size_of_the_model_is_refused(
         model.activations(audio)
 
 
-@pytest.mark.slow
 def test_folder_that_lacks_weights_is_refused(tmp_path: Path) -> None:
     """The library alone would fill them with random ones."""
     from safetensors.torch import load_file
@@ -156,7 +153,6 @@ def test_folder_that_lacks_weights_is_refused(tmp_path: Path) -> None:
         load_external("Wav2Vec2", tmp_path)
 
 
-@pytest.mark.slow
 def test_folder_without_configuration_is_refused(tmp_path: Path) -> None:
     row = external_model("S2T")
     if reason := row.missing():

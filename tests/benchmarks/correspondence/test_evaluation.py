@@ -1,11 +1,14 @@
-"""Representational similarity and dimensionality against scipy and closed forms."""
+"""Splits and the choice of stages."""
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
-from benchmarks.correspondence.evaluation import effective_dimensionality
+from benchmarks.correspondence.evaluation import (
+    best_stage,
+    effective_dimensionality,
+)
 from benchmarks.correspondence.rsa import (
     between_participants,
     compare_stages,
@@ -14,6 +17,57 @@ from benchmarks.correspondence.rsa import (
     spearman,
 )
 from benchmarks.correspondence.splits import random_splits
+
+
+def test_halves_share_no_sound_and_leave_none_out():
+    for split in random_splits(165):
+        assert (len(split.train), len(split.test)) == (83, 82)
+        assert sorted([*split.train, *split.test]) == list(range(165))
+
+
+def test_splits_are_those_of_the_published_procedure():
+    np.random.seed(0)  # noqa: NPY002
+    for split in random_splits(165):
+        train = np.random.choice(165, size=83, replace=False)  # noqa: NPY002
+        rest = list(set(np.arange(165).tolist()) - set(train.tolist()))
+        np.random.choice(rest, size=82, replace=False)  # noqa: NPY002
+        assert split.train.tolist() == sorted(train.tolist())
+
+
+def test_equal_seeds_give_equal_splits_and_others_do_not():
+    first, again, other = (random_splits(40, seed=seed)[0].train for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_more_splits_than_sounds_are_refused():
+    with pytest.raises(ValueError, match=r"1 to 12 splits of 12 sounds .* got 13; ask for fewer"):
+        random_splits(12, 13)
+    with pytest.raises(ValueError, match="at least 6 sounds to split in halves, got 5"):
+        random_splits(5, 1)
+
+
+def test_the_best_of_many_equal_stages_is_not_better_than_they_are():
+    """Choosing and scoring by the same splits would find the luckiest stage above 0.5."""
+    generator = np.random.default_rng(0)
+    scores = 0.5 + 0.1 * generator.standard_normal((30, 10, 400))
+    honest = best_stage(scores).score.mean()
+    lucky = np.median(scores, axis=1).max(axis=0).mean()
+    assert abs(honest - 0.5) < 0.01
+    assert lucky > 0.55
+
+
+def test_the_stage_that_is_best_in_all_splits_is_found():
+    scores = np.full((5, 10, 2), 0.1)
+    scores[3, :, 0], scores[0, :, 1] = 0.6, 0.4
+    best = best_stage(scores)
+    np.testing.assert_allclose(best.score, [0.6, 0.4])
+    np.testing.assert_allclose(best.position, [0.75, 0.0])
+
+
+def test_one_split_cannot_choose_and_score():
+    with pytest.raises(ValueError, match="expected at least 2 splits, got 1"):
+        best_stage(np.zeros((3, 1, 2)))
 
 
 @pytest.fixture
@@ -58,23 +112,11 @@ def test_a_system_is_like_its_rotation_and_unlike_another(table):
 def test_equal_participants_agree_and_others_do_not(table):
     splits = random_splits(30)
     generator = np.random.default_rng(2)
-    strangers = [halves(generator.standard_normal((30, 8)), splits) for _ in range(4)]
+    others = [halves(generator.standard_normal((30, 8)), splits) for _ in range(4)]
     assert between_participants([halves(table, splits)] * 3) == pytest.approx(1.0)
-    assert abs(between_participants(strangers)) < 0.25
+    assert abs(between_participants(others)) < 0.25
     with pytest.raises(ValueError, match="needs 2 or more of them, got 1"):
-        between_participants(strangers[:1])
-
-
-@pytest.mark.parametrize("n", [1, 2, 5])
-def test_equal_directions_count_alike(n):
-    table = np.linalg.qr(np.random.default_rng(0).standard_normal((40, n + 1)))[0][:, :n]
-    table -= table.mean(axis=0)
-    table = (
-        np.linalg.qr(table)[0] @ np.random.default_rng(1).standard_normal((n, n))
-        if n == 1
-        else np.linalg.qr(table)[0]
-    )
-    assert effective_dimensionality(table) == pytest.approx(n)
+        between_participants(others[:1])
 
 
 def test_dimensionality_is_that_of_the_eigenvalues(table):

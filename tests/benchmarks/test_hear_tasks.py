@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import zipfile
 from collections import Counter
 from itertools import pairwise
@@ -11,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from synthetic_esc10 import write_synthetic_esc10
+from small_tasks import write_synthetic_esc10
 
 from benchmarks.hear.task_folder import TaskFolder, read_task
 from benchmarks.hear.tasks.esc10 import make_esc10
 from benchmarks.hear.tasks.fsdd import make_fsdd
 from benchmarks.hear.tasks.natsound165_categories import list_sounds, make_natsound165
 from benchmarks.hear.tasks.speech_commands import SILENCE, UNKNOWN, make_speech_commands
+from benchmarks.hear.tasks.spoken_digit import ARCHIVE, TASK_NAME, make_spoken_digit
 from benchmarks.hear.tasks.task_writer import (
     SAMPLE_RATE,
     LabelledClip,
@@ -192,3 +194,43 @@ def test_the_real_small_tasks(data_folder: Path, tmp_path: Path) -> None:
     assert [len(own) for own in sounds.labels.values()] == [33] * 5
     for task in (commands, sounds):
         task.check_audio(SAMPLE_RATE)
+
+
+def _write_archive(data_folder: Path, names: list[str]) -> None:
+    (data_folder / ARCHIVE).parent.mkdir(parents=True)
+    with tarfile.open(data_folder / ARCHIVE, "w:gz") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 2
+            tar.addfile(member, io.BytesIO(b"{}"))
+
+
+def test_task_is_unpacked_from_wherever_it_lies_in_the_archive(tmp_path: Path) -> None:
+    _write_archive(tmp_path, [f"hear/tasks/{TASK_NAME}/task_metadata.json"])
+    task = make_spoken_digit(tmp_path, tmp_path / "tasks")
+    assert (task / "task_metadata.json").read_text() == "{}"
+    assert [path.name for path in (tmp_path / "tasks").iterdir()] == [TASK_NAME]
+    assert make_spoken_digit(tmp_path / "not needed", tmp_path / "tasks") == task
+
+
+def test_archive_that_leaves_its_folder_is_refused(tmp_path: Path) -> None:
+    _write_archive(tmp_path, ["../../escaped.txt"])
+    with pytest.raises(ValueError, match="cannot be unpacked"):
+        make_spoken_digit(tmp_path, tmp_path / "tasks")
+    assert not list(tmp_path.rglob("escaped.txt"))
+    assert not list((tmp_path / "tasks").iterdir())
+
+
+def test_archive_without_the_task_is_refused(tmp_path: Path) -> None:
+    _write_archive(tmp_path, ["hear/tasks/other/task_metadata.json"])
+    with pytest.raises(ValueError, match=f"holds 0 folders {TASK_NAME}"):
+        make_spoken_digit(tmp_path, tmp_path / "tasks")
+
+
+def test_damaged_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ARCHIVE).parent.mkdir(parents=True)
+    (tmp_path / ARCHIVE).write_bytes(b"no archive")
+    with pytest.raises(
+        ValueError, match=r"cannot be unpacked \(not a gzip file\); fetch the archive again"
+    ):
+        make_spoken_digit(tmp_path, tmp_path / "tasks")
