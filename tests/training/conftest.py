@@ -43,3 +43,14 @@ def evaluation(fits: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     settings = EvaluationSettings(n_permutations=N_PERMUTATIONS)
     evaluate(list(fits.values()), out, settings=settings, progress=False)
     return out
+
+
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparation without its summary page and synchrony, which take most of the time."""
+
+    def write(dataset: object, path: Path, *_: object, **__: object) -> None:
+        path.write_text("page")
+
+    monkeypatch.setattr("training.prepare.preparation.write_summary", write)
+    monkeypatch.setattr("training.prepare.preparation.align_dataset", lambda *_, **__: {})

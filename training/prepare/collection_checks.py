@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hear_brainsoundnet.encoder import READ_OUT_NAME
+from hear_brainsoundnet.sound_files import shown
 from training.data.prepared import fault_of_name
 from training.sources.source import Collection, Recording, is_excluded
 
@@ -35,7 +36,6 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
     ValueError
         If a pattern matches nothing, or nothing is left.
     """
-
     findings = list(collection.findings)
     for pattern in exclude:
         gone = [
@@ -47,18 +47,19 @@ def leave_out(collection: Collection, exclude: Sequence[str]) -> Collection:
             subjects = sorted({each.subject for each in collection.recordings})
             raise ValueError(
                 f"exclude: {pattern!r} matches no run; subjects are {listed(subjects)}, runs are "
-                f"named like {listed([label(each) for each in collection.recordings], 1)}"
+                f"named like {shown([label(each) for each in collection.recordings], most=1)}"
             )
         findings.append(f"excluded as {pattern}: {listed(gone)}")
     kept = [
         each for each in collection.recordings if not is_excluded(each.subject, each.run, exclude)
     ]
     if not kept:
-        raise ValueError(
-            "no run is left: the source offers none"
-            if not exclude
-            else "no run is left: every run is excluded; see 'exclude' in the recipe"
+        reason = (
+            "every run is excluded; see 'exclude' in the recipe"
+            if exclude
+            else ("the source offers none")
         )
+        raise ValueError(f"no run is left: {reason}")
     used = {each.stimulus for each in kept}
     stimuli = {name: path for name, path in collection.stimuli.items() if name in used}
     return replace(collection, recordings=kept, stimuli=stimuli, findings=findings)
@@ -125,14 +126,6 @@ def _check_name(kind: str, name: str) -> None:
         )
 
 
-def listed(values: Sequence[object], at_most: int = 1000) -> str:
-    """Values separated by commas, up to a readable number.
-
-    Examples
-    --------
-    >>> listed([1, 2, 3, 4], at_most=2)
-    '1, 2 and 2 more'
-    """
-    shown = ", ".join(map(str, values[:at_most]))
-    n_more = len(values) - at_most
-    return f"{shown} and {n_more} more" if n_more > 0 else shown
+def listed(values: Sequence[object]) -> str:
+    """Values separated by commas, up to a readable number."""
+    return shown([str(value) for value in values], most=1000)

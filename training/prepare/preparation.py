@@ -141,7 +141,7 @@ def prepare_collection(
         checksums = {file: hashing.submit(checksum_of, file) for file in files}
         findings = Findings()
         findings.extend(collection.findings)
-        sounds, said = prepare_sounds(
+        sounds, of_sounds = prepare_sounds(
             collection.stimuli,
             claim,
             settings.sample_rate,
@@ -149,11 +149,11 @@ def prepare_collection(
             n_workers=n_workers,
             progress=progress,
         )
-        findings.extend(said)
+        findings.extend(of_sounds)
         durations = {name: sound.duration for name, sound in sounds.items()}
         check_extents(extents(collection, durations), settings)
-        runs, said = _prepare_runs(collection, settings, claim, sounds, n_workers, progress)
-        findings.extend(said)
+        runs, of_runs = _prepare_runs(collection, settings, claim, sounds, n_workers, progress)
+        findings.extend(of_runs)
         remove_others(out, {run.subject for run in runs}, sounds)
         sources = _source_files(sounds, checksums)
     finally:

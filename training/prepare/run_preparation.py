@@ -73,26 +73,17 @@ class RunPreparation:
         tick : callable
             Called after every run.
         """
-        if self._is_series:
-            return self._time_series(writers, recordings, n_workers, tick)
-        return {
-            subject: self._sound_responses(writers[subject], recordings[subject], tick)
-            for subject in recordings
-        }
-
-    def _time_series(
-        self,
-        writers: Mapping[str, SubjectWriter],
-        recordings: Mapping[str, list[Recording]],
-        n_workers: int,
-        tick: Callable[[], object],
-    ) -> dict[str, list[DoneRun]]:
-        """Run by run: each process holds one of them in memory."""
+        if not self._is_series:
+            return {
+                subject: self._sound_responses(writers[subject], own, tick)
+                for subject, own in recordings.items()
+            }
+        # Run by run: each process holds one of them in memory.
         done: dict[str, dict[str, DoneRun]] = {subject: {} for subject in recordings}
         calls: list[tuple[RunParts, Recording, bool, str]] = []
         for subject, own in recordings.items():
             for recording, is_last in zip(own, are_last(own), strict=True):
-                fingerprint = self.fingerprint(recording, is_last=is_last)
+                fingerprint = self._fingerprint(recording, is_last=is_last)
                 known = writers[subject].done(recording.run, fingerprint)
                 if known is None:
                     calls.append((writers[subject].parts, recording, is_last, fingerprint))
@@ -110,7 +101,7 @@ class RunPreparation:
                     open_subjects.remove(subject)
 
         finish()
-        for i, run in in_processes(self.prepare_run, calls, n_workers):
+        for i, run in in_processes(self._prepare_run, calls, n_workers):
             done[calls[i][1].subject][run.run.name] = run
             tick()
             finish()
@@ -119,18 +110,10 @@ class RunPreparation:
             for subject, own in recordings.items()
         }
 
-    def prepare_run(
+    def _prepare_run(
         self, parts: RunParts, recording: Recording, is_last: bool, fingerprint: str
     ) -> DoneRun:
         """Load a run, check and z-score it, and write it as a part."""
-        scores, findings, n_dropped = self._scores(recording, is_last)
-        done = DoneRun(run_of(recording, len(scores), n_dropped), fingerprint, findings)
-        parts.add(done, scores)
-        return done
-
-    def _scores(
-        self, recording: Recording, is_last: bool
-    ) -> tuple[NDArray[np.float32], tuple[str, ...], int]:
         table = check_table(recording.load(), recording, self.targets)
         duration = self.sounds[recording.stimulus].duration
         extent = Extent(recording, len(table), duration, is_last)
@@ -139,13 +122,16 @@ class RunPreparation:
         rows = [f"TR {n_dropped + i}" for i in range(len(table))]
         name = f"run {label(recording)}"
         scores, constant = z_score(table, name, rows, self.targets, self.rules)
-        return scores, (*cut, *constant), n_dropped
+        run = run_of(recording, len(scores), n_dropped)
+        done = DoneRun(run, fingerprint, (*cut, *constant))
+        parts.add(done, scores)
+        return done
 
     def _sound_responses(
         self, writer: SubjectWriter, recordings: list[Recording], tick: Callable[[], object]
     ) -> list[DoneRun]:
         """All sounds of a subject at once, since z-scoring is over sounds."""
-        together = "".join(self.fingerprint(recording) for recording in recordings)
+        together = "".join(self._fingerprint(recording) for recording in recordings)
         fingerprint = hashlib.sha256(together.encode()).hexdigest()
         runs = [writer.done(recording.run, fingerprint) for recording in recordings]
         known = [done for done in runs if done is not None]
@@ -176,7 +162,7 @@ class RunPreparation:
         writer.write((done, partial(_row, scores, i)) for i, done in enumerate(new))
         return new
 
-    def fingerprint(self, recording: Recording, *, is_last: bool = True) -> str:
+    def _fingerprint(self, recording: Recording, *, is_last: bool = True) -> str:
         """Hash of everything that affects the data or findings of a run."""
         states = [(str(file), Path(file).stat()) for file in recording.files]
         files = [(name, state.st_size, state.st_mtime_ns) for name, state in states]

@@ -1,13 +1,17 @@
-"""``summary.html``: a human-readable summary of a prepared dataset. One file, no network, no
-script."""
+"""``summary.html``: a summary of a prepared dataset for people, with plots.
+
+One file, no network, no script.
+"""
 
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +19,6 @@ from numpy.typing import NDArray
 from hear_brainsoundnet.files import write_atomically
 from training.data.findings import BETWEEN
 from training.data.prepared import Prepared, Run
-from training.prepare.summary_pictures import MAX_DRAWN, draw_alignment, draw_responses, spread
 from training.prepare.synchrony import (
     AUDITORY_SHARE,
     CHANCE,
@@ -47,6 +50,9 @@ tr.look td { background: #fff0d9; font-weight: 600; }
 @media print { body { max-width: none; font-size: 10pt; padding: 0; } .wide { overflow: visible; }
   table { font-size: 7pt; } td, th { white-space: normal; } tr, figure { break-inside: avoid; } }
 """
+_WIDTH = 7.2  # inches: fits a printed page and is readable on a phone
+MAX_DRAWN = 12
+_EXPECTED, _MEASURED = "#b0b0b0", "#b34700"
 
 
 @dataclass(frozen=True)
@@ -287,3 +293,81 @@ def _motion(load: Callable[[], NDArray[np.float64]] | None) -> tuple[float, floa
     if len(displacement) == 0:
         return None
     return float(displacement.mean()), float(displacement.max())
+
+
+def spread(n: int, at_most: int = MAX_DRAWN) -> list[int]:
+    """Indices of the items to draw out of `n`: all, or equally spaced ones, including first and
+    last.
+
+    Examples
+    --------
+    >>> spread(3), spread(100, at_most=3)
+    ([0, 1, 2], [0, 50, 99])
+    """
+    if n <= at_most:
+        return list(range(n))
+    return [int(i) for i in np.linspace(0, n - 1, at_most).round()]
+
+
+def draw_alignment(runs: Sequence[Run], alignments: Sequence[Alignment]) -> bytes:
+    """Expected and measured signal over time, one row per run."""
+    figure = _drawing(0.7 + 1.25 * len(runs))
+    axes = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
+    for axis, run, alignment in zip(axes, runs, alignments, strict=True):
+        minutes = (run.start + run.tr * np.arange(run.n_trs)) / 60
+        axis.plot(minutes, alignment.expected, color=_EXPECTED, linewidth=2, label="expected")
+        axis.plot(minutes, alignment.auditory, color=_MEASURED, linewidth=0.9, label="measured")
+        axis.set_title(
+            f"{run.subject}  {run.name}   lag {alignment.lag:+.1f} s, r {alignment.r:.2f}",
+            loc="left",
+            fontsize=8,
+            parse_math=False,
+        )
+        axis.margins(x=0)
+        axis.tick_params(labelsize=7)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel("minutes of the stimulus", fontsize=8)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside upper right",
+        ncols=2,
+        fontsize=8,
+        frameon=False,
+    )
+    return _png(figure)
+
+
+def draw_responses(dataset: Prepared, subjects: Sequence[str]) -> bytes:
+    """The range of responses to each sound over targets, one row per subject."""
+    figure = _drawing(0.7 + 1.6 * len(subjects))
+    axes = figure.subplots(len(subjects), 1, squeeze=False)[:, 0]
+    for axis, subject in zip(axes, subjects, strict=True):
+        runs = [run for run in dataset.runs if run.subject == subject]
+        quantiles = np.array(
+            [np.nanpercentile(dataset.bold(run)[0], (5, 50, 95)) for run in runs], dtype=float
+        )
+        sounds = np.arange(1, len(runs) + 1)
+        low, middle, high = quantiles.T
+        axis.bar(sounds, high - low, bottom=low, width=0.9, color="#d9a27a")
+        axis.plot(sounds, middle, ".", color="black", markersize=2)
+        axis.axhline(0, color=_EXPECTED, linewidth=0.6)
+        axis.set_title(subject, loc="left", fontsize=8, parse_math=False)
+        axis.set_ylabel("z", fontsize=8)
+        axis.margins(x=0.01)
+        axis.xaxis.get_major_locator().set_params(integer=True)  # integer counts
+        axis.tick_params(labelsize=7)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel("sound, in the order of the table", fontsize=8)
+    return _png(figure)
+
+
+def _drawing(height: float) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(_WIDTH, height), layout="constrained", dpi=130)
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Subjects that were prepared apart."""
+"""Merging of datasets whose subjects were prepared separately."""
 
 import json
 from dataclasses import replace
@@ -14,18 +14,8 @@ from training.data.prepared import Prepared
 from training.prepare.merging import merge_datasets
 from training.prepare.preparation import PreparationSettings, prepare_collection
 
+pytestmark = pytest.mark.usefixtures("no_page")
 SETTINGS = PreparationSettings(name="film", drop_start=0)
-
-
-@pytest.fixture(autouse=True)
-def no_page(monkeypatch):
-    """The page has tests of its own."""
-
-    def write(dataset, path, motion, alignments, progress):
-        path.write_text("page")
-
-    monkeypatch.setattr("training.prepare.preparation.write_summary", write)
-    monkeypatch.setattr("training.prepare.preparation.align_dataset", lambda *_, **__: {})
 
 
 def prepared_alone(tmp_path: Path, subject: str, settings=SETTINGS, exclude=(), **changes) -> Path:
@@ -96,14 +86,14 @@ def test_a_subject_in_two_datasets_is_refused(tmp_path):
         ),
     ],
 )
-def test_what_does_not_belong_together_is_refused(tmp_path, changes, message):
+def test_incompatible_datasets_are_refused(tmp_path, changes, message):
     one, two = (prepared_alone(tmp_path, subject) for subject in ("sub-01", "sub-02"))
     change_dataset(two, **changes)
     with pytest.raises(ValueError, match=message):
         merge_datasets([one, two], tmp_path / "merged", progress=False)
 
 
-def test_settings_that_change_no_number_may_differ(tmp_path):
+def test_names_and_exclusions_may_differ(tmp_path):
     one, two = (prepared_alone(tmp_path, subject) for subject in ("sub-01", "sub-02"))
     recipe = json.loads((two / "dataset.json").read_text())["recipe"]
     change_dataset(two, recipe=recipe | {"name": "other", "exclude": ["sub-09"]})
@@ -130,7 +120,7 @@ def test_damaged_sound_is_not_copied(tmp_path):
     assert not (tmp_path / "merged" / "dataset.json").exists()
 
 
-def test_the_command_merges(tmp_path, capsys):
+def test_command_merges(tmp_path, capsys):
     parts = [prepared_alone(tmp_path, subject) for subject in ("sub-01", "sub-02")]
     out = tmp_path / "merged"
     with pytest.raises(SystemExit, match="0"):

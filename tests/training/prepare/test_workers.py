@@ -1,4 +1,4 @@
-"""Calls that are shared out to processes."""
+"""Parallel calls in worker processes."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def squared_slowly(number):
 
 def fails(number):
     if number == 1:
-        raise ValueError("number 1 is not liked")
+        raise ValueError("number 1 is refused")
     time.sleep(60)
 
 
@@ -36,7 +36,7 @@ def test_one_worker_is_this_process_and_keeps_the_order():
 
 
 @pytest.mark.slow
-def test_results_know_their_place():
+def test_results_have_the_index_of_their_call():
     results = list(in_processes(squared_slowly, CALLS, 2))
     assert sorted(results) == [(i, i**2) for i in range(5)]
 
@@ -44,7 +44,7 @@ def test_results_know_their_place():
 @pytest.mark.slow
 def test_an_error_ends_all_workers_at_once():
     start = time.monotonic()
-    with pytest.raises(ValueError, match="number 1 is not liked"):
+    with pytest.raises(ValueError, match="number 1 is refused"):
         list(in_processes(fails, CALLS, 2))
     assert time.monotonic() - start < 30  # the others would sleep for a minute
 
