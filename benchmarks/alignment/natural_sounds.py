@@ -31,8 +31,9 @@ from benchmarks.alignment.scores import (
     row,
     stage_rows,
 )
-from benchmarks.alignment.sounds import SEED, Sounds, kept, read_sounds, read_start
+from benchmarks.alignment.sounds import SEED, Sounds, read_sounds, read_start
 from benchmarks.few_labels.representations import permutations
+from benchmarks.kept import kept
 from training.prepare.workers import in_processes
 
 N_FOLDS, N_INNER = 5, 4

@@ -1,13 +1,11 @@
-"""The 165 natural sounds as a network receives them, and arrays that are kept in files."""
+"""The 165 natural sounds as a network receives them."""
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from benchmarks.alignment.networks import Start, Table
 from benchmarks.correspondence.splits import Split
 from benchmarks.default_checkpoint.components import natural_sounds
 from benchmarks.hear.tasks.natsound165_categories import FOLDER, sound_categories
-from hear_brainsoundnet.files import writing
+from benchmarks.kept import kept_arrays
 
 SEED = 0
 
@@ -54,42 +52,21 @@ def read_start(checkpoint: str) -> Start:
 def read_sounds(checkpoint: str, data: Path, work: Path) -> Sounds:
     """The 165 sounds as a start receives them; frames are cached in `work`."""
     start = read_start(checkpoint)
-    place = work / f"frames-{start.hash[:16]}.npz"
-    if not place.exists():
+
+    def compute() -> dict[str, ArrayLike]:
         sounds = natural_sounds(data, work)
-        frames = torch.cat([start.frames(audio) for audio in sounds.audio]).numpy()
         categories = dict(sound_categories(data / FOLDER))
-        names = [categories[Path(run.stimulus).stem] for run in sounds.prepared.runs]
-        with writing(place) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                frames=frames,
-                responses=sounds.responses,
-                categories=np.array(names),
-                components=np.array(sounds.components),
-            )
-    with np.load(place) as known:
-        return Sounds(
-            torch.from_numpy(known["frames"]),
-            known["responses"],
-            tuple(known["categories"].tolist()),
-            tuple(known["components"].tolist()),
-        )
+        return {
+            "frames": torch.cat([start.frames(audio) for audio in sounds.audio]).numpy(),
+            "responses": sounds.responses,
+            "categories": [categories[Path(r.stimulus).stem] for r in sounds.prepared.runs],
+            "components": sounds.components,
+        }
 
-
-def kept(path: Path, compute: Callable[[], ArrayLike]) -> NDArray[Any]:
-    """The array in a file, computed and written first if there is none.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "numbers.npy")
-    ...     kept(path, lambda: [1, 2]), kept(path, lambda: [3])
-    (array([1, 2]), array([1, 2]))
-    """
-    if not path.exists():
-        array = compute()
-        with writing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, array)
-    return np.load(path)
+    known = kept_arrays(work / f"frames-{start.hash[:16]}.npz", compute)
+    return Sounds(
+        torch.from_numpy(known["frames"]),
+        known["responses"],
+        tuple(known["categories"].tolist()),
+        tuple(known["components"].tolist()),
+    )

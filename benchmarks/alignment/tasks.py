@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from benchmarks.alignment.natural_sounds import SETTINGS_FILE, best_setting, kept_settings
 from benchmarks.alignment.networks import STAGES, Setting, Start, fine_tuned, summaries
-from benchmarks.alignment.sounds import SEED, kept, read_sounds, read_start
+from benchmarks.alignment.sounds import SEED, read_sounds, read_start
 from benchmarks.default_checkpoint.tasks import PLUGIN
 from benchmarks.few_labels.representations import permutations
 from benchmarks.hear.few_shot import (
@@ -28,6 +28,7 @@ from benchmarks.hear.few_shot import (
 from benchmarks.hear.model_identity import model_for
 from benchmarks.hear.task_folder import TaskFolder, find_tasks
 from benchmarks.hear.tasks.fsdd import DIGITS_BY_SPEAKER
+from benchmarks.kept import kept
 from hear_brainsoundnet.features import PRESETS
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import brought_to

@@ -1,7 +1,7 @@
 """Stages of any :class:`torch.nn.Module`, read by forward hooks.
 
 A :class:`Tap` specifies the submodule of a stage (by dotted path), the time axis of its output, and
-the handling of outputs that are not plain tensors. Activations are averaged over time; all other
+which of several outputs is meant. Activations are averaged over time; all other
 axes except that of the sounds are units, flattened in order.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,28 +30,19 @@ class Tap:
         Time axis of its output; None if there is none.
     sound_axis : int or None
         Batch axis of its output; None if sounds are processed one at a time.
-    output : int, str or callable, optional
-        Selects one of several outputs, by index in a tuple or key in a mapping; or a function that
-        converts the output to a tensor. By default only tensors are accepted.
-    then : callable, optional
-        Applied to the tensor, for example ``torch.relu`` if the network applies its activation
-        function outside of any module.
-    calls : str
-        {"refuse", "concatenate", "last"}: handling of a submodule that is called several times in
-        one forward pass: raise, concatenate the outputs along time (for chunked processing), or
-        keep the last one.
-    times : (float, float) or "even", optional
-        Centre of the first frame and hop, in seconds. "even": the frames are spread evenly over the
-        sound. By default there are no frames for continuous stimuli.
+    output : int or callable, optional
+        Index of one of several outputs, or a function that converts the output to a tensor. By
+        default only tensors are accepted.
+    times : (float, float), optional
+        Centre of the first frame and hop, in seconds. By default there are no frames for continuous
+        stimuli.
     """
 
     path: str
     time_axis: int | None = -1
     sound_axis: int | None = 0
-    output: int | str | Callable[[Any], Tensor] | None = None
-    then: Callable[[Tensor], Tensor] | None = None
-    calls: Literal["refuse", "concatenate", "last"] = "refuse"
-    times: tuple[float, float] | Literal["even"] | None = None
+    output: int | Callable[[Any], Tensor] | None = None
+    times: tuple[float, float] | None = None
 
 
 class HookedModule:
@@ -64,15 +55,15 @@ class HookedModule:
     ----------
     module : nn.Module
         Its ``forward`` is called with the result of `prepare`.
-    stages : mapping of str to str or Tap
-        By the name of the stage, from input to output; a plain path is ``Tap(path)``.
+    stages : mapping of str to Tap
+        By the name of the stage, from input to output.
     sample_rate : int
         Rate in Hz of the audio given to `prepare`.
     name : str
         Name in the tables.
     prepare : callable, optional
-        From audio ``(n_sounds, n_samples)`` to the module's input: a tensor, a tuple of arguments
-        or a mapping of keywords. By default the audio itself.
+        From audio ``(n_sounds, n_samples)`` to the module's input: a tensor, or a tuple of
+        arguments. By default the audio itself.
     batch_size : int
         Sounds in one forward pass.
     version : str
@@ -87,7 +78,7 @@ class HookedModule:
     Examples
     --------
     >>> net = nn.Sequential(nn.Conv1d(1, 3, 8, stride=4), nn.ReLU(), nn.Conv1d(3, 5, 4))
-    >>> model = HookedModule(net, {"first": "1", "second": Tap("2", then=torch.relu)},
+    >>> model = HookedModule(net, {"first": Tap("1"), "second": Tap("2")},
     ...                      sample_rate=16_000, name="net", prepare=lambda x: x[:, None])
     >>> activations = model.activations(torch.zeros(2, 64))
     >>> activations["first"].shape, activations["second"].shape
@@ -97,7 +88,7 @@ class HookedModule:
     def __init__(
         self,
         module: nn.Module,
-        stages: Mapping[str, str | Tap],
+        stages: Mapping[str, Tap],
         *,
         sample_rate: int,
         name: str,
@@ -106,9 +97,7 @@ class HookedModule:
         version: str = "",
     ) -> None:
         self.module = module.eval()
-        self.taps = {
-            stage: Tap(tap) if isinstance(tap, str) else tap for stage, tap in stages.items()
-        }
+        self.taps = dict(stages)
         self.name = name
         self.sample_rate = sample_rate
         self.prepare = prepare
@@ -131,11 +120,10 @@ class HookedModule:
     def identity(self) -> str:
         """Hash of weights, architecture, taps and `version`."""
         taps = [
-            (stage, tap.path, tap.time_axis, tap.sound_axis, _word(tap.output), _word(tap.then))
+            (stage, tap.path, tap.time_axis, tap.sound_axis, _word(tap.output))
             for stage, tap in self.taps.items()
         ]
-        calls = [tap.calls for tap in self.taps.values()]
-        words = (taps, calls, self.sample_rate, _word(self.prepare), self.version)
+        words = (taps, self.sample_rate, _word(self.prepare), self.version)
         return hash_of_module(self.module, repr(words))
 
     def activations(self, audio: Tensor) -> dict[str, Tensor]:
@@ -152,16 +140,11 @@ class HookedModule:
         if tap.time_axis is None or tap.times is None:
             raise ValueError(
                 f"{self.name}, stage {stage}: the times of its frames are not known; give "
-                'Tap(times=(first_s, hop_s)), or times="even" if they are spread over the sound'
+                "Tap(times=(first_s, hop_s))"
             )
         values = self._run(audio[None], {stage: tap})[stage][0]
-        numbers = torch.arange(len(values), dtype=torch.float64)
-        if tap.times == "even":
-            hop_s = len(audio) / self.sample_rate / len(values)
-            first_s = hop_s / 2
-        else:
-            first_s, hop_s = tap.times
-        return Frames(values, first_s + numbers * hop_s)
+        first_s, hop_s = tap.times
+        return Frames(values, first_s + torch.arange(len(values), dtype=torch.float64) * hop_s)
 
     @torch.no_grad()
     def _run(self, audio: Tensor, taps: Mapping[str, Tap]) -> dict[str, Tensor]:
@@ -171,7 +154,6 @@ class HookedModule:
         def catcher(stage: str, tap: Tap) -> Callable[[nn.Module, Any, Any], None]:
             def catch(module: nn.Module, arguments: Any, output: Any) -> None:
                 tensor = self._tensor(output, stage, tap)
-                tensor = tensor if tap.then is None else tap.then(tensor)
                 caught[stage].append(self._arranged(tensor, stage, tap, len(audio)))
 
             return catch
@@ -181,20 +163,18 @@ class HookedModule:
             for stage, tap in taps.items()
         ]
         try:
-            self._call(audio)
+            given = audio if self.prepare is None else self.prepare(audio)
+            self.module(*(given if isinstance(given, tuple) else (given,)))
         finally:
             for handle in handles:
                 handle.remove()
-        return {stage: self._joined(caught[stage], stage, tap) for stage, tap in taps.items()}
-
-    def _call(self, audio: Tensor) -> None:
-        given = audio if self.prepare is None else self.prepare(audio)
-        if isinstance(given, Mapping):
-            self.module(**given)
-        elif isinstance(given, tuple):
-            self.module(*given)
-        else:
-            self.module(given)
+        for stage, tap in taps.items():
+            if len(caught[stage]) != 1:
+                raise ValueError(
+                    f"{self.name}, stage {stage}: {tap.path!r} was called {len(caught[stage])} "
+                    "times in one forward pass; tap a submodule that is called once"
+                )
+        return {stage: values for stage, (values,) in caught.items()}
 
     def _tensor(self, output: Any, stage: str, tap: Tap) -> Tensor:
         if callable(tap.output):
@@ -202,7 +182,7 @@ class HookedModule:
         elif tap.output is not None:
             try:
                 output = output[tap.output]
-            except (KeyError, IndexError, TypeError) as error:
+            except (IndexError, TypeError) as error:
                 raise ValueError(
                     f"{self.name}, stage {stage}: {tap.path!r} gives {_kind(output)}, which has no "
                     f"output {tap.output!r}"
@@ -237,20 +217,6 @@ class HookedModule:
                 f"{tuple(tensor.shape)}; a module that takes one sound at a time needs batch_size=1"
             )
         return arranged.reshape(n_sounds, arranged.shape[1], -1).float().cpu().clone()
-
-    def _joined(self, parts: list[Tensor], stage: str, tap: Tap) -> Tensor:
-        if not parts:
-            raise ValueError(
-                f"{self.name}, stage {stage}: {tap.path!r} was not called in the forward pass; "
-                "tap a submodule that is"
-            )
-        if len(parts) > 1 and tap.calls == "refuse":
-            raise ValueError(
-                f"{self.name}, stage {stage}: {tap.path!r} was called {len(parts)} times in one "
-                'forward pass; say with Tap(calls="concatenate") to join the outputs along time, '
-                'or calls="last", or tap another submodule'
-            )
-        return parts[-1] if tap.calls == "last" else torch.cat(parts, dim=1)
 
 
 def hash_of_module(module: nn.Module, words: str = "") -> str:
@@ -287,6 +253,4 @@ def _kind(output: object) -> str:
         return f"a {type(output).__name__} of {', '.join(map(_kind, output))}"
     if isinstance(output, Tensor):
         return f"a tensor {tuple(output.shape)}"
-    if isinstance(output, Mapping):
-        return f"a mapping of {', '.join(map(str, output))}"
     return type(output).__name__

@@ -13,10 +13,8 @@ the HEAR API (:mod:`benchmarks.correspondence.models`), and the baselines.
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import re
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hear_brainsoundnet.files import write_atomically
+from benchmarks.kept import kept_arrays
 from hear_brainsoundnet.resampling import Resampler
 
 logger = logging.getLogger(__name__)
@@ -194,21 +192,17 @@ def activations_on(
         sound.
     """
     audio = [read(name) for name in sounds]
-    file = None
-    if cache is not None:
-        slug = re.sub(r"[^A-Za-z0-9.=-]+", "-", model.name)[:60]
-        identity = hashlib.sha256(f"{model.identity} {model.stages}".encode()).hexdigest()
-        file = cache / f"{slug}-{identity[:16]}-{_hash_of(sounds, audio)[:16]}.npz"
-        kept = _read(file, model.stages)
-        if kept is not None:
-            return kept
-    activations = _compute(model, sounds, audio)
-    if file is not None:
-        buffer = io.BytesIO()
-        tables = {f"stage-{i}": table for i, table in enumerate(activations.values())}
-        np.savez(buffer, allow_pickle=False, **tables)
-        write_atomically(file, buffer.getvalue())
-    return activations
+    if cache is None:
+        return _compute(model, sounds, audio)
+    slug = re.sub(r"[^A-Za-z0-9.=-]+", "-", model.name)[:60]
+    identity = hashlib.sha256(f"{model.identity} {model.stages}".encode()).hexdigest()
+    file = cache / f"{slug}-{identity[:16]}-{_hash_of(sounds, audio)[:16]}.npz"
+
+    def compute() -> Activations:
+        tables = _compute(model, sounds, audio).values()
+        return {f"stage-{i}": table for i, table in enumerate(tables)}
+
+    return dict(zip(model.stages, kept_arrays(file, compute).values(), strict=True))
 
 
 def _compute(model: StagedModel, sounds: Sequence[str], audio: Sequence[Audio]) -> Activations:
@@ -231,18 +225,6 @@ def _compute(model: StagedModel, sounds: Sequence[str], audio: Sequence[Audio]) 
         stage: np.stack([own[number] for number in range(len(sounds))])
         for stage, own in rows.items()
     }
-
-
-def _read(file: Path, stages: Sequence[str]) -> Activations | None:
-    """Cached activations of an earlier call; a damaged file is ignored and rewritten."""
-    try:
-        with np.load(file, allow_pickle=False) as tables:
-            return {stage: tables[f"stage-{i}"] for i, stage in enumerate(stages)}
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        logger.warning("%s cannot be read (%s); computing it again", file, error)
-        return None
 
 
 def _hash_of(sounds: Sequence[str], audio: Sequence[Audio]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.hear.embedding_check import not_finite
 from benchmarks.hear.model_identity import ModelIdentity, load_identified
 from benchmarks.hear.task_folder import TaskFolder
+from benchmarks.kept import kept_arrays
 
 SECONDS_AT_ONCE = 60.0  # of audio in one call
-HASH = "task_hash"
 
 
 def scene_embeddings(
@@ -33,26 +32,11 @@ def scene_embeddings(
     ValueError
         If an embedding is not finite; the message names the clip.
     """
-    task_hash = task.content_hash()
-    found = _read(cache, task_hash)
-    if found is not None:
-        return found
-    embeddings = {split: _embed(identity, task, split) for split in task.labels}
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = cache.with_name(f"{cache.stem}.tmp.npz")
-    np.savez(unfinished, **{HASH: np.array(task_hash)}, **embeddings)  # type: ignore[arg-type]
-    unfinished.replace(cache)
-    return embeddings
-
-
-def _read(cache: Path, task_hash: str) -> dict[str, NDArray[np.float32]] | None:
-    try:
-        with np.load(cache) as arrays:
-            if str(arrays[HASH]) == task_hash:
-                return {name: arrays[name] for name in arrays.files if name != HASH}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return None  # missing or damaged: recomputed
-    return None
+    return kept_arrays(
+        cache,
+        lambda: {split: _embed(identity, task, split) for split in task.labels},
+        task_hash=task.content_hash(),
+    )
 
 
 def _embed(identity: ModelIdentity, task: TaskFolder, split: str) -> NDArray[np.float32]:
