@@ -24,16 +24,9 @@ from hear_brainsoundnet.padding import between_zeros
 class BlockedKernel:
     """The kernel of a convolution, arranged for products with blocks of its input.
 
-    Attributes
-    ----------
-    matrix : Tensor
-        ``(n_blocks * span * in_channels, pool * out_channels)``.
-    n_blocks : int
-        Neighbouring blocks that a pooling window depends on.
-    span : int
-        Input frames per block, which is the hop of the pooling windows.
-    n_outputs : int
-        Outputs of the convolution per pooling window.
+    `matrix` is ``(n_blocks * span * in_channels, n_outputs * out_channels)``: a pooling window of
+    `n_outputs` outputs depends on `n_blocks` neighbouring blocks of `span` input frames, which is
+    the hop of the windows.
     """
 
     matrix: Tensor
@@ -56,12 +49,7 @@ def n_blocks_heard(kernel: int, stride: int, pool: int) -> int:
 def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
     """Arrange the kernel of a convolution whose outputs are pooled by `pool`.
 
-    Parameters
-    ----------
-    weight : Tensor
-        ``(out_channels, in_channels, kernel)``; gradients flow back to it.
-    stride, pool : int
-        Stride of the convolution, and outputs per pooling window.
+    `weight` is ``(out_channels, in_channels, kernel)``; gradients flow back to it.
 
     Examples
     --------
@@ -84,15 +72,8 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
 def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
     """The input of the product: for each pooling window the blocks it depends on.
 
-    Parameters
-    ----------
-    frames, kernel, padding, n_windows
-        As for :func:`padded_blocks`.
-
-    Returns
-    -------
-    Tensor
-        ``(n_clips, n_windows, n_blocks * span * in_channels)``; a view in which windows overlap.
+    Arguments are those of :func:`padded_blocks`; the result,
+    ``(n_clips, n_windows, n_blocks * span * in_channels)``, is a view in which windows overlap.
 
     Examples
     --------
@@ -109,21 +90,9 @@ def blocked_frames(frames: Tensor, kernel: BlockedKernel, padding: int, n_window
 def padded_blocks(frames: Tensor, kernel: BlockedKernel, padding: int, n_windows: int) -> Tensor:
     """The blocks that consecutive pooling windows depend on, in order.
 
-    Parameters
-    ----------
-    frames : Tensor
-        ``(n_clips, n_frames, in_channels)``.
-    kernel : BlockedKernel
-        The kernel they will be multiplied with.
-    padding : int
-        Zero padding of the convolution before the first frame; after the last as many as needed.
-    n_windows : int
-        Number of pooling windows.
-
-    Returns
-    -------
-    Tensor
-        ``(n_clips, n_windows + n_blocks - 1, span * in_channels)``, contiguous.
+    Frames ``(n_clips, n_frames, in_channels)`` are zero-padded by `padding` before the first one,
+    and after the last as needed for `n_windows`. The result is contiguous,
+    ``(n_clips, n_windows + n_blocks - 1, span * in_channels)``.
 
     Examples
     --------

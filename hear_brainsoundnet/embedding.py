@@ -194,17 +194,8 @@ class EmbeddingModel(nn.Module):
     ) -> Embeddings:
         """Embed clips in memory, as many at a time as fit in one pass; see :meth:`embed`.
 
-        Parameters
-        ----------
-        audio : Tensor
-            Floating point, ``(n_sounds, n_samples)``, at `sample_rate`.
-        scene, timestamps : bool
-            Kinds to compute.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As :func:`hear_brainsoundnet.get_scene_embeddings`.
+        `audio` is floating point, ``(n_sounds, n_samples)``, at `sample_rate`; raises as
+        :func:`hear_brainsoundnet.get_scene_embeddings`.
         """
         if not torch.jit.is_tracing():  # sizes are tensors when tracing
             check_audio(audio)

@@ -200,10 +200,7 @@ class BrainEncoder(nn.Module):
     def features(self, audio: Tensor, n_trs: int, *, start: float = 0.0) -> Tensor:
         """Features of the read-out: activations on the TR grid, ``(n_sounds, n_trs, channels)``.
 
-        Parameters
-        ----------
-        audio, n_trs, start
-            As in :meth:`forward`.
+        `audio`, `n_trs` and `start` as in :meth:`forward`.
         """
         found = self.soundnet(audio, self.read_out.stages)
         return self._features(found, audio.shape[-1], n_trs, start)
@@ -213,16 +210,8 @@ class BrainEncoder(nn.Module):
     ) -> Tensor:
         """As :meth:`features`, from the activations of a lower stage instead of audio.
 
-        Parameters
-        ----------
-        stage : str
-            Stage of the given activations, at or below all of the read-out's.
-        known : Tensor
-            Its activations, ``(n_sounds, channels, n_frames)``.
-        n_samples : int
-            Length of the audio that they were computed from.
-        n_trs, start
-            As in :meth:`forward`.
+        `known` are the activations ``(n_sounds, channels, n_frames)`` of `stage`, at or below all
+        stages of the read-out, computed from audio of `n_samples`.
         """
         found = self.soundnet.continue_from(stage, known, self.read_out.stages)
         return self._features(found, n_samples, n_trs, start)

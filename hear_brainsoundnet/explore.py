@@ -42,15 +42,7 @@ LONGEST_MAP = 20_000  # rows: t-SNE of more takes minutes
 
 @dataclass(frozen=True)
 class Excerpt:
-    """An excerpt of a recording.
-
-    Attributes
-    ----------
-    mp3 : bytes
-        Empty if the recording could not be read.
-    reason : str
-        Why it could not.
-    """
+    """An excerpt of a recording as MP3; empty, with the reason, if it could not be read."""
 
     mp3: bytes
     reason: str = ""
@@ -64,8 +56,8 @@ def positions(scene: NDArray[np.floating], kind: str = "pca") -> NDArray[np.floa
     scene : array
         ``(n_rows, D)``; dimensions are z-scored over the rows.
     kind : str
-        ``"pca"``: the two components of largest variance. ``"tsne"``: t-SNE, which keeps
-        neighbours together and distorts long distances; it needs scikit-learn.
+        ``"pca"``: the two components of largest variance. ``"tsne"``: t-SNE, which keeps neighbours
+        together and distorts long distances; it needs scikit-learn.
 
     Raises
     ------
@@ -137,19 +129,10 @@ def neighbours(scene: NDArray[np.floating], n: int = N_NEIGHBOURS) -> list[list[
 
 
 def seconds_within(durations: Sequence[float], wanted: float, megabytes: float) -> float:
-    """Length in seconds of excerpts that together take no more than `megabytes`.
+    """Length in seconds, `wanted` at most, of excerpts that together take no more than `megabytes`.
 
-    Parameters
-    ----------
-    durations : sequence of float
-        Of the recordings in seconds; excerpts are no longer.
-    wanted : float
-        Upper limit.
-
-    Raises
-    ------
-    ValueError
-        If they would be shorter than half a second; the message says what would do.
+    Recordings are no longer than their `durations` in seconds. A ValueError if excerpts would be
+    shorter than half a second; the message says what would do.
 
     Examples
     --------
@@ -227,23 +210,8 @@ def page(
 ) -> str:
     """The page as HTML.
 
-    Parameters
-    ----------
-    title : str
-        Heading.
-    table : SceneTable
-        Embeddings, one point each.
-    excerpts : iterable of Excerpt or None
-        One per row; None for a page without audio.
-    kind : str
-        See :func:`positions`.
-    notes : sequence of str
-        Shown below the map: how it was made.
-
-    Raises
-    ------
-    ValueError
-        As :func:`positions`.
+    There is one point for each row of `table` and one excerpt, or with None no audio. `kind` is
+    that of :func:`positions`; `notes` are shown below the map: how it was made.
     """
     places = positions(table.scene, kind)
     near = neighbours(table.scene)

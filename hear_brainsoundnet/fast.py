@@ -101,20 +101,10 @@ class _Source(NamedTuple):
 
 @dataclass(frozen=True)
 class _Folded:
-    """A stage with BatchNorm in its kernel; the offset is added after pooling.
+    """A stage with BatchNorm in its kernel; the `offset` ``(channels,)`` is added after pooling.
 
-    Attributes
-    ----------
-    layer : Layer
-        Row of the layer table.
-    kernel : BlockedKernel
-        For rows of one or more outputs, at most a pooling window.
-    n_products : int
-        Number of products to sum: one per block of the kernel, or one for all.
-    offset : Tensor
-        ``(channels,)``.
-    source : _Source
-        A copy of the weights and statistics that they were made from.
+    `n_products` products are summed: one per block of the kernel, or one for all. `source` is a
+    copy of the weights and statistics that kernel and offset were made from.
     """
 
     layer: Layer
@@ -149,12 +139,8 @@ class FoldedKernels:
 class FastSoundNet:
     """Faster CPU implementation of a network's stages, equal up to rounding.
 
-    Parameters
-    ----------
-    soundnet : SoundNet
-        The network, always in inference mode and with its current weights.
-    kernels : FoldedKernels, optional
-        Cache of folded kernels; by default one for this object.
+    The network is always in inference mode and with its current weights. `kernels` is a cache of
+    folded kernels, by default one for this object.
 
     Examples
     --------

@@ -22,15 +22,8 @@ _LEFTOVER = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write to a temporary file in the same folder, then rename; folders are created as needed.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    content : bytes
-        All of it.
-    durable : bool
-        Wait until the data are on disk, so that a power cut leaves either the old or the new
-        content under the name. Otherwise an empty file may be left.
+    `durable` waits until the data are on disk, so that a power cut leaves either the old or the new
+    content under the name. Otherwise an empty file may be left.
 
     Raises
     ------
@@ -53,11 +46,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 def writing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Temporary path to write to, renamed to `path` at the end; for streaming writers.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written: the disk is full, or the folder not writable. The old content
-        stays.
+    Raises as :func:`write_atomically`.
 
     Examples
     --------
@@ -142,15 +131,10 @@ def temporary_path(path: Path) -> Path:
 
 
 def blake2b_of(path: Path, stop: Event | None = None) -> str:
-    """BLAKE2b of a file's content, as printed by ``b2sum -l 256``.
+    """BLAKE2b of a file's content, as printed by ``b2sum -l 256``; OSError if it cannot be read.
 
     `stop` ends it early, with a meaningless result. (SHA-256 takes two thirds longer on processors
     without instructions for it: as long as all other processing of a WAV file.)
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
 
     Examples
     --------

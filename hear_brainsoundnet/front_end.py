@@ -36,22 +36,12 @@ class PaddedClip:
 
 
 class FrontEnd(nn.Module):
-    """Preprocessing of audio for a network.
+    """Preprocessing of audio for a network: of `sample_rate` to `network_rate` (Hz), to a target
+    level (0 disables the normalisation), times `input_scale`.
 
     The amplitude scale and the rate that the network expects are part of the state, since weights
     are meaningless without them. ``load_state_dict`` rejects weights for another rate and, in
     strict mode, weights that do not record what they expect.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Rate in Hz of the input tensors.
-    network_rate : int
-        Rate in Hz of the network's audio.
-    input_scale : float
-        Factor applied to audio in [-1, 1].
-    level : float
-        Target level; 0 disables the normalisation.
     """
 
     input_scale: Tensor
@@ -91,12 +81,7 @@ class FrontEnd(nn.Module):
     def check_names(self, missing: Collection[str], prefix: str) -> None:
         """Reject weights that lack only the scale or the rate.
 
-        Parameters
-        ----------
-        missing : collection of str
-            Names missing from a state.
-        prefix : str
-            Prefix of this module's names in it.
+        `missing` are names missing from a state, in which this module's begin with `prefix`.
         """
         own = [name for name in ("input_scale", "network_rate") if prefix + name in missing]
         if own and len(own) == len(missing):
@@ -132,10 +117,8 @@ class FrontEnd(nn.Module):
             ``(n_sounds, n_samples)`` at `sample_rate`.
         grid : StageGeometry
             Stage whose frames within the clips are needed.
-        shortest : int
-            Minimal number of samples.
-        two_frames : int
-            Number of samples that give every stage two frames.
+        shortest, two_frames : int
+            Numbers of samples: the minimum, and those that give every stage two frames.
         like : Tensor
             A weight of the network.
 
@@ -171,14 +154,8 @@ class PreparedSound:
     """Audio as input to a network: resampled, level-normalised, scaled, zero-padded at the end.
 
     It is read sequentially, like the :class:`Sound` it comes from; overlaps of successive chunks
-    are resampled once and kept.
-
-    Attributes
-    ----------
-    n_samples : int
-        Length at the network's rate.
-    source_device : torch.device
-        Device of the samples that were read.
+    are resampled once and kept. `n_samples` is at the network's rate, `source_device` is that of
+    the samples that were read.
     """
 
     def __init__(self, front_end: FrontEnd, sound: Sound, like: Tensor) -> None:
@@ -192,13 +169,7 @@ class PreparedSound:
         self._first = 0
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Samples `start` to `stop`, ``(n_sounds, stop - start)``; starts never decrease.
-
-        Raises
-        ------
-        ValueError
-            If the sound contains NaN or infinity.
-        """
+        """Samples `start` to `stop`, ``(n_sounds, stop - start)``; starts never decrease."""
         level, rate = self.front_end.level, self.front_end.target_rate
         own = min(stop, self.n_samples)
         with without_autocast(self.like.device):

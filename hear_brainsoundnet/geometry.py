@@ -159,22 +159,15 @@ def frames_at(frames: Tensor, stage: StageGeometry, times: Tensor, *, first: int
     Parameters
     ----------
     frames : Tensor
-        Shape ``(..., n_frames, n_channels)``.
+        Shape ``(..., n_frames, n_channels)``; the first is frame number `first` of the clip.
     stage : StageGeometry
         The stage of the frames.
     times : Tensor
-        In samples at the network's rate, float64, shape ``(n_times,)``.
-    first : int
-        Index in the clip of the first of `frames`.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(..., n_times, n_channels)``.
+        In samples at the network's rate, float64, shape ``(n_times,)``. The result has shape
+        ``(..., n_times, n_channels)``.
 
     Examples
     --------
-    >>> from hear_brainsoundnet.geometry import stage_geometry
     >>> conv4 = stage_geometry()["conv4"]
     >>> frames = torch.tensor([[10.0], [20.0]])  # frames 0 and 1
     >>> times = conv4.centre + conv4.hop * torch.tensor([-1, 0.25, 1], dtype=torch.float64)

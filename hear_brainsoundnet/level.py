@@ -96,11 +96,8 @@ def brought_to(
 def samples_around(start: int, stop: int, sample_rate: int) -> tuple[int, int]:
     """The samples that determine the gains of samples `start` to `stop` of a clip.
 
-    Returns
-    -------
-    first, last : int
-        The beginning of a block, not negative, and the end of another one, which may lie beyond the
-        end of the clip.
+    From the beginning of a block, not negative, to the end of another one, which may lie beyond the
+    end of the clip.
 
     Examples
     --------

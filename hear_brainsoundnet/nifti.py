@@ -31,14 +31,8 @@ LONGEST_MESSAGE = 300  # characters of a library's message
 def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool = True) -> Any:
     """Open an image without reading its voxels.
 
-    Parameters
-    ----------
-    path : path-like
-        Its file.
-    n_dimensions : int
-        Required number, without trailing axes of length 1.
-    nifti : bool
-        Whether it must be NIfTI; otherwise any volume that nibabel reads, such as ``.mgz``.
+    It must have `n_dimensions`, without trailing axes of length 1, and be NIfTI; with `nifti` false
+    any volume that nibabel reads, such as ``.mgz``.
 
     Raises
     ------
@@ -87,16 +81,8 @@ def open_image(path: str | os.PathLike[str], n_dimensions: int, *, nifti: bool =
 
 @dataclass(frozen=True)
 class LabelImage:
-    """An image whose voxel values are ids.
-
-    Attributes
-    ----------
-    ids : ndarray
-        int64 ``(x, y, z)``, 0 for background.
-    affine : ndarray
-        From voxel indices to millimetres, ``(4, 4)``.
-    header : nibabel header
-        Header of the image.
+    """An image whose voxel values are ids: int64 ``(x, y, z)``, 0 for background; the affine, from
+    voxel indices to millimetres; the header of the image.
     """
 
     ids: np.ndarray
@@ -164,20 +150,8 @@ def _scaling(image: Any) -> str:
 class TargetImage:
     """Image whose voxel values are target ids, and the mapping of prediction columns to voxels.
 
-    Parameters
-    ----------
-    path : path-like
-        A three-dimensional image; 0, -1 and NaN are background.
-    target_ids : sequence of int
-        Ids of the columns, ascending.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such image.
-    ValueError
-        If nibabel is missing, the image cannot be read, is not three-dimensional, has values that
-        are not whole numbers, or lacks target ids.
+    `target_ids` are the ids of the columns, ascending. Raises as :func:`read_label_image`, and a
+    ValueError if the image lacks target ids.
     """
 
     def __init__(self, path: str | os.PathLike[str], target_ids: Sequence[int]) -> None:
@@ -205,10 +179,7 @@ class TargetImage:
     def header(self, n_trs: int, tr: float) -> Nifti1Header:
         """The header of a map: float32 ``(x, y, z, n_trs)``, a TR of `tr` seconds.
 
-        Raises
-        ------
-        ValueError
-            If there are more TRs than the header can count.
+        A ValueError if there are more TRs than the header can count.
         """
         if n_trs > MOST_VOLUMES:
             raise ValueError(

@@ -68,8 +68,7 @@ def export_onnx(
     kind : str
         {"scene", "timestamps", "both"}: which outputs.
     n_samples : int, optional
-        Fixed length of the input; by default length and batch size are dynamic. A file for one
-        length takes one clip at a time.
+        Fixed length of the input, one clip at a time; by default length and batch size are dynamic.
 
     Returns
     -------
@@ -83,8 +82,6 @@ def export_onnx(
     ValueError
         For an unknown kind or an impossible length; if the exporter fails, or results differ by
         more than 1e-5 of their range. Nothing is written.
-    OSError
-        If the file cannot be written.
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")

@@ -6,16 +6,10 @@ from torch import Tensor
 
 
 def between_zeros(frames: Tensor, before: int, n_needed: int) -> Tensor:
-    """Zero-padded frames; most of the memory is written only once.
+    """Zero-padded frames ``(n_clips, n_needed, ...)``; most of the memory is written only once.
 
-    :func:`torch.nn.functional.pad` fills all of it first, which takes as long as the copy.
-
-    Parameters
-    ----------
-    frames : Tensor
-        Time is the second axis, ``(n_clips, n_frames, ...)``.
-    before, n_needed : int
-        Zeros before the first frame; total number of frames, beyond which frames are dropped.
+    There are `before` zeros before the first frame, and frames beyond `n_needed` are dropped.
+    :func:`torch.nn.functional.pad` fills all of the memory first, which takes as long as the copy.
 
     Examples
     --------

@@ -126,15 +126,7 @@ def pooled(frames: Tensor, numbers: Tensor | None, term: Term) -> Tensor:
 
 
 class FrameTrack:
-    """Frames `first` to `stop` of one stage, kept in order of time.
-
-    Parameters
-    ----------
-    stage : StageGeometry
-        The stage.
-    first, stop : int
-        Range of frames to keep, in frames of the whole clip.
-    """
+    """Frames `first` to `stop` of one stage, counted in the whole clip, kept in order of time."""
 
     def __init__(self, stage: StageGeometry, first: int, stop: int) -> None:
         self.stage = stage
@@ -160,13 +152,9 @@ class FrameTrack:
     def write_at(self, times: Tensor, out: Tensor) -> None:
         """Frames at `times`, linearly interpolated, the first and last held beyond the ends.
 
-        Parameters
-        ----------
-        times : Tensor
-            In samples at the network's rate, float64, shape ``(n_times,)``.
-        out : Tensor
-            Output, ``(n_sounds, n_times, channels)``; a view of a larger tensor, so that nothing of
-            the clip's length is copied.
+        `times` are in samples at the network's rate, float64, ``(n_times,)``. `out` is
+        ``(n_sounds, n_times, channels)``, a view of a larger tensor, so that nothing of the clip's
+        length is copied.
         """
         frames = self.kept()
         for start in range(0, len(times), FRAMES_PER_BLOCK):

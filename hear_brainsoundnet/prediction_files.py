@@ -52,16 +52,7 @@ def find_targets(checkpoint: Path) -> tuple[Path, str] | None:
 class PredictionFiles:
     """Writer of predictions; the files appear when the context exits without an error.
 
-    Parameters
-    ----------
-    out : Path
-        ``PRED.h5``; maps go beside it.
-    card : Card
-        Card of the checkpoint; it has a read-out.
-    checkpoint_hash : str
-        Hash of the checkpoint.
-    target_image : TargetImage, optional
-        Also write maps, with this image.
+    `out` is ``PRED.h5``; with a `target_image` maps are written beside it. The card has a read-out.
 
     Raises
     ------

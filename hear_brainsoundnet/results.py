@@ -30,14 +30,9 @@ OWN_FILES = (SETTINGS, SCENE, FILES, WINDOWS, PARQUET, RECORDS)
 
 @dataclass(frozen=True)
 class FileState:
-    """Fingerprint of a file, to detect changes.
+    """Fingerprint of a file, to detect changes: size, time stamp and BLAKE2b of its content.
 
-    Attributes
-    ----------
-    n_bytes, modified_ns : int
-        Its size and time stamp.
-    checksum : str
-        BLAKE2b of its content, as printed by ``b2sum -l 256``; "" if it is not a regular file.
+    The checksum is that of ``b2sum -l 256``; "" if it is not a regular file.
     """
 
     n_bytes: int
@@ -166,16 +161,8 @@ class SceneTable:
 
 @dataclass(frozen=True)
 class Scenes:
-    """Scene embeddings to write.
-
-    Attributes
-    ----------
-    rows : mapping of ndarray
-        For each file by name ``(n_rows, D)``, with one row if there are no windows.
-    size : int
-        D.
-    windows : Windows, optional
-        What the rows are of; by default of whole files.
+    """Scene embeddings to write: for each file by name ``(n_rows, size)``, one row or one per
+    window.
     """
 
     rows: Mapping[str, np.ndarray]
@@ -274,13 +261,7 @@ def read_scene(out: Path, *, mapped: bool = False) -> np.ndarray | None:
 
 
 def read_settings(out: Path) -> dict[str, Any] | None:
-    """``settings.json``, or None if there is none.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged.
-    """
+    """``settings.json``, or None if there is none; a ValueError if it is damaged."""
     path = out / SETTINGS
     try:
         settings = json.loads(path.read_bytes())
@@ -339,13 +320,7 @@ def _windows_table(names: Sequence[str], times: Sequence[tuple[float, float]]) -
 
 
 def check_parquet() -> None:
-    """Check that Parquet can be written.
-
-    Raises
-    ------
-    ValueError
-        If pyarrow is missing.
-    """
+    """A ValueError if pyarrow is missing."""
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:

@@ -90,17 +90,8 @@ class Entry:
 
 @dataclass
 class FoundSounds:
-    """Result of a search.
-
-    Attributes
-    ----------
-    folder : Path
-        The folder searched.
-    files : list of Path
-        Audio and video files, sorted.
-    left_out : dict of str to list of Path
-        The other files by the reason for leaving them out. In hidden folders only audio and video
-        files are listed.
+    """Result of a search in `folder`: audio and video files, sorted, and the others by the reason
+    for leaving them out. In hidden folders only audio and video files are listed.
     """
 
     folder: Path
@@ -128,14 +119,9 @@ class FoundSounds:
 
 
 def find_sound_files(folder: Path, *, follow_links: bool = True) -> FoundSounds:
-    """Search a folder recursively for audio and video files.
+    """Search an existing folder recursively for audio and video files.
 
-    Parameters
-    ----------
-    folder : Path
-        An existing folder.
-    follow_links : bool
-        If false, links to files and folders are left out, too: for untrusted folders.
+    With `follow_links` false, links to files and folders are left out, too: for untrusted folders.
 
     Examples
     --------

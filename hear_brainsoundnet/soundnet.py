@@ -190,21 +190,9 @@ class SoundNet(nn.Module):
         return self._run(audio.unsqueeze(1), 0, list(stages))
 
     def continue_from(self, stage: str, frames: Tensor, stages: Iterable[str]) -> dict[str, Tensor]:
-        """Activations of stages at or above one with given activations.
+        """Activations of stages at or above `stage`, of which `frames` are the activations.
 
-        Parameters
-        ----------
-        stage : str
-            Stage of the given activations.
-        frames : Tensor
-            Its activations, ``(n_sounds, channels, n_frames)``.
-        stages : iterable of str
-            Stage or head names, none of them below `stage`.
-
-        Raises
-        ------
-        ValueError
-            If a name is not a stage or head of this network, or lies below `stage`.
+        Shapes and errors are those of :meth:`forward`; a stage below `stage` is an error, too.
 
         Examples
         --------

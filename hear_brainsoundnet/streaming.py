@@ -31,16 +31,10 @@ from hear_brainsoundnet.soundnet import SoundNet
 
 @dataclass(frozen=True)
 class Segment:
-    """Samples `start` to `stop` of a clip, and the frames to keep of them.
+    """Samples `start` to `stop` of a clip at the network's rate, and the frames to keep of them.
 
-    Attributes
-    ----------
-    start, stop : int
-        In samples at the network's rate.
-    kept : dict of str to slice
-        For each stage, which of the segment's own frames are kept.
-    position : dict of str to int
-        For each stage, index of the first kept frame in the whole clip.
+    For each stage, `kept` says which of the segment's own frames are kept, and `position` is the
+    index of the first of these in the whole clip.
     """
 
     start: int
@@ -52,15 +46,8 @@ class Segment:
 def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> Iterator[Segment]:
     """Segments that together yield every frame of every stage exactly once.
 
-    Parameters
-    ----------
-    n_samples : int
-        Length of the clip; every stage must yield at least one frame for it.
-    stages : sequence of StageGeometry
-        Requested stages.
-    longest : int
-        Upper limit for the length of a segment where the receptive fields allow it (in samples);
-        a clip up to this length is one segment.
+    `longest` is the upper limit for the length of a segment where the receptive fields allow it (in
+    samples); a clip up to this length is one segment. Every stage must yield at least one frame.
 
     Examples
     --------
@@ -95,14 +82,8 @@ def segments(n_samples: int, stages: Sequence[StageGeometry], longest: int) -> I
 
 
 class StageFrames(NamedTuple):
-    """Successive frames of one stage.
-
-    Attributes
-    ----------
-    values : Tensor
-        ``(n_sounds, channels, n_frames)``.
-    first : int
-        Position of the first of them among the frames of the whole clip.
+    """Successive frames of one stage, ``(n_sounds, channels, n_frames)``; `first` is the position
+    of the first of them among the frames of the whole clip.
     """
 
     values: Tensor
@@ -207,12 +188,8 @@ def masked_frames(
     n_samples : Tensor
         Length of each clip, int64 ``(n_clips,)``, or ``(1,)`` for clips of one length.
     wanted : collection of str
-        Names of stages.
-
-    Returns
-    -------
-    dict of (Tensor, Tensor)
-        For each of them frames ``(n_clips, channels, n_frames)`` and numbers shaped as `n_samples`.
+        Names of stages; for each of them frames ``(n_clips, channels, n_frames)`` and numbers
+        shaped as `n_samples` are returned.
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
     soundnet = network.soundnet if isinstance(network, FastSoundNet) else network
@@ -238,21 +215,9 @@ def masked_frames(
 
 
 def held_at(frames: Tensor, numbers: Tensor, stage: StageGeometry, times: Tensor) -> Tensor:
-    """Frames at `times`, with the last one of each clip held beyond its end.
+    """Masked frames at `times`, ``(n_clips, n_times, channels)``; see :func:`frames_at`.
 
-    Parameters
-    ----------
-    frames, numbers
-        As for :func:`masked_frames`.
-    stage : StageGeometry
-        The stage of the frames.
-    times : Tensor
-        As for :func:`frames_at`.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(n_clips, n_times, channels)``.
+    The last frame of each clip is held beyond its end.
     """
     places = torch.arange(frames.shape[2], device=frames.device)
     own = torch.minimum(places, numbers[:, None] - 1)[:, None].expand_as(frames)

@@ -31,14 +31,8 @@ FEW_CLIPS = 4  # fewer are as fast one by one
 
 @dataclass(frozen=True)
 class ShortClip:
-    """A preprocessed clip.
-
-    Attributes
-    ----------
-    audio : Tensor
-        ``(n_samples,)`` at the network's rate and scale, with its individual padding.
-    within : range
-        Frames of the time grid within the clip.
+    """A preprocessed clip: audio ``(n_samples,)`` at the network's rate and scale, with its
+    individual padding, and the frames of the time grid within the clip.
     """
 
     audio: Tensor
@@ -51,13 +45,7 @@ class ShortClip:
 
 
 def read_short(model: EmbeddingModel, sound: Sound) -> ShortClip | None:
-    """Read a clip if it is short enough to share a pass; otherwise None, and nothing is read.
-
-    Raises
-    ------
-    ValueError
-        If the clip contains NaN or infinity.
-    """
+    """Read a clip if it is short enough to share a pass; otherwise None, and nothing is read."""
     one_thread_after_fork()
     clip = model.padded_clip(sound)
     if _rounded_up(clip.n_padded) > min(LONGEST, model.samples_per_pass // CLIPS):
@@ -75,17 +63,8 @@ def embed_clips(
 ) -> list[Embeddings]:
     """Embeddings of clips of any lengths, each as if embedded alone; short ones share passes.
 
-    Parameters
-    ----------
-    model, scene, timestamps
-        As for :func:`embed_together`.
-    clips : sequence of Tensor
-        Floating point, ``(n_samples,)`` each, at ``model.sample_rate``.
-
-    Returns
-    -------
-    list of Embeddings
-        For one clip each, in the order of `clips`, on the device of each.
+    Clips are floating point, ``(n_samples,)`` each, at ``model.sample_rate``. Embeddings are for
+    one clip each, in their order and on their devices.
 
     Raises
     ------
@@ -155,20 +134,8 @@ def embed_together(
 ) -> list[Embeddings]:
     """Embeddings of each clip, equal to :meth:`EmbeddingModel.embed` on it alone.
 
-    Parameters
-    ----------
-    model : EmbeddingModel
-        The model.
-    clips : sequence of ShortClip
-        From :func:`read_short` of the same model: up to :data:`CLIPS`, all of the same
-        :attr:`ShortClip.length`.
-    scene, timestamps : bool
-        Kinds to compute.
-
-    Raises
-    ------
-    ValueError
-        If there are none or too many clips, or they are of different lengths.
+    Clips are results of :func:`read_short` of the same model, 1 to :data:`CLIPS`, all of the same
+    :attr:`ShortClip.length`; a ValueError if not.
     """
     lengths = {clip.length for clip in clips}
     if len(lengths) != 1 or len(clips) > CLIPS:

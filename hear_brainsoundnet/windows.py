@@ -64,24 +64,8 @@ class Windows:
 def embed_windows(model: EmbeddingModel, sound: Sound, windows: Windows) -> Tensor:
     """Scene embeddings of windows, each embedded as a separate clip, level normalisation included.
 
-    Parameters
-    ----------
-    model : EmbeddingModel
-        The model.
-    sound : Sound
-        One clip; it is read once, sequentially.
-    windows : Windows
-        The windows.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(n_windows, model.scene_embedding_size)``, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the clip contains NaN or infinity.
+    `sound` is one clip; it is read once, sequentially. The result, ``(n_windows,
+    model.scene_embedding_size)``, is on the CPU.
     """
     rows: list[Tensor] = []
     clips: list[Tensor] = []

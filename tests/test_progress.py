@@ -347,25 +347,6 @@ def test_leftovers_of_a_later_kill_are_removed(tmp_path, write, embed):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_results_of_the_first_version_are_resumed(tmp_path, write, embed, read):
-    """They know files by ``files.csv`` alone, which is younger than what has not changed."""
-    for i, name in enumerate(("a.wav", "b.wav")):
-        write(name, i)
-    embed()
-    before = contents(tmp_path / "out")
-    (tmp_path / "out" / ".records.jsonl").unlink()
-    read.clear()
-    embed()
-    assert read == []
-    assert contents(tmp_path / "out") == before
-    (tmp_path / "out" / ".records.jsonl").unlink()
-    shutil.copy2(write("b.wav", 5, folder="elsewhere"), tmp_path / "sounds" / "b.wav")
-    os.utime(tmp_path / "sounds" / "b.wav", (1, 1))
-    read.clear()
-    embed()
-    assert read == ["b.wav"]
-
-
 def test_a_second_job_in_the_folder_is_refused(tmp_path, write, embed):
     write("a.wav")
 

@@ -101,14 +101,12 @@ def embed_files(
     entries : sequence of Entry
         From :func:`hear_brainsoundnet.sound_files.find_audio`.
     out : path-like
-        Gets ``settings.json``, ``files.csv``, ``scene.npy`` (one row per file; NaN for a file
-        that could not be read) and ``timestamps/<name>.npz``.
+        Gets ``settings.json``, ``files.csv``, ``scene.npy`` (one row per file; NaN for a file that
+        could not be read) and ``timestamps/<name>.npz``.
     model : EmbeddingModel
-        On the device to run on.
+        On `device`, which is recorded in the settings.
     kind : str
         {"scene", "timestamps", "both"}.
-    device : str
-        Device of `model`; recorded in the settings.
     jobs : int
         Number of files read and embedded at the same time.
     force : bool
@@ -120,8 +118,7 @@ def embed_files(
     parquet : bool
         Also write ``scene.parquet``.
     shard : Shard, optional
-        Embed only the files of this shard of `entries`; all shards are merged by
-        :func:`hear_brainsoundnet.batch.shards.merge_shards`.
+        Embed only the files of this shard of `entries`.
     on_file : callable
         Called with each record, including those of earlier commands.
 
@@ -133,8 +130,8 @@ def embed_files(
     Raises
     ------
     ValueError
-        If `out` holds results of other settings or files, or is not a results folder; or Parquet
-        is wanted without pyarrow.
+        If `out` holds results of other settings or files, or is not a results folder; or Parquet is
+        wanted without pyarrow.
     BlockingIOError
         If another process is writing there.
     OSError

@@ -27,15 +27,7 @@ ROWS = "scene.f32"
 
 
 class Journal:
-    """The journal of an embedding command.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the results.
-    scene_size : int
-        Size of a scene embedding; 0 if there are none.
-    """
+    """The journal of an embedding command into `out`; `scene_size` is 0 if there are no scenes."""
 
     def __init__(self, out: Path, scene_size: int) -> None:
         self.folder = out / FOLDER

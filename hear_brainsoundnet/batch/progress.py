@@ -7,7 +7,6 @@ under a temporary name first and then renamed, so that existing files are comple
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import shutil
@@ -23,20 +22,15 @@ from hear_brainsoundnet.batch.journal import Journal
 from hear_brainsoundnet.files import sweep, write_atomically
 from hear_brainsoundnet.lock import contents
 from hear_brainsoundnet.results import (
-    FILES,
     OWN_FILES,
     PARQUET,
-    RECORDS,
     SETTINGS,
     Record,
     Scenes,
-    absolute,
     read_results,
-    read_scene,
     read_settings,
     rows_crc,
     settings_file,
-    state_of,
     timestamps_path,
     write_results,
 )
@@ -49,20 +43,10 @@ NOT_COMPARED = ("versions", "earlier_versions")
 
 
 class Progress:
-    """On-disk state of an embedding command; requires the folder's lock.
+    """On-disk state of an embedding command in the folder `out`; requires the folder's lock.
 
-    Parameters
-    ----------
-    out : Path
-        The folder.
-    settings : dict
-        Settings that the results depend on.
-    scene_size : int
-        Size of a scene embedding; 0 if there are none.
-    windows : Windows, optional
-        Windows embedded as scenes; by default whole files.
-    parquet : bool
-        Also write scenes as Parquet. An existing file is kept up to date.
+    `settings` are those that the results depend on; scenes of `scene_size` (0: none) are of whole
+    files or of `windows`. An existing Parquet file is kept up to date.
     """
 
     def __init__(
@@ -175,12 +159,7 @@ class Progress:
         """Finished files: from the journal if there is one, else from the results."""
         if self.journal.exists:
             return self.journal.read()
-        if (self.out / RECORDS).exists():
-            records, rows = read_results(self.out)
-        else:
-            records, rows = _results_of_first_version(
-                self.out, scenes=self.scene_size > 0, frames=self.settings["kind"] != "scene"
-            )
+        records, rows = read_results(self.out)
         whole = [
             record
             for record in records
@@ -196,15 +175,9 @@ class Progress:
     ) -> None:
         """Keep results of unchanged files; failed ones are retried."""
         known = {record.name: record for record in records}
-        files = self.out / FILES
-        finished_ns = files.stat().st_mtime_ns if files.exists() else 0
         for entry in entries:
             record = known.pop(entry.name, None)
-            if record is None or not record.is_ok:
-                continue
-            if record.file is None and not check:
-                record = _with_state(record, entry, finished_ns)
-            if record is None or record.file is None:
+            if record is None or not record.is_ok or record.file is None:
                 continue
             if not record.file.is_of(entry.path, check=check) or not self._has_frames(record):
                 continue
@@ -247,53 +220,12 @@ def _other_files(records: Sequence[Record], entries: Sequence[Entry]) -> str:
     earlier = [record for record in records if record.is_ok]
     others = [record for record in earlier if record.name not in names]
     if len(others) < len(earlier):
-        others = [r for r in others if not r.source or os.path.exists(r.source)]
+        others = [record for record in others if os.path.exists(record.source)]
     return f"files (such as {printable(others[0].name)})" if others else ""
 
 
 def _is_whole(record: Record, rows: np.ndarray, scene_size: int) -> bool:
     return rows.shape == (record.n_rows, scene_size) and rows_crc(rows) == record.rows_crc
-
-
-def _results_of_first_version(
-    out: Path, *, scenes: bool, frames: bool
-) -> tuple[list[Record], dict[str, np.ndarray]]:
-    """Finished results of version 0.1.0, whose only record of the files is ``files.csv``."""
-    try:
-        with (out / FILES).open(newline="") as file:
-            table = list(csv.DictReader(file))
-        scene = read_scene(out) if scenes else None
-        if scenes and (scene is None or len(scene) != len(table)):
-            return [], {}
-        records, rows = [], {}
-        for i, line in enumerate(table):
-            duration = float(line["duration_s"]) if line["duration_s"] else None
-            record = Record(line["path"], line["status"], line["error"], duration)
-            if not record.is_ok:
-                continue
-            if scene is not None:
-                rows[record.name] = scene[i : i + 1]
-                record = replace(record, n_rows=1, rows_crc=rows_crc(scene[i]))
-            if frames and (path := timestamps_path(out, record.name)).exists():
-                record = replace(record, frames_bytes=path.stat().st_size)
-            records.append(record)
-    except (OSError, ValueError, KeyError, TypeError, csv.Error):
-        return [], {}
-    return records, rows
-
-
-def _with_state(record: Record, entry: Entry, finished_ns: int) -> Record | None:
-    """A record of version 0.1.0 with the state of its file, if that is older than the results.
-
-    The change time counts, too: a file that replaced another one may have any modification time.
-    """
-    try:
-        state = entry.path.stat()
-        if max(state.st_mtime_ns, state.st_ctime_ns) > finished_ns:
-            return None
-        return replace(record, file=state_of(entry.path), source=absolute(entry.path))
-    except OSError:
-        return None
 
 
 def _short(value: object) -> str:

@@ -80,12 +80,10 @@ def kind_of(tree: object) -> str | None:
 def read_brain_aligned(
     tree: object, file_name: str, n_bytes: int, *, tr: float, atlas: str
 ) -> BrainAligned:
-    """Parse a brain-aligned file.
+    """Parse the content of a brain-aligned file.
 
     Parameters
     ----------
-    tree : object
-        Content of the file, see :func:`hear_brainsoundnet.conversion.torch_pickle.load`.
     file_name : str
         The read-out is named after the subject label in it (``sub-03``).
     n_bytes : int
@@ -98,8 +96,8 @@ def read_brain_aligned(
     Raises
     ------
     ValueError
-        If tensors or settings are missing or contradictory, or the network has attention
-        over parcels, which :class:`~hear_brainsoundnet.encoder.BrainEncoder` does not support.
+        If tensors or settings are missing or contradictory, or the network has attention over
+        parcels, which :class:`~hear_brainsoundnet.encoder.BrainEncoder` does not support.
     """
     state, settings = state_dict_of(tree), _settings(tree)
     if any("maskattention" in name for name in state):

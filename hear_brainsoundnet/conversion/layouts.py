@@ -31,16 +31,8 @@ NPY_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_
 
 @dataclass(frozen=True)
 class Foreign:
-    """Tensors of a foreign file.
-
-    Attributes
-    ----------
-    tensors : dict of Tensor or ndarray
-        By their names in our SoundNet.
-    names : dict of str
-        For each of them the name in the file.
-    unused : tuple of str
-        Names in the file that the network does not use.
+    """Tensors of a foreign file by their names in our SoundNet, their names in the file, and the
+    names in the file that the network does not use.
     """
 
     tensors: dict[str, Array]
@@ -196,20 +188,11 @@ def _pick(arrays: Mapping[str, Any], names: Mapping[str, str], layout: Any) -> F
 def build_soundnet(foreign: Foreign, allow_initial_batchnorm: bool, with_heads: bool) -> SoundNet:
     """SoundNet with foreign tensors, including any of the original's heads.
 
-    Parameters
-    ----------
-    foreign : Foreign
-        The tensors.
-    allow_initial_batchnorm : bool
-        Accept a file in which all batch normalization is untrained.
-    with_heads : bool
-        Whether heads of the file become heads of the network.
-
     Raises
     ------
     ValueError
         If a tensor has a wrong shape or type or holds NaN, infinity or a negative variance, or if
-        all batch normalization has its initial values.
+        all batch normalization has its initial values and this is not allowed.
     """
     heads = [head for head in HEADS if f"heads.{head.name}.weight" in foreign.tensors]
     heads = heads if with_heads else []

@@ -25,20 +25,8 @@ LARGEST_NDIM = 8
 def load(data: bytes) -> dict[str, dict[str, np.ndarray]]:
     """The dictionary of layers in an ``.npy`` file that was written with ``np.save(path, layers)``.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-
-    Returns
-    -------
-    dict of dict of ndarray
-        For each layer its arrays by name. Other entries are left out.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else, damaged, or refers to a function that arrays do not need.
+    For each layer its arrays by name; other entries are left out. A ValueError if it is anything
+    else, damaged, or refers to a function that arrays do not need.
     """
     stream = io.BytesIO(data)
     _check_header(stream)

@@ -52,18 +52,8 @@ class Kind(enum.Enum):
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """One value of a pickle.
-
-    Attributes
-    ----------
-    kind : Kind
-        Its kind.
-    text : str or None
-        Short text, or the name it refers to.
-    n_bytes : int
-        Length of a text.
-    parts : list of Value
-        Its elements; keys and values for a dictionary.
+    """One value of a pickle: its kind, short text or the name it refers to, length of a text, and
+    its elements (keys and values for a dictionary).
     """
 
     kind: Kind
@@ -124,13 +114,9 @@ class Ledger:
         self.arguments.extend(arguments)
 
     def check(self, n_bytes: int) -> None:
-        """Reject content out of proportion to a pickle of `n_bytes`.
-
-        Raises
-        ------
-        ValueError
-            If a container, all call arguments together or keys are too large when unfolded, too
-            deep, or contain themselves.
+        """A ValueError if content is out of proportion to a pickle of `n_bytes`: a container, all
+        call arguments together or keys are too large when unfolded, too deep, or contain
+        themselves.
         """
         most_bytes = MOST_BYTES_PER_BYTE * n_bytes + ALWAYS_ALLOWED_BYTES
         sizes = self._unfold(most_bytes)
@@ -208,17 +194,12 @@ def scan_pickle(stream: IO[bytes]) -> set[str]:
 
     Names are those of Python 3 (``__builtin__.set`` is given as ``builtins.set``).
 
-    Parameters
-    ----------
-    stream : binary file
-        Positioned at the beginning of a pickle.
-
     Raises
     ------
     ValueError
         If this is not a pickle, or has features that no program writes for arrays: a huge memo,
-        classes by registered number, content far larger than the file once references are
-        expanded, self-containing lists, keys chosen to collide.
+        classes by registered number, content far larger than the file once references are expanded,
+        self-containing lists, keys chosen to collide.
 
     Examples
     --------

@@ -30,19 +30,7 @@ def convert_separately(
 ) -> str:
     """Call :func:`hear_brainsoundnet.conversion.convert` in another process; returns the hash.
 
-    Parameters
-    ----------
-    source, target : Path
-        As for :func:`~hear_brainsoundnet.conversion.convert`.
-    options : mapping
-        Its other arguments; plain values.
-    cpu_seconds : int
-        CPU time after which the process is killed.
-
-    Raises
-    ------
-    FileNotFoundError, OSError, ValueError
-        As raised by ``convert``, and if the process is killed or crashes.
+    The process is killed after `cpu_seconds`, which is a ValueError, as is a crash.
     """
     asked = {"source": os.fspath(source), "target": os.fspath(target), "options": dict(options)}
     process = subprocess.Popen(

@@ -51,18 +51,8 @@ OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWA
 
 @dataclass(frozen=True)
 class SoundNetPackage:
-    """Content of the archive.
-
-    Attributes
-    ----------
-    weights : bytes
-        Content of ``sound8.npy``.
-    labels : dict of tuple of str
-        For each head the labels of its channels; none if the numbers do not match.
-    provenance : dict
-        Name, member and the member's hash for the card.
-    is_published : bool
-        Whether the archive is bit-identical to the published one.
+    """Content of the archive: ``sound8.npy``, the labels of each head (none if the numbers do not
+    match), provenance for the card, and whether it is bit-identical to the published one.
     """
 
     weights: bytes
@@ -83,19 +73,9 @@ def is_archive(data: bytes) -> bool:
 
 
 def read_package(data: bytes, *, allow_other_hash: bool = False) -> SoundNetPackage:
-    """Read the archive.
+    """Read the archive from its bytes, the published one or with `allow_other_hash` any.
 
-    Parameters
-    ----------
-    data : bytes
-        Its content.
-    allow_other_hash : bool
-        Accept an archive other than the published one.
-
-    Raises
-    ------
-    ValueError
-        If it is another archive, damaged, too large, or has no weights in it.
+    A ValueError if it is another archive, damaged, too large, or has no weights in it.
     """
     digest = hashlib.sha256(data).hexdigest()
     if digest != ARCHIVE_SHA256 and not allow_other_hash:

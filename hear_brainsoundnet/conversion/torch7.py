@@ -55,23 +55,10 @@ class LuaObject:
 
 
 def load(data: bytes) -> Any:
-    """The object in a Torch7 file.
+    """The object in a Torch7 file; a ValueError if it is truncated or damaged.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-
-    Returns
-    -------
-    object
-        Tables as dict (whole numbers as int keys), tensors as ndarray (views of the file's bytes),
-        objects as :class:`LuaObject`, functions as None.
-
-    Raises
-    ------
-    ValueError
-        If the file is truncated or damaged.
+    Tables are dict (whole numbers as int keys), tensors ndarray (views of the file's bytes),
+    objects :class:`LuaObject`, functions None.
     """
     reader = _Reader(data)
     try:

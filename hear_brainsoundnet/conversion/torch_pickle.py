@@ -86,16 +86,8 @@ class Inert:
 def load(data: bytes) -> object:
     """The object in a PyTorch file; all tensors on the CPU, foreign objects :class:`Inert`.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of the file.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, not a PyTorch weight file, or refers to a function that weights
-        do not need.
+    A ValueError if the file is damaged, not a PyTorch weight file, or refers to a function that
+    weights do not need.
     """
     names = names_in(data)
     _refuse_dangerous(names)

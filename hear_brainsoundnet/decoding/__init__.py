@@ -32,12 +32,7 @@ _NO_SOUND = {
 def open_sound(path: Path, audio_stream: int | None = None) -> Reader:
     """Open a reader of the audio of a file, whatever its suffix; to be closed.
 
-    Parameters
-    ----------
-    path : Path
-        An audio or video file.
-    audio_stream : int, optional
-        Index of the audio track, from 0.
+    `audio_stream` is the index of the audio track, from 0.
 
     Raises
     ------

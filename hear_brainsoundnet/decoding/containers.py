@@ -30,19 +30,9 @@ _NO_PROGRAMME = re.compile(r"comment|descri|director|isolated", re.IGNORECASE)  
 class ContainerReader(Reader):
     """One audio track of a video or container.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    audio_stream : int, optional
-        Index of the audio track, from 0; by default the one marked as default, or the
-        first, among those that are not a commentary or description.
-
-    Raises
-    ------
-    ValueError
-        If PyAV is missing or does not know the format, there is no audio or no such track, or too
-        many channels.
+    `audio_stream` is the index of the track, from 0; by default the one marked as default, or the
+    first, among those that are not a commentary or description. A ValueError if PyAV is missing or
+    does not know the format, there is no audio or no such track, or too many channels.
     """
 
     def __init__(self, path: Path, audio_stream: int | None = None) -> None:

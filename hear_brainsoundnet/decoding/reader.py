@@ -24,16 +24,8 @@ Block = NDArray[np.float32]
 
 
 class Reader(ABC):
-    """Audio of one file.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    sample_rate : int
-        In Hz.
-    n_samples : int or None
-        Length, if it follows from the number of bytes; otherwise only known after reading.
+    """Audio of one file; `n_samples` is None where it does not follow from the number of bytes, and
+    only known after reading.
     """
 
     path: Path
@@ -52,12 +44,8 @@ class Reader(ABC):
     def blocks(self) -> Iterator[Block]:
         """Mono float32 blocks ``(n_samples,)``, in a single pass.
 
-        A block may be modified, and is valid until the next one is requested.
-
-        Raises
-        ------
-        ValueError
-            If the file turns out to be damaged or truncated.
+        A block may be modified, and is valid until the next one is requested. A ValueError if the
+        file turns out to be damaged or truncated.
         """
 
     @abstractmethod
@@ -108,13 +96,7 @@ class Reader(ABC):
 
 
 def check_channels(name: str, n_channels: int) -> None:
-    """Reject implausibly many channels: a small file may declare gigabytes of them.
-
-    Raises
-    ------
-    ValueError
-        If there are more than :data:`MOST_CHANNELS`.
-    """
+    """Reject implausibly many channels: a small file may declare gigabytes of them."""
     if n_channels > MOST_CHANNELS:
         raise ValueError(
             f"{name} has {n_channels} channels, at most {MOST_CHANNELS} are averaged; write those "

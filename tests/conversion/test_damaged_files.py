@@ -13,27 +13,8 @@ from hear_brainsoundnet.conversion import KINDS, convert
 
 @pytest.fixture(scope="module")
 def small_files():
-    """Files of every format with a network too small to be SoundNet, for many trials."""
-    import io
-
-    tree = {"conv1": {"weights": np.ones((4, 1, 2, 3), "f4"), "biases": np.ones(3)}}
-    state = {"conv1.0.weight": torch.ones(3, 2, 4, 1), "epoch": 3, "list": [1.5, "a"]}
-    storage = np.ones(6, "<f4")
-    network = foreign_files.Lua(
-        "nn.Sequential",
-        modules={1: foreign_files.Lua("nn.X", weight=foreign_files.View(storage, 2, (2, 2)))},
-        hook=foreign_files.Function(),
-    )
-    files = []
-    for is_zip in (True, False):
-        buffer = io.BytesIO()
-        torch.save(state, buffer, _use_new_zipfile_serialization=is_zip)
-        files += [(buffer.getvalue(), "sound8-pth"), (buffer.getvalue(), "brain-aligned-pt")]
-    buffer = io.BytesIO()
-    np.save(buffer, tree, allow_pickle=True)
-    files.append((buffer.getvalue(), "sound8-npy"))
-    files.append((foreign_files.Torch7Writer().write(network), "torch7"))
-    return files
+    files = foreign_files.small_files()
+    return [(content, kind) for kind, contents in files.items() for content in contents]
 
 
 @settings(

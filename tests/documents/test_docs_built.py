@@ -14,8 +14,6 @@ from shell_lines import ROOT
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = sorted(path.stem for path in (ROOT / "docs" / "examples").glob("*.py"))
-PLACES = "8_places"  # needs a file from the package index: tests/conversion runs it
 NARROW, WIDE = 390, 1280  # pixels
 
 
@@ -86,9 +84,9 @@ class Visit:
             ),
         )
 
-    def open(self, path: Path, query: str = "") -> None:
+    def open(self, path: Path) -> None:
         """Open a file from disk, as a reader without a server would."""
-        self.page.goto(path.as_uri() + query)
+        self.page.goto(path.as_uri())
         self.page.wait_for_load_state("networkidle")
 
 
@@ -140,28 +138,3 @@ def test_every_link_to_a_page_or_a_place_on_it_leads_there(built: Path, browser:
                 missing.append(f"{page}: {target}")
     assert sum(map(len, links.values())) > 500
     assert missing == []
-
-
-@pytest.mark.parametrize(
-    ("word", "title"), [("sibilance", None), ("scikit", "Start"), ("ridge", "Evaluate")]
-)
-def test_the_search_finds_a_word(built: Path, browser: object, word: str, title: str) -> None:
-    visit = Visit(browser, WIDE)
-    visit.open(built / "search.html", f"?q={word}")
-    visit.page.wait_for_function(
-        "document.querySelector('#search-results p')?.textContent.match(/matching|match/)"
-    )
-    found = visit.page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.text)")
-    assert (title in found) if title else (found == [])
-    assert visit.wrong == []
-
-
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_shows_its_code_and_one_picture(built: Path, example: str) -> None:
-    page = (built / "gallery" / f"{example}.html").read_text()
-    was_run = example != PLACES  # its picture is in the checkout
-    assert page.count("sphx-glr-single-img") == was_run
-    assert page.count("_images/places.png") == (not was_run)
-    assert 'class="highlight-Python' in page
-    thumbnail = built / "_images" / f"sphx_glr_{example}_thumb.png"
-    assert thumbnail.stat().st_size > 5_000

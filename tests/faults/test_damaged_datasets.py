@@ -1,37 +1,22 @@
-"""Damaged files of a prepared dataset: an error of one line, or the numbers that were prepared.
-
-``python tests/faults/test_damaged_datasets.py N`` does the same N times for each kind of file and
-prints what came of it.
-"""
+"""Damaged files of a prepared dataset: an error of one line, or the numbers that were prepared."""
 
 from __future__ import annotations
 
 import shutil
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mutations import mutations
+from small_collections import small_collection
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "training"), str(HERE.parent.parent)]
-
-from mutations import mutations  # noqa: E402
-from small_collections import small_collection  # noqa: E402
-
-from training.data.prepared import Prepared  # noqa: E402
-from training.prepare import preparation  # noqa: E402
-from training.prepare.merging import merge_datasets  # noqa: E402
-from training.prepare.preparation import PreparationSettings, prepare_collection  # noqa: E402
+from training.data.prepared import Prepared
+from training.prepare import preparation
+from training.prepare.merging import merge_datasets
+from training.prepare.preparation import PreparationSettings, prepare_collection
 
 KINDS = ("dataset.json", "bold/sub-02.h5", "audio/film-1.npy", "audio/film-1.json")
-
-
-def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "write_summary", lambda dataset, path, *_, **__: path.touch())
-    monkeypatch.setattr(preparation, "align_dataset", lambda dataset, progress: {})
 
 
 def everything(folder: Path) -> list[object]:
@@ -103,20 +88,11 @@ def datasets(folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
-    no_page(monkeypatch)
+    page = lambda dataset, path, *_, **__: path.touch()  # noqa: E731
+    monkeypatch.setattr(preparation, "write_summary", page)
+    monkeypatch.setattr(preparation, "align_dataset", lambda dataset, progress: {})
     monkeypatch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
     good = ("refused", "as it was")
     assert not {text: n for text, n in found.items() if not text.endswith(good)}
     assert found["opened: refused"] + found["opened: as it was"] == 40
-
-
-if __name__ == "__main__":
-    patch = pytest.MonkeyPatch()
-    no_page(patch)
-    patch.setattr("training.data.prepared_tables.SECONDS", 5.0)
-    with tempfile.TemporaryDirectory() as name:
-        made = datasets(Path(name))
-        for each in KINDS:
-            result = damage(made, each, int(sys.argv[1]), seed=2, scratch=Path(name) / "scratch")
-            print(each, dict(sorted(result.items())), flush=True)

@@ -7,8 +7,9 @@ import hashlib
 import json
 import resource
 import struct
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import foreign_files
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from mutations import mutations
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import load_checkpoint, write_checkpoint
@@ -27,7 +28,7 @@ from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.prediction import build_encoder
 from hear_brainsoundnet.soundnet import Head, Layer, SoundNet
 
-N = 40  # of each kind here; a campaign takes 1,000
+N = 40  # of each kind
 LONGEST_S = 20.0
 MOST_MEMORY = 600e6  # bytes above what the process had
 
@@ -55,8 +56,6 @@ def small_checkpoint() -> bytes:
         labels={"objects": ("a", "b", "c", "d")},
         provenance={"seed": 0, "corpus": {"sources": [{"name": "a", "hours": 1.5}]}},
     )
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "small.safetensors")
         write_checkpoint(path, card, BrainEncoder(SoundNet(LAYERS, HEADS), READ_OUT))
@@ -83,8 +82,6 @@ def changed_cards(content: bytes, n: int, seed: int) -> Iterator[bytes]:
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
     card = json.loads(header.pop("__metadata__")["hear_brainsoundnet"])["card"]
-    from safetensors.torch import load
-
     tensors = load(content)
     for _ in range(n):
         changed = copy.deepcopy(card)
@@ -143,31 +140,8 @@ def use(path: Path) -> None:
         build_encoder(checkpoint)(torch.zeros(1, 44_100), 1)
 
 
-def foreign_contents() -> dict[str, list[bytes]]:
-    """Whole files of every foreign kind, smaller than SoundNet where that is read as far."""
-    import io
-
-    tree = {"conv1": {"weights": np.ones((4, 1, 2, 3), "f4"), "biases": np.ones(3)}}
-    state = {"conv1.0.weight": torch.ones(3, 2, 4, 1), "epoch": 3, "list": [1.5, "a"]}
-    aligned = {"checkpoint": {"encoding_fmri.weight": torch.ones(2, 1024, 3, 1)}, "out_size": 2}
-    files: dict[str, list[bytes]] = {"sound8-pth": [], "brain-aligned-pt": []}
-    for kind, content in (("sound8-pth", state), ("brain-aligned-pt", aligned)):
-        for is_zip in (True, False):
-            buffer = io.BytesIO()
-            torch.save(content, buffer, _use_new_zipfile_serialization=is_zip)
-            files[kind].append(buffer.getvalue())
-    buffer = io.BytesIO()
-    np.save(buffer, tree, allow_pickle=True)
-    files["sound8-npy"] = [buffer.getvalue()]
-    view = foreign_files.View(np.ones(6, "<f4"), 2, (2, 2))
-    modules = {1: foreign_files.Lua("nn.SpatialConvolution", weight=view, bias=view)}
-    lua = foreign_files.Lua("nn.Sequential", modules=modules, hook=foreign_files.Function())
-    files["torch7"] = [foreign_files.Torch7Writer().write(lua)]
-    return files
-
-
-def assert_words_soon(act, path: Path, counts: dict[str, int]) -> None:
-    """`act` succeeds or raises a ValueError of one line that names the file."""
+def assert_words_soon(act, counts: dict[str, int]) -> None:
+    """`act` succeeds or raises a short ValueError, soon and in little memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     begun = time.process_time()
     refusal: ValueError | None = None
@@ -182,40 +156,25 @@ def assert_words_soon(act, path: Path, counts: dict[str, int]) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before < MOST_MEMORY
 
 
-def try_checkpoints(folder: Path, n: int, seed: int) -> dict[str, int]:
-    path, counts = folder / "damaged.safetensors", {}
-    for content in mutations(small_checkpoint(), n, seed):
+def try_all(act, path: Path, contents: Iterable[bytes]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for content in contents:
         path.write_bytes(content)
-        assert_words_soon(lambda: use(path), path, counts)
-    return counts
-
-
-def try_cards(folder: Path, n: int, seed: int) -> dict[str, int]:
-    path, counts = folder / "card.safetensors", {}
-    for content in changed_cards(small_checkpoint(), n, seed):
-        path.write_bytes(content)
-        assert_words_soon(lambda: use(path), path, counts)
-    return counts
-
-
-def try_foreign(folder: Path, kind: str, n: int, seed: int) -> dict[str, int]:
-    path, out, counts = folder / "foreign", folder / "out.safetensors", {}
-    contents = foreign_contents()[kind]
-    for number, whole in enumerate(contents):
-        for content in mutations(whole, n // len(contents), seed + number):
-            path.write_bytes(content)
-            assert_words_soon(lambda: convert(path, out, kind), path, counts)
+        assert_words_soon(act, counts)
     return counts
 
 
 @pytest.mark.slow
 def test_damaged_checkpoints(tmp_path):
-    assert try_checkpoints(tmp_path, N, seed=0)["refused"] > N / 2
+    path = tmp_path / "damaged.safetensors"
+    counts = try_all(lambda: use(path), path, mutations(small_checkpoint(), N, seed=0))
+    assert counts["refused"] > N / 2
 
 
 @pytest.mark.slow
 def test_hostile_cards_with_a_right_hash(tmp_path):
-    counts = try_cards(tmp_path, 4 * N, seed=0)
+    path = tmp_path / "card.safetensors"
+    counts = try_all(lambda: use(path), path, changed_cards(small_checkpoint(), 4 * N, seed=0))
     assert counts["refused"] > N
     assert counts["taken"] > N / 4
 
@@ -223,4 +182,9 @@ def test_hostile_cards_with_a_right_hash(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sound8-npy", "sound8-pth", "torch7", "brain-aligned-pt"])
 def test_damaged_foreign_files(tmp_path, kind):
-    assert try_foreign(tmp_path, kind, N, seed=0)["refused"] == N
+    path, out = tmp_path / "foreign", tmp_path / "out.safetensors"
+    wholes = foreign_files.small_files()[kind]
+    for number, whole in enumerate(wholes):
+        contents = mutations(whole, N // len(wholes), seed=number)
+        counts = try_all(lambda: convert(path, out, kind), path, contents)
+        assert counts == {"refused": N // len(wholes)}
