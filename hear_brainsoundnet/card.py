@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from hear_brainsoundnet.encoder import ALIGNMENTS, POWER_TRANSFORMS, READ_OUT_NAME, ReadOut
+from hear_brainsoundnet.encoder import POWER_TRANSFORMS, READ_OUT_NAME, TR_SAMPLINGS, ReadOut
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet, stage_names
 
 MOST_ROWS = 64
@@ -31,6 +31,7 @@ _TAKEN = frozenset(dir(SoundNet(())))
 
 # 1 had no labels, 2 no rank of the read-out; each is still written where it suffices.
 FORMAT_VERSION = 3
+ALIGNMENT = "alignment"  # name of tr_sampling in files
 MOST_DELAYS = 1_024
 MOST_COMPONENTS = 65_536
 SHORTEST_TR, LONGEST_TR = 0.01, 1000  # seconds
@@ -198,24 +199,35 @@ class Card(BaseModel):
                 version = FORMAT_VERSION
             if self.read_out.rank is None:
                 del document["read_out"]["rank"]
+            document["read_out"][ALIGNMENT] = document["read_out"].pop("tr_sampling")
         return document | {"format_version": version}
+
+    @field_validator("read_out", mode="before")
+    @classmethod
+    def _from_document(cls, read_out: Any) -> Any:
+        if isinstance(read_out, dict) and ALIGNMENT in read_out:
+            read_out = {**read_out, "tr_sampling": read_out[ALIGNMENT]}
+            del read_out[ALIGNMENT]
+        return read_out
 
     @field_validator("read_out")
     @classmethod
     def _plausible_read_out(cls, read_out: ReadOut | None) -> ReadOut | None:
         if read_out is None:
             return None
-        if read_out.alignment not in ALIGNMENTS:
-            raise ValueError(f"alignment {read_out.alignment!r} is none of {ALIGNMENTS}")
+        if read_out.tr_sampling not in TR_SAMPLINGS:
+            raise ValueError(f"tr_sampling {read_out.tr_sampling!r} is none of {TR_SAMPLINGS}")
         is_tr = read_out.tr == 0 or SHORTEST_TR <= read_out.tr < LONGEST_TR
         if not 1 <= read_out.n_delays <= MOST_DELAYS or not is_tr:
             raise ValueError(
                 f"{read_out.n_delays} delays of {read_out.tr} s are out of range, expected at most "
                 f"{MOST_DELAYS} of {SHORTEST_TR} to {LONGEST_TR} s"
             )
-        if (read_out.alignment == "mean") != (read_out.tr == 0):
-            raise ValueError(f"alignment {read_out.alignment} does not go with TR {read_out.tr} s")
-        if read_out.alignment == "mean" and read_out.n_delays != 1:
+        if (read_out.tr_sampling == "mean") != (read_out.tr == 0):
+            raise ValueError(
+                f"tr_sampling {read_out.tr_sampling} does not go with TR {read_out.tr} s"
+            )
+        if read_out.tr_sampling == "mean" and read_out.n_delays != 1:
             raise ValueError("sound responses have no time axis and one delay")
         if read_out.power_transform not in POWER_TRANSFORMS:
             raise ValueError(f"power transform is none of {POWER_TRANSFORMS}")

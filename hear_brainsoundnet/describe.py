@@ -77,7 +77,7 @@ def describe(checkpoint: Checkpoint, *, full: bool = False) -> str:
         read_out = card.read_out
         lines.append(
             f"read-out      {read_out.stage} -> {len(read_out.target_ids)} targets, "
-            f"{read_out.n_delays} TRs of {read_out.tr:g} s, alignment {read_out.alignment}, "
+            f"{read_out.n_delays} TRs of {read_out.tr:g} s, sampled by {read_out.tr_sampling}, "
             f"{f'rank {read_out.rank}, ' if read_out.rank else ''}"
             f"weights {', '.join(read_out.names)}"
         )

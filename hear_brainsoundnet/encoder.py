@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from hear_brainsoundnet.geometry import StageGeometry, frames_at, stage_geometry
 from hear_brainsoundnet.soundnet import ByName, SoundNet
 
-ALIGNMENTS = ("interpolate", "crop", "mean")
+TR_SAMPLINGS = ("interpolate", "crop", "mean")
 POWER_TRANSFORMS = ("none", "sqrt")
 # Names of read-outs and hence of subjects: parts of tensor names, which are separated by dots.
 READ_OUT_NAME = re.compile(r"[\w-]+")
@@ -51,8 +51,8 @@ class ReadOut:
     n_delays : int
         K, the number of TRs that one prediction depends on (its own included).
     tr : float
-        Repetition time in seconds; 0 for ``alignment="mean"``, which has no time axis.
-    alignment : str
+        Repetition time in seconds; 0 for ``tr_sampling="mean"``, which has no time axis.
+    tr_sampling : str
         {"interpolate", "crop", "mean"}: how frames are mapped to TRs.
     power_transform : str
         {"none", "sqrt"}: applied to the activations.
@@ -74,7 +74,7 @@ class ReadOut:
     stage: str
     n_delays: int
     tr: float
-    alignment: str
+    tr_sampling: str
     target_ids: tuple[int, ...]
     names: tuple[str, ...]
     power_transform: str = "none"
@@ -123,7 +123,7 @@ def output_layer(head: nn.Module) -> nn.Conv1d:
 
 
 def averaged_frames(stage: StageGeometry, n_samples: int, n_frames: int) -> range:
-    """The frames that ``alignment="mean"`` averages, of the `n_frames` of a clip of `n_samples`.
+    """The frames that ``tr_sampling="mean"`` averages, of the `n_frames` of a clip of `n_samples`.
 
     Those whose centres lie within the clip; the last one if the clip is too short to have any.
     """
@@ -165,10 +165,10 @@ class BrainEncoder(nn.Module):
                     f"the read-out reads stage {read_out.stage!r}; the network has "
                     f"{', '.join(stages)}, of which it may read several, each once"
                 )
-        if read_out.alignment == "crop" and len(read_out.stages) > 1:
+        if read_out.tr_sampling == "crop" and len(read_out.stages) > 1:
             raise ValueError(
-                f"alignment crop takes a frame of one stage for a TR, got {read_out.stage}; "
-                "frames of several stages need alignment interpolate"
+                f"tr_sampling crop takes a frame of one stage for a TR, got {read_out.stage}; "
+                "frames of several stages need tr_sampling interpolate"
             )
         self.soundnet = soundnet
         self.read_out = read_out
@@ -191,7 +191,7 @@ class BrainEncoder(nn.Module):
         n_trs : int
             Number of TRs to predict.
         start : float
-            Onset of TR 0 in seconds of the audio (for ``alignment="interpolate"``).
+            Onset of TR 0 in seconds of the audio (for ``tr_sampling="interpolate"``).
         name : str, optional
             Weights to use; the first ones by default.
         """
@@ -240,12 +240,12 @@ class BrainEncoder(nn.Module):
     ) -> Tensor:
         """Frames ``(n_sounds, channels, n_frames)`` to ``(n_sounds, channels, n_trs)``."""
         n_frames = frames.shape[2]
-        if self.read_out.alignment == "mean":
+        if self.read_out.tr_sampling == "mean":
             if n_trs != 1:
                 raise ValueError(f"sound responses have one row, {n_trs} were requested")
             within = averaged_frames(stage, n_samples, n_frames)
             return frames[:, :, within.start : within.stop].mean(dim=2, keepdim=True)
-        if self.read_out.alignment == "crop":
+        if self.read_out.tr_sampling == "crop":
             if n_frames < n_trs:
                 raise ValueError(
                     f"{n_trs} TRs were requested, the audio yields {n_frames} frames of "

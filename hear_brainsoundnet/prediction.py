@@ -69,26 +69,26 @@ def n_trs_within(n_samples: int, sample_rate: int, tr: float, start: float = 0.0
 
 
 def check_timing(read_out: ReadOut, n_trs: int | None, start: float) -> None:
-    """Reject a number of TRs or a start incompatible with the read-out's alignment.
+    """Reject a number of TRs or a start incompatible with the read-out.
 
     Raises
     ------
     ValueError
-        If `start` is not finite, or not 0 where the alignment fixes it; if `n_trs` is not
+        If `start` is not finite, or not 0 where the read-out fixes it; if `n_trs` is not
         positive, or not 1 for sound responses.
     """
-    alignment = read_out.alignment
+    sampling = read_out.tr_sampling
     if not math.isfinite(start):
         raise ValueError(f"the start must be a finite number of seconds, got {start}")
-    if alignment != "interpolate" and start != 0:
-        row = "frame i for TR i" if alignment == "crop" else "the mean over the whole sound"
+    if sampling != "interpolate" and start != 0:
+        row = "frame i for TR i" if sampling == "crop" else "the mean over the whole sound"
         raise ValueError(
-            f"the read-out has alignment {alignment!r}, which takes {row}: the start must be 0, "
+            f"the read-out has tr_sampling {sampling!r}, which takes {row}: the start must be 0, "
             f"got {start:g}; cut the sound instead"
         )
     if n_trs is not None and n_trs < 1:
         raise ValueError(f"the number of TRs must be at least 1, got {n_trs}")
-    if alignment == "mean" and n_trs not in (None, 1):
+    if sampling == "mean" and n_trs not in (None, 1):
         raise ValueError(f"sound responses have one row, {n_trs} TRs were requested")
 
 
@@ -121,9 +121,9 @@ def predict_responses(
         Weights of the read-out to use; all by default.
     n_trs : int, optional
         Number of TRs; by default those that begin within the clip (:func:`n_trs_within`). For
-        ``alignment="mean"`` there is one row.
+        ``tr_sampling="mean"`` there is one row.
     start : float
-        Onset of TR 0 in seconds of the audio, for ``alignment="interpolate"``.
+        Onset of TR 0 in seconds of the audio, for ``tr_sampling="interpolate"``.
     samples_per_pass : int
         Upper limit of samples (at the network's rate) in one pass through the network.
 
@@ -137,7 +137,7 @@ def predict_responses(
     ValueError
         If the encoder is in training mode, a name is unknown, the timing is impossible
         (:func:`check_timing`), the clip is too short for the requested TRs (for
-        ``alignment="crop"``) or contains NaN or infinity.
+        ``tr_sampling="crop"``) or contains NaN or infinity.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def predict_responses(
         if name not in read_out.names:
             raise ValueError(f"no read-out {name!r}; the encoder has {', '.join(read_out.names)}")
     check_timing(read_out, n_trs, start)
-    if read_out.alignment == "mean":
+    if read_out.tr_sampling == "mean":
         n_trs = 1
     elif n_trs is None:
         n_trs = n_trs_within(sound.n_samples, sound.sample_rate, read_out.tr, start)
@@ -202,10 +202,10 @@ def _rows(
 ) -> FramesAt | MeanFrame:
     """Accumulator of the features of a stage, as defined by ``BrainEncoder.features``."""
     read_out, n_frames = encoder.read_out, stage.n_frames(n_padded)
-    if read_out.alignment == "mean":
+    if read_out.tr_sampling == "mean":
         return MeanFrame(averaged_frames(stage, n_samples, n_frames))
     steps = torch.arange(n_trs, dtype=torch.float64)
-    if read_out.alignment == "crop":
+    if read_out.tr_sampling == "crop":
         if n_frames < n_trs:
             raise ValueError(
                 f"{n_trs} TRs were requested, the audio yields {n_frames} frames of {stage.name}; "

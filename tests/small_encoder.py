@@ -15,12 +15,14 @@ IDS = (2, 5, 9)
 AFFINE = np.array([[-3.0, 0, 0, 20], [0, 3, 0, -30], [0, 0, 4, 7], [0, 0, 0, 1]])
 
 
-def encoder_of(alignment="interpolate", *, stage="conv7", names=("sub-01", "sub-02"), **fields):
+def encoder_of(tr_sampling="interpolate", *, stage="conv7", names=("sub-01", "sub-02"), **fields):
     """The real geometry with a few channels, whose activations follow the sound."""
     torch.manual_seed(0)
-    n_delays, tr = (1, 0.0) if alignment == "mean" else (4, 1.49)
+    n_delays, tr = (1, 0.0) if tr_sampling == "mean" else (4, 1.49)
     fields = {"target_names": ("a", "b", "c"), "atlas": "toy", "tr": tr, **fields}
-    read_out = ReadOut(stage, n_delays, alignment=alignment, target_ids=IDS, names=names, **fields)
+    read_out = ReadOut(
+        stage, n_delays, tr_sampling=tr_sampling, target_ids=IDS, names=names, **fields
+    )
     encoder = BrainEncoder(SoundNet(NARROW), read_out)
     with torch.no_grad():
         for layer in NARROW:

@@ -301,7 +301,7 @@ def test_a_rank_is_read_back_and_raises_the_format_version(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"alignment": "guess"}, r"alignment 'guess' is none of"),
+        ({"tr_sampling": "guess"}, r"tr_sampling 'guess' is none of"),
         ({"power_transform": "cube"}, r"power transform is none of"),
         ({"target_ids": (7, 4)}, r"target ids must be ascending"),
         ({"target_ids": ()}, r"target ids must be ascending, each once, at least one"),

@@ -6,13 +6,13 @@ from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
 from hear_brainsoundnet.soundnet import SoundNet
 
 
-def encoder_of(alignment, *, n_delays=4, tr=1.49, power_transform="none", stage="conv7"):
+def encoder_of(tr_sampling, *, n_delays=4, tr=1.49, power_transform="none", stage="conv7"):
     torch.manual_seed(0)
     read_out = ReadOut(
         stage,
         n_delays,
         tr,
-        alignment,
+        tr_sampling,
         target_ids=(2, 5, 9),
         names=("sub-01", "sub-02"),
         power_transform=power_transform,
@@ -101,7 +101,7 @@ def test_more_trs_than_frames_is_refused():
     ("stage", "message"),
     [
         ("conv5+conv5", r"'conv5\+conv5'; the network has .* may read several, each once"),
-        ("conv5+conv7", r"alignment crop takes a frame of one stage for a TR, got conv5\+conv7"),
+        ("conv5+conv7", r"tr_sampling crop takes a frame of one stage for a TR, got conv5\+conv7"),
     ],
 )
 def test_stages_that_do_not_go_together_are_refused(stage: str, message: str):

@@ -16,8 +16,8 @@ from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from hear_brainsoundnet.prediction import predict_responses
 
 
-def write(path, *, names=("sub-01",), alignment="interpolate"):
-    encoder = encoder_of(alignment, names=names)
+def write(path, *, names=("sub-01",), tr_sampling="interpolate"):
+    encoder = encoder_of(tr_sampling, names=names)
     card = Card(
         name="toy", trained=True, input_scale=SCALE, layers=NARROW, read_out=encoder.read_out
     )
@@ -99,7 +99,7 @@ def test_start_number_of_trs_and_subject(run, tmp_path, sounds, several):
 
 
 def test_sound_responses_are_one_row_and_one_volume(run, tmp_path, sounds, target_image):
-    checkpoint = write(tmp_path / "mean.safetensors", alignment="mean")
+    checkpoint = write(tmp_path / "mean.safetensors", tr_sampling="mean")
     nibabel.save(target_image, tmp_path / "mean.targets.nii.gz")
     assert (
         run("predict", sounds, "--checkpoint", checkpoint, "-o", tmp_path / "p.h5", "--map")[0] == 0

@@ -17,7 +17,7 @@ from hear_brainsoundnet.prediction import FramesAt, n_trs_within, predict_respon
 
 @pytest.mark.parametrize(("stage", "power_transform"), [("conv4", "sqrt"), ("conv7", "none")])
 @pytest.mark.parametrize(
-    ("alignment", "n_trs", "start"),
+    ("tr_sampling", "n_trs", "start"),
     [
         ("interpolate", 10, 0.0),
         ("interpolate", 12, 3.3),
@@ -26,17 +26,17 @@ from hear_brainsoundnet.prediction import FramesAt, n_trs_within, predict_respon
         ("mean", 1, 0.0),
     ],
 )
-def test_segments_change_nothing(alignment, n_trs, start, stage, power_transform):
+def test_segments_change_nothing(tr_sampling, n_trs, start, stage, power_transform):
     check_segments(
-        encoder_of(alignment, stage=stage, power_transform=power_transform), n_trs, start
+        encoder_of(tr_sampling, stage=stage, power_transform=power_transform), n_trs, start
     )
 
 
 @pytest.mark.parametrize(
-    ("alignment", "n_trs", "start"), [("interpolate", 12, 3.3), ("mean", 1, 0)]
+    ("tr_sampling", "n_trs", "start"), [("interpolate", 12, 3.3), ("mean", 1, 0)]
 )
-def test_segments_change_nothing_in_several_stages(alignment, n_trs, start):
-    check_segments(encoder_of(alignment, stage="conv7+conv4"), n_trs, start)
+def test_segments_change_nothing_in_several_stages(tr_sampling, n_trs, start):
+    check_segments(encoder_of(tr_sampling, stage="conv7+conv4"), n_trs, start)
 
 
 def check_segments(encoder, n_trs, start):
@@ -55,23 +55,23 @@ def check_segments(encoder, n_trs, start):
         assert_close(rows, expected)
 
 
-@pytest.mark.parametrize("alignment", ["interpolate", "crop", "mean"])
-def test_a_file_of_another_rate_is_resampled(tmp_path, alignment):
+@pytest.mark.parametrize("tr_sampling", ["interpolate", "crop", "mean"])
+def test_a_file_of_another_rate_is_resampled(tmp_path, tr_sampling):
     audio = noise(48_000 * 12).expand(2, -1) * torch.tensor([[0.4], [0.2]])
     soundfile.write(tmp_path / "stereo.wav", audio.T.numpy(), 48_000, subtype="FLOAT")
-    encoder = encoder_of(alignment)
+    encoder = encoder_of(tr_sampling)
     whole = torchaudio.functional.resample(audio.mean(dim=0, keepdim=True), 48_000, 22_050)
     with AudioFile(tmp_path / "stereo.wav") as sound:
         predicted = predict_responses(encoder, sound, input_scale=SCALE, names=["sub-02"])
     assert list(predicted) == ["sub-02"]
-    n_trs = 1 if alignment == "mean" else 9
+    n_trs = 1 if tr_sampling == "mean" else 9
     assert_close(predicted["sub-02"], encoder(SCALE * whole, n_trs, name="sub-02")[0].detach())
 
 
 @pytest.mark.parametrize("n_samples", [1, 300, 4_573, 4_574, 20_000])
-@pytest.mark.parametrize("alignment", ["interpolate", "crop", "mean"])
-def test_a_short_sound_is_padded_with_silence(alignment, n_samples):
-    encoder = encoder_of(alignment)
+@pytest.mark.parametrize("tr_sampling", ["interpolate", "crop", "mean"])
+def test_a_short_sound_is_padded_with_silence(tr_sampling, n_samples):
+    encoder = encoder_of(tr_sampling)
     audio = noise(n_samples) + 0.1
     padded = F.pad(SCALE * audio, (0, max(0, 4_574 - n_samples)))
     predicted = predict_responses(encoder, TensorSound(audio, 22_050), input_scale=SCALE)
@@ -123,7 +123,7 @@ def test_trs_count_that_begin_within_the_sound(n_samples, rate, tr, start, n_trs
 
 
 def test_every_published_tr_within_a_sound_has_its_frame():
-    """A TR of 1.49 s outlasts the hop of conv7, so that alignment "crop" never lacks frames."""
+    """A TR of 1.49 s outlasts the hop of conv7, so that tr_sampling "crop" never lacks frames."""
     stage = stage_geometry()["conv7"]
     for n_trs in range(1, 5_000):
         n_samples = int((n_trs - 1) * 1.49 * 22_050) + 1  # the shortest sound with so many
@@ -147,7 +147,7 @@ def test_a_long_sound_is_read_in_pieces():
 
 
 @pytest.mark.parametrize(
-    ("alignment", "options", "message"),
+    ("tr_sampling", "options", "message"),
     [
         ("crop", {"start": 2.0}, r"'crop', which takes frame i for TR i: the start must be 0, go"),
         ("mean", {"start": 2.0}, r"takes the mean over the whole sound: the start must be 0, got"),
@@ -159,10 +159,10 @@ def test_a_long_sound_is_read_in_pieces():
         ("interpolate", {"names": ["sub-09"]}, r"no read-out 'sub-09'; .* has sub-01, sub-02"),
     ],
 )
-def test_impossible_requests_are_refused(alignment, options, message):
+def test_impossible_requests_are_refused(tr_sampling, options, message):
     sound = TensorSound(noise(220_500), 22_050)
     with pytest.raises(ValueError, match=message):
-        predict_responses(encoder_of(alignment), sound, input_scale=SCALE, **options)
+        predict_responses(encoder_of(tr_sampling), sound, input_scale=SCALE, **options)
 
 
 def test_training_mode_several_sounds_and_nan_are_refused():

@@ -6,7 +6,7 @@ of this package are measured:
 
 - the *first*, in which the frames of the frozen stages are computed and kept;
 - a *later* one, which starts from these frames;
-- one with the read-out's alignment "crop", as in the published models, where frames cannot be
+- one with the read-out's tr_sampling "crop", as in the published models, where frames cannot be
   cached because windows are independent.
 """
 
@@ -39,7 +39,7 @@ from training.scores import LOSSES
 EPOCHS = {
     "first": "first epoch",
     "later": "every later epoch",
-    "crop": "any epoch with alignment crop",
+    "crop": "any epoch with tr_sampling crop",
 }
 HELD_OUT = "held-out"  # the validation run, required by a fit
 
@@ -57,7 +57,7 @@ class EpochSpeed:
     first, later, crop : Comparison
         Of the epochs above with one of the earlier recipe.
     loading : float
-        Fraction of a later epoch spent waiting for the loader; the maximum over both alignments.
+        Fraction of a later epoch spent waiting for the loader; maximum over both samplings.
     """
 
     n_runs: int
@@ -100,7 +100,7 @@ def epoch_document(
             f"in one process; medians over {n_rounds} rounds, ratios of the times of one round. "
             "Below 1 this package is faster.",
             "In the first epoch the frames of the frozen stages are computed once and kept; with "
-            "alignment crop they cannot be kept, because windows are independent.",
+            "tr_sampling crop they cannot be kept, because windows are independent.",
             "Several threads wait for each other after every operation. Where other work takes "
             "part of the cores this waiting, and not the work, decides the times, and ratios above "
             "1 come up; the rows of one thread are then the ones to read.",
@@ -183,14 +183,14 @@ def loading_share(training: OurTraining, windows: Sequence[Window]) -> float:
         return spent / (time.perf_counter() - began)
 
 
-def recipe(data: Path, n_trs: int, alignment: Literal["interpolate", "crop"]) -> FitRecipe:
+def recipe(data: Path, n_trs: int, tr_sampling: Literal["interpolate", "crop"]) -> FitRecipe:
     """The recipe of the comparison, matched to the earlier one."""
     return FitRecipe.model_validate(
         {
             "data": data,
             "start": "untrained",
             "train_from": "conv4",
-            "read_out": {"n_delays": 5, "alignment": alignment, "initial": "random"},
+            "read_out": {"n_delays": 5, "tr_sampling": tr_sampling, "initial": "random"},
             "windows": {"n_trs": n_trs},
             "optimiser": {"learning_rate": 1e-5, "weight_decay": 1e-3},
             "split": {"validation": {"episodes": [HELD_OUT]}},

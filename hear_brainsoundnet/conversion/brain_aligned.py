@@ -8,7 +8,7 @@ settings.
 The authors' read-out is a convolution over ``kernel_size`` frames, padded by ``kernel_size - 1``
 on both sides, whose output is cropped to the number of TRs of the run. The padding in front
 makes it the causal read-out of :class:`~hear_brainsoundnet.encoder.BrainEncoder`; the padding
-behind only adds frames that the cropping drops: ``alignment="crop"``.
+behind only adds frames that the cropping drops: ``tr_sampling="crop"``.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def read_brain_aligned(
         stage=_stage(settings.get("output_layer"), channels, notes),
         n_delays=n_delays,
         tr=tr,
-        alignment="crop",
+        tr_sampling="crop",
         target_ids=tuple(range(1, n_targets + 1)),
         names=(_subject(file_name) or "subject",),
         power_transform="sqrt" if _power_transform(settings, notes) else "none",

@@ -96,15 +96,17 @@ def test_both_recipes_predict_the_same_from_the_same_weights(small_dataset: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alignment", ["interpolate", "crop"])
-def test_losses_of_the_epoch_are_those_of_a_plain_computation(small_dataset: Path, alignment: str):
-    ours = OurTraining(recipe(small_dataset, 10, alignment))
+@pytest.mark.parametrize("tr_sampling", ["interpolate", "crop"])
+def test_losses_of_the_epoch_are_those_of_a_plain_computation(
+    small_dataset: Path, tr_sampling: str
+):
+    ours = OurTraining(recipe(small_dataset, 10, tr_sampling))
     run = ours.parts.splits.train[0]
     window = Window(run, 6, 10)
     audio = torch.from_numpy(ours.parts.prepared.audio(run.stimulus) / np.float32(32768))
     encoder = ours.parts.encoder.eval()
     with torch.no_grad():
-        if alignment == "crop":
+        if tr_sampling == "crop":
             per_tr = int(22_050 * run.tr)
             predicted = encoder(audio[None, 6 * per_tr : 16 * per_tr], 10)[0]
         else:

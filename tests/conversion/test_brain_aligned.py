@@ -77,7 +77,7 @@ def test_published_network_predicts_as_before(
     assert card.input_scale == 1
     assert card.read_out.stage == layer
     assert card.read_out.n_delays == ks
-    assert card.read_out.alignment == "crop"
+    assert card.read_out.tr_sampling == "crop"
     assert card.read_out.power_transform == ("sqrt" if power else "none")
     assert card.read_out.names == card.read_out.subjects == ("sub-03",)
     assert card.read_out.tr == 1.49

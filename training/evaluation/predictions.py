@@ -141,7 +141,7 @@ def _out_of_fold(
 
 def _predicted(model: Model, run: Run, features: Table, device: torch.device) -> Table:
     """Window by window if each is independent, as in the published models; else at once."""
-    if model.encoder.read_out.alignment != "crop":
+    if model.encoder.read_out.tr_sampling != "crop":
         return _answer(model, run.subject, features[None], device)[0]
     pieces = [
         features[window.first : window.first + window.n_trs]

@@ -119,7 +119,7 @@ def _refuse_other_data(model: Model, prepared: Prepared) -> None:
     """Kind, TR and sample rate must be the model's."""
     read_out, info = model.encoder.read_out, prepared.info
     kinds = {True: "responses to sounds without a time axis", False: "time series"}
-    of_model, of_data = read_out.alignment == "mean", info.kind == "sound_responses"
+    of_model, of_data = read_out.tr_sampling == "mean", info.kind == "sound_responses"
     if of_model != of_data:
         raise ValueError(
             f"{model.name} predicts {kinds[of_model]}, and {prepared.folder} holds "

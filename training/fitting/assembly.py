@@ -90,7 +90,7 @@ def assemble(recipe: FitRecipe) -> Parts:
     freeze(encoder, recipe.train_from)
     scale = start.card.input_scale
     lower = None
-    if encoder.read_out.alignment != "crop":  # there, frames depend on the start of a window
+    if encoder.read_out.tr_sampling != "crop":  # there, frames depend on the start of a window
         stage = deepest_frozen_stage(encoder)
         stimuli = [run.stimulus for run in (*splits.train, *splits.validation)]
         if stage and frames_fit(stage, prepared, stimuli):
@@ -211,7 +211,7 @@ def build_encoder(
         stage=recipe.read_out.stage,
         n_delays=1 if is_table else n_delays(hrf, info.tr, recipe.read_out.n_delays),
         tr=info.tr,
-        alignment="mean" if is_table else recipe.read_out.alignment,
+        tr_sampling="mean" if is_table else recipe.read_out.tr_sampling,
         target_ids=tuple(info.target_ids[column] for column in columns),
         names=(GROUP,) if recipe.model == "group" else tuple(subjects),
         power_transform=recipe.read_out.power_transform,

@@ -53,7 +53,7 @@ class Predictor:
         Source of audio and responses.
     n_trs : int
         Length of the windows used to predict whole runs. It affects only memory, except with
-        ``alignment="crop"``, where windows are independent as in the published models.
+        ``tr_sampling="crop"``, where windows are independent as in the published models.
     """
 
     def __init__(self, encoder: BrainEncoder, loader: WindowLoader, n_trs: int) -> None:

@@ -34,7 +34,7 @@ class ReadOutSettings(Settings):
         Stage whose activations are the features; several as "conv5+conv7", side by side.
     n_delays : int
         K: number of TRs that a prediction depends on, its own included. Sound responses have one.
-    alignment : str
+    tr_sampling : str
         {"interpolate", "crop"}: mapping from frames to TRs; sound responses always use "mean".
     power_transform : str
         {"none", "sqrt"}: applied to the activations.
@@ -55,7 +55,7 @@ class ReadOutSettings(Settings):
 
     stage: str = "conv7"
     n_delays: Annotated[int, Field(ge=1, le=100)] = 5
-    alignment: Literal["interpolate", "crop"] = "interpolate"
+    tr_sampling: Literal["interpolate", "crop"] = "interpolate"
     power_transform: Literal["none", "sqrt"] = "none"
     initial: Literal["random", "zero", "ridge"] = "ridge"
     hrf: Literal["fir", "canonical", "delay"] = added_setting("fir")
@@ -68,8 +68,8 @@ class ReadOutSettings(Settings):
             raise ValueError(f"stage {self.stage!r} is none of {', '.join(stage_names())}")
         if len(set(stages)) < len(stages):
             raise ValueError(f"stage {self.stage!r} names one twice")
-        if len(stages) > 1 and self.alignment == "crop":
-            raise ValueError(f"alignment=crop is for one stage, got {self.stage}")
+        if len(stages) > 1 and self.tr_sampling == "crop":
+            raise ValueError(f"tr_sampling=crop is for one stage, got {self.stage}")
         if self.hrf == "delay" and self.initial != "ridge":
             raise ValueError("hrf=delay selects delays in the ridge start; set initial=ridge")
         if self.hrf != "fir" and self.rank is not None:

@@ -10,8 +10,8 @@ full receptive field within the stimulus;
 - its first sample is a multiple of the hop, so that its frames coincide with those of the
 whole stimulus.
 
-With ``alignment="crop"`` (the published models) a window has only its own audio, as in the
-original. With ``alignment="mean"`` it is one whole sound.
+With ``tr_sampling="crop"`` (the published models) a window has only its own audio, as in the
+original. With ``tr_sampling="mean"`` it is one whole sound.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class WindowLoader:
     prepared : Prepared
         The dataset; its audio and responses are memory-mapped.
     read_out : ReadOut
-        Its delays and alignment determine the audio needed for a window.
+        Its delays and sampling determine the audio needed for a window.
     stage : StageGeometry
         Stage of the read-out.
     input_scale : float
@@ -243,7 +243,7 @@ class WindowLoader:
 
     def context(self, window: Window) -> int:
         """Number of TRs before a window that its predictions depend on."""
-        if self.read_out.alignment == "crop":  # windows are independent
+        if self.read_out.tr_sampling == "crop":  # windows are independent
             return 0
         return min(window.first, self.read_out.n_delays - 1)
 
@@ -251,9 +251,9 @@ class WindowLoader:
         """Context in TRs, first sample, number of samples, onset of the first TR in them."""
         run, rate = window.run, self.prepared.info.sample_rate
         n_audio = len(self.audio(run.stimulus))
-        if self.read_out.alignment == "mean":
+        if self.read_out.tr_sampling == "mean":
             return 0, 0, max(n_audio, self.stage.shortest_input()), 0.0
-        if self.read_out.alignment == "crop":
+        if self.read_out.tr_sampling == "crop":
             per_tr = math.floor(rate * run.tr)
             first_sample = round(run.start * rate) + window.first * per_tr
             n_samples = max(window.n_trs * per_tr, self.stage.shortest_input(window.n_trs))

@@ -191,12 +191,12 @@ def test_untrained_models_have_the_shape_of_the_first_and_weights_of_their_seed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alignment", ["interpolate", "crop"])
+@pytest.mark.parametrize("tr_sampling", ["interpolate", "crop"])
 def test_predictions_are_those_that_a_fit_scores(
-    two_listeners: Path, tmp_path: Path, alignment: str
+    two_listeners: Path, tmp_path: Path, tr_sampling: str
 ):
     """With "crop", where each window of 10 TRs begins again, too."""
-    read_out = {"alignment": alignment, "stage": "conv7", "n_delays": 3}
+    read_out = {"tr_sampling": tr_sampling, "stage": "conv7", "n_delays": 3}
     run = fitted(
         two_listeners,
         tmp_path / "run",

@@ -136,7 +136,7 @@ def test_targets_are_aligned_by_id(data: Prepared):
     [
         ({"atlas": "other"}, "equal ids are not the same targets"),
         ({"tr": 2.0}, r"predicts at a TR of 2 s, the runs in .* have one of 1\.49 s"),
-        ({"alignment": "mean", "tr": 0.0, "n_delays": 1}, "responses to sounds without a time"),
+        ({"tr_sampling": "mean", "tr": 0.0, "n_delays": 1}, "responses to sounds without a time"),
     ],
 )
 def test_models_of_other_data_are_refused(

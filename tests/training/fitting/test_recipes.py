@@ -75,7 +75,7 @@ def test_recipes_of_the_paper_have_its_numbers(name, published):
     assert (optimiser.weight_decay, optimiser.max_epochs) == (1e-3, 1000)
     assert (optimiser.patience, optimiser.delta) == (15, 0)
     assert (optimiser.plateau_factor, optimiser.plateau_patience) == (0.1, 5)
-    assert (read_out.stage, read_out.alignment, read_out.initial) == ("conv7", "crop", "random")
+    assert (read_out.stage, read_out.tr_sampling, read_out.initial) == ("conv7", "crop", "random")
     assert (windows.draw, windows.batch_size) == ("fixed", 1)
     assert (recipe.train_from, recipe.batchnorm) == ("conv4", "batch")
     assert recipe.split.test.seasons == ("s04",)

@@ -93,7 +93,7 @@ def test_it_is_tuned_evaluated_and_predicted_with_as_any_other(
     [
         ({"stage": "conv5+conv9"}, r"'conv5\+conv9' is none of conv1"),
         ({"stage": "conv5+conv5"}, "names one twice"),
-        ({"stage": STAGES, "alignment": "crop"}, "alignment=crop is for one stage"),
+        ({"stage": STAGES, "tr_sampling": "crop"}, "tr_sampling=crop is for one stage"),
     ],
 )
 def test_stages_that_do_not_go_together_are_refused(settings: dict[str, str], message: str):

@@ -31,10 +31,10 @@ SETTINGS = {
 }
 
 
-def encoder_of(prepared: Prepared, stage: str, alignment: str, n_delays: int = 4) -> BrainEncoder:
+def encoder_of(prepared: Prepared, stage: str, tr_sampling: str, n_delays: int = 4) -> BrainEncoder:
     torch.manual_seed(0)
     read_out = ReadOut(
-        stage, n_delays, prepared.info.tr, alignment, prepared.info.target_ids, ("group",)
+        stage, n_delays, prepared.info.tr, tr_sampling, prepared.info.target_ids, ("group",)
     )
     return BrainEncoder(load_checkpoint("untrained").build_soundnet(), read_out).eval()
 
