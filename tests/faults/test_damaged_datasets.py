@@ -90,7 +90,7 @@ def datasets(folder: Path) -> Path:
 def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
     page = lambda dataset, path, *_, **__: path.touch()  # noqa: E731
     monkeypatch.setattr(preparation, "write_summary", page)
-    monkeypatch.setattr(preparation, "align_dataset", lambda dataset, progress: {})
+    monkeypatch.setattr(preparation, "synchrony_of_dataset", lambda dataset, progress: {})
     monkeypatch.setattr("training.data.prepared_tables.SECONDS", 5.0)
     found = damage(datasets(tmp_path), kind, n=40, seed=1, scratch=tmp_path / "scratch")
     good = ("refused", "as it was")

@@ -53,4 +53,4 @@ def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text("page")
 
     monkeypatch.setattr("training.prepare.preparation.write_summary", write)
-    monkeypatch.setattr("training.prepare.preparation.align_dataset", lambda *_, **__: {})
+    monkeypatch.setattr("training.prepare.preparation.synchrony_of_dataset", lambda *_, **__: {})

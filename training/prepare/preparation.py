@@ -34,7 +34,7 @@ from training.prepare.prepared_sounds import check_announced_extents, extents, p
 from training.prepare.run_checks import RunRules, check_extents
 from training.prepare.run_preparation import RunPreparation, missing_targets
 from training.prepare.summary import Motion, write_summary
-from training.prepare.synchrony import align_dataset, out_of_step, out_of_step_findings
+from training.prepare.synchrony import out_of_step, out_of_step_findings, synchrony_of_dataset
 from training.progress import bar
 from training.sources.cneuromod import CneuromodSource
 from training.sources.fmriprep import FmriprepSource
@@ -198,12 +198,12 @@ def finish_dataset(
         Whether to show progress bars.
     """
     dataset = UnfinishedDataset(claim.out, info, runs)
-    alignments = align_dataset(dataset, progress=progress)
-    doubtful = out_of_step(alignments)
+    synchrony = synchrony_of_dataset(dataset, progress=progress)
+    doubtful = out_of_step(synchrony)
     findings.extend(out_of_step_findings(doubtful))
     info = info.model_copy(update={"findings": findings.grouped(), "out_of_step": doubtful})
     dataset = UnfinishedDataset(claim.out, info, runs)
-    write_summary(dataset, claim.out / SUMMARY_FILE, motion, alignments, progress=progress)
+    write_summary(dataset, claim.out / SUMMARY_FILE, motion, synchrony, progress=progress)
     claim.finish(info)
     return Prepared(claim.out)
 

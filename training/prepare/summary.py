@@ -25,7 +25,7 @@ from training.prepare.synchrony import (
     LATE_S,
     MAX_LAG_S,
     WEAK_R,
-    Alignment,
+    Synchrony,
 )
 from training.progress import bar
 
@@ -62,18 +62,18 @@ class _Line:
     run: Run
     sound_s: float
     motion: tuple[float, float] | None  # mean and largest framewise displacement in mm
-    alignment: Alignment | None
+    synchrony: Synchrony | None
 
     @property
     def is_late(self) -> bool:
-        return self.alignment is not None and self.alignment.is_out_of_step(self.run.tr)
+        return self.synchrony is not None and self.synchrony.is_out_of_step(self.run.tr)
 
 
 def write_summary(
     dataset: Prepared,
     path: Path,
     motion: Motion | None = None,
-    alignments: Mapping[Run, Alignment] | None = None,
+    synchrony: Mapping[Run, Synchrony] | None = None,
     *,
     progress: bool = False,
 ) -> None:
@@ -88,8 +88,8 @@ def write_summary(
     motion : mapping, optional
         ``(subject, run)`` to a function that returns the framewise displacement in mm,
         ``(n_trs,)``.
-    alignments : mapping, optional
-        Result of :func:`training.prepare.synchrony.align_dataset`.
+    synchrony : mapping, optional
+        Result of :func:`training.prepare.synchrony.synchrony_of_dataset`.
     progress : bool
         Whether to show a progress bar on standard error.
     """
@@ -102,7 +102,7 @@ def write_summary(
             absent &= np.isnan(dataset.bold(run)[0])
             seconds = len(dataset.audio(run.stimulus)) / dataset.info.sample_rate
             displacement = _motion((motion or {}).get((run.subject, run.name)))
-            lines.append(_Line(run, seconds, displacement, (alignments or {}).get(run)))
+            lines.append(_Line(run, seconds, displacement, (synchrony or {}).get(run)))
         missing[subject] = int(absent.sum())
     content = "\n".join(
         [
@@ -164,17 +164,17 @@ def _finding(finding: str) -> str:
     return f"<details><summary>{escape(kind + colon.strip())}</summary><ul>{rows}</ul></details>"
 
 
-def _drawn(lines: Sequence[_Line]) -> list[tuple[Run, Alignment]]:
+def _drawn(lines: Sequence[_Line]) -> list[tuple[Run, Synchrony]]:
     """The runs in the plot: early and late ones first, the largest lags before the others."""
-    known = [(line, line.alignment) for line in lines if line.alignment is not None]
+    known = [(line, line.synchrony) for line in lines if line.synchrony is not None]
     late = sorted(
-        ((line, alignment) for line, alignment in known if line.is_late),
+        ((line, synchrony) for line, synchrony in known if line.is_late),
         key=lambda each: -abs(each[1].lag),
     )
     others = [each for each in known if not each[0].is_late]
     shown = late[: max(MAX_DRAWN // 2, MAX_DRAWN - len(others))]
     shown += [others[i] for i in spread(len(others), MAX_DRAWN - len(shown))]
-    return [(line.run, alignment) for line, alignment in shown]
+    return [(line.run, synchrony) for line, synchrony in shown]
 
 
 def _alignment(lines: Sequence[_Line]) -> str:
@@ -182,7 +182,7 @@ def _alignment(lines: Sequence[_Line]) -> str:
     if not drawn:
         return ""
     late = [line for line in lines if line.is_late]
-    picture = draw_alignment([run for run, _ in drawn], [each for _, each in drawn])
+    picture = draw_synchrony([run for run, _ in drawn], [each for _, each in drawn])
     verdict = (
         f"In {len(late)} of {len(lines)} runs the signal is more than {LATE_S:g} s early or late: "
         "check their stimulus and its onset (shaded in the table below)."
@@ -235,9 +235,9 @@ def _run_tables(dataset: Prepared, lines: Sequence[_Line]) -> str:
 
 
 def _row(line: _Line) -> list[object]:
-    run, alignment = line.run, line.alignment
+    run, synchrony = line.run, line.synchrony
     motion = [f"{value:.2f}" for value in line.motion] if line.motion else ["–", "–"]
-    lag = [f"{alignment.lag:+.1f}", f"{alignment.r:.2f}"] if alignment else ["–", "–"]
+    lag = [f"{synchrony.lag:+.1f}", f"{synchrony.r:.2f}"] if synchrony else ["–", "–"]
     minutes = [f"{run.n_trs * run.tr / 60:.1f}", f"{line.sound_s / 60:.1f}"]
     start = f"{run.start:g}"
     return [run.name, *lag, run.session, run.stimulus, start, run.n_trs, *minutes, *motion]
@@ -309,16 +309,16 @@ def spread(n: int, at_most: int = MAX_DRAWN) -> list[int]:
     return [int(i) for i in np.linspace(0, n - 1, at_most).round()]
 
 
-def draw_alignment(runs: Sequence[Run], alignments: Sequence[Alignment]) -> bytes:
+def draw_synchrony(runs: Sequence[Run], synchrony: Sequence[Synchrony]) -> bytes:
     """Expected and measured signal over time, one row per run."""
     figure = _drawing(0.7 + 1.25 * len(runs))
     axes = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
-    for axis, run, alignment in zip(axes, runs, alignments, strict=True):
+    for axis, run, each in zip(axes, runs, synchrony, strict=True):
         minutes = (run.start + run.tr * np.arange(run.n_trs)) / 60
-        axis.plot(minutes, alignment.expected, color=_EXPECTED, linewidth=2, label="expected")
-        axis.plot(minutes, alignment.auditory, color=_MEASURED, linewidth=0.9, label="measured")
+        axis.plot(minutes, each.expected, color=_EXPECTED, linewidth=2, label="expected")
+        axis.plot(minutes, each.auditory, color=_MEASURED, linewidth=0.9, label="measured")
         axis.set_title(
-            f"{run.subject}  {run.name}   lag {alignment.lag:+.1f} s, r {alignment.r:.2f}",
+            f"{run.subject}  {run.name}   lag {each.lag:+.1f} s, r {each.r:.2f}",
             loc="left",
             fontsize=8,
             parse_math=False,

@@ -34,7 +34,7 @@ CHANCE = 3.0
 
 
 @dataclass(frozen=True)
-class Alignment:
+class Synchrony:
     """Expected and measured signal of a run.
 
     Attributes
@@ -59,28 +59,28 @@ class Alignment:
         return abs(self.lag) > max(LATE_S, 1.5 * tr) and self.r >= needed
 
 
-def align_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Alignment]:
+def synchrony_of_dataset(dataset: Prepared, *, progress: bool = False) -> dict[Run, Synchrony]:
     """Synchrony of each run of time series, subject by subject; empty for sound responses."""
-    alignments: dict[Run, Alignment] = {}
+    synchrony: dict[Run, Synchrony] = {}
     if dataset.info.kind != "time_series":
-        return alignments
-    for subject in bar(dataset.subjects, desc="alignment", shown=progress):
+        return synchrony
+    for subject in bar(dataset.subjects, desc="synchrony", shown=progress):
         runs = [run for run in dataset.runs if run.subject == subject]
-        alignments.update(zip(runs, align_subject(dataset, runs), strict=True))
-    return alignments
+        synchrony.update(zip(runs, synchrony_of_subject(dataset, runs), strict=True))
+    return synchrony
 
 
-def out_of_step(alignments: Mapping[Run, Alignment]) -> tuple[OutOfStep, ...]:
+def out_of_step(synchrony: Mapping[Run, Synchrony]) -> tuple[OutOfStep, ...]:
     """The runs with sound and responses out of step, as stored in ``dataset.json``."""
     return tuple(
         OutOfStep(
             subject=run.subject,
             run=run.name,
-            lag=round(alignment.lag, 3),
-            r=round(alignment.r, 3),
+            lag=round(each.lag, 3),
+            r=round(each.r, 3),
         )
-        for run, alignment in alignments.items()
-        if alignment.is_out_of_step(run.tr)
+        for run, each in synchrony.items()
+        if each.is_out_of_step(run.tr)
     )
 
 
@@ -93,7 +93,7 @@ def out_of_step_findings(doubtful: Sequence[OutOfStep]) -> list[str]:
     ]
 
 
-def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
+def synchrony_of_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Synchrony]:
     """Synchrony of each run of one subject; reads every run twice, one at a time.
 
     The auditory targets are the 5 % (at least one) that correlate best with the expectation over
@@ -109,13 +109,13 @@ def align_subject(dataset: Prepared, runs: Sequence[Run]) -> list[Alignment]:
     n_auditory = max(1, round(AUDITORY_SHARE * dataset.n_targets))
     best = np.sort(correlations, axis=0)[-n_auditory:].mean(axis=0).argmax()
     auditory = np.argsort(correlations[:, best], kind="stable")[-n_auditory:]
-    alignments = []
+    synchrony = []
     for run, expected in zip(runs, expectations, strict=True):
         columns = dataset.bold(run)[:, auditory]
         signal = _z(np.nan_to_num(columns).mean(axis=1, dtype=np.float64))
         lag, r = best_lag(expected, signal, reach)
-        alignments.append(Alignment(expected, signal, lag * tr, r))
-    return alignments
+        synchrony.append(Synchrony(expected, signal, lag * tr, r))
+    return synchrony
 
 
 def expected_signal(dataset: Prepared, run: Run) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from training.prepare.run_checks import (
     fit_to_stimulus,
     z_score,
 )
-from training.prepare.synchrony import Alignment
+from training.prepare.synchrony import Synchrony
 
 pytestmark = pytest.mark.usefixtures("no_page")
 SETTINGS = PreparationSettings(name="film", drop_start=0)
@@ -158,7 +158,7 @@ from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from small_collections import small_collection
-from training.prepare.synchrony import Alignment
+from training.prepare.synchrony import Synchrony
 from training.prepare.preparation import PreparationSettings, prepare_collection
 
 def slowly(each):
@@ -405,14 +405,14 @@ def test_all_short_scans_are_refused_before_a_run_is_loaded(collection, out, mon
 
 
 def test_runs_out_of_step_are_a_finding_and_a_doubt_of_fits(collection, out, monkeypatch):
-    late = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=7.5, r=0.62)
-    fine = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=1.5, r=0.7)
-    weak = Alignment(np.zeros(N_TRS), np.zeros(N_TRS), lag=9.0, r=0.1)
+    late = Synchrony(np.zeros(N_TRS), np.zeros(N_TRS), lag=7.5, r=0.62)
+    fine = Synchrony(np.zeros(N_TRS), np.zeros(N_TRS), lag=1.5, r=0.7)
+    weak = Synchrony(np.zeros(N_TRS), np.zeros(N_TRS), lag=9.0, r=0.1)
 
     def align(dataset, progress):
         return dict(zip(dataset.runs, (late, fine, weak, late), strict=True))
 
-    monkeypatch.setattr("training.prepare.preparation.align_dataset", align)
+    monkeypatch.setattr("training.prepare.preparation.synchrony_of_dataset", align)
     dataset = run_preparation(collection, out)
     assert dataset.info.findings == (
         "runs whose responses follow their sound best more than 3 s early or late (check their "

@@ -15,11 +15,11 @@ from training.data.prepared import Prepared, Run
 from training.prepare.preparation import PreparationSettings, prepare_collection
 from training.prepare.summary import write_summary
 from training.prepare.synchrony import (
-    align_dataset,
-    align_subject,
     best_lag,
     expected_signal,
     out_of_step,
+    synchrony_of_dataset,
+    synchrony_of_subject,
 )
 
 TR = 1.5
@@ -60,8 +60,8 @@ def responding_brain(
 
 
 def page_of(dataset, tmp_path, **options):
-    alignments = align_dataset(dataset)
-    write_summary(dataset, tmp_path / "summary.html", alignments=alignments, **options)
+    synchrony = synchrony_of_dataset(dataset)
+    write_summary(dataset, tmp_path / "summary.html", synchrony=synchrony, **options)
     return (tmp_path / "summary.html").read_text(encoding="utf-8")
 
 
@@ -92,9 +92,9 @@ def test_sound_before_the_first_tr_counts(tmp_path):
 @pytest.mark.parametrize("late_by", [-4, 0, 2, 6])
 def test_lag_of_a_late_stimulus_is_found(tmp_path, late_by):
     dataset = responding_brain(tmp_path, late_by=late_by)
-    for alignment in align_subject(dataset, dataset.runs):
-        assert alignment.lag == late_by * TR
-        assert alignment.r > 0.9
+    for each in synchrony_of_subject(dataset, dataset.runs):
+        assert each.lag == late_by * TR
+        assert each.r > 0.9
 
 
 def test_best_lag_agrees_with_numpy():
@@ -135,9 +135,9 @@ def test_misaligned_run_is_shaded_and_counted(tmp_path):
 def test_runs_out_of_step_are_drawn_first(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "training.prepare.summary.draw_alignment",
-        lambda runs, alignments: (
-            drawn.extend((run.name, each.lag) for run, each in zip(runs, alignments, strict=True))
+        "training.prepare.summary.draw_synchrony",
+        lambda runs, synchrony: (
+            drawn.extend((run.name, each.lag) for run, each in zip(runs, synchrony, strict=True))
             or b""
         ),
     )
@@ -151,8 +151,8 @@ def test_runs_out_of_step_are_drawn_first(tmp_path, monkeypatch):
     late = responding_brain(
         tmp_path / "most", n_runs=14, n_targets=22, lags=dict.fromkeys(range(2, 14), 5)
     )
-    alignments = align_dataset(late)
-    write_summary(late, tmp_path / "summary.html", alignments=alignments)
+    synchrony = synchrony_of_dataset(late)
+    write_summary(late, tmp_path / "summary.html", synchrony=synchrony)
     lags = [abs(lag) for _, lag in drawn]
     assert len(drawn) == 12
     assert lags == sorted(lags, reverse=True)
@@ -160,7 +160,7 @@ def test_runs_out_of_step_are_drawn_first(tmp_path, monkeypatch):
 
 def test_runs_out_of_step_have_lag_and_r(tmp_path):
     dataset = responding_brain(tmp_path, n_runs=6, lags={1: 4, 4: -5})
-    found = out_of_step(align_dataset(dataset))
+    found = out_of_step(synchrony_of_dataset(dataset))
     assert [(each.run, each.lag) for each in found] == [("run-1", 6.0), ("run-4", -7.5)]
     assert all(each.r > 0.9 for each in found)
 
@@ -172,9 +172,11 @@ def test_noise_is_not_out_of_step(tmp_path):
         run = Run("sub-01", f"run-{i}", f"film-{i}", "", "", "", 0.0, TR, N_TRS)
         tables[run] = np.random.default_rng(i).standard_normal((N_TRS, 3))
         sounds[f"film-{i}"] = changing_sound(N_TRS * TR, seed=i)
-    alignments = align_dataset(Prepared(write_prepared(tmp_path / "noise", sounds, tables, TR)))
-    assert max(each.r for each in alignments.values()) > 0.15
-    assert sum(each.is_out_of_step(TR) for each in alignments.values()) <= 1
+    synchrony = synchrony_of_dataset(
+        Prepared(write_prepared(tmp_path / "noise", sounds, tables, TR))
+    )
+    assert max(each.r for each in synchrony.values()) > 0.15
+    assert sum(each.is_out_of_step(TR) for each in synchrony.values()) <= 1
 
 
 def test_long_findings_are_foldable(tmp_path):
@@ -213,8 +215,8 @@ def test_silent_stimulus_is_not_out_of_step(tmp_path):
     run = Run("sub-01", "run-0", "quiet", "", "", "", 0.0, TR, N_TRS)
     quiet = np.zeros(int(N_TRS * TR * RATE), np.int16)
     dataset = Prepared(write_prepared(tmp_path / "known", {"quiet": quiet}, {run: table}, TR))
-    (alignment,) = align_subject(dataset, dataset.runs)
-    assert alignment.r == 0
+    (synchrony,) = synchrony_of_subject(dataset, dataset.runs)
+    assert synchrony.r == 0
     assert "No run correlates best" in text_of(page_of(dataset, tmp_path))
 
 
