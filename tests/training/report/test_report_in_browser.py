@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from small_results import model_info, write_comparison, write_evaluation, write_partition
+from results_of_fits import changed, compared_and_partitioned
 
 from training.report import write_report
 
@@ -20,25 +20,23 @@ AFFINE = np.array([[-STEP, 0, 0, 93], [0, STEP, 0, -128], [0, 0, STEP, -78], [0,
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """Two models, twelve targets in the octants of the brain and below, some with hostile names."""
+def report(evaluation, tmp_path_factory):
+    """Two models, four targets in the octants of the brain, some with hostile or long names."""
     folder = tmp_path_factory.mktemp("report")
-    x, y, z = np.indices(SHAPE) * STEP
-    ids = 1 + (x > 93) + 2 * (y > 110) + 4 * (z > 75) + 4 * (z > 110)
-    image = folder / "atlas.nii.gz"
-    nibabel.save(nibabel.Nifti1Image(ids.astype(np.int16), AFFINE), image)
-    truth = np.linspace(0.3, -0.05, 12)
-    names = [HOSTILE, *(f"a_parcel_with_a_very_long_name_of_the_{i}th_area" for i in range(11))]
-    models = [(model_info("frozen"), 0.6), (model_info(HOSTILE.replace("/", ""), "conv4"), 1.0)]
-    evaluation = write_evaluation(
-        folder / "EVAL", truth, models, names=names, n_runs=9, image=image,
+    names = [HOSTILE, *(f"a_parcel_with_a_very_long_name_of_the_{i}th_area" for i in range(3))]
+
+    def named(table):
+        return table.assign(target_name=[names[i - 1] for i in table["target_id"]])
+
+    hostile = changed(
+        evaluation, folder / "EVAL", named, named,
         dataset=HOSTILE, excluded=(HOSTILE,), notes=("word" * 60,),
     )  # fmt: skip
-    comparison = write_comparison(
-        folder / "COMPARISON", evaluation, 0.3 * truth, names=names, a=HOSTILE
-    )
-    partition = write_partition(folder / "PARTITION", evaluation, truth, names=names)
-    return write_report([evaluation, comparison, partition], folder / "out")
+    x, y, z = np.indices(SHAPE) * STEP
+    ids = 1 + ((x > 93) + 2 * (y > 110) + (z > 75)) % 4
+    nibabel.save(nibabel.Nifti1Image(ids.astype(np.int16), AFFINE), hostile / "targets.nii.gz")
+    _, comparison, partition = compared_and_partitioned(evaluation, folder)
+    return write_report([hostile, comparison, partition], folder / "out")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_null_is_a_space_of_its_own(study: Study) -> None:
     assert len(FmriprepSource.model_validate(written).collect().recordings) == 1
 
 
-def test_a_name_that_the_filter_does_not_take_is_told_with_the_filter_that_does(
+def test_message_has_the_filter_that_would_match(
     study: Study,
 ) -> None:
     renamed(study.write_run(), f"_{GRID}_desc-preproc", "_desc-clean", companions=False)
@@ -63,7 +63,7 @@ def test_a_name_that_the_filter_does_not_take_is_told_with_the_filter_that_does(
         study.source().collect()
 
 
-def test_echoes_beside_their_combination_do_not_matter(study: Study) -> None:
+def test_echoes_beside_their_combination_are_ignored(study: Study) -> None:
     bold = study.write_run()
     for echo in (1, 2, 3):
         image = bold.with_name(bold.name.replace(f"_{GRID}", f"_echo-{echo}"))
@@ -73,7 +73,7 @@ def test_echoes_beside_their_combination_do_not_matter(study: Study) -> None:
     assert not [text for text in collection.findings if "_echo-" in text]
 
 
-def test_echoes_without_a_combination_are_told_apart_by_the_filter(study: Study) -> None:
+def test_filter_chooses_among_echoes(study: Study) -> None:
     bold = study.write_run()
     for echo in (1, 2):
         image = bold.with_name(bold.name.replace(f"_{GRID}", f"_echo-{echo}_{GRID}"))
@@ -88,7 +88,7 @@ def test_echoes_without_a_combination_are_told_apart_by_the_filter(study: Study)
     assert recording.load().shape == (N_TRS, 3)
 
 
-def test_the_table_of_another_run_is_not_taken(study: Study) -> None:
+def test_table_of_another_run_is_not_used(study: Study) -> None:
     bold = study.write_run(task="s01e02a_run-2")
     table_of(bold).rename(table_of(bold).with_name(table_of(bold).name.replace("_run-2", "")))
     with pytest.raises(ValueError, match=r"has no table of confounds"):

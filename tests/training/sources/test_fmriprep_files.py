@@ -77,7 +77,7 @@ def test_task_and_subjects_choose_runs(study: Study) -> None:
         study.source(derivatives=study.derivatives / "nowhere").collect()
 
 
-def test_what_is_left_out_is_said(study: Study) -> None:
+def test_exclusions_are_findings(study: Study) -> None:
     study.write_run(task="s01e02a")
     study.write_run(ses="004", task="s01e02a")
     study.write_run(task="rest")
@@ -104,7 +104,7 @@ def test_what_is_left_out_is_said(study: Study) -> None:
         study.source(task="rest", match={"pattern": "other_{task}"}).collect()
 
 
-def test_two_images_of_one_run_are_refused_until_res_says_which(study: Study) -> None:
+def test_two_images_of_one_run_need_res(study: Study) -> None:
     for res in ("2", "native"):
         study.write_run(grid=f"space-{SPACE}_res-{res}")
     with pytest.raises(ValueError, match=r"2 images of one run: .*res-2.* and .*res-native.*res:"):

@@ -1,4 +1,4 @@
-"""What a run of fMRIPrep derivatives becomes, checked by brute force."""
+"""Signals of runs of fMRIPrep derivatives, against brute force."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_unsteady_trs_keep_their_place_at_the_mean(study: Study) -> None:
     np.testing.assert_allclose(centred(loaded[1:]), expected, atol=1e-3 * expected.std())
 
 
-def test_detrend_takes_out_a_line(study: Study) -> None:
+def test_detrend_removes_a_line(study: Study) -> None:
     bold = study.write_run()
     change_voxels(bold, lambda voxels: voxels.__iadd__(7 * np.arange(N_TRS)))
     means = brute_means(bold, study.label_values, (2, 5, 9))
@@ -110,7 +110,7 @@ def test_label_outside_the_brain_is_a_column_of_nan(study: Study) -> None:
     assert np.isnan(second.load()[:, 1]).all()
 
 
-def test_atlas_on_another_grid_comes_to_the_images_by_nearest_voxel(study: Study) -> None:
+def test_atlas_on_another_grid_is_resampled_to_the_nearest_voxel(study: Study) -> None:
     bold = study.write_run()
     other = np.diag([-2.7, 3.1, 2.9, 1.0])  # flipped, finer, shifted
     other[:3, 3] = (22, -19, -16)
@@ -151,7 +151,7 @@ def test_voxels_of_a_mask_are_columns_in_c_order(study: Study, tmp_path: Path) -
     assert [image[index] for index in inside] == [1, 2, 3]
 
 
-def test_images_come_to_the_grid_of_a_mask(study: Study, tmp_path: Path) -> None:
+def test_images_are_resampled_to_the_grid_of_a_mask(study: Study, tmp_path: Path) -> None:
     bold = study.write_run()
     x, y, z = np.indices(SHAPE)
     ramp = (x + 2.0 * y - z)[..., np.newaxis] * np.linspace(1, 2, N_TRS)

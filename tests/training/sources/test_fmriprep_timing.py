@@ -1,4 +1,4 @@
-"""When TRs were measured: what header, sidecars and recipe say, and who decides."""
+"""Timing of TRs: header, sidecars and recipe, and their precedence."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def timing(collection: Collection) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("header", [1.0, 1.4, 0.0, np.nan, -1.0])
-def test_the_recipe_decides_with_a_finding(study: Study, header: float) -> None:
+def test_recipe_overrides_the_header_with_a_finding(study: Study, header: float) -> None:
     bold = study.write_run()
     write_header(bold, header)
     collection = study.source(tr=TR).collect()
     assert timing(collection) == (TR, 0.0)
-    said = [text for text in collection.findings if text.startswith("tr: ")]
+    found = [text for text in collection.findings if text.startswith("tr: ")]
     known = header > 0  # 0 stands for "not known", other values are no times
-    assert said == (
+    assert found == (
         [
             f"tr: 1.5 s of the recipe is taken, not {header:g} s by the image's header: in 1 runs, "
             "sub-01_ses-003_task-s01e02a"
@@ -50,14 +50,14 @@ def test_the_recipe_decides_with_a_finding(study: Study, header: float) -> None:
     )
 
 
-def test_the_recipe_decides_over_the_sidecar_too(study: Study) -> None:
+def test_recipe_overrides_the_sidecar(study: Study) -> None:
     study.write_run()
     collection = study.source(tr=2.0).collect()
     assert timing(collection) == (2.0, 0.0)
     assert any("1.5 s by the sidecar, 1.5 s by the image" in text for text in collection.findings)
 
 
-def test_header_and_sidecar_must_agree_where_the_recipe_is_silent(study: Study) -> None:
+def test_header_and_sidecar_must_agree_without_the_recipe(study: Study) -> None:
     bold = study.write_run()
     write_sidecar(bold, RepetitionTime=1.49)
     with pytest.raises(
@@ -87,11 +87,11 @@ def test_units_of_the_header_are_those_that_agree_with_the_sidecar(
     write_header(study.write_run(), value, unit)
     collection = study.source().collect()
     assert timing(collection) == (TR, 0.0)
-    said = [text for text in collection.findings if "image's header" in text]
-    assert said == ([f"{finding}: in 1 runs, sub-01_ses-003_task-s01e02a"] if finding else [])
+    found = [text for text in collection.findings if "image's header" in text]
+    assert found == ([f"{finding}: in 1 runs, sub-01_ses-003_task-s01e02a"] if finding else [])
 
 
-def test_milliseconds_that_nobody_contradicts_are_not_taken_for_seconds(study: Study) -> None:
+def test_milliseconds_in_the_header_alone_are_refused(study: Study) -> None:
     bold = study.write_run()
     write_header(bold, 1500)
     sidecar_of(bold).unlink()
@@ -114,7 +114,7 @@ def test_sidecars_are_inherited_from_folders_above(study: Study) -> None:
     assert {top, nearer} <= set(recording.files)
 
 
-def test_slices_that_were_moved_shift_the_start_of_tr_0(study: Study) -> None:
+def test_start_time_shifts_tr_0(study: Study) -> None:
     bold = study.write_run()
     write_sidecar(bold, RepetitionTime=TR, StartTime=0.75, SliceTimingCorrected=True)
     collection = study.source(start=-2.0).collect()
@@ -128,7 +128,7 @@ def test_slices_that_were_moved_shift_the_start_of_tr_0(study: Study) -> None:
     assert any("stands for 0 s of the run, not 0.75 s" in text for text in collection.findings)
 
 
-def test_slices_that_were_moved_nobody_says_where_are_told(study: Study) -> None:
+def test_slice_time_correction_without_start_time_is_a_finding(study: Study) -> None:
     bold = study.write_run()
     write_sidecar(bold, RepetitionTime=TR, SliceTimingCorrected=True)
     collection = study.source().collect()
@@ -147,7 +147,7 @@ def test_regular_volume_timing_is_a_repetition_time(study: Study) -> None:
     assert timing(study.source().collect()) == (3.4, 0.5)
 
 
-def test_irregular_volume_timing_is_refused_whatever_the_recipe_says(study: Study) -> None:
+def test_irregular_volume_timing_is_refused(study: Study) -> None:
     bold = study.write_run()
     times = 3.4 * np.arange(N_TRS)
     times[20:] += 10
@@ -184,7 +184,7 @@ def test_sidecars_without_numbers_are_named(study: Study, text: str, message: st
         study.source().collect()
 
 
-def test_what_is_wrong_in_several_runs_is_said_at_once(study: Study) -> None:
+def test_faults_of_several_runs_are_reported_together(study: Study) -> None:
     for task in ("s01e02a", "s01e02b"):
         write_header(study.write_run(task=task), 1.0)
     with pytest.raises(
@@ -193,7 +193,7 @@ def test_what_is_wrong_in_several_runs_is_said_at_once(study: Study) -> None:
         study.source().collect()
 
 
-def test_a_run_that_is_excluded_need_not_be_right(study: Study) -> None:
+def test_excluded_run_is_not_checked(study: Study) -> None:
     good = study.write_run()
     bad = study.write_run(task="s01e02b")
     write_header(bad, 1.0)

@@ -55,6 +55,8 @@ def test_unicode_text_of_excel_is_read(tmp_path: Path) -> None:
         (SCHAEFER.encode() + b"x\tA\t1\t1\t1\t0\n", "line 4: 'x.*expected an id and a name"),
         (SCHAEFER.encode() + b"3\tA\t1\t1\t1\t0\n", "line 4: the id 3 occurs in two rows"),
         (b"index\tname\n3.5\tA\n", "'3.5' in column index is not a whole number"),
+        (b"number\tlabel\n2\ta\n", "known to hold ids; give it with id_column:"),
+        (b"roi\tcolour\n2\ta\n", "known to hold names; give it with name_column:"),
         (b"index\tname\n1e300\tA\n", "'1e300' in column index is not a whole number"),
         (b"index\tname\n3\tgauche \xe9\n", "not .* text file in UTF-8 .*; save it as UTF-8"),
         (b"index\tname\n3\tA\0\n", "holds zero bytes"),
@@ -68,8 +70,12 @@ def test_wrong_tables_are_refused(tmp_path: Path, content: bytes, message: str) 
         read_label_names(table)
 
 
-def test_columns_of_a_table_without_names_cannot_be_named(tmp_path: Path) -> None:
-    table = tmp_path / "order.txt"
+def test_columns_by_name(tmp_path: Path) -> None:
+    table = tmp_path / "atlas.tsv"
+    table.write_text("number\twhat\n2\ta\n")
+    assert read_label_names(table, "number", "what") == {2: "a"}
+    with pytest.raises(ValueError, match="no column 'which', only number, what"):
+        read_label_names(table, "number", "which")
     table.write_text(SCHAEFER)
     with pytest.raises(ValueError, match="has no names of columns, its first line is '3"):
         read_label_names(table, id_column="index")

@@ -150,7 +150,7 @@ def test_hemispheres_of_gifti_files_keep_their_parcels_apart(
 
 
 @pytest.mark.parametrize("kind", ["cifti", "gifti"])
-def test_fmriprep_writes_both_and_confounds_are_those_of_volumes(
+def test_surfaces_of_fmriprep_with_confounds(
     tmp_path: Path, generator: np.random.Generator, kind: str
 ) -> None:
     func = tmp_path / "derivatives" / "sub-01" / "func"
@@ -200,7 +200,7 @@ def test_fmriprep_writes_both_and_confounds_are_those_of_volumes(
         FmriprepSource.model_validate(document | {"smoothing_fwhm": 5})
 
 
-def test_what_does_not_fit_is_one_line(
+def test_unsuitable_files_are_refused_in_one_line(
     tmp_path: Path, generator: np.random.Generator, listed: Any
 ) -> None:
     axis, fine = grayordinates(), grayordinates(N_VERTICES + 1)
@@ -236,7 +236,7 @@ def test_what_does_not_fit_is_one_line(
         listed(file)
 
 
-def test_hemispheres_that_do_not_fit_are_one_line(
+def test_unsuitable_hemispheres_are_refused_in_one_line(
     tmp_path: Path, generator: np.random.Generator, listed: Any
 ) -> None:
     values = generator.standard_normal((N_TRS, N_VERTICES))
