@@ -187,13 +187,15 @@ def test_matrix_of_models_and_subjects(evaluation):
 def test_methods_state_the_choices(evaluation):
     info = read_info(evaluation, EvaluationInfo)
     ceiling = CeilingInfo(method="repeats", floor=0.15, description="from two repeats of one film")
-    sentences = " ".join(evaluation_sentences(info.model_copy(update={"ceiling": ceiling})))
+    changes = {"n_permutations": 1000, "smallest_p": 0.000999, "null_settings": {"min_shift": 10}}
+    changes |= {"ceiling": ceiling, "interval": "95 %, studentised bootstrap over runs"}
+    sentences = " ".join(evaluation_sentences(info.model_copy(update=changes)))
     for words in (
         "2 models predicted 4 targets of made up in 2 subjects of known (TR 1.49 s)",
         "Pearson correlations",
         "averaged over runs",
-        "199 predictions shifted circularly within their runs (min shift: ",
-        "The smallest p that so many allow is 0.005.",
+        "1,000 predictions shifted circularly within their runs (min shift: 10)",
+        "The smallest p that so many allow is 0.001.",
         "Benjamini-Yekutieli",
         "corrected p ≤ 0.05",
         "studentised bootstrap",
