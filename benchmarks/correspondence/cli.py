@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.correspondence.page import SPEED, YARDSTICKS, write_page
-from benchmarks.program import Benchmark, Named
+from benchmarks.program import Benchmark, Data, Named
 from hear_brainsoundnet.features import PRESETS
 
 benchmark = Benchmark("correspondence", write_page)
 app = benchmark.app
 
-Data = Annotated[
+OptionalData = Annotated[
     Path | None,
     typer.Option(envvar="BRAINSOUNDNET_DATA", help="Folder with the real recordings."),
 ]
@@ -38,7 +38,7 @@ def run(
             help="natsound165, archive:NH2015, archive:B2021, or the folder of a prepared dataset."
         ),
     ] = "natsound165",
-    data: Data = None,
+    data: OptionalData = None,
     archive: Annotated[
         Path | None, typer.Option(help="Folder of the published voxels: NH2015, B2021.")
     ] = None,
@@ -61,13 +61,11 @@ def run(
 
 
 @benchmark.experiment
-def yardsticks(out: Out, data: Data = None) -> Named:
+def yardsticks(out: Out, data: Data) -> Named:
     """Remeasure the published simple baselines."""
     from benchmarks.correspondence.yardsticks import yardstick_document
     from benchmarks.hear.tasks.natsound165_categories import FOLDER
 
-    if data is None:
-        raise ValueError("yardsticks need the sounds; give --data or set BRAINSOUNDNET_DATA")
     yield YARDSTICKS, yardstick_document(data / FOLDER, out)
 
 

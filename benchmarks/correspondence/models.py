@@ -156,13 +156,12 @@ def build_model(name: str, checkpoint: str = "") -> StagedModel:
         whole = load_checkpoint(checkpoint)
         permuted = permuted_checkpoint(whole, PERMUTATION_SEED)
         return SoundNetStages(permuted, f"{whole.card.name}, weights permuted")
-    from benchmarks.correspondence.external.overview import OVERVIEW
+    from benchmarks.correspondence.external.overview import NETWORKS
 
-    external = {row.name: row for row in OVERVIEW}
-    if name in external:
-        return external[name].load(checkpoint or None)
+    if name in NETWORKS:
+        return NETWORKS[name].load(checkpoint or None)
     if importlib.util.find_spec(name.partition(".")[0]) is None:
-        known = ", ".join([SOUNDNET, PERMUTED, *BASELINES, *external])
+        known = ", ".join([SOUNDNET, PERMUTED, *BASELINES, *NETWORKS])
         raise ValueError(
             f"no model {name!r}: there are {known}, and any installed module with the HEAR API"
         )

@@ -79,7 +79,12 @@ def measure_natural_sounds(
             "rate.",
             "All receive the sounds at the level of the default preset.",
         ],
-        "details": {"scores": as_lists(found)},
+        "details": {
+            "scores": {
+                name: {stage: table.tolist() for stage, table in scores.items()}
+                for name, scores in found.items()
+            }
+        },
     }
 
 
@@ -103,14 +108,6 @@ def component_rows(found: Mapping[str, Scores], components: Sequence[str]) -> li
         row["± over splits"] = float(means.std(ddof=1)) if len(means) > 1 else None
         rows.append(row)
     return rows
-
-
-def as_lists(found: Mapping[str, Scores]) -> dict[str, dict[str, list[Any]]]:
-    """All scores, for a document."""
-    return {
-        name: {stage: table.tolist() for stage, table in scores.items()}
-        for name, scores in found.items()
-    }
 
 
 def scored(tables: Mapping[str, NDArray[Any]], sounds: NaturalSounds) -> Scores:

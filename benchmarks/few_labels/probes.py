@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
 
 Table = NDArray[np.float64]
 
@@ -51,7 +52,7 @@ def _fit(x: Table, targets: Table) -> Table:
     loss = _loss(x, targets, weights, penalty)
     pairs = (x[:, :, :, None] * x[:, :, None]).reshape(n_tables, n_examples, -1)
     for _ in range(N_STEPS):
-        chances = _softmax(x @ weights)
+        chances = softmax(x @ weights, axis=2)
         gradient = x.transpose(0, 2, 1) @ (chances - targets) + penalty * weights
         if np.abs(gradient).max() <= TOLERANCE * n_examples:
             break
@@ -76,14 +77,6 @@ def _fit(x: Table, targets: Table) -> Table:
 
 def _loss(x: Table, targets: Table, weights: Table, penalty: Table) -> Table:
     scores = x @ weights
-    highest = scores.max(axis=2, keepdims=True)
-    logs = np.log(np.exp(scores - highest).sum(axis=2)) + highest[..., 0]
-    fits = (logs - (scores * targets).sum(axis=2)).sum(axis=1)
+    fits = (logsumexp(scores, axis=2) - (scores * targets).sum(axis=2)).sum(axis=1)
     total: Table = fits + 0.5 * (penalty * np.square(weights)).sum(axis=(1, 2))
     return total
-
-
-def _softmax(scores: Table) -> Table:
-    chances = np.exp(scores - scores.max(axis=2, keepdims=True))
-    found: Table = chances / chances.sum(axis=2, keepdims=True)
-    return found

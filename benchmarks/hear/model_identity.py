@@ -71,9 +71,7 @@ class ModelIdentity:
     @property
     def label(self) -> str:
         """Short name for a table: module and preset, or module and options."""
-        options = {name: value for name, value in self.options.items() if name != "sample_rate"}
-        options.pop("model_file_path", None)
-        return " ".join([self.module, *(f"{name}={options[name]}" for name in sorted(options))])
+        return module_and_options(self.module, self.options)
 
     @property
     def folder(self) -> Path:
@@ -98,6 +96,12 @@ class ModelIdentity:
         document = asdict(self)
         document["weights_file_name"] = Path(document.pop("weights_file")).name
         return document
+
+
+def module_and_options(module: str, options: Mapping[str, Any]) -> str:
+    """A module's name and its options, other than its rate and weights."""
+    own = sorted(options.keys() - {"sample_rate", "model_file_path"})
+    return " ".join([module, *(f"{name}={options[name]}" for name in own)])
 
 
 def identify(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hear.heareval_process import HearevalError
+from benchmarks.hear.model_identity import module_and_options
 from hear_brainsoundnet.files import write_atomically
 
 LEAF, COLLECTED = "score.json", "scores.json"
@@ -150,14 +151,8 @@ def collect(model_folder: Path, model: dict[str, Any]) -> Path:
 
 def column_head(model: Mapping[str, Any]) -> str:
     """Module, non-default options, checkpoint."""
-    options = {
-        name: value
-        for name, value in model["options"].items()
-        if name not in ("sample_rate", "model_file_path")
-    }
-    words = [model["module"], *(f"{name}={options[name]}" for name in sorted(options))]
     checkpoint = "" if model["checkpoint"] == "none" else f" ({model['checkpoint']})"
-    return " ".join(words) + checkpoint
+    return module_and_options(model["module"], model["options"]) + checkpoint
 
 
 def format_table(collected: Path) -> str:

@@ -7,7 +7,7 @@ over repeats; ``conv4_meanbest`` the mean target of the best repeat, fine-tuned 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,8 @@ PUBLISHED_DIGITS, TABLE_DIGITS = 3, 4
 TOLERANCE = 0.5 * (10.0**-PUBLISHED_DIGITS + 10.0**-TABLE_DIGITS)
 
 
-def read_runs(path: Path) -> Any:
-    """The table of runs, a DataFrame.
+def read_columns(path: Path, needed: Collection[str]) -> Any:
+    """A table of the authors, a DataFrame.
 
     Raises
     ------
@@ -118,17 +118,22 @@ def read_runs(path: Path) -> Any:
     import pandas
 
     try:
-        runs = pandas.read_csv(path)
+        table = pandas.read_csv(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{path} is missing; the folder of the data is given by --data or BRAINSOUNDNET_DATA"
         ) from error
-    needed = {"scale", "sub", "bs", "ks"}
-    for stage in (BASELINE, *TUNED_STAGES):
-        needed |= {f"{stage}_{name}" for name in ("n", "max", "maxbest", "mean", "meanbest")}
-    if missing := sorted(needed - set(runs.columns)):
+    if missing := sorted(set(needed) - set(table.columns)):
         raise ValueError(f"{path} has no columns {', '.join(missing)}")
-    return runs
+    return table
+
+
+def read_runs(path: Path) -> Any:
+    """The table of runs, a DataFrame; errors as for :func:`read_columns`."""
+    summaries = ("n", "max", "maxbest", "mean", "meanbest")
+    stages = (BASELINE, *TUNED_STAGES)
+    values = [f"{stage}_{summary}" for stage in stages for summary in summaries]
+    return read_columns(path, ["scale", "sub", "bs", "ks", *values])
 
 
 def at_final_settings(runs: Any) -> Any:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.hear.leaderboard import OFFICIAL_TASKS, Leaderboard, rank_gain, read_leaderboard
-from benchmarks.published.encoding import CITATION
+from benchmarks.published.encoding import CITATION, read_columns
 
 TABLES = ("metrics.csv", "metrics_145.csv")  # subjects 2, 3, 6; subjects 1, 4, 5
 GROUP_TABLE = "metrics_group.csv"
+COLUMNS = ("subject", "finetune", "atlas")
 ATLASES = ("wholebrain", "STG")
 SUBJECTS = tuple(f"sub-{number:02}" for number in range(1, 7))
 BASELINE, INDIVIDUAL, GROUP = "baseline", "conv4 individual", "conv4 group"
@@ -52,7 +53,7 @@ def read_models(folder: Path) -> Models:
     """
     models: Models = {}
     for name in (*TABLES, GROUP_TABLE):
-        for _, row in _read(folder / name).iterrows():
+        for _, row in read_columns(folder / name, COLUMNS).iterrows():
             aligned = GROUP if name == GROUP_TABLE else INDIVIDUAL
             tuned = str(row["finetune"])
             kind = {"no": BASELINE, "conv4": aligned}.get(tuned, tuned)
@@ -202,20 +203,6 @@ def _signed_rank_p(differences: tuple[float, ...]) -> float:
     column = np.array(differences)[:, None]
     # The interval is not used: few resamples.
     return float(compare_runs(column, np.zeros_like(column), n_resamples=400).p[0])
-
-
-def _read(path: Path) -> Any:
-    import pandas
-
-    try:
-        table = pandas.read_csv(path)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{path} is missing; the folder of the data is given by --data or BRAINSOUNDNET_DATA"
-        ) from error
-    if missing := sorted({"subject", "finetune", "atlas"} - set(table.columns)):
-        raise ValueError(f"{path} has no columns {', '.join(missing)}")
-    return table
 
 
 def run_hear(data: Path) -> dict[str, Any]:

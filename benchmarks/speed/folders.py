@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.hear.tasks.task_writer import no_data
 from benchmarks.speed.plain_loop import SUFFIXES, WAYS
 from benchmarks.speed.timing import Comparison, machine, measure_module, run_module, take_turns
 
@@ -78,10 +79,7 @@ def recordings(data_folder: Path, name: str) -> list[Path]:
     folder = data_folder / SETS[name]
     found = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
     if not found:
-        raise FileNotFoundError(
-            f"no recordings in {folder}; name the folder with the real data by --data or "
-            "BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no recordings in {folder}")
     return found
 
 

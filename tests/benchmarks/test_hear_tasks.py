@@ -77,7 +77,7 @@ def test_esc10_keeps_its_five_folds(tmp_path: Path) -> None:
     assert make_esc10(tmp_path / "not needed", tmp_path / "tasks") == task.path
 
 
-def test_fsdd_by_speaker_tests_nobody_who_was_learned_from(tmp_path: Path) -> None:
+def test_fsdd_by_speaker_tests_no_speaker_of_the_training(tmp_path: Path) -> None:
     _write_fsdd(tmp_path)
     task = read_task(make_fsdd(tmp_path, tmp_path / "tasks"))
     for speaker, labels in zip(SPEAKERS, _labels(task).values(), strict=True):

@@ -2,7 +2,7 @@
 
 Nine public networks and ten trained by the authors, each in its published architecture, with the
 stages, input rate and level used in the paper. :mod:`.overview` is the table of all of them;
-``load_external("VGGish", weights=...)`` gives a model that the benchmark compares with brain
+``NETWORKS["VGGish"].load(weights)`` gives a model that the benchmark compares with brain
 responses.
 
 Nothing is downloaded: weights are files or folders given by the user. Without them a network has

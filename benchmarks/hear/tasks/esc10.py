@@ -17,6 +17,7 @@ from benchmarks.hear.tasks.task_writer import (
     file_clip,
     fold_names,
     make_scene_task,
+    no_data,
     read_mono,
 )
 
@@ -97,10 +98,7 @@ def list_clips(data_folder: Path) -> list[SourceClip]:
             category = path.parent.name.partition(" - ")[2]
             clips.append(SourceClip(path, category, int(name["fold"])))
     if not clips:
-        raise FileNotFoundError(
-            f"no recordings in {folder}: expected 'NNN - Class/FOLD-CLIP-TAKE.ogg'; "
-            "name the folder with the real data by --data or BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no recordings in {folder}: expected 'NNN - Class/FOLD-CLIP-TAKE.ogg'")
     return clips
 
 

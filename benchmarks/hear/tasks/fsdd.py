@@ -19,6 +19,7 @@ from benchmarks.hear.tasks.task_writer import (
     file_clip,
     fold_names,
     make_scene_task,
+    no_data,
 )
 
 FOLDER = Path("audio/fsdd/recordings")
@@ -62,7 +63,7 @@ def make_fsdd(
     """
     if label == "speaker" and folds == "speaker":
         raise ValueError(
-            "a speaker who was not learned from cannot be told by name; use folds by index"
+            "a speaker who is in no training clip cannot be recognised; use folds by index"
         )
     task = SceneTask(
         name=task_name(label, folds),
@@ -103,10 +104,7 @@ def list_recordings(data_folder: Path, label: Label, folds: Folds) -> list[Label
     named = [(path, FILE_NAME.fullmatch(path.name)) for path in sorted(folder.glob("*.wav"))]
     found = [(path, match.groupdict()) for path, match in named if match is not None]
     if not found:
-        raise FileNotFoundError(
-            f"no recordings in {folder}: expected DIGIT_SPEAKER_INDEX.wav; name the folder with "
-            "the real data by --data or BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no recordings in {folder}: expected DIGIT_SPEAKER_INDEX.wav")
     speakers = sorted({parts["speaker"] for _, parts in found})
     splits = _splits(folds)
     clips = []

@@ -18,6 +18,7 @@ from benchmarks.hear.tasks.task_writer import (
     file_clip,
     fold_names,
     make_scene_task,
+    no_data,
 )
 
 FOLDER = Path("fmri/natsound165")
@@ -92,9 +93,7 @@ def sound_categories(folder: Path) -> list[tuple[str, str]]:
     """
     table = folder / TABLE
     if not table.is_file():
-        raise FileNotFoundError(
-            f"no {table}; name the folder with the real data by --data or BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no {table}")
     with table.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.reader(file) if row]
     if not rows or any(len(row) != 2 for row in rows):

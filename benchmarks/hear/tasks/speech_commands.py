@@ -18,7 +18,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.hear.tasks.task_writer import LabelledClip, Read, SceneTask, make_scene_task
+from benchmarks.hear.tasks.task_writer import (
+    LabelledClip,
+    Read,
+    SceneTask,
+    make_scene_task,
+    no_data,
+)
 
 FOLDER = Path("audio/hear_open_small")
 TRAINING = "speech_commands_v0.02-small.zip"
@@ -119,10 +125,7 @@ def _same(audio: NDArray[np.float64], rate: int) -> tuple[NDArray[np.float64], i
 
 def _names(archive: Path) -> Sequence[str]:
     if not archive.is_file():
-        raise FileNotFoundError(
-            f"no archive {archive}; name the folder with the real data by --data or "
-            "BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no archive {archive}")
     try:
         with zipfile.ZipFile(archive) as opened:
             return sorted(opened.namelist())

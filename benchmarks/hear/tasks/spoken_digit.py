@@ -11,6 +11,8 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from benchmarks.hear.tasks.task_writer import no_data
+
 ARCHIVE = Path("audio/hear_open_small/hear-2021.0.6-spoken_digit-1.0.9-small-44100.tar.gz")
 TASK_NAME = "spoken_digit-1.0.9-small"
 
@@ -42,10 +44,7 @@ def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
         return task
     archive = data_folder / ARCHIVE
     if not archive.is_file():
-        raise FileNotFoundError(
-            f"no archive {archive}: expected the spoken-digit task of HEAR there; "
-            "name the folder with the real data by --data or BRAINSOUNDNET_DATA"
-        )
+        raise no_data(f"no archive {archive}: expected the spoken-digit task of HEAR there")
     tasks_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tasks_folder, prefix=".unpack-") as temporary:
         try:

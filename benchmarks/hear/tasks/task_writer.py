@@ -35,6 +35,13 @@ def new_task_folder(tasks_folder: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def no_data(what: str) -> FileNotFoundError:
+    """The error for recordings that are not in the folder of the data."""
+    return FileNotFoundError(
+        f"{what}; name the folder with the real data by --data or BRAINSOUNDNET_DATA"
+    )
+
+
 def write_descriptions(
     folder: Path, name: str, settings: Mapping[str, Any], labels: Iterable[str], readme: str
 ) -> None:

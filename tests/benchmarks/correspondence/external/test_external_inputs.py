@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.correspondence.external import dcase2020, deepspeech2, vggish, vq_vae
 from benchmarks.correspondence.external.cochdnn import CochleagramInput, SameConv2d, SamePool
-from benchmarks.correspondence.external.overview import external_model
+from benchmarks.correspondence.external.overview import NETWORKS
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,7 @@ def test_vggish_patches_are_those_of_a_spectrogram() -> None:
 
 
 def test_ast_input_is_normalised_as_it_was_trained() -> None:
-    row = external_model("AST")
+    row = NETWORKS["AST"]
     if reason := row.missing():
         pytest.skip(reason)
     import torchaudio

@@ -8,12 +8,7 @@ import torch
 
 from benchmarks.correspondence.external.adapter import ExternalModel
 from benchmarks.correspondence.external.cochdnn import COCHCNN9, COCHRESNET50
-from benchmarks.correspondence.external.overview import (
-    OVERVIEW,
-    external_model,
-    load_external,
-    overview_rows,
-)
+from benchmarks.correspondence.external.overview import NETWORKS, overview_rows
 from benchmarks.correspondence.external.transformer_networks import HiddenStates
 from benchmarks.correspondence.hooks import HookedModule, Tap
 
@@ -43,7 +38,9 @@ N_PARAMETERS = {
 }
 SECONDS_A_SOUND = ("AST", "SepFormer")  # these are run with one sound only
 # The networks of one architecture differ in their weights only.
-ONE_OF_EACH_SHAPE = [row for row in OVERVIEW if row not in (*COCHCNN9[1:], *COCHRESNET50[1:])]
+ONE_OF_EACH_SHAPE = [
+    row for row in NETWORKS.values() if row not in (*COCHCNN9[1:], *COCHRESNET50[1:])
+]
 
 
 def noise(row: ExternalModel, n_sounds: int) -> torch.Tensor:
@@ -57,7 +54,7 @@ def skip_without_library(row: ExternalModel) -> None:
 
 
 def test_rows_have_the_stages_of_the_paper() -> None:
-    assert {row.name: len(row.stages) for row in OVERVIEW} == N_STAGES
+    assert {row.name: len(row.stages) for row in NETWORKS.values()} == N_STAGES
 
 
 @pytest.mark.parametrize("row", ONE_OF_EACH_SHAPE, ids=lambda row: row.name)
@@ -97,8 +94,8 @@ def test_network_runs_in_its_true_shape(
 
 @pytest.mark.parametrize("name", ["DCASE2020", "VQ-VAE"])
 def test_other_seeds_give_other_weights(name: str) -> None:
-    audio = noise(external_model(name), 1)
-    first, same, other = (load_external(name, seed=seed) for seed in (0, 0, 1))
+    audio = noise(NETWORKS[name], 1)
+    first, same, other = (NETWORKS[name].load(seed=seed) for seed in (0, 0, 1))
     assert first.identity == same.identity != other.identity
     for stage, values in first.activations(audio).items():
         assert torch.equal(values, same.activations(audio)[stage])
@@ -109,7 +106,7 @@ def test_loading_leaves_the_global_random_state_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    load_external("VQ-VAE")
+    NETWORKS["VQ-VAE"].load()
     assert torch.equal(torch.rand(2), expected)
 
 
@@ -144,7 +141,7 @@ def test_stages_are_the_hidden_states_of_the_library() -> None:
 @pytest.mark.parametrize("name", ["VGGish", "VQ-VAE", "DeepSpeech2"])
 def test_frames_follow_a_click(name: str) -> None:
     """An early convolution changes most at the frame whose time is that of the click."""
-    row = external_model(name)
+    row = NETWORKS[name]
     model = row.load()
     if name == "DeepSpeech2":  # what comes after the stage takes seconds
         model.module.rnns = model.module.fc = torch.nn.Identity()
@@ -164,15 +161,10 @@ def test_frames_follow_a_click(name: str) -> None:
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="SepFormer needs speechbrain: pip install speechbrain"):
-        load_external("SepFormer")
-    assert external_model("VGGish").missing() == ""
+        NETWORKS["SepFormer"].load()
+    assert NETWORKS["VGGish"].missing() == ""
     rows = {row["model"]: row["status"] for row in overview_rows()}
     assert rows["AST"] == "AST needs transformers: pip install transformers"
-
-
-def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown model 'vggish'; the overview has AST, .*VGGish"):
-        load_external("vggish")
 
 
 @pytest.mark.parametrize(
@@ -186,19 +178,19 @@ def test_unknown_name_lists_the_known() -> None:
 def test_sound_of_a_wrong_length_is_refused(name: str, n_samples: int, message: str) -> None:
     audio = torch.randn(1, n_samples, generator=torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match=message):
-        load_external(name).activations(audio)
+        NETWORKS[name].load().activations(audio)
 
 
 def test_silent_sound_is_refused_where_the_level_is_scaled() -> None:
-    audio = noise(external_model("VQ-VAE"), 2)
+    audio = noise(NETWORKS["VQ-VAE"], 2)
     audio[1] = 0.0
     with pytest.raises(ValueError, match="sound 1 of 2 is silent"):
-        load_external("VQ-VAE").activations(audio)
+        NETWORKS["VQ-VAE"].load().activations(audio)
 
 
 @pytest.mark.parametrize("name", ["SepFormer", "MetricGAN"])
 def test_every_module_can_be_looked_at_afterwards(name: str) -> None:
     """Test tools walk over all modules; none may raise when it is asked for its file."""
-    load_external(name)
+    NETWORKS[name].load()
     for module in list(sys.modules.values()):
         getattr(module, "__file__", None)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.correspondence.external.overview import external_model, load_external
+from benchmarks.correspondence.external.overview import NETWORKS
 from benchmarks.correspondence.external.speechbrain_networks import METRICGAN
 from benchmarks.correspondence.external.vq_vae import SpeechEncoder
 from benchmarks.correspondence.external.weights import load_weights, read_state
@@ -36,7 +36,7 @@ def test_given_weights_are_those_that_run(
     state = {**encoder.state_dict(), "codebook.embedding": torch.zeros(512, 64)}
     torch.save({"encoder": state, "decoder": {"fc.weight": torch.zeros(1)}, "step": 7}, path)
     with caplog.at_level(logging.WARNING, logger="benchmarks"):
-        model = load_external("VQ-VAE", path)
+        model = NETWORKS["VQ-VAE"].load(path)
     assert model.trained
     assert model.name == "VQ-VAE"
     assert "random" not in caplog.text
@@ -88,7 +88,7 @@ def test_a_file_without_names_is_refused(tmp_path: Path) -> None:
 
 def test_missing_weights_are_not_downloaded(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no weights of VGGish at .*fetch it first"):
-        load_external("VGGish", tmp_path / "vggish.pth")
+        NETWORKS["VGGish"].load(tmp_path / "vggish.pth")
 
 
 def test_folder_without_the_usual_file_is_refused(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_folder_without_the_usual_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_speechbrain_folder_is_read(tmp_path: Path) -> None:
-    row = external_model("SepFormer")
+    row = NETWORKS["SepFormer"]
     if reason := row.missing():
         pytest.skip(reason)
     source = row.load(seed=3)
@@ -134,7 +134,7 @@ def test_another_size_of_the_model_is_refused(
     n_layers: int, message: str, audio: torch.Tensor, tmp_path: Path
 ) -> None:
     small_wav2vec2(tmp_path, n_layers)
-    model = load_external("Wav2Vec2", tmp_path)
+    model = NETWORKS["Wav2Vec2"].load(tmp_path)
     assert model.trained
     with pytest.raises(ValueError, match=message):
         model.activations(audio)
@@ -150,11 +150,11 @@ def test_folder_that_lacks_weights_is_refused(tmp_path: Path) -> None:
     del state["lm_head.weight"]
     save_file(state, path, metadata={"format": "pt"})
     with pytest.raises(ValueError, match=r"lacks weights of a Wav2Vec2ForCTC: lm_head\.weight"):
-        load_external("Wav2Vec2", tmp_path)
+        NETWORKS["Wav2Vec2"].load(tmp_path)
 
 
 def test_folder_without_configuration_is_refused(tmp_path: Path) -> None:
-    row = external_model("S2T")
+    row = NETWORKS["S2T"]
     if reason := row.missing():
         pytest.skip(reason)
     with pytest.raises(ValueError, match=r"has no config\.json"):
