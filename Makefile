@@ -1,8 +1,8 @@
 # make demo            embed example sounds, or those of AUDIO=folder, and draw what is near to what
 # make picture         the pictures of the README: example sounds, and a sound over time (needs
 #                      BRAINSOUNDNET_DATA)
-# make train-demo      fit a network to a simulated brain that heard example sounds, or AUDIO=folder
-# make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file anew
+# make train-demo      fit a network to a simulated brain's responses to example sounds, or AUDIO=folder
+# make default-checkpoint   corpus, pretraining, alignment, controls, tables and the default file
 #                      (hours; goes on where it stopped; needs BRAINSOUNDNET_DATA); into the folder
 #                      default-checkpoint, or with COMMITTED=1 in the place of those of the package
 # make test            every room, the real HEAR tools included, in a few minutes

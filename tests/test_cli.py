@@ -126,10 +126,10 @@ def test_info_in_full_names_every_source_of_the_training_data(run):
 def test_info_as_json_is_the_whole_card(run):
     status, output, _ = run("info", "--json")
     assert status == 0
-    told = json.loads(output)
+    document = json.loads(output)
     checkpoint = load_checkpoint()
-    assert told.pop("hash") == checkpoint.hash
-    assert Card.model_validate(told) == checkpoint.card
+    assert document.pop("hash") == checkpoint.hash
+    assert Card.model_validate(document) == checkpoint.card
 
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07\r\x9b1m\u202egnp\udc80"
@@ -209,9 +209,9 @@ def test_ctrl_c_and_going_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    told = re.search(r"interrupted after (\d+) of 60 files; the same command resumes", error)
-    assert told
-    assert 3 <= int(told[1]) <= len((journal).read_text().splitlines())
+    found = re.search(r"interrupted after (\d+) of 60 files; the same command resumes", error)
+    assert found
+    assert 3 <= int(found[1]) <= len((journal).read_text().splitlines())
     assert "Traceback" not in error
     assert not (parts / "files.csv").exists()
     subprocess.run([*command, parts], check=True, capture_output=True)

@@ -68,9 +68,9 @@ def test_gradient_of_a_frame_peaks_at_its_label(untrained, bell_checkpoint, stag
         samples = torch.arange(200_000, dtype=torch.float64)
         centre_of_mass = float((samples * energy).sum() / energy.sum())
         assert abs(centre_of_mass - label) <= max(geometry.hop / 2, 8)
-        heard = energy.nonzero()[:, 0]
-        assert heard.min() >= max(0, geometry.field_start(frame))
-        assert heard.max() < geometry.field_stop(frame)
+        reached = energy.nonzero()[:, 0]
+        assert reached.min() >= max(0, geometry.field_start(frame))
+        assert reached.max() < geometry.field_stop(frame)
 
 
 @pytest.mark.parametrize("stage", ["conv1", "pool1", "conv3", "conv4", "conv5"])

@@ -218,9 +218,9 @@ def test_the_gradient_of_a_frame_ends_where_its_window_ends(untrained):
     frames[0, 99].norm().backward()  # frame 100 of the network
     conv4 = model.stages["conv4"]
     first, last = samples_around(conv4.field_start(100), conv4.field_stop(100), RATE)
-    heard = audio.grad[0].nonzero()[:, 0]
-    assert first <= heard.min() < first + 300
-    assert last - 300 <= heard.max() < last
+    reached = audio.grad[0].nonzero()[:, 0]
+    assert first <= reached.min() < first + 300
+    assert last - 300 <= reached.max() < last
     assert audio.grad[0, first:last].count_nonzero() > 0.99 * (last - first)
 
 

@@ -50,7 +50,7 @@ class Experiment:
     n_units : int
         Number of units of each network shared by its parcels; 0 for all.
     kinds : tuple of (str, int)
-        Number of parcels by feature kind; all others of the 30 are deaf.
+        Number of parcels by feature kind; all others of the 30 do not respond.
     start : str
         The initial checkpoint of fits.
     """

@@ -1,6 +1,6 @@
 """
-Places that the original SoundNet hears
-=======================================
+Places recognised by the original SoundNet
+==========================================
 
 The original SoundNet was trained to name the places and objects of a video from its sound. Here it
 names the places of a recording over time.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Model(nn.Module):
-    """Announces sizes, and gives others if told to."""
+    """Announces sizes, and gives others on request."""
 
     def __init__(self, **faults: object) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ def load_model(model_file_path: str = "", **faults: object) -> Model:
 
 
 def get_scene_embeddings(audio: Tensor, model: Model) -> Tensor:
-    """Mean, spread and extent; NaN for noise or for silence, if told to."""
+    """Mean, spread and extent; NaN for noise or for silence on request."""
     scene = torch.stack([audio.mean(1), audio.std(1), audio.abs().amax(1)], dim=1)
     silent = audio.abs().amax(1) == 0
     if model.undefined_on == "silence":

@@ -85,9 +85,9 @@ def test_from_pretraining_to_a_file_that_works(
     model = hear_brainsoundnet.load_model(str(out))
     scene = hear_brainsoundnet.get_scene_embeddings(torch.zeros(1, model.sample_rate), model)
     assert bool(scene.isfinite().all())
-    told = model.card.provenance
-    assert told["alignment"]["share of the aligned weights"] == 0.5  # type: ignore[index, call-overload]
-    assert told["pretraining"]["corpus"]["sources"][0]["name"] == "noises"  # type: ignore[index, call-overload]
+    provenance = model.card.provenance
+    assert provenance["alignment"]["share of the aligned weights"] == 0.5  # type: ignore[index, call-overload]
+    assert provenance["pretraining"]["corpus"]["sources"][0]["name"] == "noises"  # type: ignore[index, call-overload]
     assert model.card.scores["logistic regression, scene default"] == {"esc10": "0.9"}
     assert model.checkpoint_hash == digest
     kept, written = (read_checkpoint(path).tensors for path in (fitted, out))
@@ -113,13 +113,13 @@ def test_scores_are_those_of_scikit_learn() -> None:
 def test_a_unit_that_is_all_but_silent_in_training_does_not_rule() -> None:
     generator = np.random.default_rng(0)
     split = Split(np.arange(40), np.arange(40, 80))
-    heard = generator.standard_normal((80, 3))
-    y = heard.sum(axis=1, keepdims=True)
+    active = generator.standard_normal((80, 3))
+    y = active.sum(axis=1, keepdims=True)
     silent = np.full((80, 1), 1.0)
     silent[:40, 0] += 1e-6 * y[:40, 0]  # seems to tell all
     silent[60] = 2.0
-    found = squared_correlations(np.hstack([heard, silent]), y, split)
-    assert found[0] == pytest.approx(squared_correlations(heard, y, split)[0], abs=0.02)
+    found = squared_correlations(np.hstack([active, silent]), y, split)
+    assert found[0] == pytest.approx(squared_correlations(active, y, split)[0], abs=0.02)
     assert found[0] > 0.95
 
 

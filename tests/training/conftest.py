@@ -14,7 +14,7 @@ from training.evaluation.settings import EvaluationSettings
 
 
 @pytest.fixture(scope="session")
-def two_listeners(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_subjects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two subjects, five runs of 24 TRs each over two seasons, with little noise."""
     folder = tmp_path_factory.mktemp("prepared") / "known"
     return known_brain(folder, subjects=("sub-01", "sub-02"), n_runs=5, n_trs=24, noise=0.3)
@@ -26,19 +26,19 @@ def study(tmp_path: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
-def fits(two_listeners: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A model of each listener."""
+def fits(two_subjects: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model of each subject."""
     folder = tmp_path_factory.mktemp("fits")
     subjects = {"one": "sub-01", "two": "sub-02"}
     return {
-        name: fitted(two_listeners, folder / name, subjects=[subject])
+        name: fitted(two_subjects, folder / name, subjects=[subject])
         for name, subject in subjects.items()
     }
 
 
 @pytest.fixture(scope="session")
 def evaluation(fits: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both on both listeners."""
+    """Both on both subjects."""
     out = tmp_path_factory.mktemp("evaluations") / "eval"
     settings = EvaluationSettings(n_permutations=N_PERMUTATIONS)
     evaluate(list(fits.values()), out, settings=settings, progress=False)

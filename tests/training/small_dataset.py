@@ -97,7 +97,7 @@ def known_brain(
     noise: float = 0.0,
     seed: int = 0,
 ) -> Path:
-    """Responses that are a random read-out of the untrained network's conv7; the last is deaf."""
+    """Responses that are a random read-out of the untrained network's conv7, but for the last."""
     generator = np.random.default_rng(seed)
     checkpoint = load_checkpoint("untrained")
     sounds, tables = {}, {}

@@ -84,10 +84,10 @@ def test_prepare_at_operations_on_files(tmp_path: Path, request: pytest.FixtureR
 
 
 def test_fit_at_operations_on_files(
-    tmp_path: Path, two_listeners: Path, request: pytest.FixtureRequest
+    tmp_path: Path, two_subjects: Path, request: pytest.FixtureRequest
 ):
     every = request.config.getoption("--kill-every") or 18
-    job = partial(fit, data=two_listeners)
+    job = partial(fit, data=two_subjects)
     undisturbed(job, tmp_path / "whole", preload=FITTING)
     kills = killed_everywhere(
         job,

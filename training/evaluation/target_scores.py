@@ -184,7 +184,7 @@ def scores_of_run(
 class SubjectsTogether:
     """Mean over subjects of their pooled scores, tested with surrogates shared by all subjects.
 
-    Listeners of one stimulus are not independent: their BOLD signals covary. A surrogate is
+    Subjects of one stimulus are not independent: their BOLD signals covary. A surrogate is
     therefore the same for all of them (the same shift, the same order of blocks), and the null is
     of the mean over subjects. The interval is over subjects: it generalises to other subjects of
     these stimuli, not to other stimuli.

@@ -24,7 +24,7 @@ Scores = Mapping[tuple[str, str, str], np.ndarray]  # (model, subject, run): (n_
 def write_evaluation(
     folder: Path, scores: Scores, target_ids: tuple[int, ...] = (1, 2, 3), **changes: Any
 ) -> Path:
-    """An evaluation of scores; r2 is r - 1, each run hears the stimulus of its name."""
+    """An evaluation of scores; r2 is r - 1, each run has the stimulus of its name."""
     rows = [
         (model, subject, run, run, target, f"parcel_{target}", 60, value, value - 1)
         for (model, subject, run), values in scores.items()

@@ -35,17 +35,17 @@ def recipe_file(folder: Path, data: Path, **changes: object) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folds(two_listeners: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folds(two_subjects: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five folds of one episode each, by the command."""
     folder = tmp_path_factory.mktemp("cross-validation")
-    recipe = recipe_file(folder, two_listeners, subjects=["sub-01"])
+    recipe = recipe_file(folder, two_subjects, subjects=["sub-01"])
     with pytest.raises(SystemExit, match="0"):
         main(["fit", str(recipe), "--folds", "5", "--out", str(folder / "cv")])
     return folder / "cv"
 
 
 def test_each_run_is_scored_by_the_fit_that_did_not_see_it(
-    folds: Path, two_listeners: Path, tmp_path: Path
+    folds: Path, two_subjects: Path, tmp_path: Path
 ):
     info = evaluate([folds], tmp_path / "eval", settings=SETTINGS, progress=False)
     assert [model.name for model in info.models] == ["cv"]
@@ -58,7 +58,7 @@ def test_each_run_is_scored_by_the_fit_that_did_not_see_it(
         assert run not in str(FitFolder(fit).read_document("origin.json")["split"]["train"])
         pooled = scores.query("subject == 'sub-01' and run == @run")
         np.testing.assert_allclose(pooled.r, own.r, rtol=1e-4)
-    assert set(scores.run) == {run.name for run in Prepared(two_listeners).runs}
+    assert set(scores.run) == {run.name for run in Prepared(two_subjects).runs}
 
 
 def test_scores_and_intervals_are_those_of_all_runs_together(folds: Path, tmp_path: Path):
@@ -89,14 +89,14 @@ def test_started_again_it_fits_what_is_missing(folds: Path, tmp_path: Path):
 
 
 def test_folders_that_are_no_cross_validation_are_refused(
-    folds: Path, two_listeners: Path, tmp_path: Path
+    folds: Path, two_subjects: Path, tmp_path: Path
 ):
     part = tmp_path / "part"
     shutil.copytree(folds, part)
     shutil.rmtree(part / "fold-2")
     with pytest.raises(ValueError, match="holds the folds 1, 3, 4, 5 of 5; fit --folds 5,"):
         load(part, "cv")
-    fitted(two_listeners, part / "other", subjects=["sub-02"])
+    fitted(two_subjects, part / "other", subjects=["sub-02"])
     with pytest.raises(ValueError, match="several fits, but not the folds of one"):
         load(part, "cv")
 
@@ -119,14 +119,14 @@ def test_reports_show_it_and_partitions_say_why_not(folds: Path, tmp_path: Path)
     ],
 )
 def test_wrong_calls_are_one_line_and_write_nothing(
-    two_listeners: Path,
+    two_subjects: Path,
     tmp_path: Path,
     n_folds: int,
     changes: list[str],
     message: str,
     capsys: pytest.CaptureFixture[str],
 ):
-    recipe = recipe_file(tmp_path, two_listeners, subjects=["sub-01"])
+    recipe = recipe_file(tmp_path, two_subjects, subjects=["sub-01"])
     command = ["fit", str(recipe), *changes, "--folds", str(n_folds), "--out", str(tmp_path / "x")]
     with pytest.raises(SystemExit, match="1"):
         main(command)

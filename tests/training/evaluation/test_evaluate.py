@@ -41,11 +41,11 @@ def runs_of(evaluation: Path, data: Path, model: str, subject: str):
     }
 
 
-def test_scores_are_those_of_scipy_and_scikit_learn(evaluation: Path, two_listeners: Path):
+def test_scores_are_those_of_scipy_and_scikit_learn(evaluation: Path, two_subjects: Path):
     scores = read_table(evaluation, "scores")
     assert len(scores) == 2 * 2 * 2 * 4  # models, subjects, test runs, targets
     for (model, subject), rows in scores.groupby(["model", "subject"]):
-        runs = runs_of(evaluation, two_listeners, model, subject)
+        runs = runs_of(evaluation, two_subjects, model, subject)
         for row in rows.itertuples():
             measured, predicted = (table[:, row.target_id - 1] for table in runs[row.run])
             assert row.r == pytest.approx(pearsonr(measured, predicted).statistic, abs=1e-6)
@@ -81,8 +81,8 @@ def test_targets_are_means_over_runs_and_then_over_subjects(evaluation: Path):
     assert set(targets["n_runs"]) == {2}  # two runs of a subject; two subjects of "all"
 
 
-def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_listeners: Path):
-    """Shifts are drawn for each run, and are the same for both listeners of it."""
+def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_subjects: Path):
+    """Shifts are drawn for each run, and are the same for both subjects of it."""
     targets = read_table(evaluation, "targets").set_index(["model", "subject"])
     circular = surrogates_of("circular_shift")
     shifts = list(draw_surrogates(circular, [24, 24], N_PERMUTATIONS, seed=0))
@@ -94,7 +94,7 @@ def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_listeners: Pat
             r.append([np.corrcoef(y[:, i], shifted[:, i])[0, 1] for i in range(4)])
         return np.mean(r, axis=0)
 
-    runs_of_both = {s: runs_of(evaluation, two_listeners, "one", s) for s in SUBJECTS}
+    runs_of_both = {s: runs_of(evaluation, two_subjects, "one", s) for s in SUBJECTS}
     observed = {subject: mean_r(runs) for subject, runs in runs_of_both.items()}
     null = {
         s: np.array([mean_r(runs, draw) for draw in range(N_PERMUTATIONS)])
@@ -114,10 +114,10 @@ def test_p_values_are_those_of_a_plain_loop(evaluation: Path, two_listeners: Pat
 
 
 def test_targets_in_blocks_give_the_same_tables(
-    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_subjects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Surrogates are those of all blocks together, and the largest score is over all targets."""
-    fits = [fitted(two_listeners, tmp_path / s, subjects=[s]) for s in SUBJECTS]
+    fits = [fitted(two_subjects, tmp_path / s, subjects=[s]) for s in SUBJECTS]
     settings = EvaluationSettings(n_permutations=N_PERMUTATIONS, inter_subject=True)
     evaluate(fits, tmp_path / "whole", settings=settings)
     monkeypatch.setattr("training.evaluation.measured.TARGETS_AT_ONCE", 3)
@@ -163,10 +163,10 @@ def test_a_model_predicts_its_own_subject_best(evaluation: Path):
 
 @pytest.mark.slow
 def test_multi_subject_models_answer_with_the_head_of_the_subject(
-    two_listeners: Path, evaluation: Path, tmp_path: Path
+    two_subjects: Path, evaluation: Path, tmp_path: Path
 ):
     """On a frozen network its read-outs are those of two individual models."""
-    both = fitted(two_listeners, tmp_path / "both", model="multi_subject")
+    both = fitted(two_subjects, tmp_path / "both", model="multi_subject")
     evaluate([both], tmp_path / "eval", settings=EvaluationSettings(n_permutations=0))
     table = mean_scores(read_table(tmp_path / "eval", "targets"))
     own = mean_scores(read_table(evaluation, "targets"))
@@ -193,12 +193,12 @@ def test_untrained_models_have_the_shape_of_the_first_and_weights_of_their_seed(
 @pytest.mark.slow
 @pytest.mark.parametrize("tr_sampling", ["interpolate", "crop"])
 def test_predictions_are_those_that_a_fit_scores(
-    two_listeners: Path, tmp_path: Path, tr_sampling: str
+    two_subjects: Path, tmp_path: Path, tr_sampling: str
 ):
     """With "crop", where each window of 10 TRs begins again, too."""
     read_out = {"tr_sampling": tr_sampling, "stage": "conv7", "n_delays": 3}
     run = fitted(
-        two_listeners,
+        two_subjects,
         tmp_path / "run",
         subjects=["sub-01"],
         read_out=read_out,
@@ -296,10 +296,10 @@ def test_without_permutations_no_p_value_is_spoken_of(
 
 
 def test_constant_targets_have_no_scores_and_are_named(
-    fits: dict[str, Path], two_listeners: Path, tmp_path: Path
+    fits: dict[str, Path], two_subjects: Path, tmp_path: Path
 ):
     copied = tmp_path / "data"
-    shutil.copytree(two_listeners, copied)
+    shutil.copytree(two_subjects, copied)
     with h5py.File(copied / "bold" / "sub-01.h5", "a") as file:
         for number, run in enumerate(file):
             file[run][:, 1] = 0

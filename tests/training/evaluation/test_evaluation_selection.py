@@ -27,7 +27,7 @@ def model_of(
     validation: tuple[str, ...] = (),
     **read_out: object,
 ) -> Model:
-    """A model that has heard some episodes."""
+    """A model fitted to some episodes."""
     usual = ReadOut("conv7", 2, 1.49, "interpolate", data.info.target_ids, heads, atlas="made up")
     changed = replace(usual, **read_out)  # type: ignore[arg-type]
     splits = {
@@ -41,8 +41,8 @@ def model_of(
 
 
 @pytest.fixture(scope="module")
-def data(two_listeners: Path) -> Prepared:
-    return Prepared(two_listeners)
+def data(two_subjects: Path) -> Prepared:
+    return Prepared(two_subjects)
 
 
 def episodes_of(runs: list[Run]) -> set[str]:
@@ -147,7 +147,7 @@ def test_models_of_other_data_are_refused(
 
 
 def test_columns_go_by_id_not_by_place(
-    fits: dict[str, Path], two_listeners: Path, evaluation: Path, tmp_path: Path
+    fits: dict[str, Path], two_subjects: Path, evaluation: Path, tmp_path: Path
 ):
     """A dataset that lacks the first target gives the others the same scores."""
     import h5py
@@ -155,8 +155,8 @@ def test_columns_go_by_id_not_by_place(
     from training.evaluation.folders import read_table
 
     data = tmp_path / "fewer"
-    shutil.copytree(two_listeners, data)
-    info = Prepared(two_listeners).info
+    shutil.copytree(two_subjects, data)
+    info = Prepared(two_subjects).info
     for path in (data / "bold").iterdir():
         with h5py.File(path, "r+") as file:
             for name in list(file):

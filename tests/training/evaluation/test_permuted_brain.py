@@ -75,11 +75,11 @@ def test_a_sound_without_another_keeps_its_responses_turned_round(
         permuted_brain(Splits((run("a"), run("b")), (sound,), ()), seed=0)
 
 
-def test_training_reads_the_donor_and_scoring_what_was_measured(two_listeners: Path):
+def test_training_reads_the_donor_and_scoring_what_was_measured(two_subjects: Path):
     settings = {"test": {"seasons": ["s02"]}, "validation": {"count": 1}}
     recipe = FitRecipe.model_validate(
         {
-            "data": two_listeners,
+            "data": two_subjects,
             "subjects": ["sub-01"],
             "start": "untrained",
             "control": "permuted_brain",
@@ -88,7 +88,7 @@ def test_training_reads_the_donor_and_scoring_what_was_measured(two_listeners: P
         }
     )
     parts = assemble(recipe)
-    prepared = Prepared(two_listeners)
+    prepared = Prepared(two_subjects)
     one, two = parts.splits.train
     np.testing.assert_array_equal(parts.loader.bold(one), prepared.bold(two))
     np.testing.assert_array_equal(parts.loader.bold(two), prepared.bold(one))

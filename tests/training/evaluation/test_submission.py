@@ -135,7 +135,7 @@ def test_numbers_are_read_without_unpickling(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_one_line(
     data: Path,
     fits: list[Path],
-    two_listeners: Path,
+    two_subjects: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_one_line(
 ) -> None:
     places = {"data": data, "two": fits[1], "small": tmp_path / "small"}
     if "{small}" in arguments:
-        fitted(two_listeners, tmp_path / "small", subjects=["sub-02"])
+        fitted(two_subjects, tmp_path / "small", subjects=["sub-02"])
     given = [each.format(**places) for each in arguments]
     with pytest.raises(SystemExit):
         main(["submission", str(fits[0]), *given, "--out", str(tmp_path / "out.zip")])

@@ -66,7 +66,7 @@ def test_concatenated_scores_lie_within_their_interval():
 
 
 def test_subjects_together_are_the_mean_with_surrogates_that_they_share():
-    """A shift that suits one listener by chance suits the others, too: all hear the same."""
+    """A shift that suits one subject by chance suits the others, too: all receive the same."""
     subjects = [drawn(seed) for seed in range(4)]
     results = [score_subject(runs, settings(), are_sounds=False) for runs in subjects]
     together = SubjectsTogether(settings())

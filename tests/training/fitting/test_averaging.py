@@ -60,10 +60,10 @@ def test_averaged_checkpoint_names_both(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.safetensors" for name in ("1", "2", "mean")]
     write_average(*paths, share=0.25)
     assert read_checkpoint(paths[2]).card.licence == "licence 1\n\nlicence 2"
-    told = read_checkpoint(paths[2]).card.provenance["average"]
-    assert isinstance(told, dict)
-    assert told["first"]["name"] == "number 1"  # type: ignore[index, call-overload]
-    assert told["second"]["hash"] == read_checkpoint(paths[1]).hash  # type: ignore[index, call-overload]
+    provenance = read_checkpoint(paths[2]).card.provenance["average"]
+    assert isinstance(provenance, dict)
+    assert provenance["first"]["name"] == "number 1"  # type: ignore[index, call-overload]
+    assert provenance["second"]["hash"] == read_checkpoint(paths[1]).hash  # type: ignore[index, call-overload]
 
 
 def test_networks_for_other_levels_are_not_averaged(tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ def test_share_out_of_range_is_refused() -> None:
 
 def test_names_are_taken_as_everywhere_else(tmp_path: Path) -> None:
     write_average("default", "pretrained", tmp_path / "mean.safetensors", share=0.5)
-    told = read_checkpoint(tmp_path / "mean.safetensors").card.provenance["average"]
-    assert isinstance(told, dict)
-    assert told["second"]["hash"] == load_checkpoint("pretrained").hash  # type: ignore[index, call-overload]
+    provenance = read_checkpoint(tmp_path / "mean.safetensors").card.provenance["average"]
+    assert isinstance(provenance, dict)
+    assert provenance["second"]["hash"] == load_checkpoint("pretrained").hash  # type: ignore[index, call-overload]
     with pytest.raises(FileNotFoundError, match="neither a file nor one of the names"):
         write_average("defualt", "pretrained", tmp_path / "none.safetensors", share=0.5)

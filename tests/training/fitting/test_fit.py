@@ -56,13 +56,13 @@ def assert_same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
         assert torch.equal(one[name], other[name]), name
 
 
-def test_a_control_is_trained_as_long_as_its_model(two_listeners: Path, tmp_path: Path):
+def test_a_control_is_trained_as_long_as_its_model(two_subjects: Path, tmp_path: Path):
     """Even where the permuted validation responses would keep the first weights."""
     optimiser = {"max_epochs": 3, "learning_rate": 1e-2, "patience": 1}
     shared = {"control": "permuted_brain", "train_from": "conv7"}
-    stopped = fitted(two_listeners, tmp_path / "stopped", optimiser=optimiser, **shared)
+    stopped = fitted(two_subjects, tmp_path / "stopped", optimiser=optimiser, **shared)
     matched = fitted(
-        two_listeners, tmp_path / "matched", optimiser={**optimiser, "keep": "last"}, **shared
+        two_subjects, tmp_path / "matched", optimiser={**optimiser, "keep": "last"}, **shared
     )
     assert stopped.best_epoch == 0
     assert (matched.best_epoch, matched.history[-1].epoch) == (3, 3)
@@ -75,9 +75,9 @@ def test_a_control_is_trained_as_long_as_its_model(two_listeners: Path, tmp_path
 
 
 @pytest.mark.slow
-def test_equal_seeds_give_equal_losses_to_the_last_bit(two_listeners: Path, tmp_path: Path):
+def test_equal_seeds_give_equal_losses_to_the_last_bit(two_subjects: Path, tmp_path: Path):
     runs = [
-        fitted(two_listeners, tmp_path / str(i), seed=seed, train_from="conv6")
+        fitted(two_subjects, tmp_path / str(i), seed=seed, train_from="conv6")
         for i, seed in enumerate((3, 3, 4))
     ]
     losses = [[epoch.train_loss for epoch in run.history[1:]] for run in runs]
@@ -88,10 +88,10 @@ def test_equal_seeds_give_equal_losses_to_the_last_bit(two_listeners: Path, tmp_
 
 @pytest.mark.slow
 def test_runs_that_are_out_of_step_with_their_sound_are_said(
-    two_listeners: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    two_subjects: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     data = tmp_path / "data"
-    shutil.copytree(two_listeners, data)
+    shutil.copytree(two_subjects, data)
     run = Prepared(data).runs[1]
     mine, others = (
         {"subject": subject, "run": run.name, "lag": 7.5, "r": 0.5}
@@ -106,10 +106,10 @@ def test_runs_that_are_out_of_step_with_their_sound_are_said(
 
 @pytest.mark.slow
 def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_subjects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     settings = recipe(
-        two_listeners, train_from="conv6", optimiser={"max_epochs": 3, "learning_rate": 1e-3}
+        two_subjects, train_from="conv6", optimiser={"max_epochs": 3, "learning_rate": 1e-3}
     )
     fit(settings, tmp_path / "whole", progress=False)
     interrupted = tmp_path / "interrupted"
@@ -138,9 +138,9 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(two_listeners: Path, tmp_path: Path):
+def test_a_killed_run_goes_on(two_subjects: Path, tmp_path: Path):
     settings = recipe(
-        two_listeners, train_from="conv7", optimiser={"max_epochs": 4, "learning_rate": 1e-3}
+        two_subjects, train_from="conv7", optimiser={"max_epochs": 4, "learning_rate": 1e-3}
     )
     fit(settings, tmp_path / "whole", progress=False)
     (tmp_path / "recipe.yaml").write_text(write_recipe(settings))
@@ -167,10 +167,10 @@ def test_a_killed_run_goes_on(two_listeners: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("batchnorm", ["frozen", "batch"])
 def test_frozen_stages_keep_weights_and_batchnorm_statistics(
-    two_listeners: Path, tmp_path: Path, batchnorm: str
+    two_subjects: Path, tmp_path: Path, batchnorm: str
 ):
     before = load_checkpoint("untrained").build_soundnet().state_dict()
-    after = fitted(two_listeners, tmp_path / "run", train_from="conv6", batchnorm=batchnorm).model
+    after = fitted(two_subjects, tmp_path / "run", train_from="conv6", batchnorm=batchnorm).model
     for name, tensor in before.items():
         layer = name.split(".")[0]
         same = torch.equal(tensor, after[f"soundnet.{name}"])
@@ -179,9 +179,9 @@ def test_frozen_stages_keep_weights_and_batchnorm_statistics(
     assert not torch.equal(before["conv6.conv.weight"], after["soundnet.conv6.conv.weight"])
 
 
-def test_baseline_changes_nothing_but_the_read_out(two_listeners: Path, tmp_path: Path):
+def test_baseline_changes_nothing_but_the_read_out(two_subjects: Path, tmp_path: Path):
     before = load_checkpoint("untrained").build_soundnet().state_dict()
-    state = fitted(two_listeners, tmp_path / "run", train_from="none")
+    state = fitted(two_subjects, tmp_path / "run", train_from="none")
     for name, tensor in before.items():
         assert torch.equal(tensor, state.model[f"soundnet.{name}"]), name
 
@@ -189,19 +189,19 @@ def test_baseline_changes_nothing_but_the_read_out(two_listeners: Path, tmp_path
 def test_ridge_read_out_finds_a_truth_that_lies_in_the_features(fits: dict[str, Path]):
     with (fits["one"] / "scores.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    heard = np.mean([float(row["r"]) for row in rows if row["target_id"] != "4"])
-    deaf = np.mean([float(row["r"]) for row in rows if row["target_id"] == "4"])
-    assert heard > 0.4
-    assert abs(deaf) < 0.3  # 2 runs of 24 TRs: standard error of about 0.15
+    responsive = np.mean([float(row["r"]) for row in rows if row["target_id"] != "4"])
+    silent = np.mean([float(row["r"]) for row in rows if row["target_id"] == "4"])
+    assert responsive > 0.4
+    assert abs(silent) < 0.3  # 2 runs of 24 TRs: standard error of about 0.15
 
 
 @pytest.mark.slow
-def test_from_a_ridge_start_the_read_out_is_not_unlearned(two_listeners: Path, tmp_path: Path):
+def test_from_a_ridge_start_the_read_out_is_not_unlearned(two_subjects: Path, tmp_path: Path):
     """At a rate of its own; at larger ones AdamW moves small weights too far in its first steps."""
     worst = {}
     for name, rate in (("own", None), ("large", 1e-3)):
         optimiser = {"max_epochs": 4, "patience": 5, "read_out_learning_rate": rate}
-        state = fitted(two_listeners, tmp_path / name, train_from="none", optimiser=optimiser)
+        state = fitted(two_subjects, tmp_path / name, train_from="none", optimiser=optimiser)
         losses = [row.validation_loss for row in state.history]
         worst[name] = max(losses) / losses[0]
     assert worst["own"] < 1.005
@@ -209,9 +209,9 @@ def test_from_a_ridge_start_the_read_out_is_not_unlearned(two_listeners: Path, t
 
 
 @pytest.mark.slow
-def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tmp_path: Path):
+def test_best_weights_are_kept_and_patience_ends_the_run(two_subjects: Path, tmp_path: Path):
     state = fitted(
-        two_listeners,
+        two_subjects,
         tmp_path / "run",
         train_from="none",
         optimiser={"max_epochs": 60, "read_out_learning_rate": 0.02, "patience": 3},
@@ -223,10 +223,10 @@ def test_best_weights_are_kept_and_patience_ends_the_run(two_listeners: Path, tm
 
 
 @pytest.mark.slow
-def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
+def test_learning_rate_falls_on_a_plateau(two_subjects: Path, tmp_path: Path):
     optimiser = {"max_epochs": 12, "plateau_patience": 1, "patience": 12}
     optimiser["read_out_learning_rate"] = 0.3
-    state = fitted(two_listeners, tmp_path / "run", train_from="none", optimiser=optimiser)
+    state = fitted(two_subjects, tmp_path / "run", train_from="none", optimiser=optimiser)
     other = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
     schedule, expected = ReduceLROnPlateau(other, factor=0.1, patience=1), []
     for row in state.history[1:]:
@@ -241,18 +241,18 @@ def test_learning_rate_falls_on_a_plateau(two_listeners: Path, tmp_path: Path):
     ("model", "heads"), [("group", {"group"}), ("multi_subject", {"sub-01", "sub-02"})]
 )
 def test_several_subjects_share_what_they_should(
-    two_listeners: Path, tmp_path: Path, model: str, heads: set[str]
+    two_subjects: Path, tmp_path: Path, model: str, heads: set[str]
 ):
-    state = fitted(two_listeners, tmp_path / "run", model=model, subjects=[], train_from="conv7")
+    state = fitted(two_subjects, tmp_path / "run", model=model, subjects=[], train_from="conv7")
     assert {name.split(".")[1] for name in state.model if name.startswith("heads.")} == heads
 
 
 @pytest.mark.slow
-def test_correlation_loss_is_minimised(two_listeners: Path, tmp_path: Path):
+def test_correlation_loss_is_minimised(two_subjects: Path, tmp_path: Path):
     read_out = {"initial": "random"}
     optimiser = {"max_epochs": 10, "learning_rate": 1e-3}
     state = fitted(
-        two_listeners,
+        two_subjects,
         tmp_path / "run",
         loss="correlation",
         train_from="none",
@@ -274,11 +274,11 @@ def test_all_files_of_a_fit_are_there(fits: dict[str, Path]):
     assert set(origin["split"]) == {"train", "validation", "test"}
 
 
-def test_tensorboard_has_the_metrics(two_listeners: Path, tmp_path: Path):
+def test_tensorboard_has_the_metrics(two_subjects: Path, tmp_path: Path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     out = tmp_path / "fit"
-    history = fitted(two_listeners, out, tensorboard=True, train_from="none").history
+    history = fitted(two_subjects, out, tensorboard=True, train_from="none").history
     events = EventAccumulator(str(out / "tensorboard"))
     events.Reload()
     assert set(events.Tags()["scalars"]) == {field.name for field in fields(Epoch)} - {"epoch"}
@@ -286,7 +286,7 @@ def test_tensorboard_has_the_metrics(two_listeners: Path, tmp_path: Path):
     assert found == [(row.epoch, pytest.approx(row.validation_loss)) for row in history[1:]]
 
 
-def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tmp_path: Path):
+def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_subjects: Path, tmp_path: Path):
     settings = FitFolder(fits["one"]).recipe()
     with pytest.raises(FileExistsError, match="already holds a fit; give --resume"):
         fit(settings, fits["one"], progress=False)
@@ -295,7 +295,7 @@ def test_a_fit_is_not_overwritten(fits: dict[str, Path], two_listeners: Path, tm
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("dear")
     with pytest.raises(FileExistsError, match="not empty and holds no fit"):
-        fit(recipe(two_listeners), tmp_path / "other", progress=False)
+        fit(recipe(two_subjects), tmp_path / "other", progress=False)
 
 
 @pytest.fixture
@@ -328,10 +328,10 @@ def test_full_disk_leaves_the_last_good_state(finished: FitFolder, monkeypatch: 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_unwritable_folder_is_an_error(two_listeners: Path, tmp_path: Path):
+def test_unwritable_folder_is_an_error(two_subjects: Path, tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError):
-        fit(recipe(two_listeners), tmp_path / "run", progress=False)
+        fit(recipe(two_subjects), tmp_path / "run", progress=False)
 
 
 @pytest.mark.parametrize(
@@ -346,31 +346,31 @@ def test_unwritable_folder_is_an_error(two_listeners: Path, tmp_path: Path):
     ],
 )
 def test_data_and_recipe_that_do_not_fit_say_why(
-    two_listeners: Path, tmp_path: Path, changes: dict[str, Any], message: str
+    two_subjects: Path, tmp_path: Path, changes: dict[str, Any], message: str
 ):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        fit(recipe(two_listeners, **changes), tmp_path / "run", progress=False)
+        fit(recipe(two_subjects, **changes), tmp_path / "run", progress=False)
 
 
-def test_a_loss_that_explodes_is_said_to_do_so(two_listeners: Path, tmp_path: Path):
+def test_a_loss_that_explodes_is_said_to_do_so(two_subjects: Path, tmp_path: Path):
     optimiser = {"max_epochs": 3, "learning_rate": 1e30}
     with pytest.raises(ValueError, match="no longer finite in epoch"):
-        fitted(two_listeners, tmp_path / "run", train_from="conv7", optimiser=optimiser)
+        fitted(two_subjects, tmp_path / "run", train_from="conv7", optimiser=optimiser)
     state = FitFolder(tmp_path / "run").read_state()
     assert state is not None
     assert all(tensor.isfinite().all() for tensor in state.best.values())
 
 
 def test_a_read_out_of_low_rank_trains_both_its_factors_and_predicts_from_its_checkpoint(
-    two_listeners: Path, tmp_path: Path
+    two_subjects: Path, tmp_path: Path
 ):
     read_out = {"rank": 2, "n_delays": 3}
     optimiser = {"max_epochs": 2, "read_out_learning_rate": 1e-3, "keep": "last"}
     state = fitted(
-        two_listeners, tmp_path / "run", train_from="none", read_out=read_out, optimiser=optimiser
+        two_subjects, tmp_path / "run", train_from="none", read_out=read_out, optimiser=optimiser
     )
     started = fitted(
-        two_listeners,
+        two_subjects,
         tmp_path / "start",
         train_from="none",
         read_out=read_out,
@@ -384,13 +384,13 @@ def test_a_read_out_of_low_rank_trains_both_its_factors_and_predicts_from_its_ch
     assert np.linalg.matrix_rank(predicted - predicted[0], tol=1e-3) <= 2 < predicted.shape[1]
 
 
-def test_a_rank_that_no_weights_can_have_is_refused(two_listeners: Path, tmp_path: Path):
+def test_a_rank_that_no_weights_can_have_is_refused(two_subjects: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"rank is 5, .* 4 targets have a rank of at most 4"):
-        fit(recipe(two_listeners, read_out={"rank": 5}), tmp_path / "run", progress=False)
+        fit(recipe(two_subjects, read_out={"rank": 5}), tmp_path / "run", progress=False)
 
 
-def test_a_read_out_of_low_rank_from_zero_can_learn(two_listeners: Path):
-    parts = assemble(recipe(two_listeners, read_out={"rank": 2, "initial": "zero"}))
+def test_a_read_out_of_low_rank_from_zero_can_learn(two_subjects: Path):
+    parts = assemble(recipe(two_subjects, read_out={"rank": 2, "initial": "zero"}))
     head = parts.encoder.heads["sub-01"]
     assert not any(p.any() for p in head[1].parameters())
     assert head[0].weight.any()
@@ -410,7 +410,7 @@ LAUNCHERS = {
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 @pytest.mark.parametrize("train_from", ["none", "conv6"])
 def test_two_processes_have_the_losses_of_one(
-    two_listeners: Path, tmp_path: Path, train_from: str, launcher: str
+    two_subjects: Path, tmp_path: Path, train_from: str, launcher: str
 ):
     """Two processes with one window each step like one process with two windows."""
     common = {
@@ -418,9 +418,9 @@ def test_two_processes_have_the_losses_of_one(
         "batchnorm": "frozen",
         "optimiser": {"max_epochs": 4, "learning_rate": 1e-4},
     }
-    one = recipe(two_listeners, windows={"n_trs": 8, "batch_size": 2}, **common)
+    one = recipe(two_subjects, windows={"n_trs": 8, "batch_size": 2}, **common)
     fit(one, tmp_path / "one", progress=False)
-    two = recipe(two_listeners, windows={"n_trs": 8, "batch_size": 1}, **common)
+    two = recipe(two_subjects, windows={"n_trs": 8, "batch_size": 1}, **common)
     (tmp_path / "two.yaml").write_text(write_recipe(two))
     command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "training", "fit"]
     command += [str(tmp_path / "two.yaml"), "--out", str(tmp_path / "two")]
@@ -440,12 +440,12 @@ def test_two_processes_have_the_losses_of_one(
 
 
 def test_a_fit_that_no_epoch_made_better_says_so_in_its_results_and_its_card(
-    two_listeners: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_subjects: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     from training.cli import main
 
     settings = recipe(
-        two_listeners,
+        two_subjects,
         train_from="conv7",
         optimiser={"max_epochs": 2, "learning_rate": 1.0, "patience": 1},
     )
@@ -499,10 +499,10 @@ def test_a_state_that_takes_long_to_write_is_written_seldom(
 
 
 @pytest.mark.slow
-def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path: Path):
+def test_exported_checkpoint_holds_what_was_fitted(two_subjects: Path, tmp_path: Path):
     """Although the dataset of the fit is gone."""
     data = tmp_path / "data"
-    shutil.copytree(two_listeners, data)
+    shutil.copytree(two_subjects, data)
     image = nibabel.Nifti1Image(np.arange(5, dtype=np.int16).reshape(5, 1, 1), np.eye(4))
     nibabel.save(image, data / "targets.nii.gz")
     change_dataset(data)
@@ -526,7 +526,7 @@ def test_exported_checkpoint_holds_what_was_fitted(two_listeners: Path, tmp_path
 
 
 def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
-    two_listeners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_subjects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     import training.fitting.fit
 
@@ -539,7 +539,7 @@ def test_a_fit_that_could_not_be_exported_is_refused_before_its_first_step(
     with pytest.raises(
         ValueError, match=r"checkpoint of this fit would be invalid: .*names of weights"
     ):
-        fit(recipe(two_listeners), tmp_path / "run", progress=False)
+        fit(recipe(two_subjects), tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
 

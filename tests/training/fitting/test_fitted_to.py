@@ -33,10 +33,10 @@ def fitted(data, out, test, **changes):
 
 
 @pytest.fixture(scope="module")
-def start(two_listeners, tmp_path_factory):
+def start(two_subjects, tmp_path_factory):
     """A checkpoint fitted to the first season, the second held out."""
     folder = tmp_path_factory.mktemp("start")
-    export(fitted(two_listeners, folder / "fit", SECOND), folder / "start.safetensors")
+    export(fitted(two_subjects, folder / "fit", SECOND), folder / "start.safetensors")
     return folder / "start.safetensors"
 
 
@@ -44,41 +44,41 @@ def episodes(data, season):
     return {run.stimulus for run in Prepared(data).runs if run.season == season}
 
 
-def test_a_card_names_the_stimuli_of_its_fit(two_listeners, start):
+def test_a_card_names_the_stimuli_of_its_fit(two_subjects, start):
     card = load_checkpoint(start).card
     (record,) = records_of(card.provenance)
-    assert record.dataset == Prepared(two_listeners).info.name
-    assert set(record.stimuli) == episodes(two_listeners, "s01")
-    files = Prepared(two_listeners).info.files
+    assert record.dataset == Prepared(two_subjects).info.name
+    assert set(record.stimuli) == episodes(two_subjects, "s01")
+    files = Prepared(two_subjects).info.files
     for name, stimulus in record.stimuli.items():
         assert stimulus.checksum
         assert stimulus.checksum in files[f"audio/{name}.npy"].checksum
 
 
-def test_test_stimuli_that_the_start_was_fitted_to_are_refused(two_listeners, start, tmp_path):
+def test_test_stimuli_that_the_start_was_fitted_to_are_refused(two_subjects, start, tmp_path):
     with pytest.raises(ValueError, match=r"the start fit was itself fitted to .*overlap=allow"):
-        fitted(two_listeners, tmp_path / "fit", FIRST, start=str(start))
+        fitted(two_subjects, tmp_path / "fit", FIRST, start=str(start))
     assert not (tmp_path / "fit").exists()
-    fitted(two_listeners, tmp_path / "same", SECOND, start=str(start))
+    fitted(two_subjects, tmp_path / "same", SECOND, start=str(start))
 
 
-def test_such_runs_are_not_scored(two_listeners, start, tmp_path):
-    out = fitted(two_listeners, tmp_path / "fit", FIRST, start=str(start), start_overlap="allow")
+def test_such_runs_are_not_scored(two_subjects, start, tmp_path):
+    out = fitted(two_subjects, tmp_path / "fit", FIRST, start=str(start), start_overlap="allow")
     with pytest.raises(ValueError, match="the network that it started from was fitted to"):
         evaluate([out], tmp_path / "scores", settings=EvaluationSettings(n_permutations=0))
 
 
-def test_the_same_samples_are_known_under_another_name(two_listeners, start, tmp_path):
+def test_the_same_samples_are_known_under_another_name(two_subjects, start, tmp_path):
     copy = tmp_path / "copy"
-    shutil.copytree(two_listeners, copy)
+    shutil.copytree(two_subjects, copy)
     change_dataset(copy, name="another name")
     with pytest.raises(ValueError, match="was itself fitted to"):
         fitted(copy, tmp_path / "fit", FIRST, start=str(start))
 
 
-def test_records_of_parents_travel_along(two_listeners, start, tmp_path):
+def test_records_of_parents_travel_along(two_subjects, start, tmp_path):
     path = tmp_path / "average.safetensors"
-    out = fitted(two_listeners, tmp_path / "fit", SECOND, start=str(start))
+    out = fitted(two_subjects, tmp_path / "fit", SECOND, start=str(start))
     export(out, tmp_path / "child.safetensors")
     own, parent = records_of(load_checkpoint(tmp_path / "child.safetensors").card.provenance)
     assert own == parent

@@ -247,10 +247,10 @@ def test_a_channel_that_fires_in_the_test_data_alone_spoils_nothing():
     features[0][3, 3] = 1e-3  # once, by a thousandth
     head = torch.nn.Conv1d(4, 2, 1)
     solve_read_out(head, runs, features, responses)
-    heard = torch.zeros(1, 4, 1)
-    heard[0, 3] = 5.0  # as strongly as the others
+    active = torch.zeros(1, 4, 1)
+    active[0, 3] = 5.0  # as strongly as the others
     silent = head(torch.zeros(1, 4, 1))
-    assert (head(heard) - silent).abs().max() < 1
+    assert (head(active) - silent).abs().max() < 1
 
 
 def test_delays_do_not_cross_runs():

@@ -98,7 +98,7 @@ def test_each_target_gets_its_own_delay():
 
 @pytest.mark.parametrize("hrf", ["canonical", "delay"])
 def test_the_response_is_kept_in_training_and_the_checkpoint_is_ordinary(
-    hrf: str, two_listeners: Path, tmp_path: Path
+    hrf: str, two_subjects: Path, tmp_path: Path
 ):
     settings = {
         "subjects": ["sub-01"],
@@ -106,7 +106,7 @@ def test_the_response_is_kept_in_training_and_the_checkpoint_is_ordinary(
         "train_from": "conv7",
         "optimiser": {"max_epochs": 2, "keep": "last", "read_out_learning_rate": 1e-3},
     }
-    trained = fitted(two_listeners, tmp_path / "fit", **settings)
+    trained = fitted(two_subjects, tmp_path / "fit", **settings)
     checkpoint = read_checkpoint(trained / "model.safetensors")
     encoder = checkpoint.build_encoder()
     weights = encoder.heads["sub-01"].weight.detach().numpy().astype(float)
@@ -114,7 +114,7 @@ def test_the_response_is_kept_in_training_and_the_checkpoint_is_ordinary(
     assert encoder.read_out.n_delays == weights.shape[2] == length
     assert all(np.linalg.matrix_rank(own, tol=1e-5 * np.abs(own).max()) == 1 for own in weights)
     at_start = fitted(
-        two_listeners, tmp_path / "start", **{**settings, "optimiser": {"max_epochs": 0}}
+        two_subjects, tmp_path / "start", **{**settings, "optimiser": {"max_epochs": 0}}
     )
     before = read_checkpoint(at_start / "model.safetensors").build_encoder()
     assert not np.allclose(weights, before.heads["sub-01"].weight.detach().numpy(), rtol=1e-3)
@@ -134,11 +134,11 @@ def test_the_response_is_kept_in_training_and_the_checkpoint_is_ordinary(
     }
 
 
-def test_a_fit_with_a_fixed_response_resumes_with_its_delays(two_listeners: Path, tmp_path: Path):
+def test_a_fit_with_a_fixed_response_resumes_with_its_delays(two_subjects: Path, tmp_path: Path):
     settings = {"subjects": ["sub-01"], "read_out": {"hrf": "delay"}, "train_from": "conv7"}
     long = {**settings, "optimiser": {"max_epochs": 2, "keep": "last"}}
-    whole = fitted(two_listeners, tmp_path / "whole", **long)
-    part = fitted(two_listeners, tmp_path / "part", **long)
+    whole = fitted(two_subjects, tmp_path / "whole", **long)
+    part = fitted(two_subjects, tmp_path / "part", **long)
     (part / "model.safetensors").unlink()
     fit(FitFolder(part).recipe(), part, resume=True, progress=False)
     assert (part / "model.safetensors").read_bytes()[-1000:] == (

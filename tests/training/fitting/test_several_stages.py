@@ -22,9 +22,9 @@ STAGES = "conv5+conv7"
 
 
 @pytest.fixture(scope="module")
-def ridge(two_listeners: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ridge(two_subjects: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("stages") / "ridge"
-    return fitted(two_listeners, out, subjects=["sub-01"], read_out={"stage": STAGES})
+    return fitted(two_subjects, out, subjects=["sub-01"], read_out={"stage": STAGES})
 
 
 def test_the_ridge_start_scales_each_stage_by_itself(ridge: Path):
@@ -48,10 +48,10 @@ def test_the_ridge_start_scales_each_stage_by_itself(ridge: Path):
 
 
 def test_it_is_tuned_evaluated_and_predicted_with_as_any_other(
-    ridge: Path, two_listeners: Path, tmp_path: Path
+    ridge: Path, two_subjects: Path, tmp_path: Path
 ):
     tuned = fitted(
-        two_listeners,
+        two_subjects,
         tmp_path / "tuned",
         subjects=["sub-01"],
         read_out={"stage": STAGES},
@@ -74,7 +74,7 @@ def test_it_is_tuned_evaluated_and_predicted_with_as_any_other(
     assert checkpoint.card.read_out is not None
     assert checkpoint.card.read_out.stage == STAGES
     assert checkpoint.card.document()["format_version"] == 3  # earlier programs say they are old
-    prepared = Prepared(two_listeners)
+    prepared = Prepared(two_subjects)
     run = prepared.runs[0]
     audio = torch.from_numpy(prepared.audio(run.stimulus) / np.float32(32768))[None]
     audio = audio * checkpoint.card.input_scale

@@ -48,9 +48,9 @@ def whole_run(encoder: BrainEncoder, prepared: Prepared, run: Run) -> np.ndarray
 @pytest.mark.parametrize("stage", ["conv4", "pool5", "conv7", "conv4+conv7"])
 @pytest.mark.parametrize("frozen", [None, "pool1", "conv3", "pool2", "itself"])
 def test_a_window_predicts_what_the_whole_run_predicts(
-    two_listeners: Path, stage: str, frozen: str | None
+    two_subjects: Path, stage: str, frozen: str | None
 ):
-    prepared = Prepared(two_listeners)
+    prepared = Prepared(two_subjects)
     run = replace(prepared.runs[0], start=1.7, n_trs=20)
     encoder = encoder_of(prepared, stage, "interpolate")
     lower = None
@@ -71,16 +71,16 @@ def test_a_window_predicts_what_the_whole_run_predicts(
     np.testing.assert_allclose(predictor.predict_runs([run])[0], expected, atol=tolerance)
 
 
-def test_delays_do_not_reach_before_the_run(two_listeners: Path):
-    prepared = Prepared(two_listeners)
+def test_delays_do_not_reach_before_the_run(two_subjects: Path):
+    prepared = Prepared(two_subjects)
     encoder = encoder_of(prepared, "conv7", "interpolate")
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
     contexts = [loader.context(Window(prepared.runs[0], first, 4)) for first in (0, 1, 2, 3, 9)]
     assert contexts == [0, 1, 2, 3, 3]
 
 
-def test_crop_windows_hold_their_own_seconds_only(two_listeners: Path):
-    prepared = Prepared(two_listeners)
+def test_crop_windows_hold_their_own_seconds_only(two_subjects: Path):
+    prepared = Prepared(two_subjects)
     run = prepared.runs[0]
     encoder = encoder_of(prepared, "conv7", "crop")
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=256.0)
@@ -95,10 +95,10 @@ def test_crop_windows_hold_their_own_seconds_only(two_listeners: Path):
 @pytest.mark.parametrize("train_from", ["conv1", "conv4", "none"])
 @pytest.mark.parametrize("stage", ["conv5", "conv7"])
 def test_crop_windows_predict_what_their_sound_predicts(
-    two_listeners: Path, stage: str, train_from: str
+    two_subjects: Path, stage: str, train_from: str
 ):
     """Although their frozen stages are computed in pieces."""
-    prepared = Prepared(two_listeners)
+    prepared = Prepared(two_subjects)
     encoder = encoder_of(prepared, stage, "crop")
     freeze(encoder, train_from)
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
@@ -119,8 +119,8 @@ def test_crop_windows_predict_what_their_sound_predicts(
     assert learning == set(stages[stages.index(train_from) :] if train_from in stages else [])
 
 
-def test_past_the_end_of_the_stimulus_there_is_silence(two_listeners: Path):
-    prepared = Prepared(two_listeners)
+def test_past_the_end_of_the_stimulus_there_is_silence(two_subjects: Path):
+    prepared = Prepared(two_subjects)
     run = replace(prepared.runs[0], start=0.0, n_trs=24)
     encoder = encoder_of(prepared, "conv7", "crop")
     loader = WindowLoader(prepared, encoder.read_out, encoder.stage, input_scale=1.0)
@@ -147,8 +147,8 @@ def test_fixed_windows_cover_each_tr_once():
     runs = [Run("sub-01", name, name, "", name, "", 0.0, 1.49, 75) for name in "ab"]
     settings = WindowSettings(n_trs=30, draw="fixed")
     windows = draw_windows(runs, settings, np.random.default_rng(0))
-    heard = sorted((w.run.name, w.first + i) for w in windows for i in range(w.n_trs))
-    assert heard == [(name, i) for name in "ab" for i in range(75)]
+    drawn = sorted((w.run.name, w.first + i) for w in windows for i in range(w.n_trs))
+    assert drawn == [(name, i) for name in "ab" for i in range(75)]
     assert consecutive_windows(runs[0], 30)[-1].n_trs == 15
 
 
@@ -160,9 +160,9 @@ def test_windows_longer_than_a_run_are_refused():
 
 @pytest.mark.parametrize("control", ["none", "permuted_brain"])
 def test_windows_read_no_more_of_the_responses_than_their_own_rows(
-    two_listeners: Path, control: str, monkeypatch: pytest.MonkeyPatch
+    two_subjects: Path, control: str, monkeypatch: pytest.MonkeyPatch
 ):
-    parts = assemble(FitRecipe(data=two_listeners, control=control, **SETTINGS))
+    parts = assemble(FitRecipe(data=two_subjects, control=control, **SETTINGS))
     mapped = parts.prepared.bold(parts.splits.train[0])
     assert isinstance(mapped.base, np.memmap)
     for run in (*parts.splits.train, *parts.splits.validation):
@@ -174,10 +174,10 @@ def test_windows_read_no_more_of_the_responses_than_their_own_rows(
 
 
 def test_frames_beyond_the_bound_are_computed_with_each_window(
-    two_listeners: Path, monkeypatch: pytest.MonkeyPatch
+    two_subjects: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The two ways differ by the rounding of float32 sums, relative to the largest prediction."""
-    recipe = FitRecipe(data=two_listeners, **SETTINGS)
+    recipe = FitRecipe(data=two_subjects, **SETTINGS)
     kept = assemble(recipe)
     assert kept.loader.frozen is not None
     monkeypatch.setattr("training.fitting.frozen.MOST_KEPT", 0)

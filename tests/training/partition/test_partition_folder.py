@@ -60,8 +60,8 @@ def test_a_brain_that_listens_as_the_model_does_is_explained_by_the_model(tmp_pa
     assert means["r2_full"] > 0.2
     assert means["unique_model"] > 0.1
     assert means["unique_model"] > means["unique_envelope"] + 0.05
-    deaf = table[table["target_id"] == 4]
-    assert (deaf["r2_full"] < 0.1).all()
+    silent = table[table["target_id"] == 4]
+    assert (silent["r2_full"] < 0.1).all()
     with pytest.raises(FileExistsError, match="already holds a complete partition"):
         partition(folder, tmp_path / "out", progress=False)
     changed = tmp_path / "run" / "config.yaml"

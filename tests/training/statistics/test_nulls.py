@@ -151,17 +151,17 @@ def test_combinations_of_few_shifts_are_listed_too():
 
 
 def test_one_draw_for_runs_of_the_same_sound():
-    """27 listeners whose BOLD is the same count as one: the null must be as wide as that of one."""
+    """27 subjects whose BOLD is the same count as one: the null must be as wide as that of one."""
     generator = np.random.default_rng(0)
     measured, predicted = generator.standard_normal((2, 200, 1)).cumsum(axis=1)
-    listeners = [(measured, predicted)] * 27
-    together = null_scores(listeners, null="circular_shift", same_draw=True)
-    one = null_scores(listeners[:1], null="circular_shift")
+    subjects = [(measured, predicted)] * 27
+    together = null_scores(subjects, null="circular_shift", same_draw=True)
+    one = null_scores(subjects[:1], null="circular_shift")
     np.testing.assert_allclose(together.null, one.null, atol=1e-12)
-    apart = null_scores(listeners, null="circular_shift")
+    apart = null_scores(subjects, null="circular_shift")
     assert apart.null.std() < one.null.std() / 4
     with pytest.raises(ValueError, match="needs runs of equal length, got lengths of 100, 200 TRs"):
-        null_scores([*listeners, (measured[:100], predicted[:100])], null="shuffle", same_draw=True)
+        null_scores([*subjects, (measured[:100], predicted[:100])], null="shuffle", same_draw=True)
 
 
 def test_a_constant_prediction_is_as_good_as_its_surrogates(runs):

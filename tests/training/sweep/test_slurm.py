@@ -104,14 +104,14 @@ def wait_until(fact: Callable[[], bool], logs: Path, seconds: float = 240) -> No
         time.sleep(0.1)
 
 
-def test_requeued_jobs_end_with_the_same_bytes(slurm: Path, two_listeners: Path, tmp_path: Path):
+def test_requeued_jobs_end_with_the_same_bytes(slurm: Path, two_subjects: Path, tmp_path: Path):
     """Three fits: one killed and requeued, one sent the signal before its time limit, one failing.
 
     The command that submitted them is killed, too.
     """
     settings = {
         **SMALL,
-        "data": str(two_listeners),
+        "data": str(two_subjects),
         "windows": {"n_trs": 8},
         "optimiser": {"max_epochs": 100, "patience": 100},
     }
@@ -155,10 +155,10 @@ def test_requeued_jobs_end_with_the_same_bytes(slurm: Path, two_listeners: Path,
 
 
 def test_a_partition_that_does_not_exist_is_one_line(
-    slurm: Path, two_listeners: Path, tmp_path: Path
+    slurm: Path, two_subjects: Path, tmp_path: Path
 ):
     recipe, out = tmp_path / "recipe.yaml", tmp_path / "sweep"
-    recipe.write_text(yaml.safe_dump({"data": str(two_listeners)}))
+    recipe.write_text(yaml.safe_dump({"data": str(two_subjects)}))
     command = [sys.executable, "-m", "training", "sweep", str(recipe), "--out", str(out)]
     ran = subprocess.run(
         [*command, "--on", "slurm", "--partition", "none"], capture_output=True, text=True

@@ -25,9 +25,9 @@ from training.sweep.sweep import export_best
 
 
 @pytest.fixture
-def recipe(two_listeners: Path, tmp_path: Path) -> Path:
+def recipe(two_subjects: Path, tmp_path: Path) -> Path:
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({"data": str(two_listeners), "subjects": ["sub-01"], **SMALL}))
+    path.write_text(yaml.safe_dump({"data": str(two_subjects), "subjects": ["sub-01"], **SMALL}))
     return path
 
 
