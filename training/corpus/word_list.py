@@ -98,28 +98,29 @@ def choose_words(phonemes: Mapping[str, str], n: int, seed: int) -> list[str]:
     ['cap', 'cup', 'song']
     """
     sounds = {word: _STRESS.sub("", spoken) for word, spoken in phonemes.items()}
-    taken = {said for word, said in sounds.items() if is_evaluated(word)}
+    taken = {sound for word, sound in sounds.items() if is_evaluated(word)}
     candidates: dict[str, str] = {}  # from pronunciations to the word
     for word in sorted(sounds, key=lambda word: (len(word), word)):
-        said = sounds[word]
-        n_syllables = len(_VOWEL.findall(said.replace("ː", "")))
-        if said not in taken and 1 <= n_syllables <= MOST_SYLLABLES:
-            candidates.setdefault(said, word)
+        sound = sounds[word]
+        n_syllables = len(_VOWEL.findall(sound.replace("ː", "")))
+        if sound not in taken and 1 <= n_syllables <= MOST_SYLLABLES:
+            candidates.setdefault(sound, word)
     if len(candidates) < n:
         raise ValueError(f"expected {n} words to choose from, found {len(candidates)}")
     order = np.random.default_rng(seed).permutation(len(candidates)).tolist()
     drawn = [list(candidates)[place] for place in order]
     chosen: dict[str, None] = {}
     near = _neighbours(drawn)
-    for said in drawn:
+    for sound in drawn:
         if len(chosen) + 2 > n // 2:
             break
-        if said not in chosen and (others := [each for each in near[said] if each not in chosen]):
-            chosen |= {said: None, others[0]: None}
-    for said in drawn:
+        others = [each for each in near[sound] if each not in chosen]
+        if sound not in chosen and others:
+            chosen |= {sound: None, others[0]: None}
+    for sound in drawn:
         if len(chosen) < n:
-            chosen[said] = None
-    return sorted(candidates[said] for said in chosen)
+            chosen[sound] = None
+    return sorted(candidates[sound] for sound in chosen)
 
 
 def _is_form(word: str, base: str) -> bool:
@@ -148,13 +149,13 @@ def _is_inflected(word: str, words: set[str]) -> bool:
     return False
 
 
-def _neighbours(said: Sequence[str]) -> dict[str, list[str]]:
+def _neighbours(sounds: Sequence[str]) -> dict[str, list[str]]:
     """For each pronunciation, those of equal length that differ in one phonetic symbol."""
     by_gap: dict[str, list[str]] = {}
-    for each in said:
+    for each in sounds:
         for place in range(len(each)):
             by_gap.setdefault(f"{each[:place]}_{each[place + 1 :]}", []).append(each)
-    near: dict[str, list[str]] = {each: [] for each in said}
+    near: dict[str, list[str]] = {each: [] for each in sounds}
     for group in by_gap.values():
         for each in group:
             near[each] += [other for other in group if other != each]

@@ -26,11 +26,11 @@ from hear_brainsoundnet.files import writing
 from hear_brainsoundnet.prediction import build_encoder, predict_responses
 from hear_brainsoundnet.sound_files import shown
 from training.data.prepared import INT16_SCALE, Prepared
+from training.evaluation.sample_numbers import read_sample_numbers
 from training.fitting.fit_folder import FitFolder
 from training.progress import bar
 from training.sources.cneuromod_layout import RunKey
 from training.sources.entities import parse_entities
-from training.sources.sample_numbers import read_sample_numbers
 from training.sources.stimulus_folder import StimulusFolder
 
 N_PARCELS = 1000  # of the challenge: Schaefer's, in ascending order of their ids
@@ -46,7 +46,7 @@ class StimulusSounds:
     stimuli : Path
         Folder of the films.
     samples : sequence of Path
-        As for :func:`training.sources.sample_numbers.read_sample_numbers`.
+        As for :func:`training.evaluation.sample_numbers.read_sample_numbers`.
     """
 
     def __init__(self, stimuli: Path, samples: Sequence[Path]) -> None:

@@ -119,12 +119,12 @@ class CneuromodSource(LabelSettings):
             If files are damaged or inconsistent.
         """
         series, findings = self._find()
-        targets, said = self._targets(series)
+        targets, remarks = self._targets(series)
         folder = StimulusFolder(self.stimuli)
         stimuli, unmatched = self._assign(series, folder)
         make = [partial(self._recording, one) for one in series]
         recordings, files, findings = take_matched(stimuli, make, folder, [*findings, *unmatched])
-        return Collection("time_series", targets, recordings, files, [*findings, *said])
+        return Collection("time_series", targets, recordings, files, [*findings, *remarks])
 
     def _find(self) -> tuple[list[Series], list[str]]:
         """The selected runs, by subject, task and name, and what was left out."""

@@ -21,7 +21,7 @@ from training.sources.sampling import (
     Sampler,
     check_space,
     labels_on_grid,
-    said_space,
+    named_space,
     same_grid,
     smooth,
     smoothing_in_voxels,
@@ -217,10 +217,10 @@ class SurfaceExtraction:
 
     def _ids(self, run: BoldFile, axis: Any) -> NDArray[np.int32]:
         space = run.space.rstrip("56")  # fsaverage5 and 6 are meshes of fsaverage
-        said = said_space(self.atlas.path, space).rstrip("56")
-        if space and said != space:
+        named = named_space(self.atlas.path, space).rstrip("56")
+        if space and named != space:
             raise ValueError(
-                f"{self.atlas.path} is in space {said}, {run.bold} in {space}; take a "
+                f"{self.atlas.path} is in space {named}, {run.bold} in {space}; take a "
                 "parcellation of the same surface"
             )
         return self.atlas.ids_on(axis, run.bold)

@@ -95,8 +95,8 @@ class FmriprepSource(ImageSource):
             self.derivatives, self.task, self._images(), self.subjects, self.format
         )
         folder = StimulusFolder(self.stimuli)
-        stimuli, said = self.match.assign([file.entities for file in files], folder)
-        return self._collection(files, stimuli, folder, [*findings, *said], exclude)
+        stimuli, unmatched = self.match.assign([file.entities for file in files], folder)
+        return self._collection(files, stimuli, folder, [*findings, *unmatched], exclude)
 
     def _images(self) -> EntityFilter:
         """Filter for the image of a run."""

@@ -84,10 +84,10 @@ def check_space(
         If it is; the message gives the overlap.
     """
     images = space or "the space of the scanner (no space- in their names)"
-    said = said_space(atlas.path, space)
-    if said != space:
+    named = named_space(atlas.path, space)
+    if named != space:
         raise ValueError(
-            f"{atlas.path} is in space {said}, the images are in {images}; set space: {said}, or "
+            f"{atlas.path} is in space {named}, the images are in {images}; set space: {named}, or "
             "use an atlas in their space (one without tpl- or space- in its name is judged "
             "by its overlap)"
         )
@@ -102,7 +102,7 @@ def check_space(
         )
 
 
-def said_space(atlas: Path, default: str) -> str:
+def named_space(atlas: Path, default: str) -> str:
     """The space in the name of an atlas."""
     entities = parse_entities(atlas.name)
     return entities.get("space", entities.get("tpl", default))

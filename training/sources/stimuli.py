@@ -216,9 +216,9 @@ def take_matched(
     """
     pairs = [(s, one) for s, one in zip(stimuli, make, strict=True) if s is not None]
     if not pairs:
-        said = "; ".join(map(shortened, findings))
+        reasons = "; ".join(map(shortened, findings))
         raise ValueError(
-            f"no run has a stimulus: {said}. {folder.folder} holds {shown(sorted(folder.files))}"
+            f"no run has a stimulus: {reasons}. {folder.folder} holds {shown(sorted(folder.files))}"
         )
     recordings = [one(stimulus) for stimulus, one in pairs]
     times: dict[tuple[str, str], list[str]] = {}

@@ -190,10 +190,10 @@ def _open_gifti(path: Path, side: str) -> Any:
         raise ValueError(
             f"{path} cannot be read as GIFTI ({in_words(error)}); fetch it again"
         ) from error
-    said = " ".join(str((each.meta or {}).get("AnatomicalStructurePrimary", ""))
+    structures = " ".join(str((each.meta or {}).get("AnatomicalStructurePrimary", ""))
                     for each in (image, *image.darrays))  # fmt: skip
     other = "Right" if side == "left" else "Left"
-    if f"Cortex{other}" in said:
+    if f"Cortex{other}" in structures:
         raise ValueError(f"{path} is given for the {side} hemisphere, but says Cortex{other}")
     return image
 

@@ -80,31 +80,31 @@ def read_timing(
         If the repetition time is unknown, header and sidecar differ without a value in the recipe,
         volumes are irregular, or a sidecar's value is not a number.
     """
-    said, files = _sidecar_trs(sidecars, n_trs)
+    trs, files = _sidecar_trs(sidecars, n_trs)
     notes = []
     if in_header is not None:
-        value, note = _in_seconds(in_header, [tr, *said.values()])
+        value, note = _in_seconds(in_header, [tr, *trs.values()])
         notes += [note] if note else []
-        said["the image's header"] = value
+        trs["the image's header"] = value
     if tr is not None:
         others = [
-            f"{value:g} s by {_anonymous(who)}" for who, value in said.items() if _far(value, tr)
+            f"{value:g} s by {_anonymous(who)}" for who, value in trs.items() if _far(value, tr)
         ]
         if others:
             notes.append(f"tr: {tr:g} s of the recipe is taken, not {', '.join(others)}")
         chosen = tr
-    elif not said:
+    elif not trs:
         raise ValueError(f"{path}: neither header nor sidecar give the repetition time; give tr:")
     else:
-        chosen = next(iter(said.values()))
-        if any(_far(value, chosen) for value in said.values()):
-            texts = ", ".join(f"{value:g} s by {who}" for who, value in said.items())
+        chosen = next(iter(trs.values()))
+        if any(_far(value, chosen) for value in trs.values()):
+            texts = ", ".join(f"{value:g} s by {who}" for who, value in trs.items())
             raise ValueError(
                 f"{path}: the repetition time is {texts}; say which is right with tr: {chosen:g}"
             )
         if chosen > LONGEST:
             raise ValueError(
-                f"{path}: the repetition time is {chosen:g} s by {next(iter(said))}, which "
+                f"{path}: the repetition time is {chosen:g} s by {next(iter(trs))}, which "
                 "seems to be in other units; give tr: in seconds"
             )
     first, note, source = _first(sidecars, start_time, chosen)
@@ -150,16 +150,16 @@ def _in_seconds(header: float, others: Sequence[float | None]) -> tuple[float, s
 
 
 def _sidecar_trs(sidecars: Sidecars, n_trs: int) -> tuple[dict[str, float], list[Path | None]]:
-    said: dict[str, float] = {}
+    trs: dict[str, float] = {}
     value, path = sidecars.get("RepetitionTime")
     if path is not None:
-        said[path.name] = _number(value, "RepetitionTime", path)
-        if said[path.name] <= 0:
+        trs[path.name] = _number(value, "RepetitionTime", path)
+        if trs[path.name] <= 0:
             raise ValueError(f"{path}: RepetitionTime is {value!r}, expected seconds above 0")
     times, other = sidecars.get("VolumeTiming")
     if other is not None:
-        said[f"VolumeTiming in {other.name}"] = _regular_step(times, n_trs, other)
-    return said, [path, other]
+        trs[f"VolumeTiming in {other.name}"] = _regular_step(times, n_trs, other)
+    return trs, [path, other]
 
 
 def _regular_step(times: Any, n_trs: int, path: Path) -> float:
@@ -188,18 +188,18 @@ def _first(
     sidecars: Sidecars, start_time: float | None, tr: float
 ) -> tuple[float, str, Path | None]:
     """The time of TR 0, remarks, and the sidecar that gives it."""
-    said, key, source = 0.0, "", None
+    first, key, source = 0.0, "", None
     times, path = sidecars.get("VolumeTiming")
     if path is not None:
-        said, key, source = _number(times[0], "VolumeTiming", path), "VolumeTiming", path
+        first, key, source = _number(times[0], "VolumeTiming", path), "VolumeTiming", path
     value, path = sidecars.get("StartTime")
     if path is not None:
-        said, key, source = _number(value, "StartTime", path), "StartTime", path
+        first, key, source = _number(value, "StartTime", path), "StartTime", path
     if start_time is not None:
-        note = f"start_time: TR 0 stands for {start_time:g} s of the run, not {said:g} s"
-        return start_time, note if said != start_time else "", source
-    if said:
-        return said, f"TR 0 stands for {said:g} s of the run, by {key} in its sidecar", source
+        note = f"start_time: TR 0 stands for {start_time:g} s of the run, not {first:g} s"
+        return start_time, note if first != start_time else "", source
+    if first:
+        return first, f"TR 0 stands for {first:g} s of the run, by {key} in its sidecar", source
     if sidecars.get("SliceTimingCorrected")[0] is True and not key:
         # fMRIPrep before 21 moved all slices to the middle of the TR and wrote no StartTime
         note = (

@@ -92,18 +92,18 @@ def test_chosen_words_differ_in_sound_and_half_are_minimal_pairs() -> None:
     spoken = ["".join(each) for each in itertools.product("ptkbdgmnls", "aeiou", "ptkbdgmnls")]
     drawn = [spoken[i] for i in rng.permutation(len(spoken))]
     long = [f"{a}{b[:2]}{b[::-1]}" for a, b in itertools.pairwise(drawn[40:])]
-    phonemes = {f"w{i:03}": said for i, said in enumerate(drawn[:40] + long)}
+    phonemes = {f"w{i:03}": sounds for i, sounds in enumerate(drawn[:40] + long)}
     phonemes |= {"again": phonemes["w000"], "five": "fpapt", "fiev": "fpapt", "none": ""}
     chosen = choose_words(phonemes, 60, seed=0)
     assert chosen == choose_words(phonemes, 60, seed=0) != choose_words(phonemes, 60, seed=1)
-    said = [phonemes[word] for word in chosen]
-    assert len(set(said)) == len(chosen) == 60
+    sounds = [phonemes[word] for word in chosen]
+    assert len(set(sounds)) == len(chosen) == 60
     assert not {"five", "fiev", "none"} & set(chosen)
 
     def differs_in_one(one: str, other: str) -> bool:
         return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
-    with_neighbour = sum(any(differs_in_one(one, other) for other in said) for one in said)
+    with_neighbour = sum(any(differs_in_one(one, other) for other in sounds) for one in sounds)
     assert with_neighbour >= 28
 
 

@@ -16,8 +16,8 @@ from small_fits import fitted
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from training.cli import main
 from training.data.prepared import Prepared
+from training.evaluation.sample_numbers import read_sample_numbers
 from training.evaluation.submission import N_PARCELS
-from training.sources.sample_numbers import read_sample_numbers
 
 SUBJECTS = ("sub-01", "sub-02")
 N_TRS = 24

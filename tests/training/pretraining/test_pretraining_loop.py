@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from small_corpora import corpus_of
 
 from hear_brainsoundnet.card import Card
 from hear_brainsoundnet.checkpoint import read_checkpoint, write_checkpoint
 from hear_brainsoundnet.soundnet import LAYERS, Head, Layer, SoundNet
-from training.corpus.build import build
 from training.corpus.corpus import Corpus
-from training.corpus.source import AudioFile, Source
 from training.pretraining import loop
 from training.pretraining.batches import augment
 from training.pretraining.crops import PairedCrops
@@ -33,19 +31,15 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tones and noises of 0.4 to 3 s; the pitch says which recording it is."""
-    folder = tmp_path_factory.mktemp("audio")
+    """Tones and noises of 0.4 to 3 s; the pitch identifies the recording."""
     generator = np.random.default_rng(0)
-    files = []
+    sounds = []
     for i in range(8):
         time = np.arange(round((0.4 + 0.35 * i) * SAMPLE_RATE)) / SAMPLE_RATE
         sound = 0.3 * np.sin(2 * np.pi * 200 * (i + 1) * time)
         sound += 0.01 * generator.standard_normal(len(time))
-        path = folder / f"{i}.wav"
-        soundfile.write(path, sound, SAMPLE_RATE, subtype="PCM_16")
-        files.append(AudioFile(path, path.name, "tones" if i else "rare", "CC0-1.0"))
-    build([Source("tones", files=tuple(files))], folder / "corpus")
-    return folder / "corpus"
+        sounds.append((sound, "tones" if i else "rare", ""))
+    return corpus_of(tmp_path_factory.mktemp("audio"), sounds).folder
 
 
 def recipe(corpus: Path, **changes: Any) -> PretrainRecipe:
@@ -155,7 +149,7 @@ def test_unfinished_run_gives_no_checkpoint(corpus: Path, tmp_path: Path) -> Non
 
 
 def test_crops_are_pairs_of_one_recording(corpus: Path) -> None:
-    """Each recording is one tone, so the strongest frequency says where a crop comes from."""
+    """Each recording is one tone, so the strongest frequency identifies it."""
     crops = PairedCrops(
         Corpus.open(corpus), CropSettings(seconds=0.5, recordings_per_step=8), speed=0.0
     )

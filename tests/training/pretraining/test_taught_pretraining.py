@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 import torchaudio
-from ramp_corpus import ramp_corpus
+from small_corpora import corpus_of, ramp_corpus
 
 import hear_brainsoundnet
 from hear_brainsoundnet.checkpoint import read_checkpoint
 from training.config import validate
-from training.corpus.build import build
 from training.corpus.corpus import Corpus
-from training.corpus.source import AudioFile, Source
 from training.pretraining.batches import Batches
 from training.pretraining.folder import PretrainFolder, write_pretrained
 from training.pretraining.loop import pretrain
@@ -34,17 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of noises that change over time, two words among them, and a teacher's table."""
     folder = tmp_path_factory.mktemp("taught")
     generator = np.random.default_rng(0)
-    files = []
+    sounds = []
     for i in range(10):
         label = f"word{i % 2}" if i >= 6 else ""
         n = round((0.4 if label else 1 + 0.3 * i) * SAMPLE_RATE)
         sound = 0.1 * generator.standard_normal(n) * np.linspace(0.1, 1, n)
-        path = folder / f"{i}.wav"
-        soundfile.write(path, sound, SAMPLE_RATE)
-        files.append(AudioFile(path, path.name, "words" if label else "noise", "CC0-1.0", label))
-    build([Source("noises", files=tuple(files))], folder / "corpus")
-    corpus = Corpus.open(folder / "corpus")
-    build_table(corpus, Teacher(MODULE), folder / "table", kinds=["noise"])
+        sounds.append((sound, "words" if label else "noise", label))
+    build_table(corpus_of(folder, sounds), Teacher(MODULE), folder / "table", kinds=["noise"])
     return folder
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from small_corpora import corpus_of
 
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.soundnet import SoundNet
-from training.corpus.build import build
 from training.corpus.corpus import Corpus
-from training.corpus.source import AudioFile, Source
 from training.pretraining.crops import PairedCrops, WordCrops
 from training.pretraining.objectives import WORD_STAGES, WordObjective, frames_of_spans
 from training.pretraining.recipe import CropSettings, WordSettings
@@ -24,20 +22,13 @@ PITCHES = {"low": 300, "middle": 900, "high": 2700}  # Hz: a tone stands for a w
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Three "words" by four "voices" (durations), and three recordings without a label."""
-    folder = tmp_path_factory.mktemp("words")
-    files = []
+    sounds = []
     for label, pitch in {**PITCHES, "": 100}.items():
         for voice in range(4):
             time = np.arange(round((0.3 + 0.1 * voice) * SAMPLE_RATE)) / SAMPLE_RATE
-            path = folder / f"{label}{voice}.wav"
-            # a little fainter with every clip, so that no two recordings are the same
-            soundfile.write(
-                path, (0.3 - 0.02 * voice) * np.sin(2 * np.pi * pitch * time), SAMPLE_RATE
-            )
-            kind = "words" if label else "tones"
-            files.append(AudioFile(path, path.name, kind, "CC0-1.0", label))
-    build([Source("tones", files=tuple(files))], folder / "corpus")
-    return Corpus.open(folder / "corpus")
+            tone = (0.3 - 0.02 * voice) * np.sin(2 * np.pi * pitch * time)  # no two are the same
+            sounds.append((tone, "words" if label else "tones", label))
+    return corpus_of(tmp_path_factory.mktemp("words"), sounds)
 
 
 def draw(corpus: Corpus, speed: float = 0.2):

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
-from ramp_corpus import SLOPE, ramp_corpus
+from small_corpora import SLOPE, corpus_of, ramp_corpus, ramps
 
 from training.cli import main
-from training.corpus.build import build
 from training.corpus.corpus import SAMPLE_RATE, Corpus
-from training.corpus.source import AudioFile, Source
 from training.teachers import building
 from training.teachers.building import EarlierTable, build_table, embed_recording
 from training.teachers.table import (
@@ -250,24 +247,14 @@ class Case:
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("earlier")
-    old = ramp_corpus(folder / "audio")
-    new = longer(folder / "audio", folder / "corpus")
-    build_table(old, Teacher("mean_teacher"), folder / "old")
-    whole = build_table(new, Teacher("mean_teacher"), folder / "whole")
-    return Case(EarlierTable.open(folder / "old", old), new, whole)
-
-
-def longer(audio: Path, out: Path) -> Corpus:
-    """The recordings of :func:`ramp_corpus` in their order, and noise."""
-    old = Corpus.open(audio / "corpus").recordings
-    files = [AudioFile(audio / row.file, row.file, row.kind, "CC0-1.0") for row in old.itertuples()]
     rng = np.random.default_rng(0)
-    for seconds in (1.5, 0.7):
-        path = audio / f"noise-{seconds}.wav"
-        soundfile.write(path, 0.1 * rng.standard_normal(round(seconds * SAMPLE_RATE)), SAMPLE_RATE)
-        files.append(AudioFile(path, path.name, "noise", "CC0-1.0"))
-    build([Source("longer", files=tuple(files))], out)
-    return Corpus.open(out)
+    lengths = (round(seconds * SAMPLE_RATE) for seconds in (1.5, 0.7))
+    noises = [(0.1 * rng.standard_normal(n), "noise", "") for n in lengths]
+    old = ramp_corpus(folder / "old")
+    new = corpus_of(folder / "new", [*ramps(), *noises])
+    build_table(old, Teacher("mean_teacher"), folder / "table")
+    whole = build_table(new, Teacher("mean_teacher"), folder / "whole")
+    return Case(EarlierTable.open(folder / "table", old), new, whole)
 
 
 def test_only_recordings_after_an_earlier_table_are_embedded(case: Case, tmp_path: Path) -> None:
