@@ -13,8 +13,7 @@ from hear_brainsoundnet.lock import LOCK_FILE, locked
 from training.data.prepared_writer import Claim
 from training.evaluation.compare import compare_models
 from training.evaluation.evaluate import evaluate
-from training.evaluation.folders import ComparisonInfo, read_table, write_table
-from training.evaluation.out_folder import begin_folder
+from training.evaluation.folders import ComparisonInfo, begin_folder, read_table, write_table
 from training.fitting.fit import fit
 from training.fitting.recipe import FitRecipe
 from training.partition import partition

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.partition.low_level import FRAMES_PER_SECOND, N_CHANNELS, RATES_HZ, SCALES
+from training.partition.spaces import FRAMES_PER_SECOND, N_CHANNELS, RATES_HZ, SCALES
 from training.sound_features import log_mel, modulation_octaves, rms
 
 RATE = 22_050

@@ -17,10 +17,10 @@ from training.evaluation.evaluate import PACKAGES
 from training.evaluation.folders import (
     COMPARISON_COLUMNS,
     ComparisonInfo,
+    begin_folder,
     write_info,
     write_table,
 )
-from training.evaluation.out_folder import begin_folder
 from training.evaluation.paired_scores import PairedScores, pair, read_compared
 from training.evaluation.target_scores import ALL, INTERVAL
 from training.provenance import git_revision, typed_command, versions

@@ -29,13 +29,13 @@ from training.evaluation.folders import (
     MODELS_FOLDER,
     PREDICTIONS_FILE,
     EvaluationInfo,
+    begin_folder,
     write_info,
     write_table,
 )
 from training.evaluation.measured import Measured
 from training.evaluation.models import Model, model_names, untrained_like
 from training.evaluation.notes import Notes
-from training.evaluation.out_folder import begin_folder
 from training.evaluation.predictions import write_predictions
 from training.evaluation.scoring import Scoring
 from training.evaluation.selection import Selection, select

@@ -4,10 +4,8 @@ A model that predicts auditory cortex may do so because it follows the loudness.
 partitioning combines its activations with the sound's envelope, spectrogram and modulation
 spectrum, and measures the loss when one of these feature spaces is left out.
 
-    low_level.py                  sound features for each TR
-    spaces.py                     standardised, reduced and delayed, by training statistics
+    spaces.py                     sound features for each TR; standardised, reduced and delayed
     banded_ridge.py               a regression with its own regularisation for each space
-    banded_grams.py               the same from sums over the rows of each fold
     variance.py                   R² alone, unique and shared
     one_subject.py                all of this for one model and subject
     partition_folder.py           for an evaluation: ``python -m training partition``

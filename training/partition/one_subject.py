@@ -13,9 +13,8 @@ from training.evaluation.folders import ModelInfo
 from training.evaluation.models import load_model
 from training.fitting.predicting import compared_together
 from training.fitting.ridge import folds_by_episode
-from training.partition.low_level import low_level_features
 from training.partition.settings import PartitionSettings
-from training.partition.spaces import FeatureSpace
+from training.partition.spaces import FeatureSpace, low_level_features
 from training.partition.variance import Decomposition, decompose
 from training.statistics.pooling import Pooling
 

@@ -10,13 +10,13 @@ from training.data.prepared import Prepared, Run
 from training.evaluation.folders import (
     EvaluationInfo,
     PartitionInfo,
+    begin_folder,
     read_info,
     read_table,
     write_info,
     write_table,
 )
 from training.evaluation.measured import columns_of
-from training.evaluation.out_folder import begin_folder
 from training.partition.one_subject import (
     MODEL,
     FittedModel,

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, field_validator
 from training.config import Settings
 from training.fitting.ridge import N_FOLDS
 from training.partition.banded_ridge import N_MIXTURES, STRENGTHS
-from training.partition.low_level import (
+from training.partition.spaces import (
     FRAMES_PER_SECOND,
     N_BANDS,
     N_CHANNELS,

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.fitting.ridge import Folds
-from training.partition.banded_grams import Columns
-from training.partition.banded_ridge import N_MIXTURES, BandedRidge
+from training.partition.banded_ridge import N_MIXTURES, BandedRidge, Columns
 from training.statistics.pooling import Pooling, pooled_scores
 
 Scores = NDArray[np.float64]  # (n_targets,)
