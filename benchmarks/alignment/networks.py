@@ -40,13 +40,7 @@ GRID = tuple(Setting(rate, n) for rate in (1e-4, 1e-3) for n in (1, 2, 4, 8))
 
 
 class Start:
-    """The network that fine-tuning starts from.
-
-    Parameters
-    ----------
-    checkpoint : str
-        A name or file.
-    """
+    """The network that fine-tuning starts from, by name or file."""
 
     def __init__(self, checkpoint: str) -> None:
         read = load_checkpoint(checkpoint)
@@ -64,18 +58,10 @@ class Start:
 def fine_tuned(
     start: Start, frames: Tensor, responses: Table, setting: Setting, seed: int
 ) -> SoundNet:
-    """The network after fine-tuning on responses.
+    """The network after fine-tuning on responses ``(n_sounds, n_components)``.
 
-    Parameters
-    ----------
-    start : Start
-    frames : Tensor
-        Of the fixed stage, ``(n_sounds, channels, n_frames)``.
-    responses : ndarray
-        ``(n_sounds, n_components)``.
-    setting : Setting
-    seed : int
-        Of the order of sounds.
+    `frames` are of the fixed stage, ``(n_sounds, channels, n_frames)``; the seed is that of the
+    order of sounds.
     """
     *_, (_, network) = _epochs(start, frames, responses, setting, seed)
     return network

@@ -46,14 +46,7 @@ NOTES = [
 
 
 def write_page(results: Path, page: Path) -> Path:
-    """Write the page, its pictures and tables from the JSON files.
-
-    Parameters
-    ----------
-    results : Path
-        Folder of the JSON files.
-    page : Path
-        The page.
+    """Write the page, its pictures and tables from the JSON files in the folder `results`.
 
     Raises
     ------

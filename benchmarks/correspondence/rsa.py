@@ -114,16 +114,11 @@ def compare_stages(stages: Mapping[str, Sequence[Halves]], of_brain: Sequence[Ha
 
 
 def between_participants(participants: Sequence[Sequence[Halves]]) -> float:
-    """Agreement between participants; lower than the noise ceiling.
+    """Agreement between participants, each as the result of :func:`halves`.
 
     Each participant's distances of the test sounds are compared with the mean of the others';
     median over splits, mean over participants. Nili et al. (2014) call it the lower bound of the
     noise ceiling, since the mean of the others is noisy.
-
-    Parameters
-    ----------
-    participants : sequence
-        For each, the result of :func:`halves`.
 
     Raises
     ------

@@ -115,13 +115,8 @@ def refit_error(
 ) -> float:
     """Mean squared leave-one-out error by brute force: the model is refitted without each sound.
 
-    Parameters
-    ----------
-    units, responses : ndarray
-        ``(n_sounds, n_units)`` and ``(n_sounds,)``.
-    alpha : float
-        Penalty; below 1e-8 of the variance of the units the fit no longer changes, and that value
-        is used.
+    Units are ``(n_sounds, n_units)``. Below 1e-8 of their variance the penalty no longer changes
+    the fit, and that value is used.
     """
     from sklearn.linear_model import Ridge
 

@@ -51,12 +51,7 @@ def standardised(features: NDArray[np.floating]) -> NDArray[np.float64]:
 def measure_yardsticks(folder: Path, cache: Path | None = None) -> list[dict[str, Any]]:
     """A row for each baseline: as published, with the paper's mapping, and with standardised units.
 
-    Parameters
-    ----------
-    folder : Path
-        natsound165.
-    cache : Path, optional
-        Folder for activations.
+    `folder` is that of natsound165, `cache` one for activations.
     """
     targets = natsound165_components(folder)
     splits = random_splits(len(targets.sounds))

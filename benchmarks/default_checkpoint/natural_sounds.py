@@ -34,17 +34,7 @@ Scores = dict[str, NDArray[np.float64]]  # by stage or preset, (n_splits, n_comp
 def measure_natural_sounds(
     checkpoints: Mapping[str, str], data: Path, work: Path
 ) -> dict[str, Any]:
-    """All checkpoints and the baselines on the same splits; the document of the page.
-
-    Parameters
-    ----------
-    checkpoints : mapping
-        Display name to the name or path of a checkpoint.
-    data : Path
-        Folder of the real recordings.
-    work : Path
-        Folder for prepared sounds.
-    """
+    """Checkpoints, by display name, and baselines on the same splits; the page's document."""
     sounds = natural_sounds(data, work)
     found = {
         name: scored({PRESET: scene_embeddings_of(module, sounds.audio)}, sounds)

@@ -97,10 +97,8 @@ def measure_tasks(
         Display name to the name or path of a checkpoint.
     presets : sequence of str
         Scene expressions of the package, or names of presets.
-    tasks_folder : Path
-        Folder of tasks made by ``python -m benchmarks hear tasks``.
-    work : Path
-        Folder for embeddings.
+    tasks_folder, work : Path
+        HEAR tasks, and a folder for embeddings.
     """
     tasks = find_tasks(tasks_folder, ())
     contenders: list[tuple[str, str, str, str, dict[str, Any]]] = [

@@ -19,12 +19,7 @@ MOST_FILES = 40  # more would be illegible
 def show_neighbours(audio: Path | None, out: Path) -> None:
     """Embed a folder with the default checkpoint, list nearest neighbours and plot similarities.
 
-    Parameters
-    ----------
-    audio : Path, optional
-        Folder of recordings; by default example sounds made in ``out/sounds``.
-    out : Path
-        Folder for the results.
+    Without `audio`, example sounds are made in ``out/sounds``.
     """
     if audio is None:
         audio = out / "sounds"

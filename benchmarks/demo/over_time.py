@@ -37,15 +37,7 @@ Samples = NDArray[np.float64]
 
 
 def draw_over_time(data: Path, picture: Path) -> Path:
-    """Write the picture.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the real recordings, for the 165 sounds and their responses.
-    picture : Path
-        PNG file.
-    """
+    """Write the picture, a PNG; `data` has the 165 sounds and their responses."""
     sound = np.concatenate([_levelled(part) for part in (_speech(), _music(), _noise())])
     model = load_model()
     embeddings = embed_array(sound.astype(np.float32), RATE, model, scene=False)

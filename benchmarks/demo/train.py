@@ -26,16 +26,9 @@ BRAIN = (
 
 
 def train_on_simulation(audio: Path | None, out: Path) -> None:
-    """Simulate a brain's responses, fit an encoder to them, export and use it.
+    """Simulate a brain's responses, fit an encoder to them, export and use it, all into `out`.
 
-    Prints each command with its duration.
-
-    Parameters
-    ----------
-    audio : Path, optional
-        Folder of recordings; by default synthetic ones made in ``out/sounds``.
-    out : Path
-        Output folder, new or empty.
+    Prints each command with its duration. Without `audio`, sounds are made in ``out/sounds``.
     """
     if out.exists() and any(out.iterdir()):
         typer.echo(f"{out} is not empty; remove it or choose another --out", err=True)

@@ -158,15 +158,9 @@ def embed_all(
 def level_tables(
     candidate: Candidate, clips: Sequence[NDArray[np.floating]]
 ) -> dict[str, NDArray[np.float32]]:
-    """All stages and poolings of clips at their original level ("") and at each of
-    :data:`GAINS_DB`.
+    """All stages and poolings of clips at their level ("") and at each of :data:`GAINS_DB`.
 
-    Parameters
-    ----------
-    candidate : Candidate
-        Provides network and level; its expression is ignored.
-    clips : sequence of ndarray
-        Of equal length, at the corpus rate.
+    The candidate's expression is ignored; clips are of equal length, at the corpus rate.
     """
     model = _load(candidate, scene=every_scene(stages_of(candidate.checkpoint)))
     own = torch.from_numpy(np.stack([PEAK * clip / np.abs(clip).max() for clip in clips])).float()

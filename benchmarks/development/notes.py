@@ -96,11 +96,7 @@ def note_name(key: int) -> str:
 def make_instrument(cache: Path, tasks_folder: Path) -> Path:
     """Make the instrument task, unless it exists; returns its folder.
 
-    Parameters
-    ----------
-    cache : Path
-        Folder for downloads and rendered audio, reused.
-    tasks_folder : Path
+    Rendered audio is kept in `cache`.
 
     Raises
     ------

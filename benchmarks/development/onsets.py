@@ -217,14 +217,7 @@ class OnsetScore:
 def onset_score(candidate: Candidate, task: TaskFolder, seed: int = 0) -> OnsetScore:
     """Train on the task's training clips, select the threshold on its valid ones, and test.
 
-    Parameters
-    ----------
-    candidate : Candidate
-        Provides network, preset and level; frames are those of the preset.
-    task : TaskFolder
-        From :func:`benchmarks.development.onsets.make_onset`.
-    seed : int
-        Seed of the draws of test clips.
+    Frames are those of the candidate's preset; the seed is that of the draws of test clips.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

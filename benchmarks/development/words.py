@@ -44,15 +44,7 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice of a synthesiser.
-
-    Attributes
-    ----------
-    program : str
-        {"espeak-ng", "flite"}.
-    name : str
-        Name in the program.
-    """
+    """A voice of a synthesiser, by its name in the program."""
 
     program: Literal["espeak-ng", "flite"]
     name: str
@@ -122,15 +114,9 @@ def utterances(split: str, *, few: bool = False) -> Iterator[Utterance]:
 
 
 def make_words(what: str, cache: Path, tasks_folder: Path) -> Path:
-    """Make one of the tasks, unless it exists; returns its folder.
+    """Make one of the tasks in :data:`BANDS`, unless it exists; returns its folder.
 
-    Parameters
-    ----------
-    what : str
-        {"word", "word_telephone", "word_few"}.
-    cache : Path
-        Folder for synthesised files, reused.
-    tasks_folder : Path
+    Synthesised files are kept in `cache`.
 
     Raises
     ------

@@ -39,14 +39,7 @@ RECIPE = {
 def run_alice(data: Path, out: Path, *, n_subjects: int | None = None) -> dict[str, Any]:
     """Group, multi-subject and leave-one-subject-out models of the story.
 
-    Parameters
-    ----------
-    data : Path
-        Folder of the real recordings.
-    out : Path
-        Folder for the output of all commands; existing output is reused.
-    n_subjects : int, optional
-        Use only the first ones.
+    Output of all commands in `out` is reused. With `n_subjects` only the first ones are used.
     """
     folder, story = data / "fmri" / "alice", out / "story" / "alice.flac"
     speak_story(folder, story)

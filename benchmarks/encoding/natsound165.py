@@ -42,16 +42,9 @@ MODELS: Mapping[str, Mapping[str, Any]] = {
 def run_natsound165(
     data: Path, out: Path, *, n_splits: int = N_SPLITS, max_epochs: int | None = None
 ) -> dict[str, Any]:
-    """Ten splits of the 165 sounds, frozen and fine-tuned.
+    """Ten splits of the 165 sounds, frozen and fine-tuned; output in `out` is reused.
 
-    Parameters
-    ----------
-    data, out
-        As for :func:`benchmarks.encoding.alice.run_alice`.
-    n_splits : int
-        Number of splits.
-    max_epochs : int, optional
-        For every fit, instead of those of the models.
+    `max_epochs` is for every fit, instead of those of the models.
     """
     prepared = prepare_sounds(data / FOLDER, out / "prepared")
     recipe = out / "recipe.yaml"
@@ -99,16 +92,9 @@ def run_natsound165(
 
 
 def prepare_sounds(folder: Path, out: Path, sounds: Path | None = None) -> Prepared:
-    """Sounds and responses, as prepared by ``python -m training prepare``.
+    """Sounds and responses, as prepared by ``python -m training prepare`` into `out`.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the real recordings.
-    out : Path
-        Of the prepared dataset.
-    sounds : Path, optional
-        Folder with modified versions of the sounds.
+    `sounds` is a folder with modified versions of the sounds in `folder`.
     """
     table = folder / "components.mat"
     source = {"kind": "sound_responses", "sounds": sounds or folder / "sounds", "table": table}

@@ -29,12 +29,7 @@ def of_kind(truth: Truth, subject: str, kind: str) -> Any:
 def rows_over_minutes(of_seeds: Sequence[Scores], model: str) -> list[dict[str, Any]]:
     """Means over seeds, a row for each group of parcels, minutes and model.
 
-    Parameters
-    ----------
-    of_seeds : sequence of Scores
-        One per seed.
-    model : str
-        Name of the column of models.
+    `model` is the name of the column of models.
 
     Examples
     --------

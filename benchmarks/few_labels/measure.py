@@ -104,20 +104,9 @@ def measure(
     n_draws: int,
     n_permutations: int,
 ) -> dict[str, Answers]:
-    """Answers of one checkpoint by task.
+    """Answers of one checkpoint (a name or file) by task.
 
-    Parameters
-    ----------
-    checkpoint : str
-        A name or file.
-    tasks_folder : Path
-        HEAR tasks of scenes with one label each.
-    data : Path
-        Folder of the real recordings.
-    work : Path
-        For embeddings of the tasks; existing ones are reused.
-    n_draws, n_permutations : int
-        See design.md.
+    `tasks_folder` holds HEAR tasks of scenes with one label each; embeddings in `work` are reused.
     """
     tasks = find_tasks(tasks_folder, ())
     identity = model_for(tasks, "hear_brainsoundnet", checkpoint)

@@ -307,7 +307,7 @@ def _absent(models: Sequence[MeasuredModel]) -> list[str]:
 def write_comparison(
     results: Sequence[Path], leaderboard: Path, page: Path, baseline: str = ""
 ) -> Path:
-    """Compare models with each other and with published ones, and write the page.
+    """Compare models with each other and with published ones, and write the page; returns its path.
 
     Parameters
     ----------
@@ -319,11 +319,6 @@ def write_comparison(
         For example ``comparison.md``; see :func:`~benchmarks.page.page_path`.
     baseline : str
         Name, or start of the checkpoint's hash, of the model without alignment; "" for the first.
-
-    Returns
-    -------
-    Path
-        The page.
     """
     page = page_path(page)
     published = read_leaderboard(leaderboard)

@@ -51,15 +51,7 @@ def check_model(module: ModuleType, model: Any) -> None:
 
 
 def check_clip_embeddings(folder: Path, splits: list[str], task: str) -> None:
-    """Check that heareval wrote no embedding with NaN or infinity.
-
-    Parameters
-    ----------
-    folder : Path
-        heareval's embeddings of one task.
-    splits : list of str
-    task : str
-        Its name, for the message.
+    """Check that heareval wrote no embedding of a task with NaN or infinity into `folder`.
 
     Raises
     ------

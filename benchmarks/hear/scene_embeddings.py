@@ -20,12 +20,7 @@ def scene_embeddings(
 ) -> dict[str, NDArray[np.float32]]:
     """By split, ``(n_clips, n_values)``; clips in the order of the split's labels.
 
-    Parameters
-    ----------
-    identity : ModelIdentity
-    task : TaskFolder
-    cache : Path
-        An ``.npz`` file: read if it is of this task, else written.
+    `cache` is an ``.npz`` file, read if it is of this task, else written.
 
     Raises
     ------

@@ -282,13 +282,7 @@ def depths(runs: Any) -> list[dict[str, Any]]:
 
 
 def run_encoding(data: Path) -> dict[str, Any]:
-    """The document of :mod:`benchmarks.results`.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the real recordings.
-    """
+    """The document of :mod:`benchmarks.results`; `data` is the folder of the real recordings."""
     runs = at_final_settings(read_runs(data / "hear_results" / TABLE))
     return {
         "title": "Brain encoding: baseline against conv4",

@@ -206,13 +206,7 @@ def _signed_rank_p(differences: tuple[float, ...]) -> float:
 
 
 def run_hear(data: Path) -> dict[str, Any]:
-    """The document of :mod:`benchmarks.results`.
-
-    Parameters
-    ----------
-    data : Path
-        Folder of the real recordings.
-    """
+    """The document of :mod:`benchmarks.results`; `data` is the folder of the real recordings."""
     folder = data / "hear_results"
     models, leaderboard = read_models(folder), read_leaderboard(folder / "leaderboard.csv")
     gains, alone = (rank_gains(models, leaderboard, together) for together in (True, False))

@@ -86,16 +86,7 @@ def measure_season(
 ) -> Iterator[Use]:
     """Run the commands on a dataset of some size, one after the other.
 
-    Parameters
-    ----------
-    size : Size
-        Size of the data.
-    folder : Path
-        An empty one, for data and results.
-    commands : sequence of str
-        Some of :data:`COMMANDS`; dependencies must be included.
-    seed : int
-        Seed of the data.
+    `folder` is an empty one, for data and results; dependencies of `commands` must be among them.
 
     Raises
     ------
@@ -129,13 +120,7 @@ def measure_season(
 
 
 def measure(size: Size, command: str, arguments: Sequence[str]) -> Use:
-    """Time and memory of ``python -m ...`` in a separate process.
-
-    Raises
-    ------
-    ChildProcessError
-        If it fails.
-    """
+    """Time and memory of ``python -m ...`` in a separate process; errors as above."""
     load = machine().load or 0.0
     cost = measure_module(arguments, f"{command} failed")
     return Use(size, command, cost.seconds, cost.cpu_seconds, cost.peak, load)

@@ -113,15 +113,8 @@ def take_turns(plain: Work, contenders: Mapping[str, Work], n_rounds: int) -> di
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine at the beginning of a measurement.
-
-    Attributes
-    ----------
-    processor : str
-    n_cores : int
-        That this process may use.
-    load : float or None
-        Load average over the last minute; None if unknown.
+    """The machine at the beginning of a measurement: cores that this process may use, and the load
+    average over the last minute, None if unknown.
     """
 
     processor: str

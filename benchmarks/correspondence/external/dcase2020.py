@@ -66,18 +66,7 @@ class CaptioningBaseline(nn.Module):
 
 
 def log_mel(audio: Tensor) -> Tensor:
-    """Log-mel spectrogram of sounds scaled to a peak of 1.
-
-    Parameters
-    ----------
-    audio : Tensor
-        ``(n_sounds, n_samples)`` at 44.1 kHz.
-
-    Returns
-    -------
-    Tensor
-        ``(n_sounds, n_frames, 64)``.
-    """
+    """``(n_sounds, n_samples)`` at 44.1 kHz to ``(n_sounds, n_frames, 64)``, from a peak of 1."""
     magnitudes = mel_magnitudes(
         to_peak(audio, 1.0),
         sample_rate=SAMPLE_RATE,

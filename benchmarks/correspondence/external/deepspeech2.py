@@ -97,15 +97,7 @@ class DeepSpeech2(nn.Module):
 def log_spectrogram(audio: Tensor) -> Tensor:
     """Each sound's log(1 + magnitude), with mean 0 and variance 1 over all of it.
 
-    Parameters
-    ----------
-    audio : Tensor
-        ``(n_sounds, n_samples)`` at 16 kHz.
-
-    Returns
-    -------
-    Tensor
-        ``(n_sounds, 1, 161 bins, n_frames)``.
+    ``(n_sounds, n_samples)`` at 16 kHz to ``(n_sounds, 1, 161 bins, n_frames)``.
     """
     refuse_silence(audio)
     spectrum = torch.stft(

@@ -8,14 +8,7 @@ from torch import Tensor
 
 
 def to_peak(audio: Tensor, peak: float) -> Tensor:
-    """Scale each sound to a largest absolute sample.
-
-    Parameters
-    ----------
-    audio : Tensor
-        ``(n_sounds, n_samples)``.
-    peak : float
-        In (0, 1].
+    """Scale each sound of ``(n_sounds, n_samples)`` to a largest absolute sample in (0, 1].
 
     Raises
     ------

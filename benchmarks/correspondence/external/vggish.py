@@ -54,10 +54,7 @@ class VGGish(nn.Module):
 def mel_filters() -> Tensor:
     """Triangular filters, linear on the mel axis (not in Hz), with zero weight at 0 Hz.
 
-    Returns
-    -------
-    Tensor
-        ``(n_fft // 2 + 1, n_mels)``.
+    ``(n_fft // 2 + 1, n_mels)``.
     """
 
     def mel(hz: Tensor) -> Tensor:
@@ -74,17 +71,9 @@ def mel_filters() -> Tensor:
 
 
 def log_mel_patches(audio: Tensor) -> Tensor:
-    """Patches of one sound.
+    """Patches ``(n_patches, 1, 96 frames, 64 bands)`` of a sound, ``(1, n_samples)`` at 16 kHz.
 
-    Parameters
-    ----------
-    audio : Tensor
-        ``(1, n_samples)`` at 16 kHz.
-
-    Returns
-    -------
-    Tensor
-        ``(n_patches, 1, 96 frames, 64 bands)``; frames after the last full patch are left out.
+    Frames after the last full patch are left out.
 
     Raises
     ------

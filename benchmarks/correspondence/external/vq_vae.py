@@ -46,15 +46,8 @@ class SpeechEncoder(nn.Module):
 def log_mel(audio: Tensor) -> Tensor:
     """Log-mel spectrogram with pre-emphasis, from 0 (quiet) to about 1.
 
-    Parameters
-    ----------
-    audio : Tensor
-        ``(n_sounds, n_samples)`` at 16 kHz.
-
-    Returns
-    -------
-    Tensor
-        ``(n_sounds, 80, n_frames)``, in units of 80 dB, cut 80 dB below each sound's maximum.
+    ``(n_sounds, n_samples)`` at 16 kHz to ``(n_sounds, 80, n_frames)``, in units of 80 dB, cut
+    80 dB below each sound's maximum.
     """
     scaled = to_peak(audio, 0.999)
     raised = torch.cat([scaled[:, :1], scaled[:, 1:] - 0.97 * scaled[:, :-1]], dim=1)

@@ -153,23 +153,10 @@ def make_onsets(
     seed: int = 0,
     n_clips: Mapping[str, int] = N_CLIPS,
 ) -> Path:
-    """Compose the task, unless it exists with that seed.
+    """Compose the task from ``audio/esc10``, unless it exists; returns its folder.
 
-    Parameters
-    ----------
-    data_folder : Path
-        Folder with ``audio/esc10``.
-    tasks_folder : Path
-        Parent of the task folder.
-    seed : int
-        Seed of recordings, times and levels.
-    n_clips : mapping of str to int
-        Number of clips in each split; fewer for a quick test, not a benchmark.
-
-    Returns
-    -------
-    Path
-        The task folder; its README.md documents seed, sources and licences.
+    The folder's README.md documents seed, sources and licences. `n_clips` of each split may be
+    fewer for a quick test, not for a benchmark.
 
     Raises
     ------

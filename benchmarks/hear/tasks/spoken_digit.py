@@ -18,19 +18,7 @@ TASK_NAME = "spoken_digit-1.0.9-small"
 
 
 def make_spoken_digit(data_folder: Path, tasks_folder: Path) -> Path:
-    """Unpack the task, unless it exists.
-
-    Parameters
-    ----------
-    data_folder : Path
-        Folder with :data:`ARCHIVE`.
-    tasks_folder : Path
-        Parent of the task folder.
-
-    Returns
-    -------
-    Path
-        The task folder.
+    """Unpack the task from :data:`ARCHIVE`, unless it exists; returns its folder.
 
     Raises
     ------

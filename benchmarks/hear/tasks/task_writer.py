@@ -47,16 +47,7 @@ def write_descriptions(
 ) -> None:
     """Metadata, vocabulary and README.
 
-    Parameters
-    ----------
-    folder : Path
-    name : str
-        ``<task>-<version>-<mode>``.
-    settings : mapping
-        Content of ``task_metadata.json`` except name, version and mode.
-    labels : iterable of str
-        Labels without duplicates; sorted by name.
-    readme : str
+    `name` is ``<task>-<version>-<mode>``, `settings` all other content of ``task_metadata.json``.
     """
     task_name, version, mode = name.rsplit("-", 2)
     metadata = {"task_name": task_name, "version": version, "mode": mode, **settings}
@@ -176,13 +167,7 @@ def make_scene_task(
 ) -> Path:
     """Write the task, unless it exists; returns its folder.
 
-    Parameters
-    ----------
-    task : SceneTask
-    tasks_folder : Path
-        Parent of the task folder.
-    clips_of : callable
-        Lists the clips; called only if the task has to be made.
+    `clips_of` lists the clips; it is called only if the task has to be made.
 
     Raises
     ------
