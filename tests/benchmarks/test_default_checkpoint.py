@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,9 +86,9 @@ def test_from_pretraining_to_a_file_that_works(
     model = hear_brainsoundnet.load_model(str(out))
     scene = hear_brainsoundnet.get_scene_embeddings(torch.zeros(1, model.sample_rate), model)
     assert bool(scene.isfinite().all())
-    provenance = model.card.provenance
-    assert provenance["alignment"]["share of the aligned weights"] == 0.5  # type: ignore[index, call-overload]
-    assert provenance["pretraining"]["corpus"]["sources"][0]["name"] == "noises"  # type: ignore[index, call-overload]
+    provenance: Any = model.card.provenance
+    assert provenance["alignment"]["share of the aligned weights"] == 0.5
+    assert provenance["pretraining"]["corpus"]["sources"][0]["name"] == "noises"
     assert model.card.scores["logistic regression, scene default"] == {"esc10": "0.9"}
     assert model.checkpoint_hash == digest
     kept, written = (read_checkpoint(path).tensors for path in (fitted, out))
@@ -113,13 +114,13 @@ def test_scores_are_those_of_scikit_learn() -> None:
 def test_a_unit_that_is_all_but_silent_in_training_does_not_rule() -> None:
     generator = np.random.default_rng(0)
     split = Split(np.arange(40), np.arange(40, 80))
-    active = generator.standard_normal((80, 3))
-    y = active.sum(axis=1, keepdims=True)
+    units = generator.standard_normal((80, 3))
+    y = units.sum(axis=1, keepdims=True)
     silent = np.full((80, 1), 1.0)
-    silent[:40, 0] += 1e-6 * y[:40, 0]  # seems to tell all
+    silent[:40, 0] += 1e-6 * y[:40, 0]  # seems to know all
     silent[60] = 2.0
-    found = squared_correlations(np.hstack([active, silent]), y, split)
-    assert found[0] == pytest.approx(squared_correlations(active, y, split)[0], abs=0.02)
+    found = squared_correlations(np.hstack([units, silent]), y, split)
+    assert found[0] == pytest.approx(squared_correlations(units, y, split)[0], abs=0.02)
     assert found[0] > 0.95
 
 
@@ -223,7 +224,7 @@ YARDSTICK_SCENE = "conv3:mean,std,max+conv4:mean,std,max+conv5:mean,std,max+conv
 def test_networks_are_compared_as_they_are(
     data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two networks that cannot be confused: random weights hear less than the original."""
+    """Two networks that cannot be confused: random weights predict less than the original."""
     monkeypatch.setitem(PRESETS, "default", replace(PRESETS["default"], scene=YARDSTICK_SCENE))
     named = {"random weights": "untrained", "soundnet": "soundnet"}
     document = measure_natural_sounds(named, data_folder, tmp_path)

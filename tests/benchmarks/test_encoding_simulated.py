@@ -58,16 +58,16 @@ def test_read_out_comes_within_a_fifth_of_the_best_possible_score(known: Known):
         assert mean_of(scores, in_features.target_id.tolist()) > 0.8 * best
 
 
-def test_deaf_parcels_stay_at_zero_within_their_null(known: Known):
+def test_parcels_without_response_stay_at_zero_within_their_null(known: Known):
     prepared, truth, models = known
     n_trs = sum(run.n_trs for run in prepared.runs if run.subject == SUBJECTS[0]) / 3
     # Noise and prediction are autocorrelated: their r spreads wider than 1 / sqrt(n).
     bound = 4 * 1.4 / np.sqrt(n_trs)
     for subject in SUBJECTS:
-        deaf = truth.table[(truth.table.subject == subject) & (truth.table.kind == "deaf")]
+        silent = truth.table[(truth.table.subject == subject) & (truth.table.kind == "deaf")]
         scores = models[subject].scores(subject)
-        assert len(deaf) > 5
-        assert all(abs(scores[i]) < bound for i in deaf.target_id)
+        assert len(silent) > 5
+        assert all(abs(scores[i]) < bound for i in silent.target_id)
 
 
 def test_fine_tuning_finds_the_units_of_another_network(known: Known, tmp_path_factory):

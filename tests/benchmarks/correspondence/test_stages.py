@@ -204,7 +204,7 @@ def test_hear_module_has_two_stages_and_times_in_seconds(monkeypatch):
         model.frames(torch.zeros(100), "scene")
 
 
-def test_a_module_whose_sizes_lie_is_refused(monkeypatch):
+def test_a_module_of_other_sizes_than_declared_is_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"returned shape \(2, 4\) .* the model declares \(2, 3\)"):
         hear_module(monkeypatch, scene_size=4)
 
