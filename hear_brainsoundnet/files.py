@@ -1,4 +1,4 @@
-"""Atomic writing of files: they appear under their name only when complete."""
+"""Writing of files: they appear under their name only when complete; CSV tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -17,6 +17,8 @@ CANNOT_WRITE = "cannot be written"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ERRNO = re.compile(r"\berrno = (\d+)")
 _LEFTOVER = re.compile(r"\..+\.\d+\.tmp", re.DOTALL)
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # prefixes of formulas in spreadsheets
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -184,3 +186,48 @@ def _wait_for_disk(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    r"""A CSV table with a header, UTF-8, one row per line.
+
+    Cells with commas, quotes or any line breaks are quoted. Bytes of a file name that are not UTF-8
+    are written as ``\xNN``. None is an empty cell.
+
+    Examples
+    --------
+    >>> csv_table(["path", "n"], [["a,b.wav", 2], ["new\rline.wav", None]])
+    b'path,n\n"a,b.wav",2\n"new\rline.wav",\n'
+    """
+    lines = [",".join(map(_cell, row)) + "\n" for row in (header, *rows)]
+    text = "".join(lines).encode("utf-8", "surrogateescape")
+    return text.decode("utf-8", "backslashreplace").encode()
+
+
+def path_cell(path: str) -> str:
+    """A relative path that no spreadsheet interprets as a formula; it still names the same file.
+
+    Examples
+    --------
+    >>> path_cell("a.wav"), path_cell("=1+1.wav")
+    ('a.wav', './=1+1.wav')
+    """
+    return f"./{path}" if path.startswith(FORMULA) else path
+
+
+def text_cell(text: str) -> str:
+    """Text that no spreadsheet interprets as a formula: such cells are prefixed by an apostrophe.
+
+    Examples
+    --------
+    >>> text_cell("-left hemisphere")
+    "'-left hemisphere"
+    """
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    if any(character in text for character in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -27,9 +27,9 @@ from torch import Tensor
 from hear_brainsoundnet.audio import Sound, TensorSound
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.embedding import EmbeddingModel
+from hear_brainsoundnet.files import csv_table, path_cell, text_cell
 from hear_brainsoundnet.sound_files import printable
 from hear_brainsoundnet.soundnet import Head
-from hear_brainsoundnet.tables import csv_table, path_cell, text_cell
 
 REPEATED_TO_S = 30.0  # target length of repeated clips
 LARGEST_LABEL_FILE = 2**20

@@ -14,9 +14,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hear_brainsoundnet.files import blake2b_of, write_atomically, writing
+from hear_brainsoundnet.files import (
+    blake2b_of,
+    csv_table,
+    path_cell,
+    text_cell,
+    write_atomically,
+    writing,
+)
 from hear_brainsoundnet.sound_files import Entry
-from hear_brainsoundnet.tables import csv_table, path_cell, text_cell
 from hear_brainsoundnet.windows import Windows
 
 SETTINGS = "settings.json"

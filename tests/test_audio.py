@@ -57,7 +57,7 @@ def test_missing_file_and_folder(tmp_path):
         AudioFile(tmp_path)
 
 
-def test_going_back_is_refused(tmp_path):
+def test_reading_backwards_is_refused(tmp_path):
     path = tmp_path / "sound.wav"
     soundfile.write(path, stereo(), 44_100)
     with AudioFile(path) as sound:
@@ -75,7 +75,7 @@ def test_what_is_too_large_to_be_a_sample_is_refused(tmp_path, peak):
         check_samples(samples)
 
 
-def test_integers_that_are_written_as_floats_are_warned_of():
+def test_integers_written_as_floats_are_a_warning():
     with pytest.warns(UserWarning, match="divide 16-bit samples by 32768"):
         check_samples(torch.tensor([[2.0**31]]))
 

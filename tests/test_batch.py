@@ -105,31 +105,6 @@ def test_an_interrupted_command_resumes_to_the_same_bytes(
     assert contents(parts) == contents(whole)
 
 
-def test_finished_files_are_not_embedded_again_unless_they_changed(
-    sounds, tmp_path, model, monkeypatch
-):
-    entries, out = find_audio([sounds]), tmp_path / "out"
-    embed_files(entries, out, model)
-    before = contents(out)
-    opened = []
-    original = batch.AudioFile
-
-    def counting(path):
-        opened.append(path.name)
-        return original(path)
-
-    monkeypatch.setattr(batch, "AudioFile", counting)
-    embed_files(entries, out, model)
-    assert opened == ["text.wav", "zero.wav"]  # what failed is tried again
-    assert contents(out) == before
-    opened.clear()
-    shutil.copy(sounds / "e.wav", sounds / "zero.wav")
-    (sounds / "a.wav").touch()
-    embed_files(find_audio([sounds]), out, model)
-    assert sorted(opened) == ["a.wav", "text.wav", "zero.wav"]
-    assert not np.isnan(np.load(out / "scene.npy")[-1]).any()
-
-
 @pytest.mark.parametrize("level", [0, 0.07])
 def test_results_with_levels_of_whole_clips_are_not_mixed(sounds, tmp_path, untrained, level):
     """Their settings name no window. Sounds as they are have none either, and go on."""
@@ -235,7 +210,7 @@ def test_short_files_share_passes_and_long_ones_do_not(tmp_path, model, monkeypa
             assert_same_arrays(frames["embeddings"], expected.timestamps[0].numpy())
 
 
-def test_the_reader_never_runs_far_ahead_of_the_writer(sounds, tmp_path, model, monkeypatch):
+def test_at_most_two_files_per_job_are_in_flight(sounds, tmp_path, model, monkeypatch):
     entries = find_audio([sounds]) * 1
     started, lock = [], threading.Lock()
     original = batch._embed_file

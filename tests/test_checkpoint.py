@@ -83,7 +83,7 @@ def test_equal_checkpoints_are_equal_bytes_and_other_seeds_are_not(tmp_path):
     assert contents[0] != contents[2]
 
 
-def test_half_precision_on_disk_moves_outputs_by_less_than_a_thousandth(tmp_path):
+def test_half_precision_on_disk_changes_outputs_by_less_than_a_thousandth(tmp_path):
     torch.manual_seed(0)
     soundnet = SoundNet().eval()
     path = tmp_path / "half.safetensors"
@@ -110,7 +110,7 @@ def test_embedded_checkpoints_are_complete_and_small(name):
     assert sum(parameter.numel() for parameter in soundnet.parameters()) < 3e6
 
 
-def test_default_is_trained_and_silent(caplog):
+def test_the_default_is_trained_and_logs_nothing(caplog):
     with caplog.at_level(logging.INFO):
         for name in ("", "default"):
             assert load_checkpoint(name).card.trained

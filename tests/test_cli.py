@@ -183,8 +183,8 @@ def test_unwritable_output(run, wav):
 
 
 @pytest.mark.slow
-def test_ctrl_c_and_going_on(tmp_path):
-    """A real interrupt of a real process; the second start ends with the bytes of one run."""
+def test_an_interrupted_process_resumes_to_the_same_bytes(tmp_path):
+    """A real interrupt of a real process; the second command ends with the bytes of one."""
     sounds = tmp_path / "sounds"
     sounds.mkdir()
     generator = np.random.default_rng(0)
@@ -209,9 +209,9 @@ def test_ctrl_c_and_going_on(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    found = re.search(r"interrupted after (\d+) of 60 files; the same command resumes", error)
-    assert found
-    assert 3 <= int(found[1]) <= len((journal).read_text().splitlines())
+    match = re.search(r"interrupted after (\d+) of 60 files; the same command resumes", error)
+    assert match
+    assert 3 <= int(match[1]) <= len((journal).read_text().splitlines())
     assert "Traceback" not in error
     assert not (parts / "files.csv").exists()
     subprocess.run([*command, parts], check=True, capture_output=True)

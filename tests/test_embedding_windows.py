@@ -88,7 +88,7 @@ def test_rows_of_the_folder_are_windows_and_the_table_has_their_times(model, tmp
         embed_files(find_audio([sounds]), out, model)
 
 
-def test_going_on_keeps_the_windows_of_each_file(model, tmp_path):
+def test_resuming_keeps_the_windows_of_each_file(model, tmp_path):
     sounds = tmp_path / "sounds"
     sounds.mkdir()
     for i, seconds in enumerate((1.2, 0.3, 0.9)):

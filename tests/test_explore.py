@@ -158,7 +158,7 @@ def test_windows_are_points_with_their_times(run, sounds, tmp_path):
         (["--preset", "paper", "--scene", "conv9"], "unknown stage 'conv9'"),
     ],
 )
-def test_what_cannot_be_made_is_one_line(run, sounds, tmp_path, arguments, message):
+def test_wrong_options_are_one_line(run, sounds, tmp_path, arguments, message):
     code, _, err = run(
         "explore", sounds, "-o", out := tmp_path / "a.html", "-q", "--jobs", "1", *arguments
     )

@@ -123,7 +123,7 @@ def test_fast_and_reference_have_the_same_state(untrained_once: Checkpoint) -> N
 
 
 @pytest.mark.parametrize("known", ["pool1", "conv2", "conv3", "conv5", "pool5"])
-def test_it_goes_on_from_any_stage(known: str) -> None:
+def test_any_stage_can_be_continued_from(known: str) -> None:
     soundnet, audio = random_network(2), torch.randn(2, 30_000)
     names = stage_names()[stage_names().index(known) :]
     expected = soundnet(audio, names)

@@ -83,7 +83,7 @@ def test_shortest_input_is_shortest(stage):
         assert shortest == 1 or geometry.n_frames(shortest - 1) < n_frames
 
 
-def test_network_refuses_less_than_the_shortest_input():
+def test_network_rejects_less_than_the_shortest_input():
     shortest = STAGES["conv7"].shortest_input()
     soundnet = SoundNet().eval()
     assert soundnet(torch.zeros(1, shortest), ["conv7"])["conv7"].shape[2] == 1

@@ -46,7 +46,7 @@ def brought_by_hand(level, audio, rate):
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 48_000])
 @pytest.mark.parametrize("n_samples", [1, 274, 275, 276, 600, 30_000, 123_456])
-def test_sounds_are_brought_to_the_level_of_the_definition(n_samples, rate):
+def test_gains_are_those_of_the_definition(n_samples, rate):
     audio = noise(2, n_samples) * torch.linspace(0.001, 1, n_samples).square()
     audio[1, n_samples // 2 :] = 0
     found = brought_to(0.05, audio, rate).numpy()
@@ -55,7 +55,7 @@ def test_sounds_are_brought_to_the_level_of_the_definition(n_samples, rate):
 
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 48_000])
-def test_a_steady_sound_comes_at_the_level_all_along(rate):
+def test_a_steady_sound_has_the_level_throughout(rate):
     tone = 0.3 * torch.sin(2 * torch.pi * 1000 * torch.arange(5 * rate) / rate)[None]
     tenths = brought_to(0.05, tone, rate).unflatten(1, (50, -1)).square().mean(2).sqrt()
     torch.testing.assert_close(tenths, torch.full_like(tenths, 0.05), rtol=2e-3, atol=0)
@@ -109,7 +109,7 @@ def test_a_sample_depends_on_the_window_around_it_and_on_nothing_else(rate, samp
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 1), (5_000, 60_000), (90_000, 150_000)])
-def test_a_piece_of_a_sound_is_brought_to_what_the_whole_is_brought_to(start, stop):
+def test_a_piece_of_a_sound_has_the_gains_of_the_whole(start, stop):
     audio = noise(2, 150_000) * torch.linspace(0.01, 1, 150_000)
     first, last = samples_around(start, stop, RATE)
     piece = brought_to(0.05, audio[:, first:last], RATE, n_samples=150_000 - first)
@@ -131,7 +131,7 @@ def test_embeddings_of_the_default_do_not_depend_on_the_level(model, gain):
     assert_same(get_timestamp_embeddings(audio * gain, model)[0], frames)
 
 
-def test_without_a_level_they_do():
+def test_embeddings_without_a_level_depend_on_the_level():
     model = load_model(sample_rate=RATE, level=0)
     audio = noise(1, 50_000)
     scene = get_scene_embeddings(audio, model)
@@ -139,7 +139,7 @@ def test_without_a_level_they_do():
     assert difference > 0.1 * scene.max()
 
 
-def test_a_sound_brought_to_the_level_before_is_embedded_as_it_is(model):
+def test_a_clip_already_at_the_level_has_the_embedding_without_a_level(model):
     audio = noise(1, 90_000) * torch.linspace(0.1, 1, 90_000)
     as_it_is = load_model(sample_rate=RATE, level=0)
     expected = get_scene_embeddings(brought_to(model.level, audio, RATE), as_it_is)
@@ -169,7 +169,7 @@ def framewise(request, untrained):
     )
 
 
-def heard_by(model, frame):
+def field_of(model, frame):
     """Samples that a frame of a model may depend on; conv7 is interpolated between two."""
     conv7, centre = model.stages["conv7"], model.grid.centre + frame * model.grid.hop
     left = int((centre - conv7.centre) // conv7.hop)
@@ -177,7 +177,7 @@ def heard_by(model, frame):
     return start, samples_around(0, conv7.field_stop(left + 1), RATE)[1]
 
 
-def test_a_click_ten_seconds_away_moves_no_frame(framewise):
+def test_a_click_ten_seconds_away_changes_no_frame(framewise):
     audio = noise(1, 25 * RATE) / 10
     click = 15 * RATE
     clicked = audio.clone()
@@ -189,13 +189,13 @@ def test_a_click_ten_seconds_away_moves_no_frame(framewise):
     assert not moved[distance > 10 - 1e-3].any()
     assert moved[distance < 0.1].all()
     for frame in moved.nonzero()[:, 0].tolist():
-        start, stop = heard_by(framewise, frame + 1)  # frame 0 lies before the sound
+        start, stop = field_of(framewise, frame + 1)  # frame 0 lies before the sound
         assert start <= click < stop
     # Four seconds away the level has changed nothing, the field of conv7 is as far as that.
     assert not moved[distance > 2.1 + 2.1 + 1.5].any()
 
 
-def test_a_cut_beyond_the_window_and_the_field_moves_no_frame(framewise):
+def test_a_cut_beyond_the_window_and_the_field_changes_no_frame(framewise):
     audio = noise(1, 25 * RATE) * torch.linspace(0.05, 1, 25 * RATE)
     frames, _ = get_timestamp_embeddings(audio, framewise)
     n_cut = 4 * 32_768  # frames of all stages fall on those of the whole
@@ -203,7 +203,7 @@ def test_a_cut_beyond_the_window_and_the_field_moves_no_frame(framewise):
     n_skipped = n_cut // 1024
     far = []
     for frame in range(piece.shape[1]):
-        start, stop = heard_by(framewise, frame + n_skipped + 1)
+        start, stop = field_of(framewise, frame + n_skipped + 1)
         if n_cut <= start and stop <= 20 * RATE:
             far.append(largest_difference(piece[0, frame], frames[0, frame + n_skipped]))
     assert len(far) > 50
@@ -218,9 +218,9 @@ def test_the_gradient_of_a_frame_ends_where_its_window_ends(untrained):
     frames[0, 99].norm().backward()  # frame 100 of the network
     conv4 = model.stages["conv4"]
     first, last = samples_around(conv4.field_start(100), conv4.field_stop(100), RATE)
-    reached = audio.grad[0].nonzero()[:, 0]
-    assert first <= reached.min() < first + 300
-    assert last - 300 <= reached.max() < last
+    samples = audio.grad[0].nonzero()[:, 0]
+    assert first <= samples.min() < first + 300
+    assert last - 300 <= samples.max() < last
     assert audio.grad[0, first:last].count_nonzero() > 0.99 * (last - first)
 
 

@@ -21,7 +21,7 @@ def hold(folder: Path) -> None:
         time.sleep(120)
 
 
-def test_a_second_job_is_refused_and_told_who_writes(tmp_path):
+def test_a_second_job_is_refused_with_the_process_that_writes(tmp_path):
     with locked(tmp_path / "out"):
         with (
             pytest.raises(
@@ -37,7 +37,7 @@ def test_a_second_job_is_refused_and_told_who_writes(tmp_path):
         pass
 
 
-def test_a_folder_that_nothing_was_written_to_goes_again(tmp_path):
+def test_a_folder_left_empty_is_removed(tmp_path):
     with locked(tmp_path / "deep" / "er"):
         assert contents(tmp_path / "deep" / "er") == []
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +52,7 @@ def test_leftovers_are_no_contents(tmp_path):
     assert [path.name for path in contents(tmp_path)] == [".hidden", "a.tmp"]
 
 
-def test_a_decorated_function_has_its_folder_for_itself(tmp_path, monkeypatch):
+def test_a_decorated_function_locks_its_folder(tmp_path, monkeypatch):
     @one_job_per_folder("folder")
     def write(number, folder):
         with locked(Path(folder)):

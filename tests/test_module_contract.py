@@ -230,7 +230,7 @@ def test_autocast_is_for_the_network_alone(model: EmbeddingModel) -> None:
     assert largest_difference(found_frames, frames) < 0.05
 
 
-def test_who_looks_on_sees_every_layer(model: EmbeddingModel) -> None:
+def test_forward_hooks_are_called(model: EmbeddingModel) -> None:
     seen: list[tuple[int, ...]] = []
     expected = get_scene_embeddings(noise(), model)
     hook = model.soundnet.conv4.norm.register_forward_hook(
@@ -290,7 +290,7 @@ def test_a_trace_holds_for_every_length(model: EmbeddingModel, warnings_as_error
         assert largest_difference(traced(audio), model(audio)) <= TOLERANCE
 
 
-def test_scripting_is_refused_in_words(model: EmbeddingModel) -> None:
+def test_scripting_is_refused(model: EmbeddingModel) -> None:
     with pytest.raises(TypeError, match=r"cannot read this model; use torch\.jit\.trace"):
         torch.jit.script(model)
 
@@ -348,7 +348,7 @@ def test_weights_bring_their_scale_and_are_refused_by_another_rate(
         other.load_state_dict({**model.state_dict(), "front_end.network_rate": torch.tensor(8000)})
 
 
-def test_weights_saved_without_their_scale_are_refused_in_words(model: EmbeddingModel) -> None:
+def test_weights_saved_without_their_scale_are_refused(model: EmbeddingModel) -> None:
     state = model.state_dict()
     scale = state.pop("front_end.input_scale")
     with pytest.raises(

@@ -68,7 +68,7 @@ def test_labels_that_were_scaled_are_refused_with_the_reason(tmp_path: Path) -> 
         read_label_image(tmp_path / "a.nii.gz")
 
 
-def test_an_image_without_background_is_told_and_can_be_given_one(tmp_path: Path) -> None:
+def test_an_image_without_background_is_a_finding_and_can_be_given_one(tmp_path: Path) -> None:
     from training.sources.labels import read_labels
 
     path = save(tmp_path / "a.nii.gz", np.where(LABELS == 0, 1000, LABELS)[::-1, ::-1])
@@ -90,7 +90,7 @@ def test_a_header_that_announces_more_than_the_file_can_hold(tmp_path: Path, suf
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0])
-def test_an_affine_that_leads_nowhere_is_refused(tmp_path: Path, value: float) -> None:
+def test_a_singular_affine_is_refused(tmp_path: Path, value: float) -> None:
     path = save(tmp_path / "a.nii", LABELS)
     content = bytearray(path.read_bytes())
     content[280:296] = np.full(4, value, "<f4").tobytes()  # the first row of the sform

@@ -94,7 +94,7 @@ def written(monkeypatch: pytest.MonkeyPatch, small: EmbeddingModel) -> None:
     monkeypatch.setattr(onnx_export, "_described", lambda content, model: content)
 
 
-def test_a_file_that_gives_something_else_is_not_written(
+def test_a_file_of_other_outputs_is_not_written(
     written: None, small: EmbeddingModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "model.onnx"

@@ -32,7 +32,7 @@ def test_change_equals_numpy_however_the_frames_arrive(pieces, lag):
     np.testing.assert_allclose(pool.result().numpy(), expected, rtol=1e-6)
 
 
-def test_change_of_a_sinusoid_tells_its_frequency():
+def test_change_of_a_sinusoid_follows_its_frequency():
     # The structure function of a sinusoid: root mean square of its difference over a lag is
     # 2 |sin(pi f lag)| times its own root mean square.
     times, cycles_per_frame = np.arange(4_000), 1 / 40

@@ -67,6 +67,23 @@ def rows(out):
         return list(csv.DictReader(file))
 
 
+def test_only_failed_and_changed_files_are_read_again(tmp_path, write, embed, read):
+    path, _ = write("a.wav"), write("b.wav", 1)
+    (tmp_path / "sounds" / "c.wav").write_bytes(b"")
+    embed()
+    before = contents(tmp_path / "out")
+    read.clear()
+    embed()
+    assert read == ["c.wav"]
+    assert contents(tmp_path / "out") == before
+    write("c.wav", 2)
+    path.touch()
+    read.clear()
+    embed()
+    assert read == ["a.wav", "c.wav"]
+    assert not np.isnan(np.load(tmp_path / "out" / "scene.npy")).any()
+
+
 @pytest.mark.parametrize("seconds", [-1_000_000, 1_000_000])
 def test_a_file_replaced_by_an_older_or_newer_one_is_embedded_again(
     tmp_path, write, embed, read, seconds
@@ -375,7 +392,7 @@ def test_parquet_holds_what_npy_holds(tmp_path, write, embed):
     assert len(table) == len(np.load(tmp_path / "out" / "scene.npy")) == 4
 
 
-def test_a_list_of_files_may_name_files_that_are_not_there(tmp_path, write, model):
+def test_missing_files_of_a_list_fail_alone(tmp_path, write, model):
     good = write("a.wav")
     entries = [Entry(good, "a.wav"), Entry(tmp_path / "gone.wav", "gone.wav")]
     records = embed_files(entries, tmp_path / "out", model)

@@ -67,7 +67,7 @@ def test_probabilities_are_the_softmax_of_the_networks_own_heads(file, recognise
     torch.testing.assert_close(actual[:n], expected[:n], rtol=0, atol=1e-5)
 
 
-def test_nothing_beyond_the_ends_of_a_sound_goes_into_a_name(recogniser, noise):
+def test_probabilities_depend_on_nothing_beyond_the_ends_of_a_sound(recogniser, noise):
     """The same 20 s within another sound and by themselves, at the same times."""
     inside = recogniser.recognise(TensorSound(noise, RATE))
     cut = recogniser.recognise(TensorSound(noise[:, HEAD_HOP : HEAD_HOP + 20 * RATE], RATE))
@@ -81,7 +81,7 @@ def test_nothing_beyond_the_ends_of_a_sound_goes_into_a_name(recogniser, noise):
         )
 
 
-def test_a_short_clip_is_repeated_and_says_so(recogniser, noise):
+def test_a_short_clip_is_repeated_and_the_result_counts_it(recogniser, noise):
     clip = noise[:, : 5 * RATE]
     found = recogniser.recognise(TensorSound(clip, RATE))
     repeated = recogniser.recognise(TensorSound(clip.repeat(1, 6), RATE))
@@ -104,7 +104,7 @@ def test_the_shortest_sound_that_is_not_repeated(recogniser, noise):
     assert recogniser.recognise(TensorSound(noise[:, : n_samples - 1], RATE)).n_repeats == 3
 
 
-def test_one_sample_is_a_sound(recogniser):
+def test_one_sample_is_recognised(recogniser):
     found = recogniser.recognise(TensorSound(torch.full((1, 1), 0.5), RATE))
     assert torch.allclose(found.probabilities["objects"].sum(1), torch.ones(1))
 
@@ -159,7 +159,7 @@ def test_recognise_writes_tables_and_pictures(run, file, wav, tmp_path, noise):
     assert "t.csv exists; use --force to overwrite" in error
 
 
-def test_what_cannot_be_recognised_with_is_one_line(run, file, wav, tmp_path):
+def test_checkpoints_without_heads_or_labels_are_refused_in_one_line(run, file, wav, tmp_path):
     status, _, error = run("recognise", wav, "--checkpoint", "soundnet")
     assert status == 2
     assert "checkpoint 'soundnet' has no heads that name anything; convert the original's" in error

@@ -53,11 +53,7 @@ def test_nothing_above_the_deepest_wanted_stage_is_computed():
     assert called == ["conv1", "conv2"]
 
 
-def test_unknown_stage_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"unknown stage 'conv9'; this network has conv1, pool1"):
-        SoundNet()(torch.zeros(1, 5000), ["conv9"])
-
-
-def test_head_is_unknown_to_a_network_without_heads():
-    with pytest.raises(ValueError, match="unknown stage 'objects'"):
-        SoundNet()(torch.zeros(1, 5000), ["objects"])
+@pytest.mark.parametrize("name", ["conv9", "objects"])
+def test_an_unknown_stage_or_head_is_refused_with_the_names_of_all(name):
+    with pytest.raises(ValueError, match=rf"unknown stage '{name}'; this network has conv1, pool1"):
+        SoundNet()(torch.zeros(1, 5000), [name])

@@ -11,7 +11,7 @@ STAGES = stage_geometry()
 @pytest.mark.parametrize(
     "names", [["conv4"], ["conv7"], ["conv1", "pool5"], ["pool1", "conv3", "conv7"], list(STAGES)]
 )
-def test_segments_tile_the_frames_and_never_keep_one_that_sees_a_cut(names):
+def test_segments_tile_the_frames_and_keep_none_that_reaches_over_a_cut(names):
     stages = [STAGES[name] for name in names]
     shortest = max(stage.shortest_input() for stage in stages)
     generator = random.Random(0)

@@ -75,7 +75,7 @@ def test_silence_behind_a_clip_is_not_the_clip_alone(model: EmbeddingModel) -> N
     assert not torch.allclose(longer[:, : alone.shape[1]], alone, atol=1e-3)
 
 
-def test_the_company_changes_no_bit(model: EmbeddingModel) -> None:
+def test_other_clips_of_a_pass_change_no_bit(model: EmbeddingModel) -> None:
     """So that a run that was interrupted ends with the bytes of one that was not."""
     clips = [clip(model, sound(8200 + 10 * i)) for i in range(CLIPS)]
     together = embed_together(model, clips)
@@ -85,7 +85,7 @@ def test_the_company_changes_no_bit(model: EmbeddingModel) -> None:
                 assert torch.equal(getattr(found, kind), getattr(together[i], kind))
 
 
-def test_kinds_that_are_not_asked_for_are_none(model: EmbeddingModel) -> None:
+def test_kinds_that_are_not_requested_are_none(model: EmbeddingModel) -> None:
     clips = [clip(model, sound(5000))]
     assert embed_together(model, clips, timestamps=False)[0].timestamps is None
     assert embed_together(model, clips, scene=False)[0].scene is None

@@ -15,9 +15,8 @@ from typing import Any, Generic
 
 import torch
 
-from hear_brainsoundnet.files import sweep, write_atomically, writing
+from hear_brainsoundnet.files import csv_table, sweep, text_cell, write_atomically, writing
 from hear_brainsoundnet.lock import contents
-from hear_brainsoundnet.tables import csv_table, text_cell
 from training.config import SettingsT, read_recipe, write_recipe
 
 logger = logging.getLogger(__name__)

@@ -134,7 +134,7 @@ def without_layer(state, **sizes):
     return {"net": document["checkpoint"], "hyperparameters": {"kernel_size": 5}}
 
 
-def test_a_layer_that_is_not_stated_follows_from_its_width(state, tmp_path):
+def test_a_missing_layer_name_is_derived_from_its_width(state, tmp_path):
     source, target = tmp_path / "a.pt", tmp_path / "out.safetensors"
     torch.save(without_layer(state, channels=512, out_size=4), source)
     convert(source, target, "brain-aligned-pt")
@@ -145,7 +145,7 @@ def test_a_layer_that_is_not_stated_follows_from_its_width(state, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [16, 32, 256])
-def test_a_width_that_two_stages_share_is_asked_about(state, tmp_path, channels):
+def test_a_width_that_two_stages_share_is_an_error(state, tmp_path, channels):
     source = tmp_path / "a.pt"
     torch.save(without_layer(state, channels=channels, out_size=4), source)
     with pytest.raises(ValueError, match=rf"{channels} channels fit conv\d and pool\d; add"):

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a file, the message says what was expected, what came, what to do."""
+"""Errors of damaged files: what was expected, what was found, what to do."""
 
 import foreign_files
 import numpy as np

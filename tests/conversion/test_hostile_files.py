@@ -63,7 +63,7 @@ def assert_no_harm(source, kind, mark, tmp_path):
     return message
 
 
-def test_the_payloads_of_these_tests_do_harm_when_unpickled(payload, mark):
+def test_the_payloads_of_these_tests_run_when_unpickled(payload, mark):
     pickle.loads(pickle.dumps(payload, protocol=2))  # noqa: S301 - our own, to see it work
     assert mark.exists()
 
@@ -163,7 +163,7 @@ def test_inert_objects_take_any_state_and_do_nothing():
         assert inert.attribute("nothing") is None
 
 
-def test_state_dict_whose_methods_are_shadowed_is_read_all_the_same(state_file, tmp_path):
+def test_a_state_dict_whose_methods_are_shadowed_is_read(state_file, tmp_path):
     class Shadowed:
         def __reduce__(self):
             shadows = dict.fromkeys(("items", "keys", "values", "get", "__iter__"), "no method")
@@ -263,7 +263,7 @@ LONG_TEXT = b"X" + struct.pack("<I", 100_000) + b"a" * 100_000 + b"q\x00"
         ),
     ],
 )
-def test_small_pickles_that_would_take_for_ever(tmp_path, pickled, message):
+def test_small_pickles_that_would_never_end_are_refused(tmp_path, pickled, message):
     """They are refused before anything is loaded, in each kind of file."""
     save_pickle_as_torch(tmp_path / "a.pth", pickled)
     foreign_files.write_npy_pickle(tmp_path / "a.npy", pickled)
@@ -274,7 +274,7 @@ def test_small_pickles_that_would_take_for_ever(tmp_path, pickled, message):
     assert time.process_time() - begun < 60
 
 
-def test_what_honest_files_share_is_no_trap():
+def test_values_shared_in_genuine_files_are_accepted():
     """One tuple in ten thousand places, text that recurs, tuples as keys."""
     shared, text = (1, 2, 3), "text" * 100
     content = {

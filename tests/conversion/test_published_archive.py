@@ -189,7 +189,7 @@ def test_silence_behind_a_clip_takes_its_name(converted, esc10):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("preset", ["default", "paper"])
-def test_half_precision_moves_no_embedding_by_a_thousandth_of_its_range(
+def test_half_precision_changes_no_embedding_by_a_thousandth_of_its_range(
     archive, esc10, tmp_path, preset
 ):
     convert(archive, tmp_path / "full.safetensors", with_heads=False)
@@ -211,7 +211,7 @@ def test_half_precision_moves_no_embedding_by_a_thousandth_of_its_range(
             assert float((one - other).abs().max()) < 1e-3 * span, path
 
 
-def test_the_example_of_places_hears_the_sea(archive, converted):
+def test_the_example_of_places_recognises_the_sea(archive, converted):
     example = Path(__file__).parents[2] / "docs" / "examples" / "8_places.py"
     done = subprocess.run(
         [sys.executable, example],

@@ -1,4 +1,4 @@
-"""Conversion in a process of its own: the same result, the same words, and an end."""
+"""Conversion in a separate process: the same result, the same errors, and a time limit."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from hear_brainsoundnet.conversion.separately import convert_separately
 pytestmark = pytest.mark.slow
 
 
-def test_the_result_and_the_words_are_those_of_convert(state_file, tmp_path, capfd):
+def test_results_and_errors_are_those_of_convert(state_file, tmp_path, capfd):
     here = convert(state_file, tmp_path / "here.safetensors", "sound8-pth")
     there = convert_separately(state_file, tmp_path / "there.safetensors", {"kind": None})
     assert here == there == load_checkpoint(tmp_path / "there.safetensors").hash

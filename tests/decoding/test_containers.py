@@ -1,4 +1,4 @@
-"""Films and containers: which sound track is read, and when its seconds are refused."""
+"""Films and containers: which sound track is read, and which time stamps are refused."""
 
 import subprocess
 import sys
@@ -52,9 +52,9 @@ def main_frequency(path, **options):
         return round(np.argmax(spectrum) * reader.sample_rate / len(sound)), reader.findings()
 
 
-HEARD = tone(400)
-PROGRAMME = (HEARD, "Stereo", 0)
-MARKED = (HEARD, "English", 1)
+PROGRAMME_SOUND = tone(400)
+PROGRAMME = (PROGRAMME_SOUND, "Stereo", 0)
+MARKED = (PROGRAMME_SOUND, "English", 1)
 COMMENTARY = (tone(700), "Director's commentary", 0)
 FLAGGED = (tone(700), "Other", 8)  # "comment"
 DESCRIPTION = (tone(700), "Audio description", 0)
@@ -70,16 +70,16 @@ DESCRIPTION = (tone(700), "Audio description", 0)
         ((tone(700), "German", 0), MARKED),
     ],
 )
-def test_the_programme_is_read_and_the_others_are_told(tmp_path, tracks):
+def test_the_programme_is_read_and_the_others_are_listed(tmp_path, tracks):
     path = write_container(tmp_path / "film.mkv", *tracks)
     frequency, (finding,) = main_frequency(path)
     assert frequency == 400
-    number = next(i for i, (samples, _, _) in enumerate(tracks) if samples is HEARD)
+    number = next(i for i, (samples, _, _) in enumerate(tracks) if samples is PROGRAMME_SOUND)
     assert finding.startswith(f"of 2 sound tracks number {number} is taken: 0 (")
     assert all(title in finding for _, title, _ in tracks)
 
 
-def test_another_sound_track_can_be_asked_for(tmp_path):
+def test_another_sound_track_can_be_chosen(tmp_path):
     path = write_container(tmp_path / "film.mkv", PROGRAMME, COMMENTARY)
     assert main_frequency(path, audio_stream=1) == (700, [])
     with pytest.raises(ValueError, match=r"2 sound tracks, there is no audio_stream 2; they are 0"):
@@ -110,7 +110,7 @@ def test_what_libsndfile_does_not_know(tmp_path, suffix):
         np.testing.assert_array_equal(file.read(0, file.n_samples)[0].numpy(), found)
 
 
-def test_without_pyav_the_message_says_what_to_install(tmp_path, monkeypatch):
+def test_without_pyav_the_error_names_the_package(tmp_path, monkeypatch):
     path = write_container(tmp_path / "film.mkv", PROGRAMME)
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ValueError, match=r"film\.mkv .*PyAV, which is not installed: pip install"):

@@ -85,7 +85,7 @@ def test_mp3_without_a_length_header_is_not_cut(tmp_path, order):
     path.write_bytes(odd.without_length_header(path.read_bytes()))
     found, _, _ = read(path)
     assert len(whole) == 20 * odd.RATE
-    # What encoder and decoder add, which a length header tells, at most three frames of 1152.
+    # What encoder and decoder add, which a length header counts, at most three frames of 1152.
     assert 0 <= len(found) - len(whole) < 3 * 1152
     n = 15 * odd.RATE
     second = slice(odd.RATE, 2 * odd.RATE)

@@ -59,9 +59,9 @@ def run(line: ShellLine, folder: Path) -> None:
         timeout=TIMEOUT,
         check=False,
     )
-    said = (ran.stdout + ran.stderr)[-3000:]
-    assert ran.returncode == 0, f"{line.place} ended with status {ran.returncode}:\n{said}"
-    assert "Traceback" not in ran.stderr, f"{line.place}:\n{said}"
+    output = (ran.stdout + ran.stderr)[-3000:]
+    assert ran.returncode == 0, f"{line.place} ended with status {ran.returncode}:\n{output}"
+    assert "Traceback" not in ran.stderr, f"{line.place}:\n{output}"
 
 
 def run_page(page: str, folder: Path) -> None:

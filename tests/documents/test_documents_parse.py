@@ -102,7 +102,7 @@ def test_messages_name_commands_that_there_are() -> None:
         ("runs/      what fits leave", "'runs/' is no program"),
     ],
 )
-def test_what_could_not_be_called_is_found(text: str, message: str) -> None:
+def test_wrong_commands_are_detected(text: str, message: str) -> None:
     (found,) = wrong([ShellLine("README.md", 1, text, True)])
     assert message in found
 

@@ -105,15 +105,15 @@ def killed_everywhere(
         for after in (False, True):
             _restore(folder, before)
             status = _start(context, _die_at, job, folder, log, n, after)
-            said = log.read_text()
+            logged = log.read_text()
             if status == 0:
                 return kills
             if status != KILLED:
-                kills.wrong[f"{n}"] = f"it failed before it was killed:\n{said}"
+                kills.wrong[f"{n}"] = f"it failed before it was killed:\n{logged}"
                 return kills
-            if after and not said.startswith("open"):
+            if after and not logged.startswith("open"):
                 continue  # the state before the next operation is the same
-            place = f"{n} {'after' if after else 'before'} {said}"
+            place = f"{n} {'after' if after else 'before'} {logged}"
             kills.places.append(place)
             if second_kill:
                 _start(context, _die_at, again, folder, log, second_kill, False)

@@ -87,7 +87,7 @@ def datasets(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_damage_is_noticed_or_mended(tmp_path, monkeypatch, kind):
+def test_damage_is_detected_or_repaired(tmp_path, monkeypatch, kind):
     page = lambda dataset, path, *_, **__: path.touch()  # noqa: E731
     monkeypatch.setattr(preparation, "write_summary", page)
     monkeypatch.setattr(preparation, "synchrony_of_dataset", lambda dataset, progress: {})

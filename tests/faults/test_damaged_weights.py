@@ -1,4 +1,4 @@
-"""Damaged weight files and hostile cards end in one line, soon, and in little memory."""
+"""Damaged weight files and hostile cards end in one line, in little time and memory."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ def use(path: Path) -> None:
         build_encoder(checkpoint)(torch.zeros(1, 44_100), 1)
 
 
-def assert_words_soon(act, counts: dict[str, int]) -> None:
-    """`act` succeeds or raises a short ValueError, soon and in little memory."""
+def assert_short_error(act, counts: dict[str, int]) -> None:
+    """`act` succeeds or raises a short ValueError, in little time and memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     begun = time.process_time()
     refusal: ValueError | None = None
@@ -160,7 +160,7 @@ def try_all(act, path: Path, contents: Iterable[bytes]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for content in contents:
         path.write_bytes(content)
-        assert_words_soon(act, counts)
+        assert_short_error(act, counts)
     return counts
 
 

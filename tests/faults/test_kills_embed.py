@@ -1,4 +1,4 @@
-"""A killed ``embed`` goes on and ends with the bytes of an undisturbed one, wherever it was killed.
+"""``embed`` killed anywhere resumes and ends with the bytes of an undisturbed command.
 
 Sounds of both ways through the network, short ones that share passes and long ones, and one that
 cannot be read.
@@ -65,7 +65,7 @@ def finished(job, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("options", [{}, {"kind": "scene", "window": 0.5}])
-def test_at_operations_on_files(
+def test_killed_at_operations_on_files(
     sounds: Path, tmp_path: Path, options: dict[str, object], every: int
 ):
     job = partial(embed, sounds=sounds, **options)
@@ -77,7 +77,7 @@ def test_at_operations_on_files(
 
 
 @pytest.mark.parametrize("second", [5, 9, 14])
-def test_at_two_operations(sounds: Path, tmp_path: Path, second: int, every: int):
+def test_killed_at_two_operations(sounds: Path, tmp_path: Path, second: int, every: int):
     """The start after a kill is killed, too."""
     job = partial(embed, sounds=sounds)
     expected = finished(job, tmp_path / "whole")
@@ -87,8 +87,10 @@ def test_at_two_operations(sounds: Path, tmp_path: Path, second: int, every: int
     assert kills.wrong == {}
 
 
-def test_while_files_join_a_finished_folder(sounds: Path, tmp_path: Path, every: int):
-    """The results of the run before are still there, and are gone on from."""
+def test_killed_while_files_are_added_to_a_finished_folder(
+    sounds: Path, tmp_path: Path, every: int
+):
+    """The results of the command before are still there, and are resumed."""
     job = partial(embed, sounds=sounds)
     undisturbed(job, tmp_path / "before", preload=PRELOAD)
     added = sounds / "b_added.wav"
@@ -108,7 +110,7 @@ def test_while_files_join_a_finished_folder(sounds: Path, tmp_path: Path, every:
     assert kills.wrong == {}
 
 
-def test_while_other_results_are_overwritten(sounds: Path, tmp_path: Path, every: int):
+def test_killed_while_other_results_are_overwritten(sounds: Path, tmp_path: Path, every: int):
     other = partial(embed, sounds=sounds, scene="conv2")
     undisturbed(other, tmp_path / "before", preload=PRELOAD)
     job = partial(embed, sounds=sounds, force=True)

@@ -10,7 +10,7 @@ from kills import killed_everywhere
 
 
 def in_place(folder: Path) -> None:
-    """Goes on where a file is there, whole or not."""
+    """Continues after a file that is there, whole or not."""
     folder.mkdir(exist_ok=True)
     for name in ("a", "b"):
         if not (folder / name).exists():

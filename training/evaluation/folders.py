@@ -36,9 +36,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from hear_brainsoundnet.files import sweep, write_atomically
+from hear_brainsoundnet.files import sweep, text_cell, write_atomically
 from hear_brainsoundnet.lock import contents
-from hear_brainsoundnet.tables import text_cell
 from training.data.prepared_files import TARGETS_IMAGES
 from training.statistics import Correction, Pooling, ScoreName
 

@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hear_brainsoundnet.files import write_atomically
-from hear_brainsoundnet.tables import csv_table, text_cell
+from hear_brainsoundnet.files import csv_table, text_cell, write_atomically
 from training.fitting.fit_folder import MODEL_FILE, OUTCOME_FILE, FitFolder
 from training.recipe_folder import CONFIG_FILE
 from training.sweep.grid import Combination, in_words

@@ -5,7 +5,7 @@ import io
 
 import pandas
 
-from hear_brainsoundnet.tables import csv_table
+from hear_brainsoundnet.files import csv_table
 
 NAMES = ["plain.wav", 'comma, "quote".wav', "line\nfeed.wav", "carriage\rreturn.wav", " space "]
 
