@@ -65,6 +65,18 @@ def printable(text: str | os.PathLike[str]) -> str:
     )
 
 
+def shown(names: Sequence[str], most: int = 20) -> str:
+    """The first names of a list, and the number of further ones.
+
+    Examples
+    --------
+    >>> shown(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def is_text(path: str | os.PathLike[str]) -> bool:
     """Whether a name is UTF-8, as required by tables and datasets.
 
@@ -78,6 +90,11 @@ def is_text(path: str | os.PathLike[str]) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def as_text(path: str) -> str:
+    """A path as text, with undecodable bytes replaced; HDF5 requires text."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
@@ -183,18 +200,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a cycle of links
         return False
-
-
-def shown(names: Sequence[str], most: int = 20) -> str:
-    """The first names of a list, and the number of further ones.
-
-    Examples
-    --------
-    >>> shown(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Entry]:
@@ -305,8 +310,3 @@ def _distinct(entries: list[Entry], remedy: str) -> list[Entry]:
                 f"{other.path} and {entry.path} would both be named {entry.name!r}; {remedy}"
             )
     return entries
-
-
-def as_text(path: str) -> str:
-    """A path as text, with undecodable bytes replaced; HDF5 requires text."""
-    return path.encode("utf-8", "backslashreplace").decode()

@@ -40,6 +40,16 @@ CONTAINER_CLASSES = (
     | {"builtins.list", "builtins.tuple", "collections.deque", "torch.Size"}
 )
 
+# The original SoundNet takes 600 instructions, a training state with its whole network 20,000.
+MOST_INSTRUCTIONS = 300_000
+_REGISTERED = {"EXT1", "EXT2", "EXT4"}
+_IGNORED = {"PROTO", "FRAME", "STOP"}
+_EMPTY = {"EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"}
+_SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_LONG_CONTAINERS = {"TUPLE", "LIST", "DICT", "FROZENSET"}
+_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+_GETS = {"GET", "BINGET", "LONG_BINGET"}
+
 
 class Kind(enum.Enum):
     """Plain value, name of a function or class, container, or instance of a class."""
@@ -175,18 +185,6 @@ def _refuse_large(n_values: int, n_bytes: int, most_bytes: int) -> None:
             "its content refers to itself so often that it is far larger than the file: more than "
             f"{LARGEST_UNFOLDED} values or {most_bytes} bytes"
         )
-
-
-# The original SoundNet takes 600 instructions, a training state with its whole network 20,000.
-MOST_INSTRUCTIONS = 300_000
-
-_REGISTERED = {"EXT1", "EXT2", "EXT4"}
-_IGNORED = {"PROTO", "FRAME", "STOP"}
-_EMPTY = {"EMPTY_TUPLE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET"}
-_SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_LONG_CONTAINERS = {"TUPLE", "LIST", "DICT", "FROZENSET"}
-_PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-_GETS = {"GET", "BINGET", "LONG_BINGET"}
 
 
 def scan_pickle(stream: IO[bytes]) -> set[str]:
