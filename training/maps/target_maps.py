@@ -60,30 +60,6 @@ def values_at(path: Path, where: Any, values_by_id: Mapping[int, float]) -> Any:
     return np.nan_to_num(values)[places.ravel()]
 
 
-def significant_values(
-    values_by_id: Mapping[int, float], is_significant: Mapping[int, bool]
-) -> dict[int, float]:
-    """Values to draw: known, and significant after correction.
-
-    Parameters
-    ----------
-    values_by_id : mapping
-        Target id to value.
-    is_significant : mapping
-        Target id to whether its corrected p is at or below the level; others are not drawn.
-
-    Examples
-    --------
-    >>> significant_values({1: 0.3, 2: 0.1, 3: float("nan")}, {1: True, 2: False, 3: True})
-    {1: 0.3}
-    """
-    return {
-        target: float(value)
-        for target, value in values_by_id.items()
-        if math.isfinite(value) and is_significant.get(target, False)
-    }
-
-
 def colour_limit(*maps: Mapping[int, float]) -> float:
     """The largest absolute value of several maps: a common symmetric colour scale.
 

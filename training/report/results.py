@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.data.prepared_files import image_in
 from training.evaluation.folders import (
@@ -26,7 +25,7 @@ from training.evaluation.folders import (
     read_table,
 )
 from training.evaluation.target_scores import ALL
-from training.maps.target_maps import SCORES, significant_values
+from training.maps.target_maps import SCORES
 from training.report import elements
 
 CURVE_COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_r", "validation_r2")
@@ -167,14 +166,11 @@ def p_column(correction: str) -> str:
 
 
 def drawn_values(rows: Any, column: str, only_significant: bool) -> dict[int, float]:
-    """Values by target id from rows indexed by target id."""
-    values: NDArray[np.float64] = rows[column].to_numpy(dtype=float)
-    ids = [int(target) for target in rows.index]
-    is_drawn = rows["significant"].fillna(False).astype(bool) | (not only_significant)
-    return significant_values(
-        dict(zip(ids, values.tolist(), strict=True)),
-        dict(zip(ids, is_drawn.tolist(), strict=True)),
-    )
+    """Known values by target id from rows indexed by target id."""
+    if only_significant:
+        rows = rows[rows["significant"].fillna(False).astype(bool)]
+    values = rows[column].astype(float)
+    return {int(target): value for target, value in values[np.isfinite(values)].items()}
 
 
 def is_control(model: ModelInfo) -> bool:

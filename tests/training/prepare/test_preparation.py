@@ -3,10 +3,6 @@
 import hashlib
 import json
 import logging
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,47 +145,6 @@ def test_resumed_after_an_error_files_are_identical(tmp_path, collection, out, f
     loaded.clear()
     run_preparation(watched(False), out)
     assert loaded == []
-    assert contents(out) == contents(tmp_path / "whole")
-
-
-_KILLED = """
-import sys, time
-from dataclasses import replace
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from small_collections import small_collection
-from training.prepare.synchrony import Synchrony
-from training.prepare.preparation import PreparationSettings, prepare_collection
-
-def slowly(each):
-    def load():
-        print("loading", flush=True)
-        time.sleep(0.05)
-        return each.load()
-    return replace(each, load=load)
-
-collection = small_collection(Path(sys.argv[1]), n_runs=8)
-collection = replace(collection, recordings=[slowly(each) for each in collection.recordings])
-settings = PreparationSettings(name="film", drop_start=0)
-prepare_collection(collection, settings, Path(sys.argv[2]), progress=False)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("delay", [0.0, 0.3, 1.0])
-def test_resumed_after_a_kill_files_are_identical(tmp_path, out, delay):
-    collection = small_collection(tmp_path / "source", n_runs=8)
-    run_preparation(collection, tmp_path / "whole")
-    here = str(Path(__file__).parents[1])
-    command = [sys.executable, "-c", _KILLED, str(tmp_path / "source"), str(out), here]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"loading\n"
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    run_preparation(collection, out)
     assert contents(out) == contents(tmp_path / "whole")
 
 
