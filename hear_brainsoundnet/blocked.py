@@ -35,12 +35,12 @@ class BlockedKernel:
     n_outputs: int
 
 
-def n_blocks_heard(kernel: int, stride: int, pool: int) -> int:
+def n_blocks_received(kernel: int, stride: int, pool: int) -> int:
     """Number of neighbouring blocks of ``stride * pool`` frames in the input of a pooling window.
 
     Examples
     --------
-    >>> n_blocks_heard(kernel=64, stride=2, pool=8)
+    >>> n_blocks_received(kernel=64, stride=2, pool=8)
     5
     """
     return -(-(kernel + stride * (pool - 1)) // (stride * pool))
@@ -58,7 +58,7 @@ def blocked_kernel(weight: Tensor, stride: int, pool: int) -> BlockedKernel:
     """
     out_channels, _, kernel = weight.shape
     span = stride * pool
-    n_blocks = n_blocks_heard(kernel, stride, pool)
+    n_blocks = n_blocks_received(kernel, stride, pool)
     taps = weight.permute(2, 1, 0)
     n_after = n_blocks * span - kernel
     shifted = [

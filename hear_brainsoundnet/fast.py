@@ -29,7 +29,7 @@ from torch.nn.modules import module
 from hear_brainsoundnet.blocked import (
     BlockedKernel,
     blocked_kernel,
-    n_blocks_heard,
+    n_blocks_received,
     padded_blocks,
 )
 from hear_brainsoundnet.geometry import Window
@@ -303,7 +303,9 @@ def outputs_per_row(layer: Layer) -> int:
     """
     most = layer.pool or MOST_OUTPUTS
     for n_outputs in range(most, 1, -1):
-        n_heard = n_blocks_heard(layer.kernel, layer.stride, n_outputs) * layer.stride * n_outputs
+        n_heard = (
+            n_blocks_received(layer.kernel, layer.stride, n_outputs) * layer.stride * n_outputs
+        )
         if most % n_outputs == 0 and n_heard <= MOST_EXTRA * layer.kernel:
             return n_outputs
     return 1

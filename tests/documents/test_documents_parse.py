@@ -41,6 +41,14 @@ def test_every_documented_command_could_be_called() -> None:
     assert wrong(lines) == []
 
 
+def test_files_that_documents_name_are_there() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = re.compile(r"`((?:hear_brainsoundnet|training|benchmarks|tests|docs)/[\w/.]+\.\w+)`")
+    paths = {(page.name, name) for page in pages for name in named.findall(page.read_text())}
+    assert len(paths) > 20
+    assert sorted(each for each in paths if not (ROOT / each[1]).exists()) == []
+
+
 @pytest.mark.parametrize("variables", [[], ["COMMITTED=1", "AUDIO=my/recordings"]])
 @pytest.mark.parametrize("target", ["demo", "train-demo", "default-checkpoint"])
 def test_the_makefile_calls_what_there_is(target: str, variables: list[str]) -> None:
