@@ -61,10 +61,11 @@ test-timing: $(VENV)/.with-tests
 
 QUICK := -m "not slow and not timing and not package_index"
 # What libraries compute with on processors without AVX-512; torch's own kernels without AVX, too.
-NUMERIC := $(QUICK) $(patsubst %,tests/test_%.py,clicks embedding encoder fast geometry level \
-  module_contract pooling prediction recognition resampling soundnet streaming together untrained) \
+NUMERIC := $(QUICK) $(patsubst %,tests/test_%.py,clicks embedding encoder fast features geometry \
+  level module_contract prediction recognition resampling soundnet streaming together) \
   tests/conversion/test_original_weights.py tests/conversion/test_brain_aligned.py \
-  tests/training/fitting/test_windows.py tests/training/fitting/test_gram_ridge.py
+  tests/training/fitting/test_windows.py tests/training/fitting/test_gram_ridge.py \
+  tests/training/fitting/test_untrained.py
 test-numeric: $(VENV)/.with-tests
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
 	  $(THREADS) $(PYTEST) $(NUMERIC)

@@ -20,12 +20,18 @@ from torch import Tensor, nn
 from hear_brainsoundnet.audio import Sound, TensorSound, check_audio
 from hear_brainsoundnet.checkpoint import Checkpoint
 from hear_brainsoundnet.fast import FastSoundNet, FoldedKernels, can_serve
-from hear_brainsoundnet.features import find_preset, parse_scene, parse_timestamps
+from hear_brainsoundnet.features import (
+    FrameTrack,
+    ScenePool,
+    find_preset,
+    parse_scene,
+    parse_timestamps,
+    pooled,
+)
 from hear_brainsoundnet.front_end import FrontEnd, PaddedClip, frames_before, padded_clip
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import check_level
 from hear_brainsoundnet.modes import is_traced, one_thread_after_fork
-from hear_brainsoundnet.pooling import FrameTrack, ScenePool, pooled
 from hear_brainsoundnet.soundnet import SoundNet
 from hear_brainsoundnet.streaming import held_at, masked_frames, stream_frames
 

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from benchmarks.default_checkpoint.components import unit_scales
 from hear_brainsoundnet.checkpoint import load_checkpoint
-from hear_brainsoundnet.features import Term
-from hear_brainsoundnet.pooling import pooled
+from hear_brainsoundnet.features import Term, pooled
 from hear_brainsoundnet.soundnet import SoundNet
 
 FIXED = "conv3"  # the deepest stage that is not trained

@@ -15,10 +15,9 @@ from benchmarks.correspondence.ridge import compact_units, fit_ridge
 from benchmarks.correspondence.splits import Split
 from benchmarks.encoding.natsound165 import prepare_sounds
 from benchmarks.hear.tasks.natsound165_categories import FOLDER
-from hear_brainsoundnet.features import PRESETS, Term, parse_scene
+from hear_brainsoundnet.features import PRESETS, Term, parse_scene, pooled
 from hear_brainsoundnet.geometry import stage_geometry
 from hear_brainsoundnet.level import brought_to
-from hear_brainsoundnet.pooling import pooled
 from hear_brainsoundnet.soundnet import SoundNet
 from training.data.prepared import INT16_SCALE, Prepared
 
