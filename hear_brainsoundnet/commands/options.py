@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hear_brainsoundnet.audio import AudioFile
     from hear_brainsoundnet.embedding import EmbeddingModel
 
+T = TypeVar("T")
+
 PROGRAM = "hear-brainsoundnet"
 _DECIBELS = re.compile(r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+))\s*dB(?:FS)?", re.IGNORECASE)
 
@@ -116,9 +118,6 @@ def load_model(
 def device_of(model: EmbeddingModel) -> str:
     """Device of a model."""
     return str(next(model.parameters()).device)
-
-
-T = TypeVar("T")
 
 
 def over_files(
