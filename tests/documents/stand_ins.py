@@ -15,7 +15,7 @@ from shell_lines import ROOT
 from simulated_recordings import write_recordings
 from small_dataset import write_prepared
 from small_encoder import AFFINE, IDS, NARROW, SCALE, encoder_of
-from synthetic_esc10 import write_synthetic_esc10
+from small_tasks import write_synthetic_esc10
 
 SMALL = ("run_minutes=2", "n_parcels=16", "kinds={envelope: 5, spectral: 5}")
 MODULE = '''"""A network with the HEAR API: mean and spread of a sound."""
