@@ -22,9 +22,9 @@ from nibabel.cifti2 import BrainModelAxis, Cifti2Image, LabelAxis, SeriesAxis
 from pydantic import Field
 
 from training.config import Settings, read_recipe
-from training.sources.array_files import NpzFile, list_tables, read_mat, read_npy, read_table
+from training.sources.array_files import NpzFile, list_h5, read_h5, read_mat, read_npy
 from training.sources.confounds import check_columns, column_names, framewise_displacement
-from training.sources.label_table import read_label_names
+from training.sources.label_table import LabelTable
 from training.sources.labels import read_labels, read_surface_atlas
 from training.sources.sound_responses import ResponseKeys, read_responses
 from training.sources.stimuli import StimulusTable
@@ -105,10 +105,10 @@ def read_npz(path: Path) -> None:
     read_responses(path, ResponseKeys("R", "stim_names", "component_names"))
 
 
-def read_h5(path: Path) -> None:
-    for table in list_tables(path):
+def read_h5_tables(path: Path) -> None:
+    for table in list_h5(path):
         if table.shape and table.dtype != "other":
-            read_table(path, table.key)
+            read_h5(path, table.key)
 
 
 def make_nifti(path: Path) -> None:
@@ -197,12 +197,12 @@ KINDS: dict[str, tuple[Reader, Reader]] = {
     "confounds.tsv": (_text(confounds_text()), read_confounds),
     "a_bold.json": (_text(SIDECAR), read_times),
     "played.tsv": (_text(PLAYED), StimulusTable),
-    "LUT.txt": (_text(LUT), read_label_names),
-    "dseg.tsv": (_text(DSEG), read_label_names),
+    "LUT.txt": (_text(LUT), lambda path: LabelTable(path).names()),
+    "dseg.tsv": (_text(DSEG), lambda path: LabelTable(path).names()),
     "series.csv": (_text(SERIES), read_time_series),
     "recipe.yaml": (_text(RECIPE), lambda path: read_recipe(path, Recipe)),
     "table.mat": (make_mat, _read_mat),
-    "runs.h5": (make_h5, read_h5),
+    "runs.h5": (make_h5, read_h5_tables),
 }
 
 

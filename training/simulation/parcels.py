@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.sources.label_table import LabelTable
 from training.sources.labels import read_labels
 
 ATLAS_FILE = "atlas.nii.gz"
@@ -80,7 +81,7 @@ def read_parcels(atlas: Path, label_table: Path | None = None) -> Parcels:
     ValueError
         If the image does not hold labels, or the table lacks an id.
     """
-    read = read_labels(Path(atlas), label_table)
+    read = read_labels(atlas, None if label_table is None else LabelTable(label_table))
     return _parcels(
         read.targets.image, dict(zip(read.targets.ids, read.targets.names, strict=True))
     )

@@ -30,7 +30,7 @@ from hear_brainsoundnet.nifti import MOST_INFLATED, in_words
 MAT_MEMORY = 64  # bytes per byte of the file; arrays in MATLAB files rarely compress further
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # in a MATLAB file of version 7.3
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
-SUFFIXES = (".h5", ".hdf5")
+H5_SUFFIXES = (".h5", ".hdf5")
 SECONDS = 60.0  # for any file, and then
 BYTES_PER_SECOND = 5e6  # a slow network disk
 CHILD = Path(__file__).with_name("array_child.py")
@@ -138,7 +138,7 @@ def _read_array(file: IO[bytes], n_bytes: int) -> NDArray[Any]:
 
 
 @dataclass(frozen=True)
-class Table:
+class H5Table:
     """A dataset, or an empty group.
 
     Attributes
@@ -174,7 +174,7 @@ def state_of(path: Path) -> State:
     return status.st_size, status.st_mtime_ns
 
 
-def list_tables(path: Path) -> list[Table]:
+def list_h5(path: Path) -> list[H5Table]:
     """The datasets of a file, each verified by reading it in another process.
 
     Raises
@@ -186,14 +186,14 @@ def list_tables(path: Path) -> list[Table]:
 
 
 @lru_cache(maxsize=1024)
-def _probed(path: Path, state: State) -> tuple[Table, ...]:
+def _probed(path: Path, state: State) -> tuple[H5Table, ...]:
     rows = json.loads(run_isolated("h5", path, str(MOST_INFLATED), memory_per_byte=MOST_INFLATED))
     return tuple(
-        Table(key, None if shape is None else tuple(shape), dtype) for key, shape, dtype in rows
+        H5Table(key, None if shape is None else tuple(shape), dtype) for key, shape, dtype in rows
     )
 
 
-def read_table(path: Path, key: str, known: State | None = None) -> NDArray[np.float64]:
+def read_h5(path: Path, key: str, known: State | None = None) -> NDArray[np.float64]:
     """A dataset as float64.
 
     Parameters
@@ -212,7 +212,7 @@ def read_table(path: Path, key: str, known: State | None = None) -> NDArray[np.f
     import h5py
 
     if state_of(path) != known:
-        list_tables(path)
+        list_h5(path)
     try:
         with h5py.File(path, "r") as file:
             return np.asarray(file[key][()], dtype=np.float64)

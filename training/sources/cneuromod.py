@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from training.config import added_setting
-from training.sources.array_files import SUFFIXES, State, list_tables, read_table, state_of
+from training.sources.array_files import H5_SUFFIXES, State, list_h5, read_h5, state_of
 from training.sources.cneuromod_layout import OF_A_RUN, RunKey, names_of, run_of
 from training.sources.entities import Entities, EntityFilter, as_yaml, parse_entities
 from training.sources.labels import LabelSettings
@@ -59,7 +59,7 @@ class Series:
         ValueError
             If the file is damaged or has changed.
         """
-        values = read_table(self.path, self.key, self.state)
+        values = read_h5(self.path, self.key, self.state)
         if values.ndim != 2 or values.shape[1] != self.n_targets:
             raise ValueError(f"{self.path}: {self.key} has changed to shape {values.shape}")
         return values
@@ -253,14 +253,14 @@ class CneuromodSource(LabelSettings):
 
 
 def _is_h5(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in H5_SUFFIXES and not path.name.startswith(".")
 
 
 def _read_keys(path: Path, root: Path) -> tuple[list[Series], list[str]]:
     """The runs in a file, and keys that are not runs."""
     series, unknown = [], []
     state = state_of(path)
-    for table in list_tables(path):
+    for table in list_h5(path):
         run = run_of(path, table.key, root)
         if run is None:
             unknown.append(table.key)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hear_brainsoundnet.sound_files import shown
@@ -26,41 +27,80 @@ COMMENTS = ("#", "//")
 MOST_ID = 2**31 - 1  # label images are written as int32
 
 
-def read_label_names(
-    table: Path, id_column: str | None = None, name_column: str | None = None
-) -> dict[int, str]:
-    """Names by id, from a table.
+@dataclass(frozen=True)
+class LabelTable:
+    """A table of names.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such table.
-    ValueError
-        If a column is missing, or an id is not an integer or occurs in two rows.
+    Attributes
+    ----------
+    path : Path
+        Its file.
+    id_column, name_column : str or None
+        Its columns; by default those with a usual name.
     """
-    text = read_text(table)
-    rows = _rows_without_header(table, text)
-    if rows is None:
-        rows = _rows_with_header(table, id_column, name_column)
-    elif id_column or name_column:
+
+    path: Path
+    id_column: str | None = None
+    name_column: str | None = None
+
+    def names(self) -> dict[int, str]:
+        """Names by id.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such table.
+        ValueError
+            If a column is missing, or an id is not an integer or occurs in two rows.
+        """
+        text = read_text(self.path)
+        rows = _rows_without_header(self.path, text)
+        if rows is None:
+            rows = self._rows_with_header()
+        elif self.id_column or self.name_column:
+            raise ValueError(
+                f"{self.path} has no names of columns, its first line is "
+                f"{text.splitlines()[0][:60]!r}; leave id_column and name_column out"
+            )
+        names: dict[int, str] = {}
+        for line, number, name in rows:
+            if number in names:
+                raise ValueError(f"{self.path} line {line}: the id {number} occurs in two rows")
+            names[number] = name
+        return names
+
+    def _rows_with_header(self) -> Iterator[tuple[int, int, str]]:
+        columns, rows = read_table(self.path)
+        ids = self.id_column or self._first(ID_COLUMNS, columns, "ids", "id_column")
+        others = [column for column in columns if column != ids]
+        names = self.name_column or self._first(NAME_COLUMNS, others, "names", "name_column")
+        for column in (ids, names):
+            if column not in columns:
+                raise ValueError(f"{self.path} has no column {column!r}, only {', '.join(columns)}")
+        for line, row in rows.items():
+            number = _whole(row[ids])
+            if number is None:
+                raise ValueError(
+                    f"{self.path} line {line}: {row[ids]!r} in column {ids} is not a whole number; "
+                    "name the column of ids with id_column:"
+                )
+            yield line, number, row[names]
+
+    def _first(self, usual: Sequence[str], columns: list[str], what: str, setting: str) -> str:
+        lower = {column.lower(): column for column in columns}
+        for name in usual:
+            if name in lower:
+                return lower[name]
         raise ValueError(
-            f"{table} has no names of columns, its first line is {text.splitlines()[0][:60]!r}; "
-            "leave id_column and name_column out"
+            f"{self.path}: none of the columns {', '.join(columns)} is known to hold {what}; give "
+            f"it with {setting}:"
         )
-    names: dict[int, str] = {}
-    for line, number, name in rows:
-        if number in names:
-            raise ValueError(f"{table} line {line}: the id {number} occurs in two rows")
-        names[number] = name
-    return names
 
 
 def label_names(
     image: Path,
     present: Sequence[int],
-    table: Path | None = None,
-    id_column: str | None = None,
-    name_column: str | None = None,
+    table: LabelTable | None = None,
     known: Mapping[int, str] | None = None,
 ) -> tuple[tuple[str, ...], list[str]]:
     """Names of the labels of an image, and findings.
@@ -71,8 +111,8 @@ def label_names(
         Its file, for messages.
     present : sequence of int
         The labels in it.
-    table, id_column, name_column
-        As for :func:`read_label_names`; a name shared by several labels gets its id appended.
+    table : LabelTable, optional
+        Their names; a name shared by several labels gets its id appended.
     known : mapping, optional
         Names by id in the image's own file, used without a table.
 
@@ -86,38 +126,18 @@ def label_names(
     names = {i: (known or {}).get(i) or f"label {i}" for i in present}
     findings = []
     if table is not None:
-        named = read_label_names(table, id_column, name_column)
+        named = table.names()
         if missing := [str(i) for i in present if i not in named]:
-            raise ValueError(f"{table} has no row for the labels {shown(missing)} of {image}")
+            raise ValueError(f"{table.path} has no row for the labels {shown(missing)} of {image}")
         names = {i: named[i] for i in present}
         without = [f"{i} ({name})" for i, name in named.items() if i and i not in names]
         if without:
             findings.append(
-                f"{table} names labels without a voxel in {image}: {', '.join(without)}"
+                f"{table.path} names labels without a voxel in {image}: {', '.join(without)}"
             )
     counts = Counter(names.values())
     distinct = (name if counts[name] == 1 else f"{name} {i}" for i, name in names.items())
     return tuple(distinct), findings
-
-
-def _rows_with_header(
-    table: Path, id_column: str | None, name_column: str | None
-) -> Iterator[tuple[int, int, str]]:
-    columns, rows = read_table(table)
-    id_column = id_column or _first(ID_COLUMNS, columns, table, "ids", "id_column")
-    others = [column for column in columns if column != id_column]
-    name_column = name_column or _first(NAME_COLUMNS, others, table, "names", "name_column")
-    for column in (id_column, name_column):
-        if column not in columns:
-            raise ValueError(f"{table} has no column {column!r}, only {', '.join(columns)}")
-    for line, row in rows.items():
-        number = _whole(row[id_column])
-        if number is None:
-            raise ValueError(
-                f"{table} line {line}: {row[id_column]!r} in column {id_column} is not a whole "
-                "number; name the column of ids with id_column:"
-            )
-        yield line, number, row[name_column]
 
 
 def _rows_without_header(table: Path, text: str) -> Iterator[tuple[int, int, str]] | None:
@@ -165,14 +185,3 @@ def _whole(text: str) -> int | None:
     except ValueError:
         return None
     return int(number) if number.is_integer() and abs(number) <= MOST_ID else None
-
-
-def _first(usual: tuple[str, ...], columns: list[str], table: Path, what: str, setting: str) -> str:
-    lower = {column.lower(): column for column in columns}
-    for name in usual:
-        if name in lower:
-            return lower[name]
-    raise ValueError(
-        f"{table}: none of the columns {', '.join(columns)} is known to hold {what}; give it "
-        f"with {setting}:"
-    )

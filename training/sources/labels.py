@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from hear_brainsoundnet.nifti import read_label_image
 from training.config import Settings, added_setting
-from training.sources.label_table import MOST_ID, label_names
+from training.sources.label_table import MOST_ID, LabelTable, label_names
 from training.sources.source import Targets
 from training.sources.surface_files import LABELS, is_surface, read_surface_labels
 from training.sources.volumes import read_voxels
@@ -94,31 +94,19 @@ class LabelSettings(Settings):
         """The labels with their names, see :func:`read_labels`; None without labels."""
         if self.labels is None:
             return None
+        table = None
+        if self.label_table is not None:
+            table = LabelTable(self.label_table, self.id_column, self.name_column)
         if is_surface(self.labels):
             return read_surface_atlas(
-                self.labels,
-                self.right_labels,
-                self.label_table,
-                self.id_column,
-                self.name_column,
-                self.atlas,
-                self.background,
+                self.labels, self.right_labels, table, self.atlas, self.background
             )
-        return read_labels(
-            self.labels,
-            self.label_table,
-            self.id_column,
-            self.name_column,
-            self.atlas,
-            self.background,
-        )
+        return read_labels(self.labels, table, self.atlas, self.background)
 
 
 def read_labels(
     path: Path,
-    table: Path | None = None,
-    id_column: str | None = None,
-    name_column: str | None = None,
+    table: LabelTable | None = None,
     atlas: str = "",
     background: int | None = None,
 ) -> Atlas:
@@ -129,10 +117,8 @@ def read_labels(
     path : Path
         Image of whole numbers; background is 0, NaN or -1, as for
         :func:`hear_brainsoundnet.nifti.read_label_image`.
-    table : Path, optional
+    table : LabelTable, optional
         Names of the ids, see :func:`training.sources.label_table.label_names`.
-    id_column, name_column : str, optional
-        Columns of the table; by default those with a usual name.
     atlas : str
         Name of the atlas; by default that of the file.
     background : int, optional
@@ -157,7 +143,7 @@ def read_labels(
     present = tuple(int(i) for i in np.unique(ids) if i)
     if not present:
         raise ValueError(f"{path} holds no label, only background")
-    names, findings = label_names(path, present, table, id_column, name_column)
+    names, findings = label_names(path, present, table)
     if ids.all():
         findings.insert(
             0,
@@ -282,13 +268,11 @@ class SurfaceAtlas:
 def read_surface_atlas(
     path: Path,
     right: Path | None = None,
-    table: Path | None = None,
-    id_column: str | None = None,
-    name_column: str | None = None,
+    table: LabelTable | None = None,
     atlas: str = "",
     background: int | None = None,
 ) -> SurfaceAtlas:
-    """Read a parcellation; parameters as for :func:`training.sources.labels.read_labels`.
+    """Read a parcellation; parameters as for :func:`read_labels`.
 
     Parameters
     ----------
@@ -316,7 +300,7 @@ def read_surface_atlas(
     present = tuple(int(i) for i in np.unique(ids) if i)
     if not present:
         raise ValueError(f"{path} holds no label, only background")
-    names, findings = label_names(path, present, table, id_column, name_column, labels.names)
+    names, findings = label_names(path, present, table, labels.names)
     targets = Targets(present, names, atlas or _stem(path), image_of_targets(labels.axis, ids))
     return SurfaceAtlas(targets, labels.axis, ids, path, (*labels.findings, *findings))
 

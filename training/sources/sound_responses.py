@@ -250,12 +250,7 @@ def _numbers(array: Any, key: str, path: Path) -> NDArray[np.float64]:
 
 
 def _texts(array: Any) -> tuple[str, ...]:
-    """The strings in an array, which in MATLAB's cells are arrays themselves."""
-    texts = []
-    for item in np.asarray(array).ravel():
-        text = item.ravel()[0] if isinstance(item, np.ndarray) and item.size else item
-        texts.append(_without_suffix(str(text)))
-    return tuple(texts)
+    return tuple(_without_suffix(str(text)) for text in np.asarray(array).ravel())
 
 
 def _without_suffix(name: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from fmriprep_study import SHAPE, Study, save
 from pydantic import ValidationError
 
+from training.sources.label_table import LabelTable
 from training.sources.labels import read_labels
 
 
@@ -23,10 +24,12 @@ def test_names_come_from_a_table_by_id_and_are_made_distinct(study: Study, tmp_p
     assert collection.targets.atlas == "mine"
     np.testing.assert_array_equal(collection.targets.image.get_fdata(), study.label_values)
     assert any("names labels without a voxel" in text for text in collection.findings)
-    assert read_labels(study.labels, table, name_column="name").targets.names[2] == "left"
+    assert (
+        read_labels(study.labels, LabelTable(table, name_column="name")).targets.names[2] == "left"
+    )
     table.write_text("roi,label\n2,a\n9,b\n")
     with pytest.raises(ValueError, match="has no row for the labels 5"):
-        read_labels(study.labels, table)
+        read_labels(study.labels, LabelTable(table))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_wrong_settings_are_refused(study: Study, settings: dict[str, Any], mess
 @pytest.mark.realdata
 def test_the_parcels_of_mist_have_210_names(data_folder: Path) -> None:
     folder = data_folder / "parcellation"
-    targets = read_labels(folder / "MIST_ROI.nii.gz", folder / "MIST_ROI.csv").targets
+    targets = read_labels(folder / "MIST_ROI.nii.gz", LabelTable(folder / "MIST_ROI.csv")).targets
     assert targets.ids == tuple(range(1, 211))
     assert len(set(targets.names)) == 210
     assert targets.names[152:154] == ("L_STgyr_m", "R_STgyr_m")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.sources.label_table import read_label_names
+from training.sources.label_table import LabelTable
 
 NAMES = {3: "Vis_1", 7: "Aud_1", 300: "Def_1"}
 
@@ -39,14 +39,14 @@ BARE = "".join(f"{i},{name}\n" for i, name in NAMES.items())
 def test_every_kind_of_table_gives_the_same_names(tmp_path: Path, file: str, text: str) -> None:
     table = tmp_path / file
     table.write_text(text)
-    names = read_label_names(table)
+    names = LabelTable(table).names()
     assert {i: name for i, name in names.items() if i} == NAMES
 
 
 def test_unicode_text_of_excel_is_read(tmp_path: Path) -> None:
     table = tmp_path / "dseg.tsv"
     table.write_text(DSEG.replace("Aud", "Hör"), encoding="utf-16")
-    assert read_label_names(table)[7] == "Hör_1"
+    assert LabelTable(table).names()[7] == "Hör_1"
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_wrong_tables_are_refused(tmp_path: Path, content: bytes, message: str) 
     table = tmp_path / "table.tsv"
     table.write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        read_label_names(table)
+        LabelTable(table).names()
 
 
 def test_columns_by_name(tmp_path: Path) -> None:
     table = tmp_path / "atlas.tsv"
     table.write_text("number\twhat\n2\ta\n")
-    assert read_label_names(table, "number", "what") == {2: "a"}
+    assert LabelTable(table, "number", "what").names() == {2: "a"}
     with pytest.raises(ValueError, match="no column 'which', only number, what"):
-        read_label_names(table, "number", "which")
+        LabelTable(table, "number", "which").names()
     table.write_text(SCHAEFER)
     with pytest.raises(ValueError, match="has no names of columns, its first line is '3"):
-        read_label_names(table, id_column="index")
+        LabelTable(table, id_column="index").names()
