@@ -175,6 +175,12 @@ def unzip(archive: Path, target: Path) -> None:
         raise ValueError(f"{archive} is not a zip file or damaged ({error})") from error
 
 
+def read_entries(catalogue: str, kind: type[SettingsT]) -> tuple[SettingsT, ...]:
+    """The entries of a TOML file of this folder, validated; they stand under one key."""
+    ((_, entries),) = tomllib.loads((CATALOGUES / catalogue).read_text("utf-8")).items()
+    return tuple(kind.model_validate(entry) for entry in entries)
+
+
 def _run(command: list[str], folder: Path | None = None) -> str:
     """Standard output of a program."""
     environment = os.environ | {"LC_ALL": "C.UTF-8"}  # parsed output must not be translated
@@ -188,9 +194,3 @@ def _run(command: list[str], folder: Path | None = None) -> str:
             "elsewhere build a corpus with python -m training corpus folder AUDIO --out CORPUS"
         ) from error
     return done.stdout
-
-
-def read_entries(catalogue: str, kind: type[SettingsT]) -> tuple[SettingsT, ...]:
-    """The entries of a TOML file of this folder, validated; they stand under one key."""
-    ((_, entries),) = tomllib.loads((CATALOGUES / catalogue).read_text("utf-8")).items()
-    return tuple(kind.model_validate(entry) for entry in entries)

@@ -16,8 +16,7 @@ from typing import Any
 from training.evaluation.folders import ComparisonInfo, EvaluationInfo
 from training.evaluation.target_scores import ALL
 
-# Undefined or unknown values.
-NOTHING = "–"
+NOTHING = "–"  # undefined or unknown
 _SVG = "image/svg+xml"
 _MEDIA = {b"\x89PNG": "image/png", b"RIFF": "image/webp"}  # by their first bytes
 CORRECTIONS = {
