@@ -33,7 +33,8 @@ def test_models_on_a_prepared_dataset_become_results_and_a_page(tmp_path, capsys
     status, out, _ = call(capsys, "run", "log-mel", "--level", 0.1, *places)
     assert status == 0
     document = json.loads((results / "small--log-mel-level-0-1.json").read_text())
-    assert "run log-mel --level 0.1 --on" in document["command"]
+    assert "run log-mel --out OUT --on small" in document["command"]
+    assert document["command"].endswith("--splits 4 --level 0.1")
     status, out, _ = call(capsys, "page", "--results", results, "--out", page)
     assert status == 0
     text = page.read_text()
