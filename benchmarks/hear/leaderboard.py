@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MODEL, URL = "Model", "URL"
+MODEL = "Model"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,6 @@ from training.progress import bar
 _log = logging.getLogger(__name__)
 
 SECONDS_PER_HOUR = 3600
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 def build(

@@ -14,7 +14,6 @@ from benchmarks.correspondence.external.weights import load_weights
 from benchmarks.correspondence.hooks import Tap
 
 WINDOW, HOP = 320, 160  # 20 and 10 ms at 16 kHz
-N_BINS = WINDOW // 2 + 1
 N_HIDDEN = 1024
 N_LSTMS = 5
 N_LETTERS = 29
