@@ -65,8 +65,8 @@ def printable(text: str | os.PathLike[str]) -> str:
     )
 
 
-def shown(names: Sequence[str], most: int = 20) -> str:
-    """The first names of a list, and the number of further ones.
+def shown(names: Sequence[object], most: int = 20) -> str:
+    """The first names, or other values, of a list, and the number of further ones.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def shown(names: Sequence[str], most: int = 20) -> str:
     'a, b and 1 more'
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(str, names[:most])) + more
 
 
 def is_text(path: str | os.PathLike[str]) -> bool:

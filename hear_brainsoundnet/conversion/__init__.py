@@ -39,10 +39,10 @@ from hear_brainsoundnet.conversion.layouts import (
     Foreign,
     build_soundnet,
     checked,
+    escaped,
     from_npy,
     from_state_dict,
     from_torch7,
-    shown,
 )
 from hear_brainsoundnet.conversion.soundnet_package import (
     LICENCE,
@@ -166,7 +166,7 @@ def convert(
         logger.warning(
             "%d tensors are not part of SoundNet and were left out: %s",
             len(foreign.unused),
-            shown(foreign.unused),
+            escaped(foreign.unused),
         )
     is_original = package is not None and package.is_published
     labels = package.labels if package else {}

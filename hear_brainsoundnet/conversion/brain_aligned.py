@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hear_brainsoundnet.conversion.layouts import shown
+from hear_brainsoundnet.conversion.layouts import escaped
 from hear_brainsoundnet.conversion.torch_pickle import Inert
 from hear_brainsoundnet.encoder import ReadOut
 from hear_brainsoundnet.geometry import stage_geometry
@@ -108,7 +108,7 @@ def read_brain_aligned(
         )
     weight, bias = (state.get(f"{READ_OUT}.{field}") for field in ("weight", "bias"))
     if weight is None or bias is None:
-        raise ValueError(f"it lacks {READ_OUT}.weight or .bias; it holds {shown(state)}")
+        raise ValueError(f"it lacks {READ_OUT}.weight or .bias; it holds {escaped(state)}")
     if weight.ndim == 4 and weight.shape[3] == 1:
         weight = weight[..., 0]
     if weight.ndim != 3 or 0 in weight.shape:

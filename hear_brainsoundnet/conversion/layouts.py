@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hear_brainsoundnet.conversion.torch7 import LuaObject
+from hear_brainsoundnet.sound_files import shown
 from hear_brainsoundnet.soundnet import HEADS, LAYERS, Head, SoundNet
 
 Array = Tensor | np.ndarray
@@ -127,11 +128,9 @@ def from_torch7(network: object) -> Foreign:
     return foreign
 
 
-def shown(names: Iterable[str], n: int = 3) -> str:
+def escaped(names: Iterable[str]) -> str:
     """A few names from a file for a message, safe to print."""
-    ordered = list(names)
-    more = f" and {len(ordered) - n} more" if len(ordered) > n else ""
-    return ", ".join(ascii(name)[1:-1][:60] for name in ordered[:n]) + more
+    return shown([ascii(name)[1:-1][:60] for name in names], 3)
 
 
 def _weight_shapes() -> Iterator[tuple[str, tuple[int, int, int]]]:
@@ -172,7 +171,7 @@ def _pick(arrays: Mapping[str, Any], names: Mapping[str, str], layout: Any) -> F
     missing = [name for name in names.values() if name not in arrays]
     if missing:
         raise ValueError(
-            f"it lacks {shown(missing)}; it holds {shown(arrays) or 'no tensors'}; give a file "
+            f"it lacks {escaped(missing)}; it holds {escaped(arrays) or 'no tensors'}; give a file "
             f"with all layers, {LAYERS[0].name} to {LAYERS[-1].name}, and their batch normalization"
         )
     tensors = {}

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from hear_brainsoundnet.sound_files import shown
 from training.config import Settings, added_setting
 from training.data.prepared import Run
 
@@ -163,7 +164,7 @@ def folds_of(runs: Sequence[Run], n_folds: int, unit: str) -> dict[Run, int]:
     if n_folds > len(n_trs):
         raise ValueError(
             f"split: {n_folds} folds need as many {unit}s, there are {len(n_trs)}: "
-            f"{_some(list(n_trs))}"
+            f"{shown(list(n_trs), 1000)}"
         )
     sizes = [0] * n_folds
     fold_of: dict[str, int] = {}
@@ -184,7 +185,8 @@ def _select(
             if not found:
                 known = sorted({getattr(run, field) for run in runs} - {""}) or ["none"]
                 raise ValueError(
-                    f"split: no run has {field} {value!r} for {split}; there are {_some(known)}"
+                    f"split: no run has {field} {value!r} for {split}; there are "
+                    f"{shown(known, 1000)}"
                 )
             chosen.update(found)
     for pattern in selection.runs:
@@ -192,7 +194,7 @@ def _select(
         if not found:
             raise ValueError(
                 f"split: no run matches {pattern!r} for {split}; there are "
-                f"{_some([run.name for run in runs])}"
+                f"{shown([run.name for run in runs], 1000)}"
             )
         chosen.update(found)
     left = sorted({run.episode for run in runs} - {run.episode for run in chosen})
@@ -232,8 +234,3 @@ def _refuse_leaks(splits: Splits) -> None:
                         f"({split}) contain the same part of stimulus {run.stimulus!r}"
                     )
             presented[run.stimulus].append((run.start, stop, split, run))
-
-
-def _some(names: Sequence[str], n_shown: int = 1000) -> str:
-    more = f" and {len(names) - n_shown} more" if len(names) > n_shown else ""
-    return ", ".join(names[:n_shown]) + more

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.selection import some
+from hear_brainsoundnet.sound_files import shown
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import ALL, TargetScores
 from training.statistics import check_permutations, smallest_p
@@ -63,7 +63,7 @@ class Notes:
             if where.any():
                 targets = [target_ids[column] for column in np.flatnonzero(where).tolist()]
                 self.exclude(
-                    f"Targets {some(targets, 1000)} of {subject} are missing or constant {words}."
+                    f"Targets {shown(targets, 1000)} of {subject} are missing or constant {words}."
                 )
 
     def test(self, model: str, subject: str, result: TargetScores) -> None:
@@ -95,7 +95,7 @@ class Notes:
     def sentences(self) -> tuple[str, ...]:
         """All notes."""
         return tuple(
-            f"{some(list(about), N_SHOWN)}: {sentence}." if any(about) else sentence
+            f"{shown(list(about), N_SHOWN)}: {sentence}." if any(about) else sentence
             for sentence, about in self._said.items()
         )
 

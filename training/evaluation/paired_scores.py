@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hear_brainsoundnet.sound_files import shown
 from training.evaluation.folders import INFO_FILES, EvaluationInfo, read_info, read_table
-from training.evaluation.selection import some
+from training.evaluation.selection import N_NAMES
 from training.statistics import ScoreName
 
 Values = NDArray[np.float64]
@@ -85,11 +86,12 @@ def read_compared(text: str) -> Compared:
     names = [model.name for model in info.models]
     if not pattern and len(names) > 1:
         raise ValueError(
-            f"{folder} holds several models ({some(names)}); name one, as in {folder}:{names[0]}"
+            f"{folder} holds several models ({shown(names, N_NAMES)}); name one, as in "
+            f"{folder}:{names[0]}"
         )
     models = tuple(name for name in names if not pattern or fnmatchcase(name, pattern))
     if not models:
-        raise ValueError(f"{folder} holds no model {pattern!r}; it has {some(names, 20)}")
+        raise ValueError(f"{folder} holds no model {pattern!r}; it has {shown(names, 20)}")
     return Compared(folder, info, pattern or names[0], models)
 
 
@@ -107,10 +109,11 @@ def pair(a: Compared, b: Compared, score: ScoreName) -> PairedScores:
     if not shared:
         raise ValueError(
             f"{a.name} and {b.name} share no target id: {a.folder} has "
-            f"{some(a.info.target_ids)}; {b.folder} has {some(b.info.target_ids)}"
+            f"{shown(a.info.target_ids, N_NAMES)}; {b.folder} has "
+            f"{shown(b.info.target_ids, N_NAMES)}"
         )
     excluded = [
-        f"Targets {some(more, 1000)} are left out: only {one.folder} has them."
+        f"Targets {shown(more, 1000)} are left out: only {one.folder} has them."
         for one in (a, b)
         if (more := [target for target in one.info.target_ids if target not in shared])
     ]
@@ -127,7 +130,7 @@ def pair(a: Compared, b: Compared, score: ScoreName) -> PairedScores:
         ]
         for name, own in ((one, from_a), (other, from_b)):
             if alone := [key for key in own if key not in both]:
-                listed = some([f"{subject}/{run}" for subject, run in alone], 3)
+                listed = shown([f"{subject}/{run}" for subject, run in alone], 3)
                 excluded.append(
                     f"Not compared: {len(alone)} runs of {name} ({listed}), which the other "
                     "was not scored on, or not with the same sounds."
@@ -165,9 +168,9 @@ def _refuse_unlike(a: Compared, b: Compared) -> None:
         )
     if len(a.models) != len(b.models):
         raise ValueError(
-            f"{a.name} matches {len(a.models)} models ({some(a.models)}) and {b.name} "
-            f"{len(b.models)} ({some(b.models)}); models are compared in pairs, so name as many "
-            "in both"
+            f"{a.name} matches {len(a.models)} models ({shown(a.models, N_NAMES)}) and {b.name} "
+            f"{len(b.models)} ({shown(b.models, N_NAMES)}); models are compared in pairs, so "
+            "name as many in both"
         )
 
 

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hear_brainsoundnet.sound_files import shown
 from training.data.prepared import DatasetInfo, Prepared, Run
 from training.evaluation.held_out import FRESH, START, UNTESTED
 from training.evaluation.models import Model
 from training.evaluation.settings import EvaluationSettings
 from training.evaluation.target_scores import ALL
+
+N_NAMES = 8  # in a message, unless it says otherwise
 
 
 @dataclass(frozen=True)
@@ -97,22 +100,18 @@ def shared_targets(models: Sequence[Model], info: DatasetInfo) -> tuple[tuple[in
     owners[f"the dataset {info.name}"] = set(info.target_ids)
     shared = set.intersection(*owners.values())
     if not shared:
-        lists = "; ".join(f"{name} has {some(sorted(ids))}" for name, ids in owners.items())
+        lists = "; ".join(
+            f"{name} has {shown(sorted(ids), N_NAMES)}" for name, ids in owners.items()
+        )
         raise ValueError(f"models and data share no target id: {lists}")
     excluded = []
     for name, ids in owners.items():
         if more := sorted(ids - shared):
             excluded.append(
-                f"Targets {some(more, 1000)} of {name} are left out: not all models and data have "
+                f"Targets {shown(more, 1000)} of {name} are left out: not all models and data have "
                 "them."
             )
     return tuple(sorted(shared)), excluded
-
-
-def some(items: Sequence[object], n_shown: int = 8) -> str:
-    """The first items as a comma-separated list."""
-    more = f" and {len(items) - n_shown} more" if len(items) > n_shown else ""
-    return ", ".join(map(str, items[:n_shown])) + more
 
 
 def _refuse_other_data(model: Model, prepared: Prepared) -> None:
@@ -194,7 +193,7 @@ def _sentences(reasons: Mapping[str, Sequence[str]]) -> list[str]:
     ['Not scored: 1 run (sub-01/a) whose sound the model was trained on (models: frozen, tuned).']
     """
     return [
-        f"Not scored: {what} (model{'s' * (len(models) > 1)}: {some(models, 20)})."
+        f"Not scored: {what} (model{'s' * (len(models) > 1)}: {shown(models, 20)})."
         for what, models in reasons.items()
     ]
 
@@ -207,5 +206,5 @@ def _listed(runs: Sequence[Run]) -> str:
     '1 run (sub-01/a)'
     """
     kind = "run" if runs[0].tr else "sound"
-    names = some([f"{run.subject}/{run.name}" for run in runs], 3)
+    names = shown([f"{run.subject}/{run.name}" for run in runs], 3)
     return f"{len(runs)} {kind}{'s' * (len(runs) > 1)} ({names})"

@@ -128,4 +128,4 @@ def _check_name(kind: str, name: str) -> None:
 
 def listed(values: Sequence[object]) -> str:
     """Values separated by commas, up to a readable number."""
-    return shown([str(value) for value in values], most=1000)
+    return shown(values, most=1000)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hear_brainsoundnet.sound_files import shown
+
 
 def load_weights(
     module: nn.Module, path: Path, *, part: str = "", ignored: tuple[str, ...] = ()
@@ -51,10 +53,12 @@ def load_weights(
         if given[name].shape != own[name].shape
     ]
     if missing or foreign or other_shape:
+        absent, extra, misshapen = (
+            shown(sorted(each), 3) or "none" for each in (missing, foreign, other_shape)
+        )
         raise ValueError(
-            f"{path} does not hold the weights of this network: "
-            f"missing {_some(missing)}; not expected {_some(foreign)}; "
-            f"of another shape {_some(other_shape)}"
+            f"{path} does not hold the weights of this network: missing {absent}; "
+            f"not expected {extra}; of another shape {misshapen}"
         )
     module.load_state_dict(given, strict=False)
 
@@ -93,11 +97,3 @@ def _prefix(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
     first = next(iter(own), "")
     endings = [name for name in state if name == first or name.endswith(f".{first}")]
     return min((name[: -len(first)] for name in endings), key=len, default="")
-
-
-def _some(names: set[str] | list[str]) -> str:
-    listed = sorted(names)
-    return (
-        ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
-        or "none"
-    )
